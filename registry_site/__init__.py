@@ -1,0 +1,1 @@
+"""Wires the apps to a registry; no app imports it."""

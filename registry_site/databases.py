@@ -1,0 +1,103 @@
+"""From `DATABASE` to Django's settings: the one module that knows what each engine needs."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+DEFAULT_NAME = "registry"
+SQLITE_PRAGMAS = """
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous=FULL;
+PRAGMA foreign_keys=ON;
+PRAGMA cache_size=-65536;
+PRAGMA mmap_size=1073741824;
+PRAGMA temp_store=MEMORY;
+"""
+
+
+@dataclass(frozen=True)
+class Database:
+    """What settings take from here."""
+
+    engine: str
+    default: dict[str, Any]
+    threads: int  # that suit the engine, a server process
+    contrib: dict[str, str] = field(default_factory=dict)  # contrib apps -> the configs that the engine needs
+    migrations: dict[str, str] = field(default_factory=dict)
+    auto_field: str = "django.db.models.BigAutoField"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that follow from the engine."""
+        return {
+            "DATABASES": {"default": self.default | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}},
+            "DEFAULT_AUTO_FIELD": self.auto_field,
+            "MIGRATION_MODULES": self.migrations,
+        }
+
+
+def parse(url: str, root: Path) -> Database:
+    """Return what the URL of a database stands for; relative SQLite paths start at `root`.
+
+    Raises ImproperlyConfigured where it is none of sqlite, postgres and mongodb.
+    """
+    scheme = url.partition(":")[0].lower()
+    parsers = {"sqlite": _sqlite, "postgres": _postgresql, "postgresql": _postgresql}
+    if scheme in ("mongodb", "mongodb+srv"):
+        return _mongodb(url)
+    if scheme not in parsers:
+        raise ImproperlyConfigured("DATABASE is malformed: sqlite:///…, postgres://… or mongodb://… is wanted")
+    try:
+        return parsers[scheme](url, root)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASE is malformed: {error}") from error
+
+
+def _sqlite(url: str, root: Path) -> Database:
+    path = root / unquote(urlsplit(url).path.removeprefix("/"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # IMMEDIATE: a transaction that reads first and writes later would otherwise fail as soon as another one writes.
+    options = {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": SQLITE_PRAGMAS}
+    return Database("sqlite", {"ENGINE": "django.db.backends.sqlite3", "NAME": path, "OPTIONS": options}, threads=8)
+
+
+def _postgresql(url: str, root: Path) -> Database:
+    parts = urlsplit(url)
+    default = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")) or DEFAULT_NAME,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(parts.hostname or ""),
+        "PORT": parts.port or "",
+        "OPTIONS": dict(parse_qsl(parts.query)),
+    }
+    return Database("postgresql", default, threads=16)
+
+
+def _mongodb(url: str) -> Database:
+    scheme, _, rest = url.partition("://")
+    hosts, _, tail = rest.partition("/")
+    name, _, query = tail.partition("?")
+    options = {"retryWrites": "true", "w": "majority", "journal": "true"} | dict(parse_qsl(query))
+    host = f"{scheme}://{hosts}/?" + "&".join(f"{key}={value}" for key, value in options.items())
+    # Only a replica set has transactions, and without them an interrupted write could be kept by half.
+    return Database(
+        "mongodb",
+        {"ENGINE": "django_mongodb_backend", "HOST": host, "NAME": unquote(name) or DEFAULT_NAME},
+        threads=32,
+        contrib={
+            "django.contrib.admin": "registry_site.mongodb.AdminConfig",
+            "django.contrib.auth": "registry_site.mongodb.AuthConfig",
+            "django.contrib.contenttypes": "registry_site.mongodb.ContentTypesConfig",
+        },
+        migrations={
+            "admin": "registry_site.mongodb_migrations.admin",
+            "auth": "registry_site.mongodb_migrations.auth",
+            "contenttypes": "registry_site.mongodb_migrations.contenttypes",
+        },
+        auto_field="django_mongodb_backend.fields.ObjectIdAutoField",
+    )

@@ -1,0 +1,143 @@
+"""Django's settings, all of them from the environment's variables.
+
+Sections: variables, apps, web, database, storage, sign-in, API, mail, log.
+"""
+
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
+
+from registry_site import databases
+from registry_site.environment import ROOT, duration, load
+
+# --- Variables: the apps find them here under their own names -----------------------------------------------------
+environment = load()
+globals().update(environment.model_dump())
+VERSION = environment.VERSION
+JWT_LIFETIME = duration(environment.JWT_EXPIRATIONTIME)
+JWT_RENEW_LIFETIME = duration(environment.JWT_RENEW_EXPIRATIONTIME)
+RESET_LIFETIME = duration(environment.RESET_EXPIRATIONTIME)
+PUBLIC_URL = environment.origin()
+try:
+    database = databases.parse(environment.DATABASE, ROOT)
+except ImproperlyConfigured as error:
+    sys.exit(str(error))
+ENGINE_NAME = database.engine
+THREADS = environment.THREADS or database.threads
+
+# --- Apps -----------------------------------------------------------------------------------------------------------
+CONTRIB = (
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+)
+INSTALLED_APPS = [
+    "registry_site.apps.RegistrySite",
+    "catalog",
+    "versions",
+    "folksonomy",
+    "tenants",
+    *(database.contrib.get(app, app) for app in CONTRIB),
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+AUTH_USER_MODEL = "tenants.User"
+
+# What the lower apps ask of the higher ones, by name, because imports run the other way.
+HOOKS = {
+    "user_leaves": "catalog.services.forget_user",  # (user): forget him in lists, refuse where he owns something
+    "tenant_leaves": "catalog.services.forget_tenant",  # (tenant): remove its rows, within the transaction
+    "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): remove its bytes, after the transaction
+    "term_is_used": "catalog.services.uses_term",  # (term): whether any item has the tag or metadata name
+    "storage_is_healthy": "versions.services.storage_is_healthy",  # (): whether bytes can be written
+}
+
+# --- Web ------------------------------------------------------------------------------------------------------------
+DEBUG = False
+ALLOWED_HOSTS = [host.strip() for host in environment.ALLOWED_HOSTS.split(",")]
+ROOT_URLCONF = "registry_site.urls"
+WSGI_APPLICATION = "registry_site.wsgi.application"
+APPEND_SLASH = False
+MIDDLEWARE = [
+    "tenants.request_log.RequestLogMiddleware",
+    "registry_site.middleware.OptionalTrailingSlash",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+DATA_UPLOAD_MAX_MEMORY_SIZE = environment.MAX_BODY_SIZE
+
+# --- Database -------------------------------------------------------------------------------------------------------
+globals().update(database.settings)
+
+# --- Storage --------------------------------------------------------------------------------------------------------
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "versions": {"BACKEND": "versions.storage.ContentStorage", "OPTIONS": {"location": environment.UPLOAD_PATH}},
+}
+
+# --- Sign-in --------------------------------------------------------------------------------------------------------
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTHENTICATION_BACKENDS = ["tenants.backends.SuperuserBackend"]
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # usernames are unique in their tenant, which the backend knows
+
+# --- API ------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.Closed"],
+    "DEFAULT_FILTER_BACKENDS": ["registry_site.querying.backend.FilterLanguage"],
+    "DEFAULT_PAGINATION_CLASS": "registry_site.querying.page.PagePagination",
+    "DEFAULT_PARSER_CLASSES": ["tenants.http.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["tenants.http.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "registry_site.schema.RegistrySchema",
+    "EXCEPTION_HANDLER": "registry_site.errors.handle",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "TEST_REQUEST_RENDERER_CLASSES": ["tenants.http.JSONRenderer", "rest_framework.renderers.MultiPartRenderer"],
+}
+
+# --- Mail -----------------------------------------------------------------------------------------------------------
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if environment.SMTP_HOST else 'console'}.EmailBackend"
+EMAIL_HOST = environment.SMTP_HOST
+EMAIL_PORT = environment.SMTP_PORT
+EMAIL_HOST_USER = environment.SMTP_USERNAME
+EMAIL_HOST_PASSWORD = environment.SMTP_PASSWORD
+EMAIL_USE_TLS = environment.SMTP_SECURITY == "starttls"
+EMAIL_USE_SSL = environment.SMTP_SECURITY == "tls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = environment.EMAIL or "registry@localhost"
+
+# --- Log ------------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+}
