@@ -16,6 +16,8 @@ PRAGMA cache_size=-65536;
 PRAGMA mmap_size=1073741824;
 PRAGMA temp_store=MEMORY;
 """
+# Acknowledged means kept: by a majority of the replica set, in its journals.
+MONGODB_OPTIONS = {"w": "majority", "journal": "true", "serverSelectionTimeoutMS": "10000"}
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,15 @@ def parse(url: str, root: Path) -> Database:
         raise ImproperlyConfigured("DATABASE is malformed: sqlite:///…, postgres://… or mongodb://… is wanted")
     try:
         return parsers[scheme](url, root)
-    except ValueError as error:
-        raise ImproperlyConfigured(f"DATABASE is malformed: {error}") from error
+    except ValueError:  # its message may hold a part of the password
+        raise ImproperlyConfigured("DATABASE is malformed: its path, host or port cannot be read") from None
 
 
 def _sqlite(url: str, root: Path) -> Database:
-    path = root / unquote(urlsplit(url).path.removeprefix("/"))
+    name = unquote(urlsplit(url).path.removeprefix("/"))
+    if not name or urlsplit(url).netloc:
+        raise ValueError("no file")
+    path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
     # IMMEDIATE: a transaction that reads first and writes later would otherwise fail as soon as another one writes.
     options = {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": SQLITE_PRAGMAS}
@@ -82,17 +87,18 @@ def _mongodb(url: str) -> Database:
     scheme, _, rest = url.partition("://")
     hosts, _, tail = rest.partition("/")
     name, _, query = tail.partition("?")
-    options = {"retryWrites": "true", "w": "majority", "journal": "true"} | dict(parse_qsl(query))
-    host = f"{scheme}://{hosts}/?" + "&".join(f"{key}={value}" for key, value in options.items())
+    given = {key.lower() for key, _ in parse_qsl(query, keep_blank_values=True)}
+    defaults = [f"{key}={value}" for key, value in MONGODB_OPTIONS.items() if key.lower() not in given]
+    host = f"{scheme}://{hosts}/?" + "&".join([query, *defaults] if query else defaults)
     # Only a replica set has transactions, and without them an interrupted write could be kept by half.
     return Database(
         "mongodb",
         {"ENGINE": "django_mongodb_backend", "HOST": host, "NAME": unquote(name) or DEFAULT_NAME},
         threads=32,
         contrib={
-            "django.contrib.admin": "registry_site.mongodb.AdminConfig",
-            "django.contrib.auth": "registry_site.mongodb.AuthConfig",
-            "django.contrib.contenttypes": "registry_site.mongodb.ContentTypesConfig",
+            "django.contrib.admin": "registry_site.mongodb_apps.Admin",
+            "django.contrib.auth": "registry_site.mongodb_apps.Auth",
+            "django.contrib.contenttypes": "registry_site.mongodb_apps.Contenttypes",
         },
         migrations={
             "admin": "registry_site.mongodb_migrations.admin",

@@ -8,20 +8,21 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 
 from registry_site import databases
-from registry_site.environment import ROOT, duration, load
+from registry_site.environment import ROOT, VariableError, lifetime, load
 
 # --- Variables: the apps find them here under their own names -----------------------------------------------------
-environment = load()
-globals().update(environment.model_dump())
-VERSION = environment.VERSION
-JWT_LIFETIME = duration(environment.JWT_EXPIRATIONTIME)
-JWT_RENEW_LIFETIME = duration(environment.JWT_RENEW_EXPIRATIONTIME)
-RESET_LIFETIME = duration(environment.RESET_EXPIRATIONTIME)
-PUBLIC_URL = environment.origin()
 try:
+    environment = load()
     database = databases.parse(environment.DATABASE, ROOT)
-except ImproperlyConfigured as error:
+except (VariableError, ImproperlyConfigured) as error:
     sys.exit(str(error))
+globals().update(environment.model_dump())
+SECRET_KEY = environment.secret_key
+UPLOAD_PATH = ROOT / environment.UPLOAD_PATH
+JWT_LIFETIME = lifetime(environment.JWT_EXPIRATIONTIME)
+JWT_RENEW_LIFETIME = lifetime(environment.JWT_RENEW_EXPIRATIONTIME)
+RESET_LIFETIME = lifetime(environment.RESET_EXPIRATIONTIME)
+PUBLIC_URL = environment.public_url
 ENGINE_NAME = database.engine
 THREADS = environment.THREADS or database.threads
 
@@ -58,7 +59,7 @@ HOOKS = {
 
 # --- Web ------------------------------------------------------------------------------------------------------------
 DEBUG = False
-ALLOWED_HOSTS = [host.strip() for host in environment.ALLOWED_HOSTS.split(",")]
+ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "registry_site.urls"
 WSGI_APPLICATION = "registry_site.wsgi.application"
 APPEND_SLASH = False
@@ -99,7 +100,7 @@ globals().update(database.settings)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    "versions": {"BACKEND": "versions.storage.ContentStorage", "OPTIONS": {"location": environment.UPLOAD_PATH}},
+    "versions": {"BACKEND": "versions.storage.ContentStorage", "OPTIONS": {"location": UPLOAD_PATH}},
 }
 
 # --- Sign-in --------------------------------------------------------------------------------------------------------
@@ -123,15 +124,17 @@ REST_FRAMEWORK = {
 }
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if environment.SMTP_HOST else 'console'}.EmailBackend"
-EMAIL_HOST = environment.SMTP_HOST
-EMAIL_PORT = environment.SMTP_PORT
+_server, _, _port = environment.SMTP_SERVER.partition(":")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _server else 'console'}.EmailBackend"
+EMAIL_HOST = _server
+EMAIL_PORT = int(_port or 587)
 EMAIL_HOST_USER = environment.SMTP_USERNAME
 EMAIL_HOST_PASSWORD = environment.SMTP_PASSWORD
 EMAIL_USE_TLS = environment.SMTP_SECURITY == "starttls"
 EMAIL_USE_SSL = environment.SMTP_SECURITY == "tls"
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = environment.EMAIL or "registry@localhost"
+EMAIL_SUBJECT_PREFIX = environment.EMAIL_TAG
+DEFAULT_FROM_EMAIL = environment.SMTP_EMAIL or environment.EMAIL
 
 # --- Log ------------------------------------------------------------------------------------------------------------
 LOGGING = {

@@ -1,0 +1,86 @@
+"""A client of the API that speaks as one user."""
+
+import json as jsonlib
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponseBase, StreamingHttpResponse
+from rest_framework.test import APIClient as Client
+
+ABSENT: Any = object()
+
+
+class ApiResponse:
+    """What came back."""
+
+    def __init__(self, response: HttpResponseBase) -> None:
+        self.response = response
+        self.status_code: int = response.status_code
+        self.headers = response.headers
+
+    def body(self) -> bytes:
+        """Return the bytes, a streamed answer's too."""
+        if not hasattr(self, "_body"):
+            streamed = isinstance(self.response, StreamingHttpResponse) or self.response.streaming
+            self._body = b"".join(self.response) if streamed else self.response.content  # type: ignore[attr-defined,arg-type]
+            self.response.close()
+        return self._body
+
+    def json(self) -> Any:
+        """Return the JSON."""
+        return jsonlib.loads(self.body())
+
+    def __repr__(self) -> str:
+        return f"<{self.status_code} {self.body()[:300]!r}>"
+
+
+class ApiClient:
+    """Sends requests with one user's token; paths are relative to the API's prefix unless they start with `/`."""
+
+    def __init__(self, token: str = "") -> None:
+        self.token = token
+        self.client = Client(raise_request_exception=False)
+
+    def request(
+        self, method: str, path: str, *, json: Any = ABSENT, query: dict[str, Any] | None = None, **options: Any
+    ) -> ApiResponse:
+        """Send a request. `json` is the body; `data` with `format="multipart"` is a form; `headers` are added.
+
+        Values of `query` that are no text are sent as JSON.
+        """
+        headers = ({"Authorization": self.token} if self.token else {}) | options.pop("headers", {})
+        if json is not ABSENT:
+            options |= {"data": jsonlib.dumps(json), "content_type": "application/json"}
+        if query:
+            texts = {key: value if isinstance(value, str) else jsonlib.dumps(value) for key, value in query.items()}
+            options["query_params"] = texts
+        target = path if path.startswith("/") else f"/{settings.VERSION}/{path}"
+        send = getattr(self.client, method)
+        return ApiResponse(send(target, headers=headers, **options))
+
+    def get(self, path: str, **options: Any) -> ApiResponse:
+        return self.request("get", path, **options)
+
+    def head(self, path: str, **options: Any) -> ApiResponse:
+        return self.request("head", path, **options)
+
+    def post(self, path: str, **options: Any) -> ApiResponse:
+        return self.request("post", path, **options)
+
+    def put(self, path: str, **options: Any) -> ApiResponse:
+        return self.request("put", path, **options)
+
+    def patch(self, path: str, **options: Any) -> ApiResponse:
+        return self.request("patch", path, **options)
+
+    def delete(self, path: str, **options: Any) -> ApiResponse:
+        return self.request("delete", path, **options)
+
+    def upload(self, path: str, name: str, content: bytes, *, content_type: str = "", **options: Any) -> ApiResponse:
+        """Post a form with one `file`."""
+        boundary = "boundary-of-the-tests"
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        if content_type:
+            head += f"Content-Type: {content_type}\r\n"
+        data = head.encode() + b"\r\n" + content + f"\r\n--{boundary}--\r\n".encode()
+        return self.post(path, data=data, content_type=f"multipart/form-data; boundary={boundary}", **options)

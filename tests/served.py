@@ -1,0 +1,107 @@
+"""A registry served by `manage.py serve` over an empty database and folder of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+
+from tests.engines import Server, free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 90
+STOP_SECONDS = 60
+API_TOKEN = "api-token-of-the-tests"  # noqa: S105
+ADMIN_PASSWORD = "Temporary1!"  # noqa: S105
+
+
+class Served:
+    """A registry in processes of its own, which can be stopped, killed and started again."""
+
+    def __init__(self, database: str, folder: Path, **variables: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.api_token = API_TOKEN
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "VARIABLES_FILE": str(folder / "variables.env"),
+            "DATABASE": database,
+            "UPLOAD_PATH": str(folder / "uploads"),
+            "HTTP_PORT": str(self.port),
+            "API_TOKEN": API_TOKEN,
+            "JWT_SECRET": "jwt-secret-of-the-tests-which-is-long-enough",
+            "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD": ADMIN_PASSWORD,
+        } | variables
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    @contextmanager
+    def on(cls, server: Server, folder: Path, **variables: str) -> Iterator["Served"]:
+        """Give a running registry on a fresh database of `server`; both are gone afterwards."""
+        name = f"served_{uuid4().hex[:12]}"
+        server.create(name)
+        registry = cls(server.url_of(name), folder, **variables)
+        try:
+            registry.start()
+            yield registry
+        finally:
+            registry.kill()
+            server.drop(name)
+
+    @property
+    def pid(self) -> int:
+        """The process that was started, and the group of all processes that it started."""
+        assert self.process is not None, "not started"
+        return self.process.pid
+
+    @property
+    def output(self) -> str:
+        """What the registry has printed so far."""
+        return (self.folder / "output").read_text(errors="replace")
+
+    def start(self) -> None:
+        """Start and wait until requests are answered."""
+        with (self.folder / "output").open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, ROOT / "manage.py", "serve"],
+                cwd=self.folder,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the registry does not start: {self.output[-3000:]}")
+            time.sleep(0.1)
+
+    def stop(self) -> int:
+        """Ask it to stop and wait until it has; return its exit status."""
+        assert self.process is not None, "not started"
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS)
+
+    def kill(self) -> None:
+        """End all its processes at once, as a power cut would."""
+        if self.process is None:
+            return
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.base_url}/healthz", timeout=5).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
