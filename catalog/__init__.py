@@ -1,0 +1,1 @@
+"""What exists: models, datasets and algorithms, composing tenants, folksonomy and versions."""

@@ -1,0 +1,102 @@
+"""Models, datasets and algorithms: one row each, with tags, metadata, users and datasets inside it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from django.db import models
+
+from tenants.fields import KeyField, ListField, TextField, iso, now
+from tenants.models import Tenant, User
+from tenants.querysets import TenantQuerySet
+
+KINDS = ("model", "dataset", "algorithm")
+VISIBILITIES = ("public", "private")
+STATUSES = ("training", "test", "production", "deploy")
+EVERYBODY = "*"
+
+
+class ItemQuerySet(TenantQuerySet["Item"]):
+    def visible_to(self, user: User) -> Self:
+        """Keep the public items of the user's tenant, his own, and those shared with him; all for administrators."""
+        mine = super().visible_to(user)
+        if user.is_admin:
+            return mine
+        return mine.filter(models.Q(readers__holds=EVERYBODY) | models.Q(readers__holds=user.pk))
+
+    def datasets(self) -> Self:
+        return self.filter(kind="dataset")
+
+
+class Item(models.Model):
+    """A registered model, dataset or algorithm (`kind` says which).
+
+    `readers` is derived from owner, users and visibility, so that what a user may read is one indexed condition.
+    `revision` grows with every change; a change is written only over the revision that it read.
+    """
+
+    id = KeyField()
+    tenant = models.ForeignKey(Tenant, models.CASCADE)
+    kind = TextField(max_length=16, choices=[(kind, kind) for kind in KINDS])
+    name = TextField(max_length=255)
+    owner = models.ForeignKey(User, models.PROTECT)
+    visibility = TextField(max_length=16, default="private", choices=[(text, text) for text in VISIBILITIES])
+    status = TextField(max_length=16, null=True, choices=[(text, text) for text in STATUSES])  # noqa: DJ001 - datasets have none
+    users = ListField()
+    datasets = ListField()
+    tags = ListField()
+    metadata = ListField()
+    readers = ListField(editable=False)
+    timestamp = models.DateTimeField(default=now, editable=False)
+    lastmod = models.DateTimeField(default=now, editable=False)
+    revision = models.PositiveBigIntegerField(default=0, editable=False)
+
+    objects = ItemQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["tenant", "kind", "owner", "name"], name="name_of_owner_and_kind"),
+        )
+        indexes = (models.Index(fields=["tenant", "kind", "-timestamp", "-id"], name="items_newest"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def derive_readers(self) -> None:
+        """Set `readers` from what they follow from."""
+        public = [EVERYBODY] if self.visibility == "public" else []
+        self.readers = [*public, self.owner_id, *self.users]
+
+    def is_readable_by(self, user: User) -> bool:
+        """Tell whether `user`, of the same tenant, may read the item."""
+        return user.is_admin or EVERYBODY in self.readers or user.pk in self.readers
+
+    def is_changeable_by(self, user: User) -> bool:
+        """Tell whether `user`, of the same tenant, may change or delete the item."""
+        return user.is_admin or user.pk == self.owner_id
+
+    def to_api(
+        self, usernames: Mapping[str, str], datasets: Mapping[str, str], versions: Sequence[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Return what the routes answer.
+
+        `usernames` and `datasets` name, by id, the users that exist and the datasets that the caller may read.
+        """
+        document = {
+            "_id": self.pk,
+            "id": self.pk,
+            "name": self.name,
+            "owner": {"_id": self.owner_id, "username": usernames.get(self.owner_id)},
+            "visibility": self.visibility,
+            "users": [{"_id": pk, "username": usernames[pk]} for pk in self.users if pk in usernames],
+            "tags": self.tags,
+            "metadata": self.metadata,
+            "versions": versions,
+            "timestamp": iso(self.timestamp),
+            "lastmod": iso(self.lastmod),
+        }
+        if self.kind != "dataset":
+            document["status"] = self.status
+            document["datasets"] = [
+                {"_id": pk, "name": datasets[pk]} if pk in datasets else {"_id": pk} for pk in self.datasets
+            ]
+        return document

@@ -1,0 +1,123 @@
+"""The shape of what comes in."""
+
+import math
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from catalog.changes import ListChange
+from catalog.models import STATUSES, VISIBILITIES
+from tenants.fields import INT64
+from tenants.serializers import Choice, Text
+
+VALUE_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
+
+
+@extend_schema_field(VALUE_SCHEMA)
+class Value(serializers.Field[Any, Any, Any, Any]):
+    """Text, a number or a boolean, kept as it is."""
+
+    default_error_messages = {
+        "invalid": "A value is a text, a number or a boolean",
+        "range": "A whole number has at most 64 bits, and any number is finite",
+        "characters": "A text has no NUL character",
+        "length": "A text has at most {limit} characters",
+    }
+    limit = 100_000
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str | int | float | bool):
+            self.fail("invalid")
+        if isinstance(data, int) and data not in INT64 or isinstance(data, float) and not math.isfinite(data):
+            self.fail("range")
+        if isinstance(data, str) and "\x00" in data:
+            self.fail("characters")
+        if isinstance(data, str) and len(data) > self.limit:
+            self.fail("length", limit=self.limit)
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class Metadatum(serializers.Serializer[Any]):
+    """A named value."""
+
+    name = Text(max_length=255)
+    value = Value()
+
+
+class MetadataName(serializers.Serializer[Any]):
+    """A name to be removed, whatever its value."""
+
+    name = Text(max_length=255)
+    value = Value(required=False)
+
+
+def _texts() -> serializers.ListField:
+    return serializers.ListField(child=Text(max_length=255), required=False)
+
+
+class DatasetInput(serializers.Serializer[Any]):
+    """Body of a dataset's creation."""
+
+    name = Text(max_length=255)
+    visibility = Choice(choices=VISIBILITIES, required=False)
+    users = _texts()
+    tags = _texts()
+    metadata = Metadatum(many=True, required=False)
+
+
+class ItemInput(DatasetInput):
+    """Body of a model's or algorithm's creation."""
+
+    status = Choice(choices=STATUSES, required=False)
+    datasets = _texts()
+
+
+class ChangeInput(serializers.Serializer[Any]):
+    """What goes from a list, and then what comes to it."""
+
+    def to_internal_value(self, data: Any) -> ListChange:
+        for field in data if isinstance(data, dict) else ():
+            if field not in self.fields:
+                raise serializers.ValidationError(f"Only `remove` and `add` are known, not `{field}`")
+        return ListChange(**super().to_internal_value(data))
+
+
+class TextsChange(ChangeInput):
+    """Texts to remove and to add."""
+
+    remove = _texts()
+    add = _texts()
+
+
+class MetadataChange(ChangeInput):
+    """Metadata to remove, by name, and to add."""
+
+    remove = MetadataName(many=True, required=False)
+    add = Metadatum(many=True, required=False)
+
+
+class DatasetChanges(serializers.Serializer[Any]):
+    """Body of a dataset's change."""
+
+    visibility = Choice(choices=VISIBILITIES, required=False)
+    users = TextsChange(required=False)
+    tags = TextsChange(required=False)
+    metadata = MetadataChange(required=False)
+
+
+class ItemChanges(DatasetChanges):
+    """Body of a model's or algorithm's change."""
+
+    status = Choice(choices=STATUSES, required=False)
+    datasets = TextsChange(required=False)
+
+
+class VersionForm(serializers.Serializer[Any]):
+    """A form that uploads a version."""
+
+    file = serializers.FileField()
+    description = Text(required=False, allow_blank=True)

@@ -1,0 +1,158 @@
+"""Writes: items, their versions, and what leaves with a user or a tenant."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from catalog.changes import LISTS, ListChange
+from catalog.models import STATUSES, Item
+from catalog.references import dataset_ids, unique, user_ids
+from folksonomy.models import MetadataName, Tag
+from folksonomy.services import use_terms
+from tenants.exceptions import Refused
+from tenants.fields import now
+from tenants.models import Tenant, User
+from tenants.transactions import Conflict, atomic, retried
+from versions.models import Version
+from versions.services import Upload, add_version, delete_versions, remove_unreferenced
+
+CREATION = "post_request_error"
+
+
+@retried
+def create_item(
+    *,
+    kind: str,
+    by: User,
+    name: str,
+    visibility: str = "private",
+    users: Sequence[str] = (),
+    datasets: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    metadata: Sequence[Mapping[str, Any]] = (),
+    status: str | None = None,
+) -> Item:
+    """Register a model, dataset or algorithm that belongs to `by`; its words join the folksonomy.
+
+    Users are named by id or username, datasets by id or name. Raises Refused (`post_request_error`) for a name that
+    is taken, for unknown users and datasets, and for a metadata name given twice.
+    """
+    item = Item(tenant_id=by.tenant_id, kind=kind, name=name, owner=by, visibility=visibility)
+    item.status = None if kind == "dataset" else status or STATUSES[0]
+    item.lastmod = item.timestamp
+    item.tags = unique(tags)
+    item.metadata = [{"name": pair["name"], "value": pair["value"]} for pair in metadata]
+    names = [pair["name"] for pair in item.metadata]
+    for twice in (name for index, name in enumerate(names) if name in names[:index]):
+        raise Refused(CREATION, f"Metadata name duplicated ({twice})")
+    with atomic():
+        if Item.objects.of(item.tenant_id).filter(kind=kind, owner=by, name=name).exists():
+            raise Refused(CREATION, f"A {kind} with the same name already exists for this user ({name})")
+        item.users = user_ids(unique(users), by=by, error=CREATION)
+        item.datasets = [] if kind == "dataset" else dataset_ids(unique(datasets), by=by, error=CREATION)
+        item.derive_readers()
+        use_terms(Tag, item.tags, by=by)
+        use_terms(MetadataName, names, by=by)
+        item.save(force_insert=True)
+    return item
+
+
+@retried
+def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
+    """Apply all changes or none, over whatever others changed meanwhile.
+
+    `changes` maps `visibility` and `status` to values and `users`, `datasets`, `tags`, `metadata` to ListChange.
+    Raises Refused (`put_request_error`) for references to what does not exist.
+    """
+    with atomic():
+        item = _current(item)
+        for field, change in changes.items():
+            is_list = isinstance(change, ListChange)
+            setattr(item, field, LISTS[field](item, change, by) if is_list else change)
+        use_terms(Tag, changes.get("tags", ListChange()).add, by=by)
+        use_terms(MetadataName, (pair["name"] for pair in changes.get("metadata", ListChange()).add), by=by)
+        _write(item, ("visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
+    return item
+
+
+def _current(item: Item) -> Item:
+    """Return the item as it is now. Raises Refused (`resource_not_found`)."""
+    current = Item.objects.of(item.tenant_id).filter(pk=item.pk).first()
+    if current is None:
+        raise Refused("resource_not_found", f"No such resource: {item.pk}")
+    return current
+
+
+def _write(item: Item, fields: Sequence[str]) -> None:
+    """Write the fields over the revision that was read. Raises Conflict where there is a newer one."""
+    item.derive_readers()
+    item.lastmod = now()
+    read = Item.objects.of(item.tenant_id).filter(pk=item.pk, revision=item.revision)
+    item.revision += 1
+    values = {field: getattr(item, field) for field in (*fields, "lastmod", "revision")}
+    if not read.update(**values):
+        raise Conflict(f"{item.pk} was changed meanwhile")
+
+
+@retried
+def add_item_version(*, item: Item, upload: Upload, ordinal: str | None = None) -> Item:
+    """Keep an upload as a version of the item. Raises Refused (`post_request_error`) for a taken ordinal."""
+    with atomic():
+        item = _current(item)
+        _write(item, ())
+        add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, ordinal=ordinal)
+    return item
+
+
+@retried
+def delete_item_version(*, item: Item, version: Version) -> None:
+    """Remove a version of the item, and its bytes where no other version names them."""
+    with atomic():
+        item = _current(item)
+        _write(item, ())
+        keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(pk=version.pk)))
+    remove_unreferenced(keys)
+
+
+@retried
+def delete_item(*, item: Item) -> None:
+    """Remove an item with its versions and their bytes.
+
+    Raises Refused (`delete_request_error`) for a dataset that a model or algorithm names.
+    """
+    with atomic():
+        item = _current(item)
+        used = Item.objects.of(item.tenant_id).filter(datasets__holds=item.pk) if item.kind == "dataset" else None
+        user = used.first() if used is not None else None
+        if user is not None:
+            raise Refused("delete_request_error", f"Used in {user.pk} {user.kind.capitalize()}")
+        keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(subject=item.pk)))
+        item.delete()
+    remove_unreferenced(keys)
+
+
+def forget_user(*, user: User) -> None:
+    """Take a leaving user out of every item's users, in the caller's transaction.
+
+    Raises Refused (`delete_request_error`) where he owns an item, a tag or a metadata name.
+    """
+    for model in (Item, Tag, MetadataName):
+        owned = model.objects.of(user.tenant_id).filter(owner=user).first()
+        if owned is not None:
+            raise Refused("delete_request_error", f"The user is the owner of {owned.pk} ({owned})")
+    for item in Item.objects.of(user.tenant_id).filter(users__holds=user.pk):
+        item.users = [pk for pk in item.users if pk != user.pk]
+        _write(item, ("users", "readers"))
+
+
+def forget_tenant(*, tenant: Tenant) -> None:
+    """Remove all rows that would keep a leaving tenant's users from going."""
+    for model in (Item, Tag, MetadataName):
+        model.objects.of(tenant.pk).delete()
+
+
+def uses_term(*, term: Tag | MetadataName) -> bool:
+    """Tell whether any item of the tenant has the tag or the metadata name."""
+    items = Item.objects.of(term.tenant_id)
+    if isinstance(term, Tag):
+        return items.filter(tags__holds=term.name).exists()
+    return items.filter(metadata__holds={"name": term.name}).exists()

@@ -1,0 +1,212 @@
+"""Routes on models, datasets and algorithms, and on their versions."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, ClassVar
+
+from django.http import Http404, HttpResponseBase
+from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from catalog.models import Item
+from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput
+from catalog.services import (
+    add_item_version,
+    create_item,
+    delete_item,
+    delete_item_version,
+    update_item,
+)
+from tenants.collections import CollectionViewSet, valid_changes
+from tenants.exceptions import Refused
+from tenants.http import JSONParser
+from tenants.models import User
+from tenants.permissions import USERS, refusal
+from tenants.querysets import TenantQuerySet
+from versions.download import download
+from versions.models import Version
+from versions.upload import (
+    Upload,
+    check_digest,
+    upload_from_body,
+    upload_from_form,
+    valid_ordinal,
+)
+
+FIXED_FIELDS = ("_id", "id", "name", "owner", "versions", "timestamp", "lastmod", "status", "datasets")
+DATASET_FIELDS = {
+    "_id": "text:pk",
+    "name": "text",
+    "owner": "text:owner_id",
+    "visibility": "text",
+    "users": "texts",
+    "tags": "texts",
+    "metadata": "pairs",
+    "timestamp": "date",
+    "lastmod": "date",
+    "versions": "rows:versions.Version.subject",
+    "versions.ordinal": "text",
+    "versions.original": "text",
+    "versions.mimetype": "text",
+    "versions.size": "number",
+}
+
+
+class ItemViewSet(CollectionViewSet):
+    """What models, datasets and algorithms have in common."""
+
+    kind: ClassVar[str]
+    roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), USERS)
+    input_class: ClassVar = ItemInput
+    changes_class: ClassVar = ItemChanges
+    query_fields: ClassVar = DATASET_FIELDS | {"status": "text?", "datasets": "texts"}
+
+    def get_queryset(self) -> TenantQuerySet[Item]:
+        return Item.objects.visible_to(self.request.user).filter(kind=self.kind)
+
+    def get_object(self) -> Item:
+        """Return the item. Raises Http404, and Refused (`restricted_access_*`) where the caller may not do this."""
+        item = Item.objects.of(self.request.user.tenant_id).filter(kind=self.kind, pk=self.kwargs["pk"]).first()
+        if item is None:
+            raise Http404(f"No such resource: {self.kwargs['pk']}")
+        reads = self.request.method in ("GET", "HEAD")
+        if not (item.is_readable_by if reads else item.is_changeable_by)(self.request.user):
+            who = "its owner, the users it is shared with" if reads else "its owner"
+            raise refusal(self.request.method, f"This {self.kind} is open only to {who} and administrators")
+        return item
+
+    def to_api_page(self, rows: Sequence[Item]) -> Sequence[dict[str, Any]]:
+        usernames = User.objects.usernames({pk for row in rows for pk in (row.owner_id, *row.users)})
+        ids = {pk for row in rows for pk in row.datasets}
+        readable = Item.objects.visible_to(self.request.user).datasets().filter(pk__in=ids) if ids else None
+        datasets = dict(readable.values_list("pk", "name")) if readable is not None else {}
+        versions = defaultdict(list)
+        newest = Version.objects.filter(subject__in=[row.pk for row in rows]).order_by("-timestamp", "-pk")
+        for version in newest if rows else ():
+            versions[version.subject].append(version.to_api())
+        return [row.to_api(usernames, datasets, versions[row.pk]) for row in rows]
+
+    def create_one(self, body: dict[str, Any]) -> Item:
+        return create_item(kind=self.kind, by=self.request.user, **body)
+
+    def update(self, request: Request, **kwargs: Any) -> Response:
+        item = self.get_object()
+        changes = valid_changes(self.changes_class, request.data, FIXED_FIELDS)
+        return self.answer(update_item(item=item, by=request.user, changes=changes))
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        item = self.get_object()
+        answer = self.answer(item)
+        delete_item(item=item)
+        return answer
+
+
+class ModelViewSet(ItemViewSet):
+    """Models: trained on datasets, described by metadata, stored as versions."""
+
+    kind = "model"
+    collection = "models"
+
+
+class DatasetViewSet(ItemViewSet):
+    """Datasets: what models were trained and tested with."""
+
+    kind = "dataset"
+    collection = "datasets"
+    input_class = DatasetInput
+    changes_class = DatasetChanges
+    query_fields: ClassVar = DATASET_FIELDS
+
+
+class AlgorithmViewSet(ItemViewSet):
+    """Algorithms: how models are trained."""
+
+    kind = "algorithm"
+    collection = "algorithms"
+
+
+class AnyBody(BaseParser):
+    """Leaves a body that is a file to the view."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+        return {}
+
+
+class VersionRoutes(ItemViewSet):
+    """The versions of an item; mixed into one viewset a kind."""
+
+    roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "put", "destroy"), USERS)
+    parser_classes = (MultiPartParser, JSONParser, AnyBody)
+
+    def list(self, request: Request, **kwargs: Any) -> Response:
+        """List the versions, newest first."""
+        item = self.get_object()
+        versions = Version.objects.of(item.tenant_id).filter(subject=item.pk).order_by("-timestamp", "-pk")
+        page = self.paginate_queryset(versions)
+        return self.get_paginated_response([version.to_api() for version in page or []])
+
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        """Add the `file` of a form as a version."""
+        return self.add(lambda cleanup: upload_from_form(request, cleanup))
+
+    def put(self, request: Request, version: str, **kwargs: Any) -> Response:
+        """Add the body, which is the file, as a version of that name."""
+        return self.add(lambda cleanup: upload_from_body(request, version, cleanup))
+
+    def add(self, receive: Callable[[ExitStack], Upload]) -> Response:
+        item = self.get_object()
+        ordinal = valid_ordinal(self.request)
+        with ExitStack() as cleanup:
+            upload = receive(cleanup)
+            check_digest(self.request, upload.received)
+            return self.answer(add_item_version(item=item, upload=upload, ordinal=ordinal))
+
+    def retrieve(self, request: Request, **kwargs: Any) -> HttpResponseBase:
+        """Download a version, found by file name or else by ordinal."""
+        found = self.find_versions()
+        return download(request._request, found[0])
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        """Remove a version and its bytes."""
+        item = self.get_object()
+        found = self.find_versions()
+        if len(found) > 1:
+            ordinals = ", ".join(sorted(version.ordinal for version in found))
+            raise Refused("delete_request_error", f"Several versions bear this name, please give an ordinal: {ordinals}")
+        delete_item_version(item=item, version=found[0])
+        return self.answer(item)
+
+    def find_versions(self) -> Sequence[Version]:
+        """Return the versions that the URL names, newest first, one or more. Raises Http404."""
+        item = self.get_object()
+        name = self.kwargs["version"]
+        versions = Version.objects.of(item.tenant_id).filter(subject=item.pk).order_by("-timestamp", "-pk")
+        found = list(versions.filter(original=name)) or list(versions.filter(ordinal=name))
+        if not found:
+            raise Http404(f"No such version: {name}")
+        return found
+
+
+class ModelVersions(VersionRoutes):
+    """The versions of a model."""
+
+    kind = "model"
+    collection = "models"
+
+
+class DatasetVersions(VersionRoutes):
+    """The versions of a dataset."""
+
+    kind = "dataset"
+    collection = "datasets"
+
+
+class AlgorithmVersions(VersionRoutes):
+    """The versions of an algorithm."""
+
+    kind = "algorithm"
+    collection = "algorithms"

@@ -1,0 +1,1 @@
+"""Free words on things, ignorant of the things: tags and metadata names."""

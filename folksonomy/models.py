@@ -1,0 +1,44 @@
+"""Tags and metadata names: `default` ones are suggested by administrators, `folk` ones come from use."""
+
+from typing import Any
+
+from django.db import models
+
+from tenants.fields import KeyField, TextField, now
+from tenants.models import Tenant, User
+from tenants.querysets import TenantQuerySet
+
+USAGES = ("default", "folk")
+
+
+class Term(models.Model):
+    """A word of a tenant's folksonomy."""
+
+    id = KeyField()
+    tenant = models.ForeignKey(Tenant, models.CASCADE)
+    name = TextField(max_length=255)
+    usage = TextField(max_length=16, default="default", choices=[(usage, usage) for usage in USAGES])
+    owner = models.ForeignKey(User, models.PROTECT, null=True)
+    timestamp = models.DateTimeField(default=now, editable=False)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        constraints = (models.UniqueConstraint(fields=["tenant", "name"], name="%(class)s_in_tenant"),)
+        indexes = (models.Index(fields=["tenant", "-timestamp", "-id"], name="%(class)s_newest"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def to_api(self, owner: dict[str, str] | None) -> dict[str, Any]:
+        """Return what the folksonomy's routes answer; a term's own text is its identifier."""
+        return {"_id": self.name, "id": self.name, "usage": self.usage, "owner": owner}
+
+
+class Tag(Term):
+    """A label on models, datasets and algorithms."""
+
+
+class MetadataName(Term):
+    """A name under which things carry a value."""

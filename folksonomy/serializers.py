@@ -1,0 +1,13 @@
+"""The shape of what comes in."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from tenants.serializers import Text
+
+
+class TermInput(serializers.Serializer[Any]):
+    """Body of a term's creation."""
+
+    _id = Text(max_length=255, help_text="The word itself")

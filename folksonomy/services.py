@@ -1,0 +1,49 @@
+"""Writes: the words that tenants use, and those that their administrators suggest."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from folksonomy.models import MetadataName, Tag
+from tenants.exceptions import Refused
+from tenants.hooks import hook
+from tenants.models import User
+from tenants.transactions import atomic, retried
+
+T = TypeVar("T", Tag, MetadataName)
+
+
+def use_terms(model: type[T], names: Iterable[str], *, by: User) -> None:
+    """Add the names that the tenant does not know yet as `folk`; call it in the transaction that uses them."""
+    used = set(names)
+    if not used:
+        return
+    known = set(model.objects.of(by.tenant_id).filter(name__in=used).values_list("name", flat=True))
+    model.objects.bulk_create(
+        [model(tenant_id=by.tenant_id, name=name, usage="folk", owner=by) for name in sorted(used - known)]
+    )
+
+
+@retried
+def suggest_term(model: type[T], *, name: str, by: User) -> T:
+    """Make a `default` term, of a new name or of a `folk` one.
+
+    Raises Refused (`post_request_error`) where it is a default term already.
+    """
+    with atomic():
+        term = model.objects.of(by.tenant_id).filter(name=name).first()
+        if term is None:
+            term = model(tenant_id=by.tenant_id, name=name, owner=by)
+        elif term.usage == "default":
+            raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({name})")
+        term.usage = "default"
+        term.save()
+    return term
+
+
+@retried
+def delete_term(*, term: Tag | MetadataName) -> None:
+    """Remove a term that nothing uses. Raises Refused (`delete_request_error`) where something does."""
+    with atomic():
+        if hook("term_is_used")(term=term):
+            raise Refused("delete_request_error", f"The term is in use ({term.name})")
+        term.delete()

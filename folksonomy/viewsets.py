@@ -1,0 +1,56 @@
+"""Routes on tags and metadata names."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from folksonomy.models import MetadataName, Tag
+from folksonomy.serializers import TermInput
+from folksonomy.services import delete_term, suggest_term
+from tenants.collections import CollectionViewSet
+from tenants.models import User
+from tenants.permissions import ADMINISTRATORS, USERS
+
+
+class TermViewSet(CollectionViewSet):
+    """Words of the caller's tenant: anybody may look them up, administrators suggest and remove them."""
+
+    roles: ClassVar = {
+        "list": USERS,
+        "retrieve": USERS,
+        "create": ADMINISTRATORS,
+        "destroy": ADMINISTRATORS,
+    }
+    input_class = TermInput
+    lookup_fields = ("name",)
+    query_fields: ClassVar = {"_id": "text:name", "usage": "text", "owner": "text?:owner_id", "timestamp": "date"}
+
+    def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
+        usernames = User.objects.usernames({row.owner_id for row in rows if row.owner_id})
+        owners = {pk: {"_id": pk, "username": username} for pk, username in usernames.items()}
+        return [row.to_api(owners.get(row.owner_id)) for row in rows]
+
+    def create_one(self, body: dict[str, Any]) -> Tag | MetadataName:
+        return suggest_term(self.queryset.model, name=body["_id"], by=self.request.user)
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        term = self.get_object()
+        document = self.to_api_page([term])[0]
+        delete_term(term=term)
+        return Response(document)
+
+
+class TagViewSet(TermViewSet):
+    """Labels on models, datasets and algorithms."""
+
+    collection = "tags"
+    queryset = Tag.objects.all()
+
+
+class MetadataNameViewSet(TermViewSet):
+    """Names under which models, datasets and algorithms carry a value."""
+
+    collection = "metadatas"
+    queryset = MetadataName.objects.all()

@@ -1,0 +1,42 @@
+"""A request's body comes whole or fails: a client that vanishes never leaves half a file behind."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+ENDLESS = 2**62  # bytes; more than any body, for those of unknown length
+
+
+class ExactInput:
+    """The body's stream; raises OSError where it ends before the announced length."""
+
+    def __init__(self, stream: Any, length: int) -> None:
+        self.stream = stream
+        self.missing = length
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = self.missing if size < 0 else min(size, self.missing)
+        data: bytes = self.stream.read(wanted) if wanted else b""
+        if wanted and not data:
+            raise OSError("the client stopped sending before the end of the body")
+        self.missing -= len(data)
+        return data
+
+    def readline(self, size: int = -1) -> bytes:
+        line: bytes = self.stream.readline(size)
+        self.missing -= len(line)
+        return line
+
+
+class WholeBody:
+    """Gives Django bodies of known length checked, and those sent in chunks (of unknown length) at all."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self.application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        length = environ.get("CONTENT_LENGTH", "")
+        if length.isascii() and length.isdigit():
+            environ["wsgi.input"] = ExactInput(environ["wsgi.input"], int(length))
+        elif "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
+            environ["CONTENT_LENGTH"] = str(ENDLESS)
+        return self.application(environ, start_response)

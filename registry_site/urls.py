@@ -1,0 +1,93 @@
+"""All routes. A trailing slash is optional: a middleware takes it off."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, path, re_path
+from django.views.decorators.csrf import csrf_exempt
+
+from catalog.viewsets import (
+    AlgorithmVersions,
+    AlgorithmViewSet,
+    DatasetVersions,
+    DatasetViewSet,
+    ModelVersions,
+    ModelViewSet,
+)
+from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
+from registry_site import about
+from tenants.viewsets import (
+    LoginViewSet,
+    LogViewSet,
+    SelfViewSet,
+    TenantViewSet,
+    UserViewSet,
+)
+
+handler400 = "registry_site.errors.bad_request"
+handler403 = "registry_site.errors.forbidden"
+handler404 = "registry_site.errors.not_found"
+handler500 = "registry_site.errors.crashed"
+
+LIST = {"get": "list", "post": "create"}
+DETAIL = {"get": "retrieve", "put": "update", "delete": "destroy"}
+READ_ONLY = {"get": "retrieve"}
+
+
+def collection(name: str, viewset: Any, detail: dict[str, str] | None = None) -> Sequence[URLPattern]:
+    """Return the routes of a collection and of one of its resources, whose id may hold slashes."""
+    prefix = f"{settings.VERSION}/{name}"
+    return (
+        path(prefix, viewset.as_view(LIST), name=f"{name}-list"),
+        re_path(rf"^{prefix}/(?P<pk>.+)$", viewset.as_view(detail or DETAIL), name=f"{name}-detail"),
+    )
+
+
+def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
+    """Return the routes of the versions of a kind of item; a version's name may lie in folders."""
+    prefix = f"{settings.VERSION}/{name}/<pk>/versions"
+    one = {"get": "retrieve", "put": "put", "delete": "destroy"}
+    return (
+        path(prefix, viewset.as_view(LIST), name=f"{name}-versions-list"),
+        path(f"{prefix}/<path:version>", viewset.as_view(one), name=f"{name}-versions-detail"),
+    )
+
+
+def single(route: str, viewset: Any, actions: dict[str, str] | None = None) -> URLPattern:
+    """Return the route of something that there is one of."""
+    return path(f"{settings.VERSION}/{route}", viewset.as_view(actions or READ_ONLY), name=route)
+
+
+LOGIN = LoginViewSet.as_view({"post": "create", "put": "renew"})
+TERM = {"get": "retrieve", "delete": "destroy"}
+
+urlpatterns = [
+    *versions("models", ModelVersions),
+    *versions("datasets", DatasetVersions),
+    *versions("algorithms", AlgorithmVersions),
+    *collection("models", ModelViewSet),
+    *collection("datasets", DatasetViewSet),
+    *collection("algorithms", AlgorithmViewSet),
+    *collection("tags", TagViewSet, TERM),
+    *collection("metadata", MetadataNameViewSet, TERM),
+    *collection("users", UserViewSet),
+    *collection("tenants", TenantViewSet),
+    path("login", LOGIN, name="login-alias"),
+    path(f"{settings.VERSION}/login", LOGIN, name="login"),
+    single("self/reset", SelfViewSet, {"post": "mail"}),
+    single("self", SelfViewSet, {"put": "reset"}),
+    single("log", LogViewSet, {"get": "list"}),
+    single("errors", about.ErrorsViewSet),
+    single("version", about.VersionViewSet),
+    single("types", about.TypesViewSet),
+    single("types/passwordStrength", about.TypesViewSet, {"get": "password_strength"}),
+    single("types/tenants", about.TypesViewSet, {"get": "tenants"}),
+    single("info", about.InfoViewSet),
+    single("demo", about.DemoViewSet, {"get": "retrieve", "post": "create", "delete": "destroy"}),
+    single("docs", about.DocsViewSet),
+    path("docs.html", csrf_exempt(about.docs_page), name="docs-page"),
+    path("healthz", about.HealthViewSet.as_view(READ_ONLY), name="healthz"),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,47 @@
+"""Who is calling: a user with a token, or the operator with the API token."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils.crypto import constant_time_compare
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from tenants import attempts, tokens
+from tenants.models import User
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Who holds the API token: not a user of any tenant, but the one who makes and removes them."""
+
+    is_authenticated: bool = True
+    role: str = "operator"
+    tenant_id: None = None
+
+
+class TokenAuthentication(BaseAuthentication):
+    """Recognises the user by the token in the `Authorization` header, and by nothing else."""
+
+    def authenticate(self, request: Request) -> tuple[User, str] | None:
+        token = tokens.bare(request.headers.get("Authorization", ""))
+        return (tokens.user_of(token), token) if token else None
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="registry"'
+
+
+class ApiTokenAuthentication(TokenAuthentication):
+    """Recognises the operator by the `API_TOKEN`."""
+
+    def authenticate(self, request: Request) -> tuple[Operator, str] | None:  # type: ignore[override]
+        token = tokens.bare(request.headers.get("Authorization", ""))
+        if not token:
+            return None
+        address = attempts.address_of(request)
+        attempts.refuse_too_many(address=address)
+        if not constant_time_compare(token, settings.API_TOKEN):
+            attempts.record(address=address)
+            raise AuthenticationFailed("The API token is not valid")
+        return Operator(), token

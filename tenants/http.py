@@ -1,0 +1,54 @@
+"""JSON in and out."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+class JSONParser(BaseParser):
+    """Reads a JSON body of at most `MAX_BODY_SIZE` bytes; numbers keep their type and all their digits.
+
+    The parsed body is left on the request for the request log.
+    """
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        body = stream.read(settings.MAX_BODY_SIZE + 1)
+        if len(body) > settings.MAX_BODY_SIZE:
+            raise RequestDataTooBig(f"A JSON body has at most {settings.MAX_BODY_SIZE} bytes")
+        if not body.strip():
+            return {}
+        try:
+            data = json.loads(body.decode(), parse_constant=_refuse_constant)
+            if b"\\ud" in body.lower():  # perhaps half a surrogate pair, which is not text
+                json.dumps(data, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:
+            raise ParseError(f"The body is not valid JSON: {error}") from error
+        if parser_context:
+            parser_context["request"]._request.contents = data
+        return data
+
+
+class JSONRenderer(BaseRenderer):
+    """Writes JSON in UTF-8."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        return b"" if data is None else orjson.dumps(data)

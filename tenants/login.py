@@ -1,0 +1,36 @@
+"""Logging in: from a username and a password to a user."""
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from rest_framework.exceptions import AuthenticationFailed
+
+from tenants import attempts, tokens
+from tenants.models import Tenant, User
+
+INCORRECT = "Incorrect username or password"
+
+
+def authenticate(*, tenant_id: str, username: str, password: str, address: str) -> User:
+    """Return the user of the tenant with that name and password.
+
+    Raises AuthenticationFailed, without telling which part was wrong and in the same time for unknown users, and
+    Throttled after too many failures of the account or the address.
+    """
+    account = f"{tenant_id}/{username}"
+    attempts.refuse_too_many(address=address, account=account)
+    user = User.objects.of(tenant_id).filter(username=username, is_active=True).first()
+    if user is not None and user.check_password(password):
+        tokens.refuse_old_password(user)
+        return user
+    attempts.record(address=address, account=account)
+    if user is None:
+        if not Tenant.objects.filter(pk=tenant_id).exists():
+            raise AuthenticationFailed("Incorrect tenant")
+        make_password(password)  # takes as long as checking one
+    raise AuthenticationFailed(INCORRECT)
+
+
+def answer(user: User) -> dict[str, object]:
+    """Return what login answers: the user, a fresh token and for how long it is good."""
+    document = user.to_api() | {"tenant": user.tenant_id}
+    return {"user": document, "token": tokens.issue(user), "token_expiration_time": settings.JWT_EXPIRATIONTIME}

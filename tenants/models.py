@@ -1,0 +1,173 @@
+"""Tenants, their users, failed logins and the log of requests."""
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+
+from tenants.fields import KeyField, TextField, iso, now
+from tenants.querysets import TenantQuerySet
+
+ROLES = ("admin", "regular")
+
+
+class Tenant(models.Model):
+    """A group of users with its own models, datasets and words, closed to all other tenants."""
+
+    id = TextField(primary_key=True, max_length=64, db_column="_id")
+    organization = TextField(max_length=255, blank=True)
+    address = TextField(max_length=255, blank=True)
+    email = TextField(max_length=255)
+    phone = TextField(max_length=64, blank=True)
+    passwordhash = models.BooleanField(default=True)
+    database = TextField(max_length=255, blank=True)
+    timestamp = models.DateTimeField(default=now, editable=False)
+
+    def __str__(self) -> str:
+        return self.id
+
+    def to_api(self) -> dict[str, Any]:
+        """Return what the tenant routes answer."""
+        fields = ("organization", "address", "email", "phone", "passwordhash", "database")
+        return {"_id": self.id, "id": self.id} | {field: getattr(self, field) for field in fields}
+
+
+class UserQuerySet(TenantQuerySet["User"]):
+    def named(self, keys: list[str]) -> Self:
+        """Keep the users whose id or username is among `keys`."""
+        return self.filter(models.Q(pk__in=keys) | models.Q(username__in=keys))
+
+    def usernames(self, ids: set[str]) -> dict[str, str]:
+        """Return the usernames of those of `ids` that exist, by id; no query where there are none."""
+        return dict(self.filter(pk__in=ids).values_list("pk", "username")) if ids else {}
+
+
+class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Return the superuser of that name: superusers belong to no tenant."""
+        user: User = self.get(tenant=None, username=username)
+        return user
+
+
+class User(AbstractBaseUser):
+    """A member of one tenant, or (with none) a superuser of the Django admin."""
+
+    id = KeyField()
+    tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, blank=True, related_name="members")
+    username = TextField(max_length=150)
+    email = TextField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique in the tenant where there is one
+    role = TextField(max_length=16, default="regular", choices=[(role, role) for role in ROLES])
+    password_changed = models.DateTimeField(default=now, editable=False)
+    validity_days = models.PositiveIntegerField(default=0)
+    is_superuser = models.BooleanField(default=False, editable=False)
+    is_active = models.BooleanField(default=True)
+    last_login = None  # type: ignore[assignment]
+    timestamp = models.DateTimeField(default=now, editable=False)
+
+    USERNAME_FIELD = "username"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects = UserManager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["tenant", "username"], name="username_in_tenant"),
+            models.UniqueConstraint(fields=["tenant", "email"], name="email_in_tenant"),
+        )
+        indexes = (models.Index(fields=["tenant", "-timestamp", "-id"], name="users_newest"),)
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the user administers his tenant."""
+        return self.role == "admin"
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the Django admin lets the user in."""
+        return self.is_superuser
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        return self.is_active and self.is_superuser
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_active and self.is_superuser
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Keep the password's hash; tokens issued before are worth nothing from now on."""
+        super().set_password(raw_password)
+        self.password_changed = now()
+
+    def password_expired(self, at: datetime) -> bool:
+        """Tell whether the password is older than it may be at that time."""
+        return bool(self.validity_days) and at >= self.password_changed + timedelta(days=self.validity_days)
+
+    def to_reference(self) -> dict[str, str]:
+        return {"_id": self.pk, "username": self.username}
+
+    def to_api(self) -> dict[str, Any]:
+        """Return what administrators are told of the user."""
+        return {
+            "_id": self.pk,
+            "id": self.pk,
+            "username": self.username,
+            "role": self.role,
+            "email": self.email,
+            "createdPassword": iso(self.password_changed),
+            "validityPasswordDays": self.validity_days,
+            "timestamp": iso(self.timestamp),
+        }
+
+
+class PasswordReset(models.Model):
+    """A reset link that was mailed: kept as the hash of its secret, used once or never."""
+
+    digest = TextField(primary_key=True, max_length=64, db_column="_id")
+    user = models.ForeignKey(User, models.CASCADE)
+    expires = models.DateTimeField()
+
+
+class FailedAttempt(models.Model):
+    """A wrong password or token; `key` says of which account or address."""
+
+    id = KeyField()
+    key = TextField(max_length=255)
+    timestamp = models.DateTimeField(default=now)
+
+    class Meta:
+        indexes = (models.Index(fields=["key", "timestamp"], name="failed_attempts"),)
+
+
+class RequestLog(models.Model):
+    """One answered request; it outlives the user it names."""
+
+    id = KeyField()
+    tenant_id = TextField(max_length=64, null=True)  # noqa: DJ001 - none: a request outside all tenants
+    date = models.DateTimeField()
+    user_id = TextField(max_length=24, null=True)  # noqa: DJ001 - none: nobody was recognised
+    username = TextField(max_length=150, blank=True)
+    method = TextField(max_length=16)
+    url = models.TextField()
+    status = models.PositiveIntegerField()
+    duration_ms = models.FloatField()
+    contents = models.TextField(blank=True)
+
+    objects = TenantQuerySet["RequestLog"].as_manager()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["tenant_id", "-date", "-id"], name="log_newest"),
+            models.Index(fields=["date"], name="log_oldest"),
+        )
+
+    def to_api(self) -> dict[str, Any]:
+        """Return what the log route answers."""
+        return {
+            "_id": self.pk,
+            "date": iso(self.date),
+            "user": self.user_id and {"_id": self.user_id, "username": self.username},
+            "method": self.method,
+            "url": self.url,
+            "status": self.status,
+            "duration_ms": self.duration_ms,
+            "contents": self.contents,
+        }

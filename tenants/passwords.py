@@ -1,0 +1,23 @@
+"""How strong a password is."""
+
+import re
+
+from django.conf import settings
+
+# (name, fewest kinds of character, fewest characters), the weakest first
+LEVELS = (("Too weak", 0, 0), ("Weak", 2, 6), ("Medium", 4, 8), ("Strong", 4, 10))
+KINDS = (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"[0-9]"), re.compile(r"[^a-zA-Z0-9]"))
+
+
+def strength(password: str) -> int:
+    """Return the level, 0 to 3, of the strongest row of LEVELS that the password reaches."""
+    kinds = sum(bool(kind.search(password)) for kind in KINDS)
+    return max(level for level, (_, least, length) in enumerate(LEVELS) if kinds >= least and len(password) >= length)
+
+
+def complaint(password: str) -> str | None:
+    """Return why the password is below `MIN_PASSWORD_STRENGTH`, or None where it is not."""
+    level = strength(password)
+    if level >= settings.MIN_PASSWORD_STRENGTH:
+        return None
+    return f"The password strength is {LEVELS[level][0]}, please choose a stronger password"

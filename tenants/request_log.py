@@ -1,0 +1,131 @@
+"""The request log: who did what, with which result and how fast; written off the request's path."""
+
+import atexit
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from django.conf import settings
+from django.db import close_old_connections, connection
+from django.http import HttpRequest, HttpResponseBase
+
+from tenants.fields import now
+from tenants.models import RequestLog
+
+logger = logging.getLogger(__name__)
+
+SECRETS = {"password", "admin_password", "token", "reset", "api_token", "access_token", "authorization", "jwt"}
+BLANK = "***"
+UNLOGGED_PATHS = {"/healthz"}
+FLUSH_SECONDS = 1.0
+CLEAN_SECONDS = 3600.0
+WAITING_LIMIT = 10_000  # entries; when the database cannot keep up the oldest are dropped, never a request
+
+
+def blanked(value: Any) -> Any:
+    """Return a body without its secrets."""
+    if isinstance(value, dict):
+        return {key: BLANK if str(key).lower() in SECRETS else blanked(inner) for key, inner in value.items()}
+    return [blanked(inner) for inner in value] if isinstance(value, list) else value
+
+
+def blanked_url(request: HttpRequest) -> str:
+    """Return path and query of a request without secrets."""
+    query = request.META.get("QUERY_STRING", "")
+    if any(secret in query.lower() for secret in SECRETS):
+        pairs = parse_qsl(query, keep_blank_values=True)
+        query = urlencode([(key, BLANK if key.lower() in SECRETS else value) for key, value in pairs])
+    return request.path + (f"?{query}" if query else "")
+
+
+def contents_of(request: HttpRequest) -> str:
+    """Return the JSON body that was parsed, secrets blanked, cut to `LOG_CONTENTS_LIMIT` characters."""
+    data = getattr(request, "contents", None)
+    return "" if data is None else json.dumps(blanked(data), ensure_ascii=False)[: settings.LOG_CONTENTS_LIMIT]
+
+
+class Writer:
+    """Writes entries in batches from a thread of its own, and what is left when the process stops."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[RequestLog] = deque(maxlen=WAITING_LIMIT)
+        self.thread: threading.Thread | None = None
+        self.lock = threading.Lock()
+        self.cleaned = 0.0
+
+    def put(self, entry: RequestLog) -> None:
+        """Take an entry; it is in the database within two seconds."""
+        self.waiting.append(entry)
+        if self.thread is None:
+            self.start()
+
+    def start(self) -> None:
+        with self.lock:
+            if self.thread is None:
+                self.thread = threading.Thread(target=self.run, name="request-log", daemon=True)
+                self.thread.start()
+                atexit.register(self.flush)
+
+    def run(self) -> None:
+        while True:
+            time.sleep(FLUSH_SECONDS)
+            self.flush()
+            if time.monotonic() - self.cleaned > CLEAN_SECONDS:
+                self.clean()
+
+    def flush(self) -> None:
+        """Write all that waits; what the database refuses is dropped with a warning."""
+        with self.lock:
+            entries = [self.waiting.popleft() for _ in range(len(self.waiting))]
+            if not entries:
+                return
+            try:
+                close_old_connections()
+                RequestLog.objects.bulk_create(entries, batch_size=500)
+            except Exception as error:  # noqa: BLE001 - whatever ails the log must not end it
+                logger.warning("%d entries of the request log are lost: %s", len(entries), error)
+                connection.close()
+
+    def clean(self) -> None:
+        """Forget entries older than `LOG_RETENTION_DAYS`."""
+        self.cleaned = time.monotonic()
+        try:
+            RequestLog.objects.filter(date__lt=now() - timedelta(days=settings.LOG_RETENTION_DAYS)).delete()
+        except Exception as error:  # noqa: BLE001
+            logger.warning("old entries of the request log stay: %s", error)
+
+
+writer = Writer()
+
+
+class RequestLogMiddleware:
+    """Notes every answered request but health checks."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not settings.LOG or request.path in UNLOGGED_PATHS:
+            return self.get_response(request)
+        started, date = time.perf_counter(), now()
+        response = self.get_response(request)
+        user = getattr(request, "user", None)
+        entry = RequestLog(
+            tenant_id=getattr(user, "tenant_id", None) or getattr(request, "log_tenant_id", None),
+            date=date,
+            user_id=getattr(user, "pk", None),
+            username=getattr(user, "username", ""),
+            method=(request.method or "")[:16],
+            url=blanked_url(request),
+            status=response.status_code,
+            duration_ms=round((time.perf_counter() - started) * 1000, 3),
+            contents=contents_of(request),
+        )
+        writer.put(entry)
+        return response

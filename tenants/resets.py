@@ -1,0 +1,40 @@
+"""Forgotten passwords: a link by mail, good for one use and a limited time."""
+
+import hashlib
+import secrets
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.mail import send_mail
+
+from tenants.fields import now
+from tenants.models import PasswordReset, User
+
+SUBJECT = "Reset your password"
+TEXT = """Somebody, we hope you, asked for a new password of the user {username}.
+
+To choose one open this link, which works once and until {expires:%Y-%m-%d %H:%M} UTC:
+
+{link}
+
+If it was not you, do nothing: your password stays as it is.
+"""
+
+
+def digest_of(secret: str) -> str:
+    """Return what is kept of a link's secret: its sha256 as hex."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def mail_reset_link(*, tenant_id: str, email: str) -> None:
+    """Mail a reset link where a user of the tenant has that address; who asks cannot tell whether one has."""
+    user = User.objects.of(tenant_id).filter(email=email, is_active=True).first()
+    if user is None:
+        return
+    secret = secrets.token_urlsafe(32)
+    reset = PasswordReset(digest=digest_of(secret), user=user, expires=now() + settings.RESET_LIFETIME)
+    reset.save(force_insert=True)
+    # After the `#`: browsers do not send that part, so that no server logs it.
+    link = f"{settings.PUBLIC_URL.rstrip('/')}/reset.html#{urlencode({'tenant': tenant_id, 'reset': secret})}"
+    text = TEXT.format(username=user.username, expires=reset.expires, link=link)
+    send_mail(SUBJECT, text, settings.DEFAULT_FROM_EMAIL, [email])

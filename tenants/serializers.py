@@ -1,0 +1,95 @@
+"""The shape of what comes in, strictly typed: a number is not a text."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from tenants.models import ROLES
+
+
+class Text(serializers.CharField):
+    """Text as it was sent; blanks round it are part of it."""
+
+    default_error_messages = {"invalid": "Not a text"}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**({"trim_whitespace": False} | kwargs))
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        text: str = super().to_internal_value(data)
+        return text
+
+
+class Choice(serializers.ChoiceField):
+    """One of a few texts."""
+
+    default_error_messages = {"invalid_choice": "`{input}` is not a valid enum value for path"}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid_choice", input=data)
+        return super().to_internal_value(data)
+
+
+class LoginInput(serializers.Serializer[Any]):
+    username = Text()
+    password = Text()
+    tenant = Text(required=False, allow_blank=True, help_text="The default tenant if left out")
+
+
+class TenantInput(serializers.Serializer[Any]):
+    """Body of a tenant's creation."""
+
+    _id = Text(max_length=64, help_text="Letters, digits, `.`, `_` and `-`")
+    organization = Text(max_length=255, required=False, allow_blank=True)
+    address = Text(max_length=255, required=False, allow_blank=True)
+    email = serializers.EmailField(max_length=255)
+    phone = Text(max_length=64, required=False, allow_blank=True)
+    admin_username = Text(max_length=150, required=False, allow_blank=True)
+    admin_password = Text(max_length=1024, required=False, allow_blank=True, write_only=True)
+    passwordhash = serializers.BooleanField(required=False)
+    database = Text(max_length=255, required=False, allow_blank=True)
+
+
+class TenantChanges(serializers.Serializer[Any]):
+    """Body of a tenant's change: contact data."""
+
+    organization = Text(max_length=255, required=False, allow_blank=True)
+    address = Text(max_length=255, required=False, allow_blank=True)
+    email = serializers.EmailField(max_length=255, required=False)
+    phone = Text(max_length=64, required=False, allow_blank=True)
+
+
+class UserInput(serializers.Serializer[Any]):
+    """Body of a user's creation."""
+
+    username = Text(max_length=150)
+    password = Text(max_length=1024, write_only=True)
+    email = serializers.EmailField(max_length=255, required=False, allow_null=True)
+    role = Choice(choices=ROLES, required=False)
+    validityPasswordDays = serializers.IntegerField(required=False, min_value=0, max_value=36500)  # noqa: N815
+
+
+class UserChanges(serializers.Serializer[Any]):
+    """Body of a user's change."""
+
+    password = Text(max_length=1024, required=False, write_only=True)
+    email = serializers.EmailField(max_length=255, required=False)
+
+
+class ResetRequest(serializers.Serializer[Any]):
+    email = serializers.EmailField(max_length=255)
+
+
+class ResetInput(serializers.Serializer[Any]):
+    tenant = Text(required=False, allow_blank=True)
+    reset = Text(max_length=255)
+    password = Text(max_length=1024, write_only=True)
+
+
+def tenant_of(body: dict[str, Any]) -> str:
+    """Return the tenant that a body names, or the default one."""
+    return str(body.get("tenant") or settings.DEFAULT_TENANT)

@@ -1,0 +1,186 @@
+"""Writes: tenants, users, passwords."""
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from tenants.exceptions import Refused
+from tenants.fields import now
+from tenants.hooks import hook
+from tenants.models import PasswordReset, Tenant, User
+from tenants.passwords import complaint
+from tenants.transactions import atomic, retried
+
+TENANT_ID = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
+CONTACT_FIELDS = ("organization", "address", "email", "phone")
+
+
+@dataclass(frozen=True)
+class CreatedTenant:
+    """A new tenant with its first administrator; `generated_password` is None where one was given."""
+
+    tenant: Tenant
+    admin: User
+    generated_password: str | None
+
+
+@retried
+def create_tenant(
+    *,
+    id: str,
+    email: str,
+    organization: str = "",
+    address: str = "",
+    phone: str = "",
+    admin_username: str = "",
+    admin_password: str = "",
+    passwordhash: bool = True,
+    database: str = "",
+) -> CreatedTenant:
+    """Make a tenant and its first administrator, both or neither.
+
+    Raises Refused (`post_request_error`) for an id that is malformed or taken.
+    """
+    if not TENANT_ID.fullmatch(id):
+        raise Refused("post_request_error", "Path `_id` has 1 to 64 letters, digits, `.`, `_` or `-`")
+    with atomic():
+        if Tenant.objects.filter(pk=id).exists():
+            raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({id})")
+        tenant = Tenant(pk=id, email=email, organization=organization, address=address, phone=phone)
+        tenant.passwordhash, tenant.database = passwordhash, database
+        tenant.save(force_insert=True)
+        generated = None if admin_password else secrets.token_urlsafe(18)
+        admin = create_user(
+            tenant=tenant,
+            username=admin_username or settings.DEFAULT_TENANT_ADMIN_USERNAME,
+            password=admin_password or generated or "",
+            role="admin",
+            email=email,
+            check_strength=False,
+        )
+    return CreatedTenant(tenant, admin, generated)
+
+
+def update_tenant(*, tenant: Tenant, changes: dict[str, str]) -> Tenant:
+    """Change contact data (`CONTACT_FIELDS`)."""
+    for field, value in changes.items():
+        setattr(tenant, field, value)
+    tenant.save(update_fields=list(changes))
+    return tenant
+
+
+@retried
+def delete_tenant(*, tenant: Tenant) -> None:
+    """Remove the tenant with its users, items and bytes. Raises Refused for the default tenant."""
+    if tenant.pk == settings.DEFAULT_TENANT:
+        raise Refused("delete_request_error", "The default tenant cannot be deleted")
+    with atomic():
+        hook("tenant_leaves")(tenant=tenant)
+        tenant.delete()
+    hook("tenant_left")(tenant_id=tenant.pk)
+
+
+@retried
+def create_user(
+    *,
+    tenant: Tenant,
+    username: str,
+    password: str,
+    role: str = "regular",
+    email: str | None = None,
+    validity_days: int | None = None,
+    check_strength: bool = True,
+) -> User:
+    """Make a user of the tenant.
+
+    Raises Refused (`post_request_error`) for a weak password or a username or email that is taken in the tenant.
+    """
+    weakness = complaint(password) if check_strength else None
+    if weakness:
+        raise Refused("post_request_error", weakness)
+    user = User(tenant=tenant, username=username, role=role, email=email or None)
+    user.validity_days = settings.DEFAULT_DAYS_VALIDITY_PASSWORD if validity_days is None else validity_days
+    user.set_password(password)
+    with atomic():
+        others = User.objects.of(tenant.pk)
+        if others.filter(username=username).exists():
+            raise Refused("post_request_error", f"a user with the same username already exists ({username})")
+        _refuse_taken_email(user, "post_request_error")
+        user.save(force_insert=True)
+    return user
+
+
+@retried
+def update_user(*, user: User, password: str | None = None, email: str | None = None) -> User:
+    """Change a user's password or email. Raises Refused (`put_request_error`) as `create_user` does."""
+    weakness = complaint(password) if password is not None else None
+    if weakness:
+        raise Refused("put_request_error", weakness)
+    if password is not None:
+        user.set_password(password)
+    with atomic():
+        if email is not None:
+            user.email = email or None
+            _refuse_taken_email(user, "put_request_error")
+        user.save(update_fields=["password", "password_changed", "email"])
+    return user
+
+
+def _refuse_taken_email(user: User, error: str) -> None:
+    others = User.objects.of(user.tenant_id).exclude(pk=user.pk)
+    if user.email and others.filter(email=user.email).exists():
+        raise Refused(error, f"a user with the same email already exists ({user.email})")
+
+
+@retried
+def delete_user(*, user: User) -> None:
+    """Remove a user and his name from every list of users.
+
+    Raises Refused (`delete_request_error`) for the last administrator and for an owner of anything.
+    """
+    with atomic():
+        administrators = User.objects.of(user.tenant_id).filter(role="admin").exclude(pk=user.pk)
+        if user.is_admin and not administrators.exists():
+            raise Refused("delete_request_error", "The last administrator cannot be deleted")
+        hook("user_leaves")(user=user)
+        user.delete()
+
+
+def reset_password(*, digest: str, tenant_id: str, password: str) -> None:
+    """Set a password with a mailed reset link, which works once. Raises Refused (`reset_invalid`)."""
+    weakness = complaint(password)
+    if weakness:
+        raise Refused("put_request_error", weakness)
+    with atomic():
+        valid = PasswordReset.objects.filter(pk=digest, user__tenant_id=tenant_id, expires__gt=now())
+        reset = valid.select_related("user").first()
+        # The link is taken by deleting it: of two who try at once only one finds it.
+        if reset is None or not PasswordReset.objects.filter(pk=digest).delete()[0]:
+            raise Refused("reset_invalid", "The reset link is unknown, used or expired")
+        reset.user.set_password(password)
+        reset.user.save(update_fields=["password", "password_changed"])
+        PasswordReset.objects.filter(user=reset.user).delete()
+
+
+def ensure_default_tenant() -> dict[str, Any]:
+    """Make the default tenant, and the demo tenant where asked for, unless they are there."""
+    wanted = [settings.DEFAULT_TENANT] + [settings.DEFAULT_TENANT_DEMO] * settings.DEMO
+    made: dict[str, Any] = {}
+    for id in wanted:
+        if not Tenant.objects.filter(pk=id).exists():
+            try:
+                made[id] = create_tenant(
+                    id=id,
+                    email=settings.DEFAULT_TENANT_EMAIL,
+                    organization=id,
+                    admin_username=settings.DEFAULT_TENANT_ADMIN_USERNAME,
+                    admin_password=settings.DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD,
+                    passwordhash=settings.DEFAULT_TENANT_PASSWORDHASH,
+                    database=settings.DEFAULT_TENANT_DATABASE,
+                )
+            except Refused:  # another process was quicker
+                continue
+    return made

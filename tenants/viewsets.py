@@ -1,0 +1,212 @@
+"""Routes on tenants and users: log in, administer, reset a password, read the log."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from tenants import attempts, login, tokens
+from tenants.authentication import ApiTokenAuthentication
+from tenants.collections import CollectionViewSet, valid_body, valid_changes
+from tenants.exceptions import Refused
+from tenants.models import RequestLog, Tenant, User
+from tenants.permissions import ADMINISTRATORS, ANYONE, OPERATOR, USERS
+from tenants.querysets import TenantQuerySet
+from tenants.resets import digest_of, mail_reset_link
+from tenants.serializers import (
+    LoginInput,
+    ResetInput,
+    ResetRequest,
+    TenantChanges,
+    TenantInput,
+    UserChanges,
+    UserInput,
+    tenant_of,
+)
+from tenants.services import (
+    create_tenant,
+    create_user,
+    delete_tenant,
+    delete_user,
+    reset_password,
+    update_tenant,
+    update_user,
+)
+
+
+class LoginViewSet(ViewSet):
+    """Exchange a username and a password for a token, and a token for a fresh one."""
+
+    authentication_classes = ()
+    roles: ClassVar = {"create": ANYONE, "renew": ANYONE}
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="registry"'
+
+    def create(self, request: Request) -> Response:
+        """Log in."""
+        body = valid_body(LoginInput, request.data)
+        tenant_id = tenant_of(body)
+        request._request.log_tenant_id = tenant_id  # type: ignore[attr-defined]
+        user = login.authenticate(
+            tenant_id=tenant_id,
+            username=body["username"],
+            password=body["password"],
+            address=attempts.address_of(request),
+        )
+        request._request.user = user
+        return Response(login.answer(user))
+
+    def renew(self, request: Request) -> Response:
+        """Exchange a token, even one that expired not long ago, for a fresh one."""
+        token = tokens.bare(request.headers.get("Authorization", ""))
+        if not token:
+            raise AuthenticationFailed("The request needs the token to be renewed in its Authorization header")
+        user = tokens.user_of(token, renewing=True)
+        request._request.user = user
+        return Response(login.answer(user))
+
+
+class TenantViewSet(CollectionViewSet):
+    """Tenants, for the operator who holds the `API_TOKEN`."""
+
+    collection = "tenants"
+    queryset = Tenant.objects.all()
+    authentication_classes = (ApiTokenAuthentication,)
+    roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), OPERATOR)
+    input_class = TenantInput
+    query_fields: ClassVar = {"_id": "text:pk", "organization": "text", "email": "text", "timestamp": "date"}
+
+    def get_queryset(self) -> Any:
+        return self.queryset.all()
+
+    def create_one(self, body: dict[str, Any]) -> Tenant:
+        created = create_tenant(id=body.pop("_id"), **body)
+        if created.generated_password:
+            self.generated_passwords[created.tenant.pk] = created.generated_password
+        return created.tenant
+
+    @property
+    def generated_passwords(self) -> dict[str, str]:
+        """Passwords made in this request, by tenant: answered once, kept nowhere."""
+        return self.__dict__.setdefault("_generated_passwords", {})
+
+    def to_api_page(self, rows: Sequence[Tenant]) -> Sequence[dict[str, Any]]:
+        made = self.generated_passwords
+        return [row.to_api() | ({"admin_password": made[row.pk]} if row.pk in made else {}) for row in rows]
+
+    def update(self, request: Request, **kwargs: Any) -> Response:
+        known = ("_id", "admin_username", "admin_password", "passwordhash", "database")
+        changes = valid_changes(TenantChanges, request.data, known)
+        return self.answer(update_tenant(tenant=self.get_object(), changes=changes))
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        tenant = self.get_object()
+        document = tenant.to_api()
+        delete_tenant(tenant=tenant)
+        return Response(document)
+
+
+class UserViewSet(CollectionViewSet):
+    """The users of the caller's tenant."""
+
+    collection = "users"
+    queryset = User.objects.all()
+    roles: ClassVar = {
+        "list": USERS,
+        "retrieve": USERS,
+        "create": ADMINISTRATORS,
+        "update": USERS,
+        "destroy": ADMINISTRATORS,
+    }
+    input_class = UserInput
+    lookup_fields = ("pk", "username")
+
+    @property
+    def query_fields(self) -> dict[str, str]:  # type: ignore[override]
+        shown = {"_id": "text:pk", "username": "text"}
+        return shown | ({"role": "text", "email": "text?"} if self.request.user.is_admin else {})
+
+    def to_api_page(self, rows: Sequence[User]) -> Sequence[dict[str, Any]]:
+        if self.request.user.is_admin:
+            return [user.to_api() for user in rows]
+        return [{"_id": user.pk, "id": user.pk, "username": user.username} for user in rows]
+
+    def create_one(self, body: dict[str, Any]) -> User:
+        return create_user(
+            tenant=self.request.user.tenant,
+            username=body["username"],
+            password=body["password"],
+            role=body.get("role", "regular"),
+            email=body.get("email"),
+            validity_days=body.get("validityPasswordDays"),
+        )
+
+    def update(self, request: Request, **kwargs: Any) -> Response:
+        user = self.get_object()
+        if request.user.pk != user.pk and not request.user.is_admin:
+            raise Refused("put_request_error", "You can change only your own user")
+        changes = valid_changes(UserChanges, request.data, ("_id", *UserInput().fields))
+        return self.answer(update_user(user=user, **changes))
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        user = self.get_object()
+        document = user.to_api()
+        delete_user(user=user)
+        return Response(document)
+
+
+class SelfViewSet(ViewSet):
+    """A forgotten password: ask for a link by mail, then use it."""
+
+    authentication_classes = ()
+    roles: ClassVar = {"mail": ANYONE, "reset": ANYONE}
+
+    def mail(self, request: Request) -> Response:
+        """Mail a reset link; the answer is the same whether or not a user has that address."""
+        if not isinstance(request.data, dict) or not request.data.get("email"):
+            raise Refused("missing_email", "Path `email` is required")
+        body = valid_body(ResetRequest, request.data)
+        tenant_id = tenant_of({"tenant": request.query_params.get("tenant")})
+        address, account = attempts.address_of(request), f"reset {tenant_id}/{body['email']}"
+        attempts.refuse_too_many(address=address, account=account)
+        attempts.record(address=address, account=account)
+        mail_reset_link(tenant_id=tenant_id, email=body["email"])
+        return Response({"message": "If a user has this address, a reset link is on its way to it"})
+
+    def reset(self, request: Request) -> Response:
+        """Choose a new password with the link that was mailed."""
+        body = valid_body(ResetInput, request.data)
+        address = attempts.address_of(request)
+        attempts.refuse_too_many(address=address)
+        try:
+            reset_password(digest=digest_of(body["reset"]), tenant_id=tenant_of(body), password=body["password"])
+        except Refused as refused:
+            if refused.name == "reset_invalid":
+                attempts.record(address=address)
+            raise
+        return Response({"message": "The password is changed"})
+
+
+class LogViewSet(CollectionViewSet):
+    """The answered requests of the caller's tenant, the newest first."""
+
+    collection = "log"
+    queryset = RequestLog.objects.all()
+    roles: ClassVar = {"list": ADMINISTRATORS}
+    refused_with = "only_administrator"
+    query_fields: ClassVar = {
+        "_id": "text:pk",
+        "date": "date",
+        "user": "text?:user_id",
+        "method": "text",
+        "url": "text",
+        "status": "number",
+    }
+    default_sort = ("-date", "-pk")
+
+    def get_queryset(self) -> TenantQuerySet[RequestLog]:
+        return RequestLog.objects.of(self.request.user.tenant_id)

@@ -1,0 +1,1 @@
+"""Bytes with names and ordinals, ignorant of what they belong to."""

@@ -1,0 +1,64 @@
+"""Versions, and the stored bytes that they name."""
+
+from typing import Any
+
+from django.db import models
+
+from tenants.fields import KeyField, TextField, iso, now
+from tenants.models import Tenant
+from tenants.querysets import TenantQuerySet
+
+
+class Blob(models.Model):
+    """Bytes in the store, once per tenant and content.
+
+    `references` counts the versions that name them. The row is also the lock of its bytes: whoever writes or removes
+    them changes it in the same transaction. With 0 references the bytes may be there or not and may be removed.
+    """
+
+    id = TextField(primary_key=True, max_length=140, db_column="_id")
+    tenant = models.ForeignKey(Tenant, models.CASCADE)
+    references = models.PositiveIntegerField(default=0)
+
+    objects = TenantQuerySet["Blob"].as_manager()
+
+    @staticmethod
+    def key(tenant_id: str, sha256: str) -> str:
+        """Return where the store keeps the bytes: `<tenant>/<aa>/<sha256>`."""
+        return f"{tenant_id}/{sha256[:2]}/{sha256}"
+
+
+class Version(models.Model):
+    """A file under an ordinal of its subject (the id of the thing that it is a version of)."""
+
+    id = KeyField()
+    tenant = models.ForeignKey(Tenant, models.CASCADE)
+    subject = TextField(max_length=24)
+    ordinal = TextField(max_length=64)
+    number = models.BigIntegerField(null=True)
+    original = TextField(max_length=1024)
+    mimetype = TextField(max_length=255)
+    encoding = TextField(max_length=64)
+    size = models.BigIntegerField()
+    sha256 = TextField(max_length=64)
+    description = models.TextField(blank=True)
+    timestamp = models.DateTimeField(default=now, editable=False)
+
+    objects = TenantQuerySet["Version"].as_manager()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["subject", "ordinal"], name="ordinal_of_subject"),)
+        indexes = (
+            models.Index(fields=["subject", "-timestamp", "-id"], name="versions_newest"),
+            models.Index(fields=["tenant", "sha256"], name="versions_of_bytes"),
+        )
+
+    @property
+    def blob(self) -> str:
+        """The key of the version's bytes."""
+        return Blob.key(self.tenant_id, self.sha256)
+
+    def to_api(self) -> dict[str, Any]:
+        """Return what a resource tells of its version."""
+        fields = ("ordinal", "original", "mimetype", "encoding", "size", "sha256", "description")
+        return {field: getattr(self, field) for field in fields} | {"timestamp": iso(self.timestamp)}

@@ -1,0 +1,140 @@
+"""Where bytes go: the only module that knows `STORAGES`."""
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol, Self, cast
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage, storages
+
+# Not a tenant's id, whose characters are letters, digits, `.`, `_` and `-`.
+INCOMING = "+incoming"
+
+
+class TooLarge(Exception):
+    """More bytes came than `MAX_UPLOAD_SIZE` allows."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """Bytes that came in whole and are synced, but that no version names yet."""
+
+    place: str
+    size: int
+    sha256: str
+
+
+class Incoming(Protocol):
+    """Bytes on their way in, hashed as they come; leave the context without `finish` and nothing is left of them."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *error: object) -> None: ...
+    def write(self, chunk: bytes) -> None: ...
+    def finish(self) -> Received: ...
+
+
+class Store(Protocol):
+    """What versions need of a store of bytes."""
+
+    def receive(self) -> Incoming: ...
+    def keep(self, received: Received, key: str) -> None: ...
+    def discard(self, received: Received) -> None: ...
+    def remove(self, key: str) -> None: ...
+    def remove_all(self, tenant_id: str) -> None: ...
+    def read(self, key: str) -> IO[bytes]: ...
+    def is_healthy(self) -> bool: ...
+
+
+def store() -> Store:
+    """Return the store of versions' bytes."""
+    return cast(Store, storages["versions"])
+
+
+class IncomingFile:
+    """Bytes on their way into a file of the store."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.digest = hashlib.sha256()
+        self.size = 0
+        self.file = place.open("xb", buffering=0)
+        self.finished = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.file.close()
+        if not self.finished:
+            self.place.unlink(missing_ok=True)
+
+    def write(self, chunk: bytes) -> None:
+        """Take a chunk. Raises TooLarge beyond `MAX_UPLOAD_SIZE` bytes in all."""
+        self.size += len(chunk)
+        if settings.MAX_UPLOAD_SIZE and self.size > settings.MAX_UPLOAD_SIZE:
+            raise TooLarge(f"A file has at most {settings.MAX_UPLOAD_SIZE} bytes")
+        self.digest.update(chunk)
+        view = memoryview(chunk)
+        while view:
+            view = view[self.file.write(view) :]
+
+    def finish(self) -> Received:
+        """Sync all that came and return what it was."""
+        os.fsync(self.file.fileno())
+        self.finished = True
+        return Received(str(self.place), self.size, self.digest.hexdigest())
+
+
+class ContentStorage(FileSystemStorage):
+    """Keeps bytes in files under keys that name their content; a key's bytes never change."""
+
+    def receive(self) -> Incoming:
+        """Open a place for bytes to come."""
+        incoming = Path(self.location, INCOMING)
+        incoming.mkdir(parents=True, exist_ok=True)
+        return IncomingFile(incoming / uuid4().hex)
+
+    def keep(self, received: Received, key: str) -> None:
+        """Put received bytes under their key, where they survive a crash; they can be kept again until discarded."""
+        path, place = Path(self.path(key)), Path(received.place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        link = place.with_suffix(f".{uuid4().hex}")
+        os.link(place, link)
+        os.replace(link, path)
+        link.unlink(missing_ok=True)  # still there where both were the same file already
+        for folder in (path.parent, path.parent.parent, path.parent.parent.parent):
+            _sync_folder(folder)
+
+    def discard(self, received: Received) -> None:
+        """Forget received bytes; what was kept of them stays."""
+        Path(received.place).unlink(missing_ok=True)
+
+    def remove(self, key: str) -> None:
+        """Remove the bytes of a key, if they are there."""
+        Path(self.path(key)).unlink(missing_ok=True)
+
+    def remove_all(self, tenant_id: str) -> None:
+        """Remove all bytes of a tenant."""
+        shutil.rmtree(self.path(tenant_id), ignore_errors=True)
+
+    def read(self, key: str) -> IO[bytes]:
+        """Open the bytes of a key for reading. Raises FileNotFoundError."""
+        return open(self.path(key), "rb")  # noqa: SIM115 - the response closes it
+
+    def is_healthy(self) -> bool:
+        """Tell whether the store can be written to."""
+        location = Path(self.location)
+        location.mkdir(parents=True, exist_ok=True)
+        return os.access(location, os.W_OK)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

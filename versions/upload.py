@@ -1,0 +1,169 @@
+"""From a request to received bytes: streamed, hashed on the way, in constant memory."""
+
+import base64
+import binascii
+import mimetypes
+import re
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+from tenants.exceptions import Refused
+from versions.services import Upload
+from versions.storage import Incoming, Received, store
+
+BLOCK = 1024 * 1024
+FIELD = "file"
+CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+ORDINAL = re.compile(r"[^\x00-\x1f\x7f/]{1,64}")
+DIGEST = re.compile(r"(?:^|,)\s*sha-256\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:,|$)")
+SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+DEFAULT_TYPE = "application/octet-stream"
+MIMETYPE = re.compile(r"[\w.+-]{1,127}/[\w.+-]{1,127}", re.ASCII)
+
+
+class ByteStream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class ReceivedFile:
+    """What a form's file was: its bytes in the store, its name and type."""
+
+    def __init__(self, received: Received, name: str, content_type: str, encoding: str) -> None:
+        self.received = received
+        self.name = name
+        self.content_type = content_type
+        self.encoding = encoding
+
+    def close(self) -> None:
+        """Nothing is open; Django's parser asks every file to close."""
+
+
+class StoreUploadHandler(FileUploadHandler):
+    """Streams the form's `file` into the store; other files of the form are passed over.
+
+    Call `close` when the request is done with: what was received but not kept is discarded.
+    """
+
+    chunk_size = BLOCK
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request)
+        self.incoming: Incoming | None = None
+        self.done: Received | None = None
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        if self.field_name != FIELD or self.incoming is not None:
+            raise SkipFile
+        self.incoming = store().receive()
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        if self.incoming:
+            self.incoming.write(raw_data)
+
+    def file_complete(self, file_size: int) -> ReceivedFile | None:
+        if self.incoming is None or self.done is not None:
+            return None
+        self.done = self.incoming.finish()
+        encoding = (self.content_type_extra or {}).get("encoding", b"7bit")
+        name, content_type = self.file_name or "", self.content_type or DEFAULT_TYPE
+        return ReceivedFile(self.done, name, content_type, str(encoding))
+
+    def close(self) -> None:
+        if self.incoming:
+            self.incoming.__exit__(None, None, None)
+        if self.done:
+            store().discard(self.done)
+
+
+def upload_from_form(request: Request, cleanup: ExitStack) -> Upload:
+    """Receive the `file` of a multipart form. Raises Refused (`post_request_error`) without one."""
+    handler = StoreUploadHandler(request._request)
+    cleanup.callback(handler.close)
+    request._request.upload_handlers = [handler]
+    data = request.data
+    file = data.get(FIELD) if hasattr(data, "get") else None
+    if not isinstance(file, ReceivedFile):
+        raise Refused("post_request_error", "Missing file")
+    return Upload(
+        received=file.received,
+        original=valid_name(file.name),
+        mimetype=valid_type(file.content_type) or DEFAULT_TYPE,
+        encoding=file.encoding,
+        description=str(data.get("description", "")),
+    )
+
+
+def upload_from_body(request: Request, original: str, cleanup: ExitStack) -> Upload:
+    """Receive the bytes of a body that is nothing but the file."""
+    original = valid_name(original)
+    incoming = cleanup.enter_context(store().receive())
+    body: ByteStream = request._request  # type: ignore[assignment]
+    while chunk := body.read(BLOCK):
+        incoming.write(chunk)
+    received = incoming.finish()
+    cleanup.callback(store().discard, received)
+    return Upload(
+        received=received,
+        original=original,
+        mimetype=valid_type(request.content_type) or mimetypes.guess_type(original)[0] or DEFAULT_TYPE,
+        encoding="binary",
+        description=request.query_params.get("description", ""),
+    )
+
+
+def valid_type(sent: str | None) -> str | None:
+    """Return the media type that was sent, or None where it says nothing of the file."""
+    kind = (sent or "").split(";")[0].strip().lower()
+    said = MIMETYPE.fullmatch(kind) and kind != "application/x-www-form-urlencoded"  # curl's own default
+    return kind if said else None
+
+
+def valid_name(name: str) -> str:
+    """Return the name of a file, which may lie in folders. Raises Refused (`post_request_error`)."""
+    parts = name.split("/")
+    if not name or CONTROLS.search(name) or any(part in ("", ".", "..") for part in parts):
+        raise Refused("post_request_error", f"Not a valid file name: {name!r}")
+    if any(len(part.encode()) > 255 for part in parts) or len(name) > 1024:
+        raise Refused("post_request_error", "A file name has at most 255 bytes, with its folders 1024 characters")
+    return name
+
+
+def valid_ordinal(request: Request) -> str | None:
+    """Return the `ordinal` that the query asks for, if any. Raises Refused (`post_request_error`)."""
+    ordinal = request.query_params.get("ordinal") or None
+    if ordinal is not None and not ORDINAL.fullmatch(ordinal):
+        raise Refused("post_request_error", f"Not a valid ordinal: {ordinal!r}")
+    return ordinal
+
+
+def check_digest(request: Request, received: Received) -> None:
+    """Raise Refused (`post_request_error`) where the bytes are not those that the sender announced."""
+    for announced in filter(None, (_from_query(request), _from_header(request))):
+        if announced != received.sha256:
+            raise Refused("post_request_error", f"The file's sha256 is {received.sha256}, announced was {announced}")
+
+
+def _from_query(request: Request) -> str | None:
+    announced = request.query_params.get("sha256") or None
+    if announced is not None and not SHA256.fullmatch(announced):
+        raise Refused("post_request_error", f"Not a sha256 of 64 hex characters: {announced}")
+    return announced and announced.lower()
+
+
+def _from_header(request: Request) -> str | None:
+    header = request.headers.get("Content-Digest", "")
+    if "sha-256" not in header:
+        return None
+    match = DIGEST.search(header)
+    try:
+        digest = base64.b64decode(match[1], validate=True) if match else b""
+    except binascii.Error:
+        digest = b""
+    if len(digest) != 32:
+        raise Refused("post_request_error", f"Not a valid Content-Digest: {header}")
+    return digest.hex()
