@@ -1,0 +1,18 @@
+"""The registry's own app: the lookups of the list language."""
+
+from django.apps import AppConfig
+from django.db.backends.signals import connection_created
+
+from registry_site.querying import lookups
+
+
+class RegistrySite(AppConfig):
+    name = "registry_site"
+    default = True
+
+    def ready(self) -> None:
+        """Make the lookups usable before the first query."""
+        lookups.register()
+        connection_created.connect(
+            lookups.prepare_connection, dispatch_uid="registry_site.querying"
+        )

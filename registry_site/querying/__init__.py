@@ -1,0 +1,1 @@
+"""The list language: filter, sort, select and pages, the same on every engine."""

@@ -1,0 +1,73 @@
+"""The filter backend of every list: `?filter=` and `?sort=` over the fields that the view declares."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.filters import BaseFilterBackend
+from rest_framework.request import Request
+
+from registry_site.querying.compile import to_q
+from registry_site.querying.fields import FieldTable, field_table
+from registry_site.querying.page import parameter
+from registry_site.querying.parse import parse
+from registry_site.querying.sort import NEWEST_FIRST, sort_keys
+from registry_site.querying.tree import ALWAYS, uses_patterns
+
+
+class FilterLanguage(BaseFilterBackend):
+    """Narrows and orders a list as the client asks; what the view does not declare cannot be asked.
+
+    A view declares `query_fields` (see `querying.fields`), or `get_query_fields()` where they depend on the user, and
+    may declare `default_sort` (such as `-date,-_id`).
+    """
+
+    def filter_queryset(
+        self, request: Request, queryset: QuerySet[Any], view: Any
+    ) -> QuerySet[Any]:
+        fields = _fields(view)
+        tree = parse(request.query_params.get("filter", ""), fields)
+        keys = sort_keys(
+            request.query_params.get("sort", ""),
+            fields,
+            getattr(view, "default_sort", NEWEST_FIRST),
+        )
+        request.list_order = keys  # type: ignore[attr-defined]
+        request.list_bounded = uses_patterns(tree)  # type: ignore[attr-defined]
+        if tree != ALWAYS:
+            queryset = queryset.filter(
+                to_q(tree, getattr(request.user, "tenant_id", None))
+            )
+        return queryset.order_by(*(key.expression() for key in keys))
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        names = ", ".join(f"`{name}`" for name in getattr(view, "query_fields", {}))
+        text = {"type": "string"}
+        return [
+            parameter(
+                "filter",
+                f"Condition in MongoDB's query syntax, as JSON; a JSON list means `$or` of its elements. Fields: {names}.",
+                text,
+                '{"_id": {"$regex": "^6"}}',
+            ),
+            parameter(
+                "sort",
+                "Order, as JSON: field to `asc` or `desc`; newest first by default.",
+                text,
+                '{"_id": "asc"}',
+            ),
+            parameter(
+                "select",
+                "Fields to answer, as a JSON list of names; `_id` always comes along.",
+                text,
+                '["_id"]',
+            ),
+        ]
+
+
+def _fields(view: Any) -> FieldTable:
+    declared = (
+        view.get_query_fields()
+        if hasattr(view, "get_query_fields")
+        else getattr(view, "query_fields", {})
+    )
+    return field_table(declared)

@@ -1,0 +1,133 @@
+"""The lookups as conditions of a `$match`, which the multikey indexes serve, and the page that an index sorts."""
+
+from collections.abc import Sequence
+from typing import Any as Anything
+from typing import TypeAlias, TypeVar
+
+from django.core.exceptions import EmptyResultSet
+from django.db.models import Model, QuerySet
+from django_mongodb_backend.queryset import RawQuerySet
+
+from registry_site.querying.patterns import Pattern
+from registry_site.querying.sort import Key
+from registry_site.querying.tree import All, Any, Compare, Node, Not
+
+M = TypeVar("M", bound=Model)
+Mql: TypeAlias = dict[str, Anything]
+
+
+def holds(column: str, scalar: Anything) -> Mql:
+    return {column: {"$eq": scalar}}
+
+
+def any_element(column: str, node: Node) -> Mql:
+    return {
+        column: {
+            "$elemMatch": _of_object(node) if _names_members(node) else _of_scalar(node)
+        }
+    }
+
+
+def length(column: str, count: int) -> Mql:
+    return {column: {"$size": count}}
+
+
+def is_list(column: str, elements: Sequence[str]) -> Mql:
+    return {column: {"$eq": list(elements)}}
+
+
+def matches(column: str, pattern: Pattern) -> Mql:
+    return {column: _regex(pattern)}
+
+
+def _regex(pattern: Pattern) -> Mql:
+    return {
+        "$regex": pattern.for_mongodb(),
+        "$options": "i" if pattern.insensitive else "",
+    }
+
+
+def _comparison(node: Compare) -> Mql:
+    match node.operand:
+        case Pattern() as pattern:
+            return _regex(pattern)
+        case tuple() as choices:
+            return {"$in": list(choices)}
+    return {"$eq" if node.operator == "null" else f"${node.operator}": node.operand}
+
+
+def _names_members(node: Node) -> bool:
+    """Tell whether the elements are objects: whether a comparison names a member, or there is none."""
+    match node:
+        case All(parts) | Any(parts):
+            return all(_names_members(part) for part in parts)
+        case Not(part):
+            return _names_members(part)
+    return isinstance(node, Compare) and bool(node.field.path)
+
+
+def _of_object(node: Node) -> Mql:
+    match node:
+        case All(parts):
+            return {"$and": [_of_object(part) for part in parts]} if parts else {}
+        case Any(parts):
+            return (
+                {"$or": [_of_object(part) for part in parts]}
+                if parts
+                else {"$nor": [{}]}
+            )
+        case Not(part):
+            return {"$nor": [_of_object(part)]}
+        case Compare():
+            return {node.field.path: _comparison(node)}
+    raise TypeError(node)
+
+
+def _of_scalar(node: Node) -> Mql:
+    """Return the operators that a scalar element is held to; the language has only `all` and `not` there."""
+    match node:
+        case All(parts):
+            operators: Mql = {}
+            for part in parts:
+                more = _of_scalar(part)
+                if operators.keys() & more.keys():
+                    more = {"$not": {"$not": more}}
+                operators |= more
+            return operators
+        case Not(Compare() as part) if part.operator in ("eq", "in"):
+            ((operator, operand),) = _comparison(part).items()
+            return {{"$eq": "$ne", "$in": "$nin"}[operator]: operand}
+        case Not(part):
+            return {"$not": _of_scalar(part)}
+        case Compare():
+            return _comparison(node)
+    raise TypeError(node)
+
+
+def page(
+    queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int
+) -> list[M]:
+    """Return the rows of one page, sorted by an index where there is one.
+
+    The ORM computes its sort keys before it sorts, which no index serves; so its match is kept and the sort is ours.
+    """
+    compiler = queryset.order_by().query.get_compiler(using=queryset.db)
+    try:
+        compiler.pre_sql_setup()
+        pipeline = compiler.build_query(None).get_pipeline()
+    except EmptyResultSet:
+        return []
+    columns = {
+        _column(queryset.model, key.path): -1 if key.descending else 1 for key in keys
+    }
+    pipeline += [
+        {"$sort": columns},
+        *([{"$skip": offset}] if offset else []),
+        {"$limit": limit},
+    ]
+    return list(RawQuerySet(pipeline, model=queryset.model, using=queryset.db))
+
+
+def _column(model: type[Model], path: str) -> str:
+    field = model._meta.pk if path == "pk" else model._meta.get_field(path)
+    return str(field.column)  # type: ignore[union-attr]

@@ -1,0 +1,89 @@
+"""The lookups in SQLite's JSON functions."""
+
+import json
+from collections.abc import Sequence
+from typing import Any as Anything
+from typing import TypeAlias
+
+from registry_site.querying.fields import Field
+from registry_site.querying.patterns import Pattern
+from registry_site.querying.tree import All, Any, Compare, Node, Not
+
+Sql: TypeAlias = tuple[str, list[Anything]]
+
+ELEMENT = Field("element", "any")
+SIGNS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+TYPES = {
+    str: "'text'",
+    bool: "'true', 'false'",
+    int: "'integer', 'real'",
+    float: "'integer', 'real'",
+}
+
+
+def holds(column: str, scalar: Anything) -> Sql:
+    return any_element(column, Compare(ELEMENT, "eq", scalar))
+
+
+def any_element(column: str, node: Node) -> Sql:
+    sql, parameters = _condition(node)
+    return (
+        f"EXISTS (SELECT 1 FROM json_each({column}) AS element WHERE {sql})",
+        parameters,
+    )
+
+
+def length(column: str, count: int) -> Sql:
+    return f"json_array_length({column}) = %s", [count]
+
+
+def is_list(column: str, elements: Sequence[str]) -> Sql:
+    written = "(SELECT json_group_array(value) FROM json_each({}))"
+    return f"{written.format(column)} = {written.format('%s')}", [json.dumps(elements)]
+
+
+def matches(column: str, pattern: Pattern) -> Sql:
+    return f"re2_search(%s, %s, {column})", [pattern.text, pattern.insensitive]
+
+
+def _condition(node: Node) -> Sql:
+    match node:
+        case All(parts):
+            return _joined(parts, " AND ", "1")
+        case Any(parts):
+            return _joined(parts, " OR ", "0")
+        case Not(part):
+            sql, parameters = _condition(part)
+            return f"NOT {sql}", parameters
+        case Compare():
+            sql, parameters = _comparison(node)
+            return f"COALESCE({sql}, 0)", parameters
+    raise TypeError(node)
+
+
+def _joined(parts: Sequence[Node], glue: str, empty: str) -> Sql:
+    written = [_condition(part) for part in parts]
+    parameters = [parameter for _, more in written for parameter in more]
+    return f"({glue.join(sql for sql, _ in written) or empty})", parameters
+
+
+def _comparison(node: Compare) -> Sql:
+    path, operand = node.field.path, node.operand
+    value = f"json_extract(element.value, '$.{path}')" if path else "element.value"
+    kind = f"json_type(element.value, '$.{path}')" if path else "element.type"
+    match operand:
+        case None:
+            return f"{value} IS NULL", []
+        case Pattern(text, insensitive):
+            return f"({kind} = 'text' AND re2_search(%s, %s, {value}))", [
+                text,
+                insensitive,
+            ]
+        case tuple():
+            return _joined(
+                [Compare(node.field, "eq", choice) for choice in operand], " OR ", "0"
+            )
+    return (
+        f"({kind} IN ({TYPES[type(operand)]}) AND {value} {SIGNS[node.operator]} %s)",
+        [operand],
+    )

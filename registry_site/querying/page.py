@@ -1,0 +1,171 @@
+"""Pages of a list, in the envelope that every list answers."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any, Protocol, TypeVar
+
+from django.db import connections
+from django.db.models import Model, QuerySet
+from django.utils.module_loading import import_string
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from registry_site.querying.bounded import bounded_search
+from registry_site.querying.parse import refused
+from registry_site.querying.select import pick, selected_names
+from registry_site.querying.sort import Key
+
+M = TypeVar("M", bound=Model)
+LIMIT = 10
+LARGEST_LIMIT = 1000
+FARTHEST = 2**31
+OWN_PAGES = {"mongodb": f"{__package__}.on_mongodb.page"}
+
+
+class ListView(Protocol):
+    """What a list asks of its view."""
+
+    def to_api_page(self, rows: Sequence[Any]) -> list[dict[str, Any]]: ...
+
+
+def page_of(
+    queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int
+) -> list[M]:
+    """Return `limit` rows from `offset` on in the order of the keys, with one query that an index can serve."""
+    if offset >= FARTHEST:
+        return []
+    own = OWN_PAGES.get(connections[queryset.db].vendor)
+    if own and not queryset.query.select_related and not queryset.query.annotations:
+        rows: list[M] = import_string(own)(queryset, keys, offset, limit)
+        return rows
+    return list(
+        queryset.order_by(*(key.expression() for key in keys))[offset : offset + limit]
+    )
+
+
+def page_and_total(
+    queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int
+) -> tuple[list[M], int]:
+    """Return a page and the number of all rows, which is counted only where the page does not tell it."""
+    rows = page_of(queryset, keys, offset, limit)
+    if len(rows) < limit and (rows or not offset):
+        return rows, offset + len(rows)
+    return rows, queryset.order_by().count()
+
+
+def envelope(
+    docs: list[dict[str, Any]], total: int, page: int, limit: int
+) -> dict[str, Any]:
+    """Return the page envelope around the documents."""
+    pages = max(1, -(-total // limit))
+    return {
+        "docs": docs,
+        "totalDocs": total,
+        "limit": limit,
+        "totalPages": pages,
+        "page": page,
+        "pagingCounter": (page - 1) * limit + 1,
+        "hasPrevPage": page > 1,
+        "hasNextPage": page < pages,
+        "prevPage": page - 1 if page > 1 else None,
+        "nextPage": page + 1 if page < pages else None,
+    }
+
+
+def _positive(
+    request: Request, name: str, default: int, largest: int | None = None
+) -> int:
+    text = request.query_params.get(name, "").strip()
+    if not text:
+        return default
+    if not (
+        text.isascii()
+        and text.isdigit()
+        and len(text) <= 18
+        and 0 < int(text) <= (largest or int(text))
+    ):
+        upto = f" to {largest}" if largest else ""
+        raise refused(f"{name} is a number from 1{upto}, not {text[:100]}")
+    return int(text)
+
+
+class PagePagination(BasePagination):
+    """Cuts a list into pages; the order and the need of a time bound were left on the request by the filter backend."""
+
+    def paginate_queryset(
+        self, queryset: QuerySet[M], request: Request, view: Any = None
+    ) -> list[M]:
+        self.request, self.view = request, view
+        self.page, self.limit = (
+            _positive(request, "page", 1),
+            _positive(request, "limit", LIMIT, LARGEST_LIMIT),
+        )
+        keys: Sequence[Key] = getattr(request, "list_order", (Key("pk"),))
+        bounded = getattr(request, "list_bounded", False)
+        with bounded_search(queryset.db) if bounded else nullcontext():
+            rows, self.total = page_and_total(
+                queryset, keys, (self.page - 1) * self.limit, self.limit
+            )
+        return rows
+
+    def get_paginated_response(self, data: Sequence[Any]) -> Response:
+        """Answer the page of these rows, each as the view's `to_api_page` tells it and as `select` cuts it."""
+        names = selected_names(self.request)
+        docs = [pick(document, names) for document in self.view.to_api_page(data)]
+        return Response(envelope(docs, self.total, self.page, self.limit))
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        number, flag = {"type": "integer"}, {"type": "boolean"}
+        nullable = {"type": "integer", "nullable": True}
+        properties = {
+            "docs": schema,
+            "totalDocs": number,
+            "limit": number,
+            "totalPages": number,
+            "page": number,
+            "pagingCounter": number,
+            "hasPrevPage": flag,
+            "hasNextPage": flag,
+            "prevPage": nullable,
+            "nextPage": nullable,
+        }
+        return {
+            "type": "object",
+            "required": list(properties),
+            "properties": properties,
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        return [
+            parameter(
+                "page",
+                "Number of the page, from 1.",
+                {"type": "integer", "minimum": 1, "default": 1},
+                1,
+            ),
+            parameter(
+                "limit",
+                "Documents of a page.",
+                {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": LARGEST_LIMIT,
+                    "default": LIMIT,
+                },
+                LIMIT,
+            ),
+        ]
+
+
+def parameter(
+    name: str, description: str, schema: dict[str, Any], example: Any
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": schema,
+        "example": example,
+    }
