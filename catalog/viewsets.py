@@ -140,14 +140,26 @@ class VersionRoutes(ItemViewSet):
     """The versions of an item; mixed into one viewset a kind."""
 
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "put", "destroy"), USERS)
+    query_fields: ClassVar = {
+        "_id": "text:pk",
+        "ordinal": "text",
+        "original": "text",
+        "mimetype": "text",
+        "size": "number",
+        "sha256": "text",
+        "timestamp": "date",
+    }
     parser_classes = (MultiPartParser, JSONParser, AnyBody)
 
     def list(self, request: Request, **kwargs: Any) -> Response:
         """List the versions, newest first."""
         item = self.get_object()
-        versions = Version.objects.of(item.tenant_id).filter(subject=item.pk).order_by("-timestamp", "-pk")
-        page = self.paginate_queryset(versions)
-        return self.get_paginated_response([version.to_api() for version in page or []])
+        versions = Version.objects.of(item.tenant_id).filter(subject=item.pk)
+        return self.get_paginated_response(self.paginate_queryset(self.filter_queryset(versions)))
+
+    def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
+        """Return versions where they are listed, else the item."""
+        return [row.to_api() for row in rows] if self.action == "list" else super().to_api_page(rows)
 
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Add the `file` of a form as a version."""

@@ -112,7 +112,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     response = exception_handler(error, context)
     if response is not None:
         response.data = row.answer(details)
-        response.headers.update(getattr(error, "headers", {}))
+        for header, value in getattr(error, "headers", {}).items():
+            response[header] = value
     return response
 
 

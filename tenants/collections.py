@@ -85,8 +85,7 @@ class CollectionViewSet(GenericViewSet[Any]):
         return Response(self.paginator.select(document, self.request))  # type: ignore[union-attr]
 
     def list(self, request: Request, **kwargs: Any) -> Response:
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.to_api_page(list(page or [])))
+        return self.get_paginated_response(self.paginate_queryset(self.filter_queryset(self.get_queryset())))
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         return self.answer(self.get_object())

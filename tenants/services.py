@@ -75,12 +75,13 @@ def update_tenant(*, tenant: Tenant, changes: dict[str, str]) -> Tenant:
 @retried
 def delete_tenant(*, tenant: Tenant) -> None:
     """Remove the tenant with its users, items and bytes. Raises Refused for the default tenant."""
-    if tenant.pk == settings.DEFAULT_TENANT:
+    tenant_id = tenant.pk
+    if tenant_id == settings.DEFAULT_TENANT:
         raise Refused("delete_request_error", "The default tenant cannot be deleted")
     with atomic():
         hook("tenant_leaves")(tenant=tenant)
         tenant.delete()
-    hook("tenant_left")(tenant_id=tenant.pk)
+    hook("tenant_left")(tenant_id=tenant_id)
 
 
 @retried

@@ -125,10 +125,12 @@ class UserViewSet(CollectionViewSet):
     input_class = UserInput
     lookup_fields = ("pk", "username")
 
-    @property
-    def query_fields(self) -> dict[str, str]:  # type: ignore[override]
-        shown = {"_id": "text:pk", "username": "text"}
-        return shown | ({"role": "text", "email": "text?"} if self.request.user.is_admin else {})
+    query_fields: ClassVar = {"_id": "text:pk", "username": "text", "role": "text", "email": "text?", "timestamp": "date"}
+
+    def get_query_fields(self) -> dict[str, str]:
+        """Return the fields that the caller may see, and so ask for."""
+        shown = self.query_fields if self.request.user.is_admin else ("_id", "username")
+        return {field: self.query_fields[field] for field in shown}
 
     def to_api_page(self, rows: Sequence[User]) -> Sequence[dict[str, Any]]:
         if self.request.user.is_admin:
@@ -206,7 +208,7 @@ class LogViewSet(CollectionViewSet):
         "url": "text",
         "status": "number",
     }
-    default_sort = ("-date", "-pk")
+    default_sort = "-date,-_id"
 
     def get_queryset(self) -> TenantQuerySet[RequestLog]:
         return RequestLog.objects.of(self.request.user.tenant_id)

@@ -1,6 +1,6 @@
 """The conditions that Django has no lookup for, each written per engine.
 
-On JSON arrays: `tags__holds="x"` (an element is x), `metadata__any_element=<tree>` (one element satisfies the tree),
+On JSON arrays: `tags__holds="x"` (an element is x, or has the members of a dict), `metadata__any_element=<tree>` (one element satisfies the tree),
 `tags__length=2`, `tags__is_list=("a", "b")` (exactly these elements). On text columns: `name__matches=<Pattern>`.
 Every value is a parameter; what is spliced into SQL are constants of this package.
 """

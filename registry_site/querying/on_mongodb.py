@@ -16,8 +16,8 @@ M = TypeVar("M", bound=Model)
 Mql: TypeAlias = dict[str, Anything]
 
 
-def holds(column: str, scalar: Anything) -> Mql:
-    return {column: {"$eq": scalar}}
+def holds(column: str, element: Anything) -> Mql:
+    return {column: {"$elemMatch" if isinstance(element, dict) else "$eq": element}}
 
 
 def any_element(column: str, node: Node) -> Mql:

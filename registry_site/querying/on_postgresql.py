@@ -13,8 +13,8 @@ Sql: TypeAlias = tuple[str, list[Anything]]
 SIGNS = {"eq": "==", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
-def holds(column: str, scalar: Anything) -> Sql:
-    return f"{column} @> %s::jsonb", [json.dumps([scalar])]
+def holds(column: str, element: Anything) -> Sql:
+    return f"{column} @> %s::jsonb", [json.dumps([element])]
 
 
 def any_element(column: str, node: Node) -> Sql:

@@ -21,8 +21,11 @@ TYPES = {
 }
 
 
-def holds(column: str, scalar: Anything) -> Sql:
-    return any_element(column, Compare(ELEMENT, "eq", scalar))
+def holds(column: str, element: Anything) -> Sql:
+    if isinstance(element, dict):
+        members = (Compare(Field(name, "any", name), "eq", value) for name, value in element.items())
+        return any_element(column, All(tuple(members)))
+    return any_element(column, Compare(ELEMENT, "eq", element))
 
 
 def any_element(column: str, node: Node) -> Sql:

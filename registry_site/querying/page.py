@@ -115,6 +115,11 @@ class PagePagination(BasePagination):
         docs = [pick(document, names) for document in self.view.to_api_page(data)]
         return Response(envelope(docs, self.total, self.page, self.limit))
 
+    @staticmethod
+    def select(document: dict[str, Any], request: Request) -> dict[str, Any]:
+        """Return the parts of a single resource that the client selected."""
+        return pick(document, selected_names(request))
+
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         number, flag = {"type": "integer"}, {"type": "boolean"}
         nullable = {"type": "integer", "nullable": True}
