@@ -1,11 +1,18 @@
 """From `DATABASE` to Django's settings: the one module that knows what each engine needs."""
 
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+from pymongo.errors import DuplicateKeyError
 
 DEFAULT_NAME = "registry"
 SQLITE_PRAGMAS = """
@@ -18,6 +25,8 @@ PRAGMA temp_store=MEMORY;
 """
 # Acknowledged means kept: by a majority of the replica set, in its journals.
 MONGODB_OPTIONS = {"w": "majority", "journal": "true", "serverSelectionTimeoutMS": "10000"}
+LOCK_NUMBER = 7_264_738_475  # of PostgreSQL's advisory locks, this registry's
+LOCK_LIFETIME = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -107,3 +116,51 @@ def _mongodb(url: str) -> Database:
         },
         auto_field="django_mongodb_backend.fields.ObjectIdAutoField",
     )
+
+
+@contextmanager
+def startup_lock() -> Iterator[None]:
+    """Let one starting process at a time migrate; the others wait."""
+    with {"sqlite": _file_lock, "postgresql": _advisory_lock, "mongodb": _document_lock}[connection.vendor]():
+        yield
+
+
+@contextmanager
+def _file_lock() -> Iterator[None]:
+    path = Path(connection.settings_dict["NAME"])
+    with path.with_name(f"{path.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _advisory_lock() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK_NUMBER])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK_NUMBER])
+
+
+@contextmanager
+def _document_lock() -> Iterator[None]:
+    connection.ensure_connection()
+    locks = connection.get_collection("registry_locks")
+    while not _take(locks):
+        time.sleep(0.2)
+    try:
+        yield
+    finally:
+        locks.delete_one({"_id": "startup"})
+
+
+def _take(locks: Any) -> bool:
+    """Take the lock if it is free or its holder has not let go for so long that it must have died."""
+    now = datetime.now(UTC)
+    try:
+        free = {"_id": "startup", "taken": {"$lt": now - LOCK_LIFETIME}}
+        locks.update_one(free, {"$set": {"taken": now}}, upsert=True)
+    except DuplicateKeyError:
+        return False
+    return True

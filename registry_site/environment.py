@@ -25,6 +25,7 @@ TEMPLATE = ROOT / "init" / "variables.env.template"
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 SECRETS = ("API_TOKEN", "JWT_SECRET", "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD")
 REQUIRED = ("API_TOKEN", "JWT_SECRET")
+ANY_HOST = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 class VariableError(ValueError):
@@ -159,7 +160,7 @@ class Environment(BaseSettings):
     @property
     def public_url(self) -> str:
         """Return where the registry is reached from outside, as far as is known."""
-        host = "localhost" if self.HOST in ("0.0.0.0", "::") else self.HOST  # noqa: S104 - compared, not bound
+        host = "localhost" if self.HOST in ANY_HOST else self.HOST
         port = self.HTTPS_PORT if self.PROTOCOL == "https" else self.HTTP_PORT
         return (self.PUBLIC_URL or f"{self.PROTOCOL}://{f'[{host}]' if ':' in host else host}:{port}").rstrip("/")
 
@@ -178,6 +179,11 @@ def load() -> Environment:
     if missing:
         raise VariableError(f"Missing in {path} and the environment: {', '.join(missing)}")
     return environment
+
+
+def origin(name: str) -> str:
+    """Return where a variable's value comes from, in words."""
+    return "the environment" if os.environ.get(name, "").strip() else str(variables_file())
 
 
 def prepare() -> Path | None:

@@ -1,0 +1,117 @@
+"""Prepares everything and serves the registry in the foreground."""
+
+import os
+import socket
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import AppDirectoriesFinder
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from registry_site import certificates, databases, environment
+from registry_site.environment import Environment
+from tenants.services import ensure_default_tenant
+
+STOP_SECONDS = 30  # that running requests have to end when the server stops
+# Open connections of a process, idle ones included: each costs little, and a full house would answer nobody.
+CONNECTIONS = 4096
+
+
+class Command(BaseCommand):
+    help = "Prepares everything and serves the registry in the foreground."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--prepare-only", action="store_true", help="do everything but serve")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        variables: Environment = environment.load()
+        with databases.startup_lock():
+            call_command("migrate", verbosity=0, interactive=False)
+            ensure_default_tenant()
+        connections.close_all()
+        if options["prepare_only"]:
+            return
+        certificate, problem = certificates.find(variables)
+        if problem:
+            self.stderr.write(f"Warning: {problem}")
+        port = variables.HTTPS_PORT if certificate else variables.HTTP_PORT
+        address = _free_address(variables.HOST, port, "HTTPS_PORT" if certificate else "HTTP_PORT")
+        self._greet(variables, "https" if certificate else "http", port)
+        sys.stdout.flush()
+        command = [
+            sys.executable,
+            "-m",
+            "granian",
+            *_options(address, port, variables),
+            *certificates.options(certificate),
+        ]
+        os.chdir(environment.ROOT)
+        # Not as arguments, which all users of the machine can read.
+        secret = (
+            {"GRANIAN_SSL_KEYFILE_PASSWORD": variables.HTTPSSECRET} if certificate and variables.HTTPSSECRET else {}
+        )
+        os.execve(sys.executable, [*command, "registry_site.worker:application"], os.environ | secret)
+
+    def _greet(self, variables: Environment, protocol: str, port: int) -> None:
+        """Say where the registry is and where its first credentials are, but never what they are."""
+        host = "localhost" if variables.HOST in environment.ANY_HOST else variables.HOST
+        url = f"{protocol}://{f'[{host}]' if ':' in host else host}:{port}"
+        password, token = "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD", "API_TOKEN"
+        self.stdout.write(
+            f"Model registry on {settings.ENGINE_NAME}: {url} (API {url}/{variables.VERSION}, {url}/docs.html)"
+        )
+        self.stdout.write(
+            f"First administrator: {variables.DEFAULT_TENANT_ADMIN_USERNAME} of {variables.DEFAULT_TENANT}, "
+            f"with the password {password} in {environment.origin(password)}"
+        )
+        self.stdout.write(f"Tenants are managed with {token} in {environment.origin(token)}")
+
+
+def _options(address: str, port: int, variables: Environment) -> list[str]:
+    """Return how granian is to serve; docs/decisions/0006 says why."""
+    options = {
+        "--interface": "wsgi",
+        "--http": "1",
+        "--host": address,
+        "--port": port,
+        "--workers": variables.WORKERS,
+        "--blocking-threads": settings.THREADS,
+        "--backpressure": CONNECTIONS,
+        "--backlog": CONNECTIONS,
+        "--workers-kill-timeout": STOP_SECONDS,
+        "--log-level": "error",
+    }
+    words = [str(word) for option in options.items() for word in option]
+    for route, folder in _static_folders().items():
+        words += ["--static-path-route", route, "--static-path-mount", str(folder)]
+    return [*words, "--no-ws", "--respawn-failed-workers"]
+
+
+def _static_folders() -> dict[str, Path]:
+    """Return the folders of the apps' static files, which are served from where they are installed."""
+    storages = AppDirectoriesFinder().storages.values()
+    folders = [path for storage in storages for path in Path(storage.location).iterdir() if path.is_dir()]
+    return {f"{settings.STATIC_URL}{folder.name}": folder for folder in sorted(folders)}
+
+
+def _free_address(host: str, port: int, variable: str) -> str:
+    """Return the address of `host`. Raises CommandError where it is unknown, taken or forbidden.
+
+    The server's own sockets could share a port with another server's without a word.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except socket.gaierror:
+        raise CommandError(f"HOST: {host} is not known") from None
+    except OSError as error:
+        raise CommandError(f"HOST or {variable}: cannot listen on {host}:{port}: {error.strerror}") from None
+    return str(address[0])
