@@ -6,12 +6,14 @@ from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from django.http import Http404, HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
 from catalog.models import Item
-from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput
+from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput, VersionForm
 from catalog.services import (
     add_item_version,
     create_item,
@@ -60,6 +62,7 @@ class ItemViewSet(CollectionViewSet):
     kind: ClassVar[str]
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), USERS)
     input_class: ClassVar = ItemInput
+    answer_class: ClassVar = ItemAnswer
     changes_class: ClassVar = ItemChanges
     query_fields: ClassVar = DATASET_FIELDS | {"status": "text?", "datasets": "texts"}
 
@@ -116,6 +119,7 @@ class DatasetViewSet(ItemViewSet):
     kind = "dataset"
     collection = "datasets"
     input_class = DatasetInput
+    answer_class = DatasetAnswer
     changes_class = DatasetChanges
     query_fields: ClassVar = DATASET_FIELDS
 
@@ -150,6 +154,17 @@ class VersionRoutes(ItemViewSet):
         "timestamp": "date",
     }
     parser_classes = (MultiPartParser, JSONParser, AnyBody)
+    group = "versions"
+    bodies: ClassVar = {
+        "create": {"multipart/form-data": VersionForm},
+        "put": {"application/octet-stream": OpenApiTypes.BINARY},
+    }
+    parameters: ClassVar = {
+        "create": ("ordinal", "sha256", "Content-Digest"),
+        "put": ("ordinal", "sha256", "Content-Digest", "description"),
+        "retrieve": ("Range", "If-None-Match"),
+    }
+    answers: ClassVar = {"list": VersionAnswer, "retrieve": OpenApiTypes.BINARY}
 
     def list(self, request: Request, **kwargs: Any) -> Response:
         """List the versions, newest first."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from folksonomy.documentation import TermAnswer
 from folksonomy.models import MetadataName, Tag
 from folksonomy.serializers import TermInput
 from folksonomy.services import delete_term, suggest_term
@@ -24,6 +25,7 @@ class TermViewSet(CollectionViewSet):
         "destroy": ADMINISTRATORS,
     }
     input_class = TermInput
+    answer_class = TermAnswer
     lookup_fields = ("name",)
     query_fields: ClassVar = {"_id": "text:name", "usage": "text", "owner": "text?:owner_id", "timestamp": "date"}
 
@@ -53,4 +55,5 @@ class MetadataNameViewSet(TermViewSet):
     """Names under which models, datasets and algorithms carry a value."""
 
     collection = "metadatas"
+    group = "metadata"
     queryset = MetadataName.objects.all()

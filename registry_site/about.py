@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.plumbing import build_array_type, build_basic_type
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -33,6 +34,11 @@ TYPES = {
 }
 
 
+def answer(**example: Any) -> OpenApiResponse:
+    """Return the description of an answer by its example."""
+    return OpenApiResponse(OpenApiTypes.OBJECT, examples=[OpenApiExample("Example", example)])
+
+
 class PublicViewSet(ViewSet):
     """What anybody may ask."""
 
@@ -42,6 +48,7 @@ class PublicViewSet(ViewSet):
 
 class ErrorsViewSet(PublicViewSet):
     """All errors by name."""
+    answers: ClassVar = {"retrieve": answer(resource_not_found=vars(ERRORS["resource_not_found"]))}
 
     def retrieve(self, request: Request) -> Response:
         """List the errors that the registry answers with."""
@@ -52,6 +59,8 @@ class ErrorsViewSet(PublicViewSet):
 class VersionViewSet(PublicViewSet):
     """The registry's version."""
 
+    answers: ClassVar = {"retrieve": answer(version=__version__)}
+
     def retrieve(self, request: Request) -> Response:
         """Tell the registry's version."""
         return Response({"version": __version__})
@@ -61,6 +70,11 @@ class TypesViewSet(PublicViewSet):
     """Enumerations, for clients that offer choices."""
 
     roles: ClassVar = dict.fromkeys(("retrieve", "password_strength", "tenants"), ANYONE)
+    answers: ClassVar = {
+        "retrieve": answer(UserRoles={"admin": "admin", "regular": "regular"}),
+        "password_strength": answer(passwordStrength=1, ValidityPasswordDays=0),
+        "tenants": OpenApiResponse(build_array_type(build_basic_type(str)), examples=[OpenApiExample("Tenants", ["acme"])]),
+    }
 
     def retrieve(self, request: Request) -> Response:
         """List the enumerations."""
@@ -87,6 +101,17 @@ class InfoViewSet(ViewSet):
     """How this registry is set up."""
 
     roles: ClassVar = {"retrieve": USERS}
+    answers: ClassVar = {
+        "retrieve": answer(
+            version=__version__,
+            environment="production",
+            engine="sqlite",
+            token_expiration_time="30m",
+            demo=False,
+            log=True,
+            timestamp="2026-01-31T09:30:00.000Z",
+        )
+    }
 
     def retrieve(self, request: Request) -> Response:
         """Tell version, environment and options."""
@@ -105,6 +130,7 @@ class InfoViewSet(ViewSet):
 
 class HealthViewSet(PublicViewSet):
     """Whether the registry can do its work."""
+    answers: ClassVar = {"retrieve": answer(status="ok", database="ok", storage="ok")}
 
     def retrieve(self, request: Request) -> Response:
         """Answer 200 when the database and the storage answer, else 503."""
@@ -131,6 +157,9 @@ class DemoViewSet(ViewSet):
 
     roles: ClassVar = dict.fromkeys(("retrieve", "create", "destroy"), ADMINISTRATORS)
     refused_with = "only_administrator"
+    answers: ClassVar = dict.fromkeys(
+        ("retrieve", "create", "destroy"), answer(**{"models/66a1f0c2b7d94e3f8a5c1d20": "demo-flower-classifier"})
+    )
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -154,12 +183,8 @@ class DemoViewSet(ViewSet):
 
 class DocsViewSet(PublicViewSet):
     """The OpenAPI description."""
+    answers: ClassVar = {"retrieve": answer(openapi="3.0.3", info={"title": "Model Registry"})}
 
     def retrieve(self, request: Request) -> Response:
         """Answer the OpenAPI 3 document of this API."""
         return Response(SchemaGenerator().get_schema(request=None, public=True))
-
-
-def docs_page(request: HttpRequest) -> HttpResponse:
-    """Show the OpenAPI document, to read and try."""
-    return render(request, "docs.html", {"version": settings.VERSION})

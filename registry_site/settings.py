@@ -7,7 +7,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 
-from registry_site import databases
+from registry_site import __version__, databases
 from registry_site.environment import ROOT, VariableError, lifetime, load
 
 # --- Variables: the apps find them here under their own names -----------------------------------------------------
@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "tenants.request_log.RequestLogMiddleware",
     "registry_site.middleware.OptionalTrailingSlash",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -87,6 +88,8 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing to collect
+WHITENOISE_AUTOREFRESH = False
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
@@ -121,6 +124,22 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "TEST_REQUEST_RENDERER_CLASSES": ["tenants.http.JSONRenderer", "rest_framework.renderers.MultiPartRenderer"],
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Model Registry",
+    "DESCRIPTION": "Trained models and datasets with their metadata, tags, versions and bytes.",
+    "VERSION": __version__,
+    "LICENSE": {"name": "MIT"},
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True},
+    "SORT_OPERATIONS": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
+    "SCHEMA_PATH_PREFIX": f"/{environment.VERSION}",
 }
 
 # --- Mail -----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, path, re_path
-from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from catalog.viewsets import (
     AlgorithmVersions,
@@ -87,7 +87,7 @@ urlpatterns = [
     single("info", about.InfoViewSet),
     single("demo", about.DemoViewSet, {"get": "retrieve", "post": "create", "delete": "destroy"}),
     single("docs", about.DocsViewSet),
-    path("docs.html", csrf_exempt(about.docs_page), name="docs-page"),
+    path("docs.html", SpectacularSwaggerSplitView.as_view(url=f"/{settings.VERSION}/docs"), name="docs-page"),
     path("healthz", about.HealthViewSet.as_view(READ_ONLY), name="healthz"),
     path("admin/", admin.site.urls),
 ]

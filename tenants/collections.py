@@ -52,6 +52,7 @@ class CollectionViewSet(GenericViewSet[Any]):
     roles: ClassVar[dict[str, frozenset[Any]]] = {}
     query_fields: ClassVar[dict[str, str]] = {}
     input_class: ClassVar[type[Serializer[Any]]]
+    parameters: ClassVar[dict[str, tuple[str, ...]]] = {"create": ("verbose",), "retrieve": ("select",)}
     lookup_fields: ClassVar[tuple[str, ...]] = ("pk",)
     lookup_value_regex = "[^/]+"
 

@@ -11,6 +11,7 @@ from rest_framework.viewsets import ViewSet
 from tenants import attempts, login, tokens
 from tenants.authentication import ApiTokenAuthentication
 from tenants.collections import CollectionViewSet, valid_body, valid_changes
+from tenants.documentation import LogAnswer, LoginAnswer, MessageAnswer, TenantAnswer, UserAnswer
 from tenants.exceptions import Refused
 from tenants.models import RequestLog, Tenant, User
 from tenants.permissions import ADMINISTRATORS, ANYONE, OPERATOR, USERS
@@ -42,6 +43,9 @@ class LoginViewSet(ViewSet):
 
     authentication_classes = ()
     roles: ClassVar = {"create": ANYONE, "renew": ANYONE}
+    group = "login"
+    bodies: ClassVar = {"create": LoginInput, "renew": None}
+    answers: ClassVar = {"create": LoginAnswer, "renew": LoginAnswer}
 
     def get_authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="registry"'
@@ -78,6 +82,8 @@ class TenantViewSet(CollectionViewSet):
     authentication_classes = (ApiTokenAuthentication,)
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), OPERATOR)
     input_class = TenantInput
+    changes_class = TenantChanges
+    answer_class = TenantAnswer
     query_fields: ClassVar = {"_id": "text:pk", "organization": "text", "email": "text", "timestamp": "date"}
 
     def get_queryset(self) -> Any:
@@ -123,6 +129,8 @@ class UserViewSet(CollectionViewSet):
         "destroy": ADMINISTRATORS,
     }
     input_class = UserInput
+    changes_class = UserChanges
+    answer_class = UserAnswer
     lookup_fields = ("pk", "username")
 
     query_fields: ClassVar = {"_id": "text:pk", "username": "text", "role": "text", "email": "text?", "timestamp": "date"}
@@ -166,6 +174,10 @@ class SelfViewSet(ViewSet):
 
     authentication_classes = ()
     roles: ClassVar = {"mail": ANYONE, "reset": ANYONE}
+    group = "login"
+    bodies: ClassVar = {"mail": ResetRequest, "reset": ResetInput}
+    answers: ClassVar = {"mail": MessageAnswer, "reset": MessageAnswer}
+    parameters: ClassVar = {"mail": ("tenant",)}
 
     def mail(self, request: Request) -> Response:
         """Mail a reset link; the answer is the same whether or not a user has that address."""
@@ -197,6 +209,8 @@ class LogViewSet(CollectionViewSet):
     """The answered requests of the caller's tenant, the newest first."""
 
     collection = "log"
+    group = "about"
+    answer_class = LogAnswer
     queryset = RequestLog.objects.all()
     roles: ClassVar = {"list": ADMINISTRATORS}
     refused_with = "only_administrator"

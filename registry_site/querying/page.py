@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from django.db import connections
 from django.db.models import Model, QuerySet
@@ -23,15 +23,7 @@ FARTHEST = 2**31
 OWN_PAGES = {"mongodb": f"{__package__}.on_mongodb.page"}
 
 
-class ListView(Protocol):
-    """What a list asks of its view."""
-
-    def to_api_page(self, rows: Sequence[Any]) -> list[dict[str, Any]]: ...
-
-
-def page_of(
-    queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int
-) -> list[M]:
+def page_of(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> list[M]:
     """Return `limit` rows from `offset` on in the order of the keys, with one query that an index can serve."""
     if offset >= FARTHEST:
         return []
@@ -39,14 +31,10 @@ def page_of(
     if own and not queryset.query.select_related and not queryset.query.annotations:
         rows: list[M] = import_string(own)(queryset, keys, offset, limit)
         return rows
-    return list(
-        queryset.order_by(*(key.expression() for key in keys))[offset : offset + limit]
-    )
+    return list(queryset.order_by(*(key.expression() for key in keys))[offset : offset + limit])
 
 
-def page_and_total(
-    queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int
-) -> tuple[list[M], int]:
+def page_and_total(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> tuple[list[M], int]:
     """Return a page and the number of all rows, which is counted only where the page does not tell it."""
     rows = page_of(queryset, keys, offset, limit)
     if len(rows) < limit and (rows or not offset):
@@ -54,9 +42,7 @@ def page_and_total(
     return rows, queryset.order_by().count()
 
 
-def envelope(
-    docs: list[dict[str, Any]], total: int, page: int, limit: int
-) -> dict[str, Any]:
+def envelope(docs: list[dict[str, Any]], total: int, page: int, limit: int) -> dict[str, Any]:
     """Return the page envelope around the documents."""
     pages = max(1, -(-total // limit))
     return {
@@ -73,18 +59,11 @@ def envelope(
     }
 
 
-def _positive(
-    request: Request, name: str, default: int, largest: int | None = None
-) -> int:
+def _positive(request: Request, name: str, default: int, largest: int | None = None) -> int:
     text = request.query_params.get(name, "").strip()
     if not text:
         return default
-    if not (
-        text.isascii()
-        and text.isdigit()
-        and len(text) <= 18
-        and 0 < int(text) <= (largest or int(text))
-    ):
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and 0 < int(text) <= (largest or int(text))):
         upto = f" to {largest}" if largest else ""
         raise refused(f"{name} is a number from 1{upto}, not {text[:100]}")
     return int(text)
@@ -93,9 +72,7 @@ def _positive(
 class PagePagination(BasePagination):
     """Cuts a list into pages; the order and the need of a time bound were left on the request by the filter backend."""
 
-    def paginate_queryset(
-        self, queryset: QuerySet[M], request: Request, view: Any = None
-    ) -> list[M]:
+    def paginate_queryset(self, queryset: QuerySet[M], request: Request, view: Any = None) -> list[M]:
         self.request, self.view = request, view
         self.page, self.limit = (
             _positive(request, "page", 1),
@@ -104,9 +81,7 @@ class PagePagination(BasePagination):
         keys: Sequence[Key] = getattr(request, "list_order", (Key("pk"),))
         bounded = getattr(request, "list_bounded", False)
         with bounded_search(queryset.db) if bounded else nullcontext():
-            rows, self.total = page_and_total(
-                queryset, keys, (self.page - 1) * self.limit, self.limit
-            )
+            rows, self.total = page_and_total(queryset, keys, (self.page - 1) * self.limit, self.limit)
         return rows
 
     def get_paginated_response(self, data: Sequence[Any]) -> Response:
@@ -121,25 +96,9 @@ class PagePagination(BasePagination):
         return pick(document, selected_names(request))
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        number, flag = {"type": "integer"}, {"type": "boolean"}
-        nullable = {"type": "integer", "nullable": True}
-        properties = {
-            "docs": schema,
-            "totalDocs": number,
-            "limit": number,
-            "totalPages": number,
-            "page": number,
-            "pagingCounter": number,
-            "hasPrevPage": flag,
-            "hasNextPage": flag,
-            "prevPage": nullable,
-            "nextPage": nullable,
-        }
-        return {
-            "type": "object",
-            "required": list(properties),
-            "properties": properties,
-        }
+        example = envelope([], 31, 2, LIMIT)
+        properties = {name: _property(name, value) for name, value in example.items()} | {"docs": schema}
+        return {"type": "object", "required": list(properties), "properties": properties}
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         return [
@@ -163,9 +122,13 @@ class PagePagination(BasePagination):
         ]
 
 
-def parameter(
-    name: str, description: str, schema: dict[str, Any], example: Any
-) -> dict[str, Any]:
+def _property(name: str, example: Any) -> dict[str, Any]:
+    kind = "boolean" if isinstance(example, bool) else "integer"
+    nullable = {"nullable": True} if name in ("prevPage", "nextPage") else {}
+    return {"type": kind, "example": example} | nullable
+
+
+def parameter(name: str, description: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
     return {
         "name": name,
         "in": "query",

@@ -1,0 +1,126 @@
+"""The shape of what goes out, for the OpenAPI only: answers are made by the models' `to_api`."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+ID = "66a1f0c2b7d94e3f8a5c1d20"
+TIME = "2026-01-31T09:30:00.000Z"
+
+
+def example(**value: Any) -> Any:
+    """Return the decorator that gives a serializer its example."""
+    return extend_schema_serializer(examples=[OpenApiExample("Example", value=value)])
+
+
+def reference(name: str) -> Any:
+    """Return a serializer of a reference: `_id` and a name."""
+    fields = {"_id": serializers.CharField(), name: serializers.CharField(required=False)}
+    return type(f"{name.capitalize()}Reference", (serializers.Serializer,), fields)
+
+
+UserReference = reference("username")
+DatasetReference = reference("name")
+
+
+@example(
+    status=404, value=9, message="Resource Not found", details=f"No such resource: {ID}"
+)
+class ErrorAnswer(serializers.Serializer[Any]):
+    """What every failure answers."""
+
+    status = serializers.IntegerField()
+    value = serializers.IntegerField()
+    message = serializers.CharField()
+    details = serializers.CharField()
+
+
+@example(message="The password is changed")
+class MessageAnswer(serializers.Serializer[Any]):
+    """That something was done."""
+
+    message = serializers.CharField()
+
+
+@example(
+    _id="acme",
+    id="acme",
+    organization="Acme Research",
+    address="1 Main Street",
+    email="info@acme.example",
+    phone="+39 010 0000",
+    passwordhash=True,
+    database="",
+)
+class TenantAnswer(serializers.Serializer[Any]):
+    """A tenant; `admin_password` only at creation, and only where it was made by the registry."""
+
+    _id = serializers.CharField()
+    id = serializers.CharField()
+    organization = serializers.CharField()
+    address = serializers.CharField()
+    email = serializers.CharField()
+    phone = serializers.CharField()
+    passwordhash = serializers.BooleanField()
+    database = serializers.CharField()
+    admin_password = serializers.CharField(required=False)
+
+
+@example(
+    _id=ID,
+    id=ID,
+    username="ada",
+    role="regular",
+    email="ada@acme.example",
+    createdPassword=TIME,
+    validityPasswordDays=0,
+    timestamp=TIME,
+)
+class UserAnswer(serializers.Serializer[Any]):
+    """A user; only `_id`, `id` and `username` for who is no administrator."""
+
+    _id = serializers.CharField()
+    id = serializers.CharField()
+    username = serializers.CharField()
+    role = serializers.CharField(required=False)
+    email = serializers.CharField(required=False, allow_null=True)
+    createdPassword = serializers.DateTimeField(required=False)  # noqa: N815
+    validityPasswordDays = serializers.IntegerField(required=False)  # noqa: N815
+    timestamp = serializers.DateTimeField(required=False)
+
+
+@example(
+    user={"_id": ID, "id": ID, "username": "ada", "role": "regular", "tenant": "acme"},
+    token="JWT eyJhbGciOiJIUzI1NiJ9.e30.signature",
+    token_expiration_time="30m",
+)
+class LoginAnswer(serializers.Serializer[Any]):
+    """A token and for whom it is."""
+
+    user = UserAnswer()
+    token = serializers.CharField()
+    token_expiration_time = serializers.CharField()
+
+
+@example(
+    _id=ID,
+    date=TIME,
+    user={"_id": ID, "username": "ada"},
+    method="POST",
+    url="/v1/models",
+    status=200,
+    duration_ms=3.2,
+    contents='{"name": "churn"}',
+)
+class LogAnswer(serializers.Serializer[Any]):
+    """An answered request."""
+
+    _id = serializers.CharField()
+    date = serializers.DateTimeField()
+    user = UserReference(allow_null=True)
+    method = serializers.CharField()
+    url = serializers.CharField()
+    status = serializers.IntegerField()
+    duration_ms = serializers.FloatField()
+    contents = serializers.CharField()
