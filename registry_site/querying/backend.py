@@ -21,9 +21,7 @@ class FilterLanguage(BaseFilterBackend):
     may declare `default_sort` (such as `-date,-_id`).
     """
 
-    def filter_queryset(
-        self, request: Request, queryset: QuerySet[Any], view: Any
-    ) -> QuerySet[Any]:
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
         fields = _fields(view)
         tree = parse(request.query_params.get("filter", ""), fields)
         keys = sort_keys(
@@ -34,9 +32,7 @@ class FilterLanguage(BaseFilterBackend):
         request.list_order = keys  # type: ignore[attr-defined]
         request.list_bounded = uses_patterns(tree)  # type: ignore[attr-defined]
         if tree != ALWAYS:
-            queryset = queryset.filter(
-                to_q(tree, getattr(request.user, "tenant_id", None))
-            )
+            queryset = queryset.filter(to_q(tree, getattr(request.user, "tenant_id", None)))
         return queryset.order_by(*(key.expression() for key in keys))
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
@@ -65,9 +61,5 @@ class FilterLanguage(BaseFilterBackend):
 
 
 def _fields(view: Any) -> FieldTable:
-    declared = (
-        view.get_query_fields()
-        if hasattr(view, "get_query_fields")
-        else getattr(view, "query_fields", {})
-    )
+    declared = view.get_query_fields() if hasattr(view, "get_query_fields") else getattr(view, "query_fields", {})
     return field_table(declared)

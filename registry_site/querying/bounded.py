@@ -23,9 +23,7 @@ def bounded_search(using: str, seconds: float = SECONDS) -> Iterator[None]:
     try:
         if vendor == "postgresql":
             with transaction.atomic(using), connections[using].cursor() as cursor:
-                cursor.execute(
-                    "SET LOCAL statement_timeout = %s", [int(seconds * 1000)]
-                )
+                cursor.execute("SET LOCAL statement_timeout = %s", [int(seconds * 1000)])
                 yield
         elif vendor == "mongodb":
             with pymongo.timeout(seconds):
@@ -38,9 +36,7 @@ def bounded_search(using: str, seconds: float = SECONDS) -> Iterator[None]:
 
 def _explained(error: Exception) -> Exception:
     cause = error.__cause__ or error
-    if getattr(cause, "sqlstate", None) == CANCELLED or getattr(
-        cause, "timeout", False
-    ):
+    if getattr(cause, "sqlstate", None) == CANCELLED or getattr(cause, "timeout", False):
         return refused("The search takes too long, please narrow it")
     if getattr(cause, "sqlstate", None) == BAD_PATTERN:
         return refused("$regex: the database refuses this regular expression")

@@ -40,17 +40,9 @@ def to_q(node: Node, tenant_id: str | None = None) -> Q:
     """Return the condition on rows that the tree spells; rows of other tables are sought in this tenant only."""
     match node:
         case All(parts):
-            return (
-                reduce(and_, (to_q(part, tenant_id) for part in parts))
-                if parts
-                else everything()
-            )
+            return reduce(and_, (to_q(part, tenant_id) for part in parts)) if parts else everything()
         case Any(parts):
-            return (
-                reduce(or_, (to_q(part, tenant_id) for part in parts))
-                if parts
-                else nothing()
-            )
+            return reduce(or_, (to_q(part, tenant_id) for part in parts)) if parts else nothing()
         case Not(part):
             return ~to_q(part, tenant_id)
         case Compare():
@@ -81,11 +73,7 @@ def _compare(node: Compare) -> Q:
     if operator == "never":
         return nothing()
     condition = Q(**{f"{path}__{LOOKUPS[operator]}": operand})
-    return (
-        condition & Q(**{f"{path}__isnull": False})
-        if node.field.nullable
-        else condition
-    )
+    return condition & Q(**{f"{path}__isnull": False}) if node.field.nullable else condition
 
 
 def _whole_number(value: Anything) -> tuple[int, bool]:
@@ -115,8 +103,4 @@ def _to_grain(grain: Grain, operator: str, operand: Anything) -> tuple[str, Anyt
     floor, same = grain(operand)
     if same:
         return operator, floor
-    return (
-        ("never", None)
-        if operator == "eq"
-        else (BETWEEN.get(operator, operator), floor)
-    )
+    return ("never", None) if operator == "eq" else (BETWEEN.get(operator, operator), floor)

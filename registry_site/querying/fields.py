@@ -28,9 +28,7 @@ from typing import TypeAlias
 
 SCALARS = ("text", "number", "date", "flag")
 LISTS = ("texts", "pairs", "rows")
-SPECIFICATION = re.compile(
-    rf"({'|'.join(SCALARS + LISTS)})(\?)?(?::([\w.]+))?", re.ASCII
-)
+SPECIFICATION = re.compile(rf"({'|'.join(SCALARS + LISTS)})(\?)?(?::([\w.]+))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +62,10 @@ def field_table(specifications: Mapping[str, str]) -> FieldTable:
 
 @lru_cache(maxsize=256)
 def _table(specifications: tuple[tuple[str, str], ...]) -> FieldTable:
-    fields = {
-        name: _field(name, specification) for name, specification in specifications
-    }
+    fields = {name: _field(name, specification) for name, specification in specifications}
     for name, field in fields.items():
         if field.kind == "rows":
-            fields[name] = Field(
-                name, "rows", field.path, members=_columns(name, fields)
-            )
+            fields[name] = Field(name, "rows", field.path, members=_columns(name, fields))
     return fields
 
 
@@ -87,17 +81,12 @@ def _members(name: str, kind: str) -> tuple[Field, ...]:
     if kind == "texts":
         return (Field(name, "text"),)
     if kind == "pairs":
-        return Field(f"{name}.name", "text", "name", True), Field(
-            f"{name}.value", "any", "value", True
-        )
+        return Field(f"{name}.name", "text", "name", True), Field(f"{name}.value", "any", "value", True)
     return ()
 
 
 def _columns(name: str, fields: FieldTable) -> tuple[Field, ...]:
     columns = [field for field in fields.values() if field.name.startswith(f"{name}.")]
     return tuple(
-        Field(
-            field.name, field.kind, field.path.removeprefix(f"{name}."), field.nullable
-        )
-        for field in columns
+        Field(field.name, field.kind, field.path.removeprefix(f"{name}."), field.nullable) for field in columns
     )

@@ -34,9 +34,7 @@ class EngineLookup(Lookup):  # type: ignore[type-arg]
     prepare_rhs = False
 
     def writer(self, connection: BaseDatabaseWrapper) -> Write:
-        write: Write = import_string(
-            f"{__package__}.on_{connection.vendor}.{self.lookup_name}"
-        )
+        write: Write = import_string(f"{__package__}.on_{connection.vendor}.{self.lookup_name}")
         return write
 
     def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
@@ -93,14 +91,10 @@ def register() -> None:
 def prepare_connection(connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Give a new connection of SQLite the function that matches regular expressions."""
     if connection.vendor == "sqlite":
-        connection.connection.create_function(
-            "re2_search", 3, patterns.search, deterministic=True
-        )
+        connection.connection.create_function("re2_search", 3, patterns.search, deterministic=True)
 
 
-def having_row(
-    model: type[Model], column: str, condition: Q, tenant_id: str | None
-) -> Q:
+def having_row(model: type[Model], column: str, condition: Q, tenant_id: str | None) -> Q:
     """Return that a row of `model` which satisfies the condition names this one in `column`.
 
     MongoDB would look the rows up for each document before it filters any, so there the ids are fetched first.

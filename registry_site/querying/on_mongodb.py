@@ -21,11 +21,7 @@ def holds(column: str, element: Anything) -> Mql:
 
 
 def any_element(column: str, node: Node) -> Mql:
-    return {
-        column: {
-            "$elemMatch": _of_object(node) if _names_members(node) else _of_scalar(node)
-        }
-    }
+    return {column: {"$elemMatch": _of_object(node) if _names_members(node) else _of_scalar(node)}}
 
 
 def length(column: str, count: int) -> Mql:
@@ -71,11 +67,7 @@ def _of_object(node: Node) -> Mql:
         case All(parts):
             return {"$and": [_of_object(part) for part in parts]} if parts else {}
         case Any(parts):
-            return (
-                {"$or": [_of_object(part) for part in parts]}
-                if parts
-                else {"$nor": [{}]}
-            )
+            return {"$or": [_of_object(part) for part in parts]} if parts else {"$nor": [{}]}
         case Not(part):
             return {"$nor": [_of_object(part)]}
         case Compare():
@@ -104,9 +96,7 @@ def _of_scalar(node: Node) -> Mql:
     raise TypeError(node)
 
 
-def page(
-    queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int
-) -> list[M]:
+def page(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> list[M]:
     """Return the rows of one page, sorted by an index where there is one.
 
     The ORM computes its sort keys before it sorts, which no index serves; so its match is kept and the sort is ours.
@@ -117,9 +107,7 @@ def page(
         pipeline = compiler.build_query(None).get_pipeline()
     except EmptyResultSet:
         return []
-    columns = {
-        _column(queryset.model, key.path): -1 if key.descending else 1 for key in keys
-    }
+    columns = {_column(queryset.model, key.path): -1 if key.descending else 1 for key in keys}
     pipeline += [
         {"$sort": columns},
         *([{"$skip": offset}] if offset else []),

@@ -49,24 +49,13 @@ def _path(node: Node, negated: bool = False) -> str:
             conjunction = isinstance(node, All) != negated
             empty = "1 == 1" if conjunction else "1 == 0"
             return (
-                "("
-                + (
-                    (" && " if conjunction else " || ").join(
-                        _path(part, negated) for part in parts
-                    )
-                    or empty
-                )
-                + ")"
+                "(" + ((" && " if conjunction else " || ").join(_path(part, negated) for part in parts) or empty) + ")"
             )
         case Not(part):
             return _path(part, not negated)
         case Compare():
             predicate = _comparison(node)
-            return (
-                f"(!({predicate}) || ({predicate}) is unknown)"
-                if negated
-                else f"({predicate})"
-            )
+            return f"(!({predicate}) || ({predicate}) is unknown)" if negated else f"({predicate})"
     raise TypeError(node)
 
 
@@ -76,10 +65,7 @@ def _comparison(node: Compare) -> str:
     if operand is None:
         return f"!exists({value}) || {value} == null"
     if isinstance(operand, tuple):
-        return (
-            " || ".join(f"{value} == {json.dumps(choice)}" for choice in operand)
-            or "1 == 0"
-        )
+        return " || ".join(f"{value} == {json.dumps(choice)}" for choice in operand) or "1 == 0"
     return f"{value} {SIGNS[node.operator]} {json.dumps(operand)}"
 
 
@@ -91,9 +77,7 @@ def _condition(node: Node) -> Sql:
         case All(parts) | Any(parts):
             written = [_condition(part) for part in parts]
             glue = " AND " if isinstance(node, All) else " OR "
-            return f"({glue.join(sql for sql, _ in written)})", [
-                item for _, more in written for item in more
-            ]
+            return f"({glue.join(sql for sql, _ in written)})", [item for _, more in written for item in more]
         case Not(part):
             sql, parameters = _condition(part)
             return f"NOT {sql}", parameters

@@ -83,9 +83,7 @@ def _comparison(node: Compare) -> Sql:
                 insensitive,
             ]
         case tuple():
-            return _joined(
-                [Compare(node.field, "eq", choice) for choice in operand], " OR ", "0"
-            )
+            return _joined([Compare(node.field, "eq", choice) for choice in operand], " OR ", "0")
     return (
         f"({kind} IN ({TYPES[type(operand)]}) AND {value} {SIGNS[node.operator]} %s)",
         [operand],

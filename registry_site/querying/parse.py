@@ -74,9 +74,7 @@ def _once(pairs: list[tuple[str, Anything]]) -> dict[str, Anything]:
     document = dict(pairs)
     if len(document) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(
-            f"{next(name for name in names if names.count(name) > 1)} is given twice"
-        )
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} is given twice")
     return document
 
 
@@ -114,6 +112,11 @@ class Target:
     def name(self) -> str:
         return self.field.name
 
+    @property
+    def bare(self) -> bool:
+        """Whether this is a text of a list, inside `$elemMatch`."""
+        return not self.field.path and not self.within
+
     def some(self, *conditions: Node) -> Node:
         """Return that the conditions hold: of the scalar, or together of one element."""
         parts = (*self.given, *conditions)
@@ -150,17 +153,11 @@ class Reader:
             if name in CONNECTIVES:
                 parts.append(self.connective(name, operand, fields, level, prefix))
             elif name == "$not":
-                parts.append(
-                    Not(
-                        self.document(_object(name, operand), fields, level + 1, prefix)
-                    )
-                )
+                parts.append(Not(self.document(_object(name, operand), fields, level + 1, prefix)))
             elif name.startswith("$"):
                 raise refused(f"Unknown operator {name[:100]}")
             else:
-                parts.append(
-                    self.condition(_target(prefix + name, fields), operand, level)
-                )
+                parts.append(self.condition(_target(prefix + name, fields), operand, level))
         return parts[0] if len(parts) == 1 else All(tuple(parts))
 
     def connective(
@@ -174,10 +171,7 @@ class Reader:
         """Return the and, or, nor of a list of JSON objects."""
         if not isinstance(operand, list) or not operand:
             raise refused(f"{name} takes a list of conditions")
-        parts = tuple(
-            self.document(_object(name, part), fields, level + 1, prefix)
-            for part in operand
-        )
+        parts = tuple(self.document(_object(name, part), fields, level + 1, prefix) for part in operand)
         if name == "$and":
             return All(parts)
         return Any(parts) if name == "$or" else Not(Any(parts))
@@ -188,9 +182,7 @@ class Reader:
             return self.operators(target, value, level)
         return self.equal(target, value, level)
 
-    def operators(
-        self, target: Target, value: Mapping[str, Anything], level: int
-    ) -> Node:
+    def operators(self, target: Target, value: Mapping[str, Anything], level: int) -> Node:
         """Return that every operator holds, each of a list's elements on its own."""
         if level > LEVELS:
             raise refused(f"filter has more than {LEVELS} levels")
@@ -220,24 +212,14 @@ class Reader:
         self.count()
         if operand is None:
             return target.absent()
-        if (
-            isinstance(operand, list)
-            and target.whole
-            and target.within
-            and target.within.kind == "texts"
-        ):
-            elements = tuple(
-                str(_operand(target.field, element)) for element in operand
-            )
+        if isinstance(operand, list) and target.whole and target.within and target.within.kind == "texts":
+            elements = tuple(str(_operand(target.field, element)) for element in operand)
             return Whole(target.within, elements)
         if target.field.kind == "pairs":
             if not isinstance(operand, dict) or set(operand) != {"name", "value"}:
                 raise refused(f"{target.name} is compared with {{name, value}}")
             return target.some(
-                *(
-                    Compare(member, "eq", _operand(member, operand[member.path]))
-                    for member in target.field.members
-                )
+                *(Compare(member, "eq", _operand(member, operand[member.path])) for member in target.field.members)
             )
         return target.some(Compare(target.field, "eq", _operand(target.field, operand)))
 
@@ -256,9 +238,7 @@ class Reader:
         if target.field.kind == "pairs":
             return Any(tuple(self.equal(target, choice, level) for choice in operand))
         self.count()
-        choices = tuple(
-            _operand(target.field, choice) for choice in operand if choice is not None
-        )
+        choices = tuple(_operand(target.field, choice) for choice in operand if choice is not None)
         present = target.some(Compare(target.field, "in", choices))
         return Any((target.absent(), present)) if None in operand else present
 
@@ -273,20 +253,14 @@ class Reader:
             raise refused(f"{target.name}: $regex and $options take a text")
         _text(target.field, operand)
         try:
-            return target.some(
-                Compare(target.field, "regex", patterns.checked(operand, options))
-            )
+            return target.some(Compare(target.field, "regex", patterns.checked(operand, options)))
         except patterns.BadPattern as error:
-            raise refused(
-                f"{target.name}: $regex {operand[: patterns.LONGEST]} is refused: {error}"
-            ) from None
+            raise refused(f"{target.name}: $regex {operand[: patterns.LONGEST]} is refused: {error}") from None
 
     def exists(self, target: Target, operand: Anything, level: int) -> Node:
         self.count()
-        if operand not in (True, False) or not target.field.path:
-            raise refused(
-                f"{target.name}: $exists takes true or false, and not inside $elemMatch"
-            )
+        if operand not in (True, False) or target.bare:
+            raise refused(f"{target.name}: $exists takes true or false, and not inside $elemMatch")
         if target.whole or not (target.within or target.field.nullable):
             present: Node = ALWAYS
         else:
@@ -294,10 +268,8 @@ class Reader:
         return present if operand else Not(present)
 
     def every(self, target: Target, operand: Anything, level: int) -> Node:
-        if not isinstance(operand, list) or not target.field.path:
-            raise refused(
-                f"{target.name}: $all takes a list, and not inside $elemMatch"
-            )
+        if not isinstance(operand, list) or target.bare:
+            raise refused(f"{target.name}: $all takes a list, and not inside $elemMatch")
         parts = tuple(self.condition(target, element, level) for element in operand)
         return All(parts) if parts else NEVER
 
@@ -332,13 +304,9 @@ OPERATORS: Mapping[str, "Callable[[Reader, Target, Anything, int], Node]"] = {
     "$eq": Reader.equal,
     "$ne": Reader.different,
     "$gt": lambda reader, target, operand, level: reader.ordered("gt", target, operand),
-    "$gte": lambda reader, target, operand, level: reader.ordered(
-        "gte", target, operand
-    ),
+    "$gte": lambda reader, target, operand, level: reader.ordered("gte", target, operand),
     "$lt": lambda reader, target, operand, level: reader.ordered("lt", target, operand),
-    "$lte": lambda reader, target, operand, level: reader.ordered(
-        "lte", target, operand
-    ),
+    "$lte": lambda reader, target, operand, level: reader.ordered("lte", target, operand),
     "$in": Reader.among,
     "$nin": Reader.not_among,
     "$exists": Reader.exists,
@@ -364,9 +332,7 @@ def _target(name: str, fields: FieldTable) -> Target:
     if field and field.kind in ("pairs", "rows"):
         return Target(field, field, whole=True)
     if parent and parent.kind == "rows" and field:
-        return Target(
-            next(member for member in parent.members if member.name == name), parent
-        )
+        return Target(next(member for member in parent.members if member.name == name), parent)
     if field:
         return Target(field)
     if parent and parent.kind == "pairs" and rest:
@@ -388,12 +354,8 @@ def _operand(field: Field, value: Anything) -> Anything:
     if field.kind not in KINDS:
         raise refused(f"{field.name} can only be asked with $elemMatch")
     types, description = KINDS[field.kind]
-    if not isinstance(value, types) or (
-        isinstance(value, bool) and field.kind == "number"
-    ):  # type: ignore[arg-type]
-        raise refused(
-            f"{field.name} is compared with {description}, not {json.dumps(value)[:100]}"
-        )
+    if not isinstance(value, types) or (isinstance(value, bool) and field.kind == "number"):  # type: ignore[arg-type]
+        raise refused(f"{field.name} is compared with {description}, not {json.dumps(value)[:100]}")
     if isinstance(value, str):
         _text(field, value)
     return _date(field, value) if field.kind == "date" else value
@@ -401,9 +363,7 @@ def _operand(field: Field, value: Anything) -> Anything:
 
 def _text(field: Field, value: str) -> str:
     if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise refused(
-            f"{field.name}: a text without null characters and lone surrogates is needed"
-        )
+        raise refused(f"{field.name}: a text without null characters and lone surrogates is needed")
     return value
 
 
@@ -412,6 +372,4 @@ def _date(field: Field, value: str) -> datetime:
         date = datetime.fromisoformat(value)
         return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise refused(
-            f"{field.name} is compared with a date in ISO 8601, not {json.dumps(value)[:100]}"
-        ) from None
+        raise refused(f"{field.name} is compared with a date in ISO 8601, not {json.dumps(value)[:100]}") from None

@@ -35,9 +35,7 @@ POSIX = {
     "xdigit": ((0x30, 0x39), (0x41, 0x46), (0x61, 0x66)),
 }
 LAST = 0x10FFFF
-ESCAPE = re.compile(
-    r"x\{([0-9A-Fa-f]+)\}|x([0-9A-Fa-f]{2})|([0-7]{1,3})|(.)", re.DOTALL
-)
+ESCAPE = re.compile(r"x\{([0-9A-Fa-f]+)\}|x([0-9A-Fa-f]{2})|([0-7]{1,3})|(.)", re.DOTALL)
 REPEAT = re.compile(r"\{\d+(?:,\d*)?\}\??", re.ASCII)
 GROUP = re.compile(r"\(\?(?::|P?<\w+>)")
 NEITHER = "(?:(?<![{0}])(?![{0}])|(?<=[{0}])(?=[{0}]))"
@@ -71,9 +69,7 @@ def checked(text: str, options: str = "") -> Pattern:
     if len(text) > LONGEST:
         raise BadPattern(f"a regular expression has at most {LONGEST} characters")
     if options not in ("", "i"):
-        raise BadPattern(
-            f"the only option of a regular expression is i, not {options[:20]}"
-        )
+        raise BadPattern(f"the only option of a regular expression is i, not {options[:20]}")
     if text.startswith("(?i)"):
         text, options = text.removeprefix("(?i)"), "i"
     pattern = Pattern(text, options == "i")
@@ -81,9 +77,7 @@ def checked(text: str, options: str = "") -> Pattern:
         _compiled(pattern.text, pattern.insensitive)
     except re2.error as error:
         reason = error.args[0] if error.args else "refused"
-        raise BadPattern(
-            reason.decode() if isinstance(reason, bytes) else str(reason)
-        ) from None
+        raise BadPattern(reason.decode() if isinstance(reason, bytes) else str(reason)) from None
     pattern.for_postgresql()
     return pattern
 
@@ -99,10 +93,7 @@ def _compiled(text: str, insensitive: bool) -> Any:
 
 def search(text: str, insensitive: int, subject: str | None) -> bool:
     """Tell whether the pattern occurs in the subject: the function that SQLite calls."""
-    return (
-        isinstance(subject, str)
-        and _compiled(text, bool(insensitive)).search(subject) is not None
-    )
+    return isinstance(subject, str) and _compiled(text, bool(insensitive)).search(subject) is not None
 
 
 def _written(text: str, engine: str) -> str:
@@ -130,9 +121,7 @@ def _pieces(text: str, engine: str) -> Iterator[str]:
         elif text.startswith("(?", at):
             group = GROUP.match(text, at)
             if not group:
-                raise BadPattern(
-                    "flags inside a regular expression are not supported, but (?i) at its start"
-                )
+                raise BadPattern("flags inside a regular expression are not supported, but (?i) at its start")
             yield "(?:"
             at = group.end()
         elif here == "{" and (repeat := REPEAT.match(text, at)):
@@ -148,9 +137,7 @@ def _plain(here: str, engine: str) -> str:
         return _bracket(((0x0A, 0x0A),), engine, negated=True)
     if here == "$":
         return "\\Z" if engine == "postgresql" else "\\z"
-    return {"^": "\\A", "(": "(?:"}.get(here) or (
-        here if here in ")|*+?" else _literal(ord(here), engine)
-    )
+    return {"^": "\\A", "(": "(?:"}.get(here) or (here if here in ")|*+?" else _literal(ord(here), engine))
 
 
 def _escape(text: str, at: int, engine: str) -> tuple[str, int]:
@@ -189,9 +176,7 @@ def _class(text: str, at: int) -> tuple[bool, Ranges, int]:
         first = False
         if text.startswith("[:", at):
             name, _, _ = text[at + 2 :].partition(":]")
-            ranges += (
-                _complement(POSIX[name[1:]]) if name.startswith("^") else POSIX[name]
-            )
+            ranges += _complement(POSIX[name[1:]]) if name.startswith("^") else POSIX[name]
             at += len(name) + 4
         elif text[at] == "\\" and text[at + 1] in "dDwWsS":
             perl = PERL[text[at + 1].lower()]
@@ -222,13 +207,9 @@ def _complement(ranges: Ranges) -> Ranges:
 def _bracket(ranges: Ranges, engine: str, *, negated: bool) -> str:
     shown = [(max(low, 1), high) for low, high in ranges if high]
     if not shown:
-        raise BadPattern(
-            "a class of the null character alone is not supported in a regular expression"
-        )
+        raise BadPattern("a class of the null character alone is not supported in a regular expression")
     inside = "".join(
-        _literal(low, engine)
-        if low == high
-        else f"{_literal(low, engine)}-{_literal(high, engine)}"
+        _literal(low, engine) if low == high else f"{_literal(low, engine)}-{_literal(high, engine)}"
         for low, high in shown
     )
     return f"[{'^' if negated else ''}{inside}]"

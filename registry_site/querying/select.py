@@ -12,11 +12,7 @@ def selected_names(request: Request) -> frozenset[str] | None:
         names = json.loads(request.query_params.get("select", ""))
     except (ValueError, RecursionError):
         return None
-    return (
-        frozenset(name for name in names if isinstance(name, str))
-        if isinstance(names, list)
-        else None
-    )
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else None
 
 
 def selected(document: dict[str, Any], request: Request) -> dict[str, Any]:
@@ -30,9 +26,7 @@ def pick(document: dict[str, Any], names: frozenset[str] | None) -> dict[str, An
         return document
     parts = {}
     for key, value in document.items():
-        inner = frozenset(
-            name.removeprefix(f"{key}.") for name in names if name.startswith(f"{key}.")
-        )
+        inner = frozenset(name.removeprefix(f"{key}.") for name in names if name.startswith(f"{key}."))
         if key == "_id" or key in names:
             parts[key] = value
         elif inner and isinstance(value, dict | list):
@@ -43,8 +37,4 @@ def pick(document: dict[str, Any], names: frozenset[str] | None) -> dict[str, An
 def _inside(value: Any, names: frozenset[str]) -> Any:
     if isinstance(value, list):
         return [_inside(element, names) for element in value]
-    return (
-        {key: part for key, part in value.items() if key in names}
-        if isinstance(value, dict)
-        else value
-    )
+    return {key: part for key, part in value.items() if key in names} if isinstance(value, dict) else value

@@ -32,16 +32,10 @@ class Key:
         """Return the key for `order_by`, with absent values lowest on every engine."""
         if not self.nullable:
             return f"-{self.path}" if self.descending else self.path
-        return (
-            F(self.path).desc(nulls_last=True)
-            if self.descending
-            else F(self.path).asc(nulls_first=True)
-        )
+        return F(self.path).desc(nulls_last=True) if self.descending else F(self.path).asc(nulls_first=True)
 
 
-def sort_keys(
-    text: str, fields: FieldTable, default: str = NEWEST_FIRST
-) -> tuple[Key, ...]:
+def sort_keys(text: str, fields: FieldTable, default: str = NEWEST_FIRST) -> tuple[Key, ...]:
     """Return the order that `text` spells over these fields, the default for an empty one."""
     chosen = _read(text) if text.strip() else []
     if not chosen:
@@ -60,11 +54,11 @@ def _read(text: str) -> list[tuple[str, bool]]:
 
 
 def _default_key(name: str, fields: FieldTable) -> Key:
-    """Return a key that the viewset chose: of a declared field, else of the column so named."""
+    """Return a key that the viewset chose: of a declared field, else of the column so named; `_id` is the key."""
     bare = name.removeprefix("-")
-    if bare == "_id" or bare in fields:
+    if bare in fields and bare != "_id":
         return _key(bare, name.startswith("-"), fields)
-    return Key(bare, name.startswith("-"))
+    return Key("pk" if bare == "_id" else bare, name.startswith("-"))
 
 
 def _key(name: str, descending: bool, fields: FieldTable) -> Key:

@@ -1,0 +1,55 @@
+"""Every engine answers a filter as plain Python does, and MongoDB's own find agrees where it knows the fields."""
+
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+
+from catalog.models import Item
+from registry_site.querying.compile import to_q
+from registry_site.querying.parse import parse
+from tests.querying import evaluator, filters, items
+
+pytestmark = pytest.mark.django_db
+EXAMPLES = settings(
+    max_examples=400,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+def found(tree: Any) -> set[str]:
+    return set(Item.objects.filter(to_q(tree, "queries")).values_list("pk", flat=True))
+
+
+def test_every_engine_answers_a_filter_as_plain_python_does() -> None:
+    items.make_items()
+    stored = items.plain(Item.objects.all())
+
+    @EXAMPLES
+    @given(filters.FILTERS)
+    def agrees(document: dict[str, Any]) -> None:
+        tree = parse(json.dumps(document), items.FIELDS)
+        expected = {pk for pk, row in stored.items() if evaluator.holds(tree, row)}
+        assert found(tree) == expected, document
+
+    agrees()
+
+
+def test_a_filter_means_what_it_means_to_mongodb_itself() -> None:
+    if connection.vendor != "mongodb":
+        pytest.skip("MongoDB is asked itself")
+    items.make_items()
+    collection = connection.get_collection(Item._meta.db_table)
+
+    @EXAMPLES
+    @given(filters.NATIVE)
+    def agrees(document: dict[str, Any]) -> None:
+        tree = parse(json.dumps(document), items.FIELDS)
+        assert found(tree) == {row["_id"] for row in collection.find(document, {"_id": 1})}, document
+
+    agrees()
