@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
-from pymongo.errors import DuplicateKeyError
+from django.db import DatabaseError, connection
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 DEFAULT_NAME = "registry"
 SQLITE_PRAGMAS = """
@@ -116,6 +116,19 @@ def _mongodb(url: str) -> Database:
         },
         auto_field="django_mongodb_backend.fields.ObjectIdAutoField",
     )
+
+
+def complaint() -> str:
+    """Return why the database cannot be used, if so: a line without secrets."""
+    try:
+        connection.ensure_connection()
+        if connection.vendor == "mongodb":
+            hello = connection.connection.admin.command("hello")
+            if "setName" not in hello and hello.get("msg") != "isdbgrid":
+                return "DATABASE: this MongoDB is not a replica set, without which it has no transactions"
+    except (DatabaseError, PyMongoError) as error:
+        return f"DATABASE: {connection.display_name} does not let us in: {str(error).splitlines()[0][:200]}"
+    return ""
 
 
 @contextmanager

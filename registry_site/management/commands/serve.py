@@ -31,6 +31,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         variables: Environment = environment.load()
+        if complaint := databases.complaint():
+            raise CommandError(complaint)
         with databases.startup_lock():
             call_command("migrate", verbosity=0, interactive=False)
             ensure_default_tenant()

@@ -1,0 +1,230 @@
+"""The served registry: from an empty folder to answers, through stops and crashes."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pymongo
+import pytest
+
+from tests.engines import Server, free_port
+from tests.served import ADMIN_PASSWORD, ROOT, Served
+
+SECRETS = ("API_TOKEN", "JWT_SECRET", "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD")
+
+
+def login(served: Served) -> dict[str, str]:
+    credentials = {"username": "admin", "password": ADMIN_PASSWORD}
+    answer = httpx.post(f"{served.base_url}/v1/login", json=credentials, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return {"Authorization": answer.json()["token"]}
+
+
+def manage(*words: str, env: dict[str, str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "manage.py"), *words]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+@pytest.fixture
+def variables(tmp_path: Path) -> dict[str, str]:
+    """The environment of a machine that never saw the registry."""
+    return {
+        "PATH": os.environ["PATH"],
+        "VARIABLES_FILE": str(tmp_path / "init" / "variables.env"),
+        "DATABASE": f"sqlite:///{tmp_path}/registry.sqlite3",
+        "UPLOAD_PATH": str(tmp_path / "uploads"),
+    }
+
+
+@pytest.mark.parametrize("ending", ["stop", "kill"])
+def test_everything_is_there_after_an_end_and_a_new_start(fresh_served: Served, ending: str) -> None:
+    headers = login(fresh_served)
+    url = f"{fresh_served.base_url}/v1/datasets"
+    made = httpx.post(url, json={"name": "kept", "tags": ["t"]}, headers=headers).json()
+    content = os.urandom(300_000)
+    sent = httpx.post(f"{url}/{made['_id']}/versions", files={"file": ("a.bin", content)}, headers=headers)
+    assert sent.status_code == 200, sent.text
+    getattr(fresh_served, ending)()
+    fresh_served.start()
+    assert httpx.get(f"{url}/{made['_id']}", headers=headers).json() == sent.json()
+    assert httpx.get(f"{url}/{made['_id']}/versions/a.bin", headers=headers).content == content
+
+
+def test_a_stop_lets_running_requests_end_and_the_log_keeps_them(fresh_served: Served) -> None:
+    headers = login(fresh_served)
+    url = f"{fresh_served.base_url}/v1/datasets"
+    made = httpx.post(url, json={"name": "slow"}, headers=headers).json()
+
+    def body() -> Any:
+        for _ in range(6):
+            time.sleep(0.5)
+            yield b"x" * 1000
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = headers | {"Content-Length": "6000"}
+        upload = f"{url}/{made['_id']}/versions/slow.bin"
+        answer = pool.submit(httpx.put, upload, content=body(), headers=slow, timeout=30)
+        time.sleep(1)
+        assert fresh_served.stop() == 0
+        assert answer.result().status_code == 200
+    fresh_served.start()
+    logged = httpx.get(f"{fresh_served.base_url}/v1/log", headers=headers).json()["docs"]
+    assert [entry["status"] for entry in logged if entry["url"].endswith("/versions/slow.bin")] == [200]
+
+
+def test_workers_end_when_the_main_process_was_killed_alone(fresh_served: Served) -> None:
+    os.kill(fresh_served.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", fresh_served.port), 1).close()
+        except ConnectionRefusedError:
+            break
+        time.sleep(0.1)
+    else:
+        raise AssertionError("somebody still listens")
+    fresh_served.kill()
+    fresh_served.start()
+    login(fresh_served)
+
+
+def test_a_killed_worker_is_replaced(fresh_served: Served) -> None:
+    children = Path(f"/proc/{fresh_served.pid}/task/{fresh_served.pid}/children")
+    if not children.exists():
+        pytest.skip("this system does not tell a process's children")
+    workers = children.read_text().split()
+    assert len(workers) == 2
+    for worker in workers:
+        os.kill(int(worker), signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            assert httpx.get(f"{fresh_served.base_url}/healthz").status_code == 200
+            break
+        except httpx.TransportError:
+            time.sleep(0.1)
+    else:
+        raise AssertionError("no new workers")
+
+
+def test_idle_connections_do_not_stop_others(served: Served) -> None:
+    request = b"GET /v1/version HTTP/1.1\r\nHost: x\r\n\r\n"
+    idle = [socket.create_connection(("127.0.0.1", served.port), 5) for _ in range(300)]
+    try:
+        for connection in idle:
+            connection.sendall(request)
+            assert connection.recv(12) == b"HTTP/1.1 200"
+        assert httpx.get(f"{served.base_url}/v1/version", timeout=5).status_code == 200
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+def test_several_starts_at_once_prepare_once(server: Server, tmp_path: Path) -> None:
+    name = f"starts_{os.getpid()}"
+    server.create(name)
+    env = {
+        "PATH": os.environ["PATH"],
+        "VARIABLES_FILE": str(tmp_path / "variables.env"),
+        "DATABASE": server.url_of(name),
+        "UPLOAD_PATH": str(tmp_path / "uploads"),
+    }
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            done = list(pool.map(lambda _: manage("serve", "--prepare-only", env=env), range(3)))
+        assert [result.returncode for result in done] == [0, 0, 0], [result.stderr for result in done]
+    finally:
+        server.drop(name)
+
+
+def test_the_first_start_makes_secrets_that_later_starts_keep(variables: dict[str, str]) -> None:
+    path = Path(variables["VARIABLES_FILE"])
+    first = manage("serve", "--prepare-only", env=variables)
+    assert first.returncode == 0, first.stderr
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    text = path.read_text()
+    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    assert all(len(values[name]) >= 32 for name in SECRETS)
+    assert len({values[name] for name in SECRETS}) == len(SECRETS)
+    assert manage("serve", "--prepare-only", env=variables).returncode == 0
+    assert path.read_text() == text
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_the_console_names_the_secrets_places_but_not_the_secrets(variables: dict[str, str], tmp_path: Path) -> None:
+    served = Served(variables["DATABASE"], tmp_path)
+    for name in SECRETS:
+        served.env.pop(name)
+    try:
+        served.start()
+        served.stop()
+    finally:
+        served.kill()
+    text = (tmp_path / "variables.env").read_text()
+    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    assert served.base_url in served.output
+    for name in ("API_TOKEN", "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD"):
+        assert name in served.output
+    assert str(tmp_path / "variables.env") in served.output
+    assert not [name for name in SECRETS if values[name] in served.output]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTP_PORT", "eighty"),
+        ("HTTP_PORT", "70000"),
+        ("JWT_EXPIRATIONTIME", "30 minutes"),
+        ("PROTOCOL", "gopher"),
+        ("LOG", "perhaps"),
+        ("DATABASE", "oracle://scott:tiger@host/x"),
+        ("DATABASE", "postgres://scott:ti/ger@host/x"),
+        ("MIN_PASSWORD_STRENGTH", "4"),
+        ("DEFAULT_TENANT", "no blanks"),
+    ],
+)
+def test_a_malformed_value_stops_the_start_with_one_line(variables: dict[str, str], name: str, value: str) -> None:
+    result = manage("serve", "--prepare-only", env=variables | {name: value})
+    assert result.returncode == 1
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("Wrote ")]
+    assert len(lines) == 1, result.stderr
+    assert name in lines[0]
+    assert "tiger" not in lines[0]
+    assert "ti/ger" not in lines[0]
+
+
+def test_a_port_in_use_stops_the_start_with_one_line(variables: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = manage("serve", env=variables | {"HTTP_PORT": port, "API_TOKEN": "a", "JWT_SECRET": "b"})
+    assert result.returncode == 1
+    assert result.stderr.strip().startswith("CommandError: HOST or HTTP_PORT: cannot listen on 127.0.0.1:")
+
+
+def test_a_database_that_does_not_answer_stops_the_start_with_one_line(
+    server: Server, variables: dict[str, str]
+) -> None:
+    if server.name == "sqlite":
+        pytest.skip("SQLite has no server")
+    nobody = server.url_of("x").replace(str(_port(server)), str(free_port()))
+    if server.name == "mongodb":
+        nobody += "&serverSelectionTimeoutMS=1000"
+    result = manage("serve", "--prepare-only", env=variables | {"DATABASE": nobody})
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "DATABASE" in result.stderr.splitlines()[-1]
+
+
+def _port(server: Server) -> int | None:
+    if server.name == "mongodb":
+        return int(pymongo.uri_parser.parse_uri(server.url_of("x"))["nodelist"][0][1])
+    return int(psycopg.conninfo.conninfo_to_dict(server.url_of("x"))["port"] or 0)
