@@ -10,6 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
 from catalog.models import Item
@@ -29,8 +30,8 @@ from tenants.permissions import USERS, refusal
 from tenants.querysets import TenantQuerySet
 from versions.download import download
 from versions.models import Version
+from versions.services import Upload
 from versions.upload import (
-    Upload,
     check_digest,
     upload_from_body,
     upload_from_form,
@@ -60,22 +61,23 @@ class ItemViewSet(CollectionViewSet):
     """What models, datasets and algorithms have in common."""
 
     kind: ClassVar[str]
+    model = Item
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), USERS)
-    input_class: ClassVar = ItemInput
-    answer_class: ClassVar = ItemAnswer
-    changes_class: ClassVar = ItemChanges
+    input_class: ClassVar[type[Serializer[Any]]] = ItemInput
+    answer_class: ClassVar[type[Serializer[Any]]] = ItemAnswer
+    changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
     query_fields: ClassVar = DATASET_FIELDS | {"status": "text?", "datasets": "texts"}
 
     def get_queryset(self) -> TenantQuerySet[Item]:
-        return Item.objects.visible_to(self.request.user).filter(kind=self.kind)
+        return Item.objects.visible_to(self.user).filter(kind=self.kind)
 
     def get_object(self) -> Item:
         """Return the item. Raises Http404, and Refused (`restricted_access_*`) where the caller may not do this."""
-        item = Item.objects.of(self.request.user.tenant_id).filter(kind=self.kind, pk=self.kwargs["pk"]).first()
+        item = Item.objects.of(self.user.tenant_id).filter(kind=self.kind, pk=self.kwargs["pk"]).first()
         if item is None:
             raise Http404(f"No such resource: {self.kwargs['pk']}")
         reads = self.request.method in ("GET", "HEAD")
-        if not (item.is_readable_by if reads else item.is_changeable_by)(self.request.user):
+        if not (item.is_readable_by if reads else item.is_changeable_by)(self.user):
             who = "its owner, the users it is shared with" if reads else "its owner"
             raise refusal(self.request.method, f"This {self.kind} is open only to {who} and administrators")
         return item
@@ -83,7 +85,7 @@ class ItemViewSet(CollectionViewSet):
     def to_api_page(self, rows: Sequence[Item]) -> Sequence[dict[str, Any]]:
         usernames = User.objects.usernames({pk for row in rows for pk in (row.owner_id, *row.users)})
         ids = {pk for row in rows for pk in row.datasets}
-        readable = Item.objects.visible_to(self.request.user).datasets().filter(pk__in=ids) if ids else None
+        readable = Item.objects.visible_to(self.user).datasets().filter(pk__in=ids) if ids else None
         datasets = dict(readable.values_list("pk", "name")) if readable is not None else {}
         versions = defaultdict(list)
         newest = Version.objects.filter(subject__in=[row.pk for row in rows]).order_by("-timestamp", "-pk")
@@ -92,12 +94,12 @@ class ItemViewSet(CollectionViewSet):
         return [row.to_api(usernames, datasets, versions[row.pk]) for row in rows]
 
     def create_one(self, body: dict[str, Any]) -> Item:
-        return create_item(kind=self.kind, by=self.request.user, **body)
+        return create_item(kind=self.kind, by=self.user, **body)
 
     def update(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()
         changes = valid_changes(self.changes_class, request.data, FIXED_FIELDS)
-        return self.answer(update_item(item=item, by=request.user, changes=changes))
+        return self.answer(update_item(item=item, by=self.user, changes=changes))
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()
@@ -192,7 +194,7 @@ class VersionRoutes(ItemViewSet):
             check_digest(self.request, upload.received)
             return self.answer(add_item_version(item=item, upload=upload, ordinal=ordinal))
 
-    def retrieve(self, request: Request, **kwargs: Any) -> HttpResponseBase:
+    def retrieve(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         """Download a version, found by file name or else by ordinal."""
         found = self.find_versions()
         return download(request._request, found[0])

@@ -1,7 +1,7 @@
 """Routes on tags and metadata names."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -35,7 +35,7 @@ class TermViewSet(CollectionViewSet):
         return [row.to_api(owners.get(row.owner_id)) for row in rows]
 
     def create_one(self, body: dict[str, Any]) -> Tag | MetadataName:
-        return suggest_term(self.queryset.model, name=body["_id"], by=self.request.user)
+        return suggest_term(cast(type[Tag], self.model), name=body["_id"], by=self.user)
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         term = self.get_object()
@@ -48,7 +48,7 @@ class TagViewSet(TermViewSet):
     """Labels on models, datasets and algorithms."""
 
     collection = "tags"
-    queryset = Tag.objects.all()
+    model = Tag
 
 
 class MetadataNameViewSet(TermViewSet):
@@ -56,4 +56,4 @@ class MetadataNameViewSet(TermViewSet):
 
     collection = "metadatas"
     group = "metadata"
-    queryset = MetadataName.objects.all()
+    model = MetadataName

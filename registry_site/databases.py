@@ -40,15 +40,6 @@ class Database:
     migrations: dict[str, str] = field(default_factory=dict)
     auto_field: str = "django.db.models.BigAutoField"
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The settings that follow from the engine."""
-        return {
-            "DATABASES": {"default": self.default | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}},
-            "DEFAULT_AUTO_FIELD": self.auto_field,
-            "MIGRATION_MODULES": self.migrations,
-        }
-
 
 def parse(url: str, root: Path) -> Database:
     """Return what the URL of a database stands for; relative SQLite paths start at `root`.

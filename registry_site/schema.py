@@ -5,7 +5,7 @@ what they take where that is not `input_class` or `changes_class`; `group` is th
 """
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -15,7 +15,9 @@ from rest_framework import serializers
 
 from tenants.documentation import ErrorAnswer
 
-PATH, QUERY, HEADER = OpenApiParameter.PATH, OpenApiParameter.QUERY, OpenApiParameter.HEADER
+PATH: Final = "path"
+QUERY: Final = "query"
+HEADER: Final = "header"
 VERBS = {"list": "List", "retrieve": "Get", "create": "Create", "update": "Change", "destroy": "Delete"}
 PARAMETERS = {
     "id": OpenApiParameter("id", str, PATH, description="Its `_id` (of a user also the username)"),
@@ -32,7 +34,7 @@ PARAMETERS = {
 }
 
 
-class TokenScheme(OpenApiAuthenticationExtension):
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "tenants.authentication.TokenAuthentication"
     name = "token"
     match_subclasses = False
@@ -42,7 +44,7 @@ class TokenScheme(OpenApiAuthenticationExtension):
         return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
 
 
-class ApiTokenScheme(OpenApiAuthenticationExtension):
+class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "tenants.authentication.ApiTokenAuthentication"
     name = "apiToken"
 
@@ -54,8 +56,10 @@ class ApiTokenScheme(OpenApiAuthenticationExtension):
 class RegistrySchema(AutoSchema):
     """Describes operations by what their viewsets declare."""
 
+    view: Any
+
     def get_tags(self) -> list[str]:
-        return [getattr(self.view, "group", None) or getattr(self.view, "collection", "about")]
+        return [str(getattr(self.view, "group", None) or getattr(self.view, "collection", "about"))]
 
     def get_operation_id(self) -> str:
         route = getattr(self.view, "collection", None) or self.path.rsplit("/", 1)[-1].split(".")[0]
@@ -70,7 +74,7 @@ class RegistrySchema(AutoSchema):
         words = self.get_tags()[0]
         return f"{VERBS[self.view.action]} {words if self.view.action == 'list' else f'one of the {words}'}"
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         return " ".join((type(self.view).__doc__ or "").split())
 
     def get_override_parameters(self) -> list[Any]:
@@ -89,7 +93,7 @@ class RegistrySchema(AutoSchema):
             return bodies[self.view.action]
         if self.view.action == "update":
             return self.view.changes_class
-        body = getattr(self.view, "input_class", None)
+        body: Any = getattr(self.view, "input_class", None)
         if not self._takes_lists():
             return body
         return _one_of(f"Create{self.view.collection.capitalize()}", (body, body(many=True)))

@@ -16,7 +16,31 @@ try:
     database = databases.parse(environment.DATABASE, ROOT)
 except (VariableError, ImproperlyConfigured) as error:
     sys.exit(str(error))
-globals().update(environment.model_dump())
+VERSION = environment.VERSION
+API_TOKEN = environment.API_TOKEN
+JWT_SECRET = environment.JWT_SECRET
+JWT_EXPIRATIONTIME = environment.JWT_EXPIRATIONTIME
+DEFAULT_TENANT = environment.DEFAULT_TENANT
+DEFAULT_TENANT_DATABASE = environment.DEFAULT_TENANT_DATABASE
+DEFAULT_TENANT_EMAIL = environment.DEFAULT_TENANT_EMAIL
+DEFAULT_TENANT_ADMIN_USERNAME = environment.DEFAULT_TENANT_ADMIN_USERNAME
+DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD = environment.DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD
+DEFAULT_TENANT_PASSWORDHASH = environment.DEFAULT_TENANT_PASSWORDHASH
+DEFAULT_TENANT_DEMO = environment.DEFAULT_TENANT_DEMO
+DEMO = environment.DEMO
+PUBLIC_TENANT_LIST = environment.PUBLIC_TENANT_LIST
+MIN_PASSWORD_STRENGTH = environment.MIN_PASSWORD_STRENGTH
+DEFAULT_DAYS_VALIDITY_PASSWORD = environment.DEFAULT_DAYS_VALIDITY_PASSWORD
+LOGIN_FAILURES_LIMIT = environment.LOGIN_FAILURES_LIMIT
+LOGIN_FAILURES_ADDRESS_LIMIT = environment.LOGIN_FAILURES_ADDRESS_LIMIT
+LOGIN_FAILURES_WINDOW = environment.LOGIN_FAILURES_WINDOW
+LOG = environment.LOG
+LOG_RETENTION_DAYS = environment.LOG_RETENTION_DAYS
+LOG_CONTENTS_LIMIT = environment.LOG_CONTENTS_LIMIT
+MAX_UPLOAD_SIZE = environment.MAX_UPLOAD_SIZE
+MAX_BODY_SIZE = environment.MAX_BODY_SIZE
+ENVIRONMENT_NAME = environment.ENVIRONMENT_NAME
+WORKERS = environment.WORKERS
 SECRET_KEY = environment.secret_key
 UPLOAD_PATH = ROOT / environment.UPLOAD_PATH
 JWT_LIFETIME = lifetime(environment.JWT_EXPIRATIONTIME)
@@ -97,7 +121,9 @@ TIME_ZONE = "UTC"
 DATA_UPLOAD_MAX_MEMORY_SIZE = environment.MAX_BODY_SIZE
 
 # --- Database -------------------------------------------------------------------------------------------------------
-globals().update(database.settings)
+DATABASES = {"default": database.default | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
+DEFAULT_AUTO_FIELD = database.auto_field
+MIGRATION_MODULES = database.migrations
 
 # --- Storage --------------------------------------------------------------------------------------------------------
 STORAGES = {

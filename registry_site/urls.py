@@ -31,9 +31,9 @@ handler403 = "registry_site.errors.forbidden"
 handler404 = "registry_site.errors.not_found"
 handler500 = "registry_site.errors.crashed"
 
-LIST = {"get": "list", "post": "create"}
-DETAIL = {"get": "retrieve", "put": "update", "delete": "destroy"}
-READ_ONLY = {"get": "retrieve"}
+LIST: Any = {"get": "list", "post": "create"}
+DETAIL: Any = {"get": "retrieve", "put": "update", "delete": "destroy"}
+READ_ONLY: Any = {"get": "retrieve"}
 
 
 def collection(name: str, viewset: Any, detail: dict[str, str] | None = None) -> Sequence[URLPattern]:
@@ -60,7 +60,8 @@ def single(route: str, viewset: Any, actions: dict[str, str] | None = None) -> U
     return path(f"{settings.VERSION}/{route}", viewset.as_view(actions or READ_ONLY), name=route)
 
 
-LOGIN = LoginViewSet.as_view({"post": "create", "put": "renew"})
+LOGIN_ACTIONS: Any = {"post": "create", "put": "renew"}
+LOGIN = LoginViewSet.as_view(LOGIN_ACTIONS)
 TERM = {"get": "retrieve", "delete": "destroy"}
 
 urlpatterns = [
@@ -88,6 +89,7 @@ urlpatterns = [
     single("demo", about.DemoViewSet, {"get": "retrieve", "post": "create", "delete": "destroy"}),
     single("docs", about.DocsViewSet),
     path("docs.html", SpectacularSwaggerSplitView.as_view(url=f"/{settings.VERSION}/docs"), name="docs-page"),
+    path("reset.html", about.reset_page, name="reset-page"),
     path("healthz", about.HealthViewSet.as_view(READ_ONLY), name="healthz"),
     path("admin/", admin.site.urls),
 ]

@@ -1,9 +1,10 @@
 """What all collections share: who may call, which rows, the page, bulk creation, partial change."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.core.exceptions import RequestDataTooBig
+from django.db.models import Model
 from django.http import Http404
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
@@ -12,6 +13,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
 from tenants.exceptions import Refused
+from tenants.models import User
 from tenants.querysets import TenantQuerySet
 
 
@@ -43,12 +45,13 @@ def valid_changes(serializer: type[Serializer[Any]], body: Any, known: Iterable[
 class CollectionViewSet(GenericViewSet[Any]):
     """A collection of a tenant's resources, shut but for what `roles` opens.
 
-    Subclasses name `collection` (the key of bulk answers), `query_fields` (what lists can be filtered and sorted by),
+    Subclasses name `collection` (the key of bulk answers), `model`, `query_fields` (what lists can be filtered and sorted by),
     `input_class` (the serializer of a creation), `lookup_fields` (what an id in the URL may be, tried in order), and
     give `create_one` and `to_api_page`.
     """
 
     collection: ClassVar[str]
+    model: ClassVar[type[Model]]
     roles: ClassVar[dict[str, frozenset[Any]]] = {}
     query_fields: ClassVar[dict[str, str]] = {}
     input_class: ClassVar[type[Serializer[Any]]]
@@ -56,10 +59,15 @@ class CollectionViewSet(GenericViewSet[Any]):
     lookup_fields: ClassVar[tuple[str, ...]] = ("pk",)
     lookup_value_regex = "[^/]+"
 
-    def get_queryset(self) -> TenantQuerySet[Any]:
+    @property
+    def user(self) -> User:
+        """The caller, in views that only users may call."""
+        return cast(User, self.request.user)
+
+    def get_queryset(self) -> Any:
         """Return what the caller may read."""
-        rows: TenantQuerySet[Any] = self.queryset.visible_to(self.request.user)  # type: ignore[union-attr]
-        return rows
+        rows: TenantQuerySet[Any] = self.model._default_manager.all()  # type: ignore[assignment]
+        return rows.visible_to(self.user)
 
     def get_object(self) -> Any:
         """Return the resource that the URL names. Raises Http404 where the tenant has none such."""

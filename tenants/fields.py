@@ -24,7 +24,9 @@ def now() -> datetime:
 
 def iso(time: datetime | None) -> str | None:
     """Return `time` as ISO 8601 in UTC with milliseconds and `Z`, or None."""
-    return time and time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if time is None:
+        return None
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class TextField(models.CharField):  # type: ignore[type-arg]
@@ -33,7 +35,7 @@ class TextField(models.CharField):  # type: ignore[type-arg]
     def db_parameters(self, connection: BaseDatabaseWrapper) -> Any:
         parameters = super().db_parameters(connection)
         if connection.vendor == "postgresql":
-            parameters["collation"] = "C"  # type: ignore[typeddict-unknown-key]
+            parameters["collation"] = "C"
         return parameters
 
 
@@ -63,7 +65,7 @@ class JSONDecoder(json.JSONDecoder):
         return number if number in INT64 else float(digits)
 
 
-class ListField(models.JSONField):  # type: ignore[type-arg]
+class ListField(models.JSONField):
     """A JSON array inside the row: native on MongoDB, jsonb on PostgreSQL, JSON text on SQLite."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -18,7 +18,7 @@ def authenticate(*, tenant_id: str, username: str, password: str, address: str) 
     """
     account = f"{tenant_id}/{username}"
     attempts.refuse_too_many(address=address, account=account)
-    user = User.objects.of(tenant_id).filter(username=username, is_active=True).first()
+    user: User | None = User.objects.of(tenant_id).filter(username=username, is_active=True).first()
     if user is not None and user.check_password(password):
         tokens.refuse_old_password(user)
         return user

@@ -62,7 +62,7 @@ class User(AbstractBaseUser):
     validity_days = models.PositiveIntegerField(default=0)
     is_superuser = models.BooleanField(default=False, editable=False)
     is_active = models.BooleanField(default=True)
-    last_login = None  # type: ignore[assignment]
+    last_login = None
     timestamp = models.DateTimeField(default=now, editable=False)
 
     USERNAME_FIELD = "username"

@@ -46,7 +46,7 @@ def user_of(token: str, *, renewing: bool = False) -> User:
     changed since or is too old.
     """
     claims = _claims(token, renewing)
-    user = User.objects.filter(pk=claims.get("user", ""), tenant_id=claims.get("tenant", ""), is_active=True).first()
+    user: User | None = User.objects.filter(pk=claims.get("user", ""), tenant_id=claims.get("tenant", ""), is_active=True).first()
     if user is None or claims.get("password_changed") != _milliseconds(user.password_changed):
         raise AuthenticationFailed("The token is no longer valid, please log in")
     refuse_old_password(user)
@@ -62,7 +62,7 @@ def refuse_old_password(user: User) -> None:
 def _claims(token: str, renewing: bool) -> dict[str, Any]:
     leeway = settings.JWT_RENEW_LIFETIME if renewing else 0
     try:
-        claims: dict[str, Any] = TokenBackend("HS256", settings.JWT_SECRET, leeway=leeway).decode(token)
+        claims: dict[str, Any] = TokenBackend("HS256", settings.JWT_SECRET, leeway=leeway).decode(token)  # type: ignore[arg-type]
         time = datetime.now(UTC).timestamp()
         if time >= float(claims["exp"]) and time - float(claims["iat"]) > settings.JWT_RENEW_LIFETIME.total_seconds():
             raise AuthenticationFailed("The token has expired, please log in")

@@ -1,7 +1,7 @@
 """Routes on tenants and users: log in, administer, reset a password, read the log."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -78,7 +78,7 @@ class TenantViewSet(CollectionViewSet):
     """Tenants, for the operator who holds the `API_TOKEN`."""
 
     collection = "tenants"
-    queryset = Tenant.objects.all()
+    model = Tenant
     authentication_classes = (ApiTokenAuthentication,)
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), OPERATOR)
     input_class = TenantInput
@@ -87,7 +87,7 @@ class TenantViewSet(CollectionViewSet):
     query_fields: ClassVar = {"_id": "text:pk", "organization": "text", "email": "text", "timestamp": "date"}
 
     def get_queryset(self) -> Any:
-        return self.queryset.all()
+        return Tenant.objects.all()
 
     def create_one(self, body: dict[str, Any]) -> Tenant:
         created = create_tenant(id=body.pop("_id"), **body)
@@ -98,7 +98,8 @@ class TenantViewSet(CollectionViewSet):
     @property
     def generated_passwords(self) -> dict[str, str]:
         """Passwords made in this request, by tenant: answered once, kept nowhere."""
-        return self.__dict__.setdefault("_generated_passwords", {})
+        made: dict[str, str] = self.__dict__.setdefault("_generated_passwords", {})
+        return made
 
     def to_api_page(self, rows: Sequence[Tenant]) -> Sequence[dict[str, Any]]:
         made = self.generated_passwords
@@ -120,7 +121,7 @@ class UserViewSet(CollectionViewSet):
     """The users of the caller's tenant."""
 
     collection = "users"
-    queryset = User.objects.all()
+    model = User
     roles: ClassVar = {
         "list": USERS,
         "retrieve": USERS,
@@ -137,17 +138,17 @@ class UserViewSet(CollectionViewSet):
 
     def get_query_fields(self) -> dict[str, str]:
         """Return the fields that the caller may see, and so ask for."""
-        shown = self.query_fields if self.request.user.is_admin else ("_id", "username")
+        shown = self.query_fields if self.user.is_admin else ("_id", "username")
         return {field: self.query_fields[field] for field in shown}
 
     def to_api_page(self, rows: Sequence[User]) -> Sequence[dict[str, Any]]:
-        if self.request.user.is_admin:
+        if self.user.is_admin:
             return [user.to_api() for user in rows]
         return [{"_id": user.pk, "id": user.pk, "username": user.username} for user in rows]
 
     def create_one(self, body: dict[str, Any]) -> User:
         return create_user(
-            tenant=self.request.user.tenant,
+            tenant=cast(Tenant, self.user.tenant),
             username=body["username"],
             password=body["password"],
             role=body.get("role", "regular"),
@@ -157,7 +158,7 @@ class UserViewSet(CollectionViewSet):
 
     def update(self, request: Request, **kwargs: Any) -> Response:
         user = self.get_object()
-        if request.user.pk != user.pk and not request.user.is_admin:
+        if self.user.pk != user.pk and not self.user.is_admin:
             raise Refused("put_request_error", "You can change only your own user")
         changes = valid_changes(UserChanges, request.data, ("_id", *UserInput().fields))
         return self.answer(update_user(user=user, **changes))
@@ -211,7 +212,7 @@ class LogViewSet(CollectionViewSet):
     collection = "log"
     group = "about"
     answer_class = LogAnswer
-    queryset = RequestLog.objects.all()
+    model = RequestLog
     roles: ClassVar = {"list": ADMINISTRATORS}
     refused_with = "only_administrator"
     query_fields: ClassVar = {
@@ -225,4 +226,4 @@ class LogViewSet(CollectionViewSet):
     default_sort = "-date,-_id"
 
     def get_queryset(self) -> TenantQuerySet[RequestLog]:
-        return RequestLog.objects.of(self.request.user.tenant_id)
+        return RequestLog.objects.of(self.user.tenant_id or "")

@@ -65,7 +65,7 @@ class StoreUploadHandler(FileUploadHandler):
         if self.incoming:
             self.incoming.write(raw_data)
 
-    def file_complete(self, file_size: int) -> ReceivedFile | None:
+    def file_complete(self, file_size: int) -> Any:
         if self.incoming is None or self.done is not None:
             return None
         self.done = self.incoming.finish()
@@ -85,7 +85,7 @@ def upload_from_form(request: Request, cleanup: ExitStack) -> Upload:
     handler = StoreUploadHandler(request._request)
     cleanup.callback(handler.close)
     request._request.upload_handlers = [handler]
-    data = request.data
+    data: Any = request.data
     file = data.get(FIELD) if hasattr(data, "get") else None
     if not isinstance(file, ReceivedFile):
         raise Refused("post_request_error", "Missing file")
@@ -102,7 +102,7 @@ def upload_from_body(request: Request, original: str, cleanup: ExitStack) -> Upl
     """Receive the bytes of a body that is nothing but the file."""
     original = valid_name(original)
     incoming = cleanup.enter_context(store().receive())
-    body: ByteStream = request._request  # type: ignore[assignment]
+    body: ByteStream = request._request
     while chunk := body.read(BLOCK):
         incoming.write(chunk)
     received = incoming.finish()
