@@ -91,7 +91,6 @@ MIDDLEWARE = [
     "tenants.request_log.RequestLogMiddleware",
     "registry_site.middleware.OptionalTrailingSlash",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -112,8 +111,6 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "static/"
-WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing to collect
-WHITENOISE_AUTOREFRESH = False
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
