@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pymongo
 from django.db import DatabaseError, connections, transaction
 
-from registry_site.querying.parse import refused
+from registry_site.querying.json_text import refused
 
 SECONDS = 5
 CANCELLED = "57014"

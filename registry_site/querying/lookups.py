@@ -23,8 +23,10 @@ from django.db.models import (
 from django.utils.module_loading import import_string
 
 from registry_site.querying import patterns
+from registry_site.querying.bounded import bounded_search
+from registry_site.querying.json_text import refused
 
-Sql: TypeAlias = tuple[str, list[Any]]
+MOST_IDS = 300_000  # MongoDB takes a query of 16 MiB
 Write: TypeAlias = Callable[[str, Any], Any]
 
 
@@ -97,11 +99,16 @@ def prepare_connection(connection: BaseDatabaseWrapper, **_: Any) -> None:
 def having_row(model: type[Model], column: str, condition: Q, tenant_id: str | None) -> Q:
     """Return that a row of `model` which satisfies the condition names this one in `column`.
 
-    MongoDB would look the rows up for each document before it filters any, so there the ids are fetched first.
+    MongoDB would look the rows up for each document before it filters any, so there the ids are fetched first, from
+    this tenant's rows.
     """
     rows = model._default_manager.filter(condition)
-    if tenant_id is not None:
-        rows = rows.filter(tenant_id=tenant_id)
-    if connections[router.db_for_read(model)].vendor == "mongodb":
-        return Q(pk__in=list(rows.order_by().values_list(column, flat=True).distinct()))
-    return Q(Exists(rows.filter(**{column: OuterRef("pk")})))
+    using = router.db_for_read(model)
+    if connections[using].vendor != "mongodb":
+        return Q(Exists(rows.filter(**{column: OuterRef("pk")})))
+    mine = rows.filter(tenant_id=tenant_id) if tenant_id is not None else rows
+    with bounded_search(using):
+        found = list(mine.order_by().values_list(column, flat=True).distinct()[: MOST_IDS + 1])
+    if len(found) > MOST_IDS:
+        raise refused("The search finds too much, please narrow it")
+    return Q(pk__in=found)

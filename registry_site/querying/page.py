@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from registry_site.querying.bounded import bounded_search
-from registry_site.querying.parse import refused
+from registry_site.querying.json_text import refused
 from registry_site.querying.select import pick, selected_names
 from registry_site.querying.sort import Key
 

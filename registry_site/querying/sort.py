@@ -7,7 +7,7 @@ from django.db.models import F
 from django.db.models.expressions import OrderBy
 
 from registry_site.querying.fields import SCALARS, FieldTable
-from registry_site.querying.parse import read_json, refused
+from registry_site.querying.json_text import read_json, refused
 
 NEWEST_FIRST = "-timestamp,-_id"
 DIRECTIONS = {
