@@ -42,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVER] = server
     config.pluginmanager.import_plugin("tests.database")
     config.pluginmanager.import_plugin("tests.fixtures")
+    config.pluginmanager.import_plugin("tests.promises")
 
 
 def _set_environment(config: pytest.Config, server: engines.Server) -> None:
