@@ -23,7 +23,6 @@ class ApiResponse:
         if not hasattr(self, "_body"):
             streamed = isinstance(self.response, StreamingHttpResponse) or self.response.streaming
             self._body = b"".join(self.response) if streamed else self.response.content  # type: ignore[attr-defined,arg-type]
-            self.response.close()
         return self._body
 
     def json(self) -> Any:

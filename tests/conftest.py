@@ -18,6 +18,7 @@ VARIABLES = {
     "JWT_SECRET": "jwt-secret-of-the-tests-which-is-long-enough",
     "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD": "Temporary1!",
     "DEMO": "true",
+    "LOG": "false",  # its thread would write while tests roll back; the tests of the log turn it on
 }
 
 
