@@ -32,7 +32,8 @@ from versions.download import download
 from versions.models import Version
 from versions.services import Upload
 from versions.upload import (
-    check_digest,
+    announced_digests,
+    check_digests,
     upload_from_body,
     upload_from_form,
     valid_ordinal,
@@ -188,10 +189,10 @@ class VersionRoutes(ItemViewSet):
 
     def add(self, receive: Callable[[ExitStack], Upload]) -> Response:
         item = self.get_object()
-        ordinal = valid_ordinal(self.request)
+        ordinal, announced = valid_ordinal(self.request), announced_digests(self.request)
         with ExitStack() as cleanup:
             upload = receive(cleanup)
-            check_digest(self.request, upload.received)
+            check_digests(upload.received, announced)
             return self.answer(add_item_version(item=item, upload=upload, ordinal=ordinal))
 
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]

@@ -141,11 +141,23 @@ def valid_ordinal(request: Request) -> str | None:
     return ordinal
 
 
-def check_digest(request: Request, received: Received) -> None:
+def announced_digests(request: Request) -> set[str]:
+    """Return the sha256 that the sender announces, from the query and the header.
+
+    Raises Refused (`post_request_error`) for a malformed one, and without any for a body of unknown length: servers
+    end it alike where it is whole and where its sender vanished.
+    """
+    digests = {digest for digest in (_from_query(request), _from_header(request)) if digest}
+    if not digests and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        needed = "A body sent in chunks needs its sha256 in the query or a Content-Digest, to tell whether it came whole"
+        raise Refused("post_request_error", needed)
+    return digests
+
+
+def check_digests(received: Received, announced: set[str]) -> None:
     """Raise Refused (`post_request_error`) where the bytes are not those that the sender announced."""
-    for announced in filter(None, (_from_query(request), _from_header(request))):
-        if announced != received.sha256:
-            raise Refused("post_request_error", f"The file's sha256 is {received.sha256}, announced was {announced}")
+    for digest in announced - {received.sha256}:
+        raise Refused("post_request_error", f"The file's sha256 is {received.sha256}, announced was {digest}")
 
 
 def _from_query(request: Request) -> str | None:
