@@ -41,7 +41,8 @@ class FilterLanguage(BaseFilterBackend):
         return [
             parameter(
                 "filter",
-                f"Condition in MongoDB's query syntax, as JSON; a JSON list means `$or` of its elements. Fields: {names}.",
+                "Condition in MongoDB's query syntax, as JSON; a JSON list means `$or` of its elements. "
+                f"Fields: {names}.",
                 text,
                 '{"_id": {"$regex": "^6"}}',
             ),

@@ -45,14 +45,18 @@ def to_q(node: Node, tenant_id: str | None = None) -> Q:
             return reduce(or_, (to_q(part, tenant_id) for part in parts)) if parts else nothing()
         case Not(part):
             return ~to_q(part, tenant_id)
-        case Compare():
-            return _compare(node)
         case Some(field, part):
             return _some(field, part, tenant_id)
+    return _leaf(node)
+
+
+def _leaf(node: Compare | Size | Whole) -> Q:
+    match node:
         case Size(field, count):
             return Q(**{f"{field.path}__length": count})
         case Whole(field, elements):
             return Q(**{f"{field.path}__is_list": elements})
+    return _compare(node)
 
 
 def _some(field: Field, part: Node, tenant_id: str | None) -> Q:

@@ -1,7 +1,8 @@
 """The conditions that Django has no lookup for, each written per engine.
 
-On JSON arrays: `tags__holds="x"` (an element is x, or has the members of a dict), `metadata__any_element=<tree>` (one element satisfies the tree),
-`tags__length=2`, `tags__is_list=("a", "b")` (exactly these elements). On text columns: `name__matches=<Pattern>`.
+On JSON arrays: `tags__holds="x"` (an element is x, or has the members of a dict), `metadata__any_element=<tree>` (one
+element satisfies the tree), `tags__length=2`, `tags__is_list=("a", "b")` (exactly these elements). On text columns:
+`name__matches=<Pattern>`.
 Every value is a parameter; what is spliced into SQL are constants of this package.
 """
 
@@ -30,7 +31,7 @@ MOST_IDS = 300_000  # MongoDB takes a query of 16 MiB
 Write: TypeAlias = Callable[[str, Any], Any]
 
 
-class EngineLookup(Lookup):  # type: ignore[type-arg]
+class EngineLookup(Lookup):
     """A lookup that the function of its name in the module `on_<engine>` writes."""
 
     prepare_rhs = False
@@ -49,7 +50,7 @@ class EngineLookup(Lookup):  # type: ignore[type-arg]
         return bool(getattr(self.lhs, "is_simple_column", False))
 
     def as_mql_path(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
-        return self.writer(connection)(self.lhs.as_mql(compiler, connection), self.rhs)  # type: ignore[union-attr]
+        return self.writer(connection)(self.lhs.as_mql(compiler, connection), self.rhs)
 
 
 class Holds(EngineLookup):

@@ -21,10 +21,8 @@ def any_element(column: str, node: Node) -> Sql:
     if not uses_patterns(node):
         return f"{column} @? %s::jsonpath", [f"$[*] ? ({_path(node)})"]
     sql, parameters = _condition(node)
-    return (
-        f"EXISTS (SELECT 1 FROM jsonb_array_elements({column}) AS element (value) WHERE {sql})",
-        parameters,
-    )
+    elements = f"jsonb_array_elements({column}) AS element (value)"
+    return f"EXISTS (SELECT 1 FROM {elements} WHERE {sql})", parameters
 
 
 def length(column: str, count: int) -> Sql:

@@ -30,10 +30,8 @@ def holds(column: str, element: Anything) -> Sql:
 
 def any_element(column: str, node: Node) -> Sql:
     sql, parameters = _condition(node)
-    return (
-        f"EXISTS (SELECT 1 FROM json_each({column}) AS element WHERE {sql})",
-        parameters,
-    )
+    elements = f"json_each({column}) AS element"
+    return f"EXISTS (SELECT 1 FROM {elements} WHERE {sql})", parameters
 
 
 def length(column: str, count: int) -> Sql:

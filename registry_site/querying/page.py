@@ -72,7 +72,7 @@ def _positive(request: Request, name: str, default: int, largest: int | None = N
 class PagePagination(BasePagination):
     """Cuts a list into pages; the order and the need of a time bound were left on the request by the filter backend."""
 
-    def paginate_queryset(self, queryset: QuerySet[M], request: Request, view: Any = None) -> list[M]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request, self.view = request, view
         self.page, self.limit = (
             _positive(request, "page", 1),

@@ -25,11 +25,14 @@ def holds(node: Node, row: Anything) -> bool:
             return _compare(name, row.get(field.path) if isinstance(row, Mapping) else row, operand)
         case Some(field, part):
             return any(holds(part, element) for element in _elements(row, field))
-        case Size(field, count):
-            return len(row[field.path]) == count
-        case Whole(field, elements):
-            return tuple(row[field.path]) == elements
-    raise TypeError(node)
+    return _as_a_whole(node, row)
+
+
+def _as_a_whole(node: Node, row: Mapping[str, Anything]) -> bool:
+    if isinstance(node, Size):
+        return len(row[node.field.path]) == node.count
+    assert isinstance(node, Whole)
+    return tuple(row[node.field.path]) == node.elements
 
 
 def _elements(row: Mapping[str, Anything], field: Anything) -> Sequence[Anything]:
