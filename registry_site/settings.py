@@ -130,7 +130,7 @@ STORAGES = {
 }
 
 # --- Sign-in --------------------------------------------------------------------------------------------------------
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["tenants.hashers.PasswordHasher"]
 AUTHENTICATION_BACKENDS = ["tenants.backends.SuperuserBackend"]
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # usernames are unique in their tenant, which the backend knows
 
