@@ -66,7 +66,7 @@ def _sqlite(url: str, root: Path) -> Database:
     path.parent.mkdir(parents=True, exist_ok=True)
     # IMMEDIATE: a transaction that reads first and writes later would otherwise fail as soon as another one writes.
     options = {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": SQLITE_PRAGMAS}
-    return Database("sqlite", {"ENGINE": "django.db.backends.sqlite3", "NAME": path, "OPTIONS": options}, threads=8)
+    return Database("sqlite", {"ENGINE": "django.db.backends.sqlite3", "NAME": path, "OPTIONS": options}, threads=16)
 
 
 def _postgresql(url: str, root: Path) -> Database:
@@ -80,7 +80,7 @@ def _postgresql(url: str, root: Path) -> Database:
         "PORT": parts.port or "",
         "OPTIONS": dict(parse_qsl(parts.query)),
     }
-    return Database("postgresql", default, threads=16)
+    return Database("postgresql", default, threads=32)
 
 
 def _mongodb(url: str) -> Database:
@@ -150,7 +150,7 @@ def _advisory_lock() -> Iterator[None]:
 @contextmanager
 def _document_lock() -> Iterator[None]:
     connection.ensure_connection()
-    locks = connection.get_collection("registry_locks")
+    locks = connection.get_collection("registry_locks")  # type: ignore[attr-defined]
     while not _take(locks):
         time.sleep(0.2)
     try:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,8 +17,8 @@ from tests.engines import Server, free_port
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90
 STOP_SECONDS = 60
-API_TOKEN = "api-token-of-the-tests"  # noqa: S105
-ADMIN_PASSWORD = "Temporary1!"  # noqa: S105
+API_TOKEN = "api-token-of-the-tests"
+ADMIN_PASSWORD = "Temporary1!"
 
 
 class Served:
@@ -94,10 +94,8 @@ class Served:
         """End all its processes at once, as a power cut would."""
         if self.process is None:
             return
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
 
     def _answers(self) -> bool:

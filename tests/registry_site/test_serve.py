@@ -157,7 +157,7 @@ def test_the_first_start_makes_secrets_that_later_starts_keep(variables: dict[st
     assert len({values[name] for name in SECRETS}) == len(SECRETS)
     assert manage("serve", "--prepare-only", env=variables).returncode == 0
     assert path.read_text() == text
-    assert os.listdir(path.parent) == [path.name]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_the_console_names_the_secrets_places_but_not_the_secrets(variables: dict[str, str], tmp_path: Path) -> None:

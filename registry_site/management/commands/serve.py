@@ -58,7 +58,7 @@ class Command(BaseCommand):
         secret = (
             {"GRANIAN_SSL_KEYFILE_PASSWORD": variables.HTTPSSECRET} if certificate and variables.HTTPSSECRET else {}
         )
-        os.execve(sys.executable, [*command, "registry_site.worker:application"], os.environ | secret)
+        os.execve(sys.executable, [*command, "registry_site.worker:application"], os.environ | secret)  # noqa: S606
 
     def _greet(self, variables: Environment, protocol: str, port: int) -> None:
         """Say where the registry is and where its first credentials are, but never what they are."""

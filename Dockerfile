@@ -1,0 +1,35 @@
+# Two stages: the first installs what is locked, the second holds only what runs.
+FROM python:3.11-slim AS build
+WORKDIR /registry
+COPY requirements.txt ./
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt
+
+FROM python:3.11-slim
+ENV PATH=/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    HOST=0.0.0.0 \
+    VARIABLES_FILE=/registry/data/variables.env \
+    DATABASE=sqlite:///data/registry.sqlite3 \
+    UPLOAD_PATH=/registry/data/uploads
+WORKDIR /registry
+RUN useradd --system --uid 10001 --home-dir /registry registry \
+    && mkdir data resources \
+    && chown registry:registry data
+COPY --from=build /venv /venv
+COPY manage.py ./
+COPY init/variables.env.template init/
+COPY registry_site registry_site
+COPY tenants tenants
+COPY folksonomy folksonomy
+COPY versions versions
+COPY catalog catalog
+RUN python -m compileall -q registry_site tenants folksonomy versions catalog
+USER registry
+# Database, files and secrets; mount certificates at /registry/resources.
+VOLUME /registry/data
+EXPOSE 8084
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "manage.py", "healthcheck"]
+# exec form: the server gets the stop signal itself and lets running requests end.
+CMD ["python", "manage.py", "serve"]

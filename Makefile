@@ -1,0 +1,73 @@
+# Two commands are enough: `make run` serves the registry, `make test` runs its tests on every engine.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ENGINE ?= sqlite postgres mongodb
+PYTEST ?=
+# Checks need settings, but no secrets and no server.
+CHECKED := env VARIABLES_FILE=/dev/null API_TOKEN=none JWT_SECRET=none DATABASE=sqlite:///data/checks.sqlite3
+PACKAGES := registry_site tenants folksonomy versions catalog
+
+.DEFAULT_GOAL := help
+.PHONY: help run superuser test lint format types imports migrations-check schema-check docs lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
+
+run: $(VENV)/.run-stamp ## Prepare what is missing and serve in the foreground
+	@exec $(BIN)/python manage.py serve
+
+superuser: $(VENV)/.run-stamp ## Make a superuser of the admin site
+	@$(BIN)/python manage.py createsuperuser
+
+test: $(VENV)/.dev-stamp ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
+	@$(BIN)/python -m tests.run $(ENGINE) -- $(PYTEST)
+
+lint: $(VENV)/.dev-stamp ## Check style
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(VENV)/.dev-stamp ## Mend style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(VENV)/.dev-stamp ## Check types
+	@$(CHECKED) $(BIN)/mypy $(PACKAGES)
+
+imports: $(VENV)/.dev-stamp ## Check that imports run one way
+	@$(BIN)/lint-imports --no-logo
+
+migrations-check: $(VENV)/.dev-stamp ## Check that no migration is missing
+	@$(CHECKED) $(BIN)/python manage.py makemigrations --check --dry-run
+
+schema-check: $(VENV)/.dev-stamp ## Check the OpenAPI description
+	@$(CHECKED) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+docs: $(VENV)/.dev-stamp ## Write the table of variables into README.md
+	@$(CHECKED) $(BIN)/python manage.py variables --write README.md
+
+lock: $(VENV)/.dev-stamp ## Lock what pyproject.toml asks for
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \
+		-c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean: ## Remove the virtual environment and caches, never data
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); \
+		echo "Python's venv is missing: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.run-stamp: requirements.txt | $(BIN)/python
+	@echo "Installing what the registry needs …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+# The development requirements contain those of a run.
+$(VENV)/.dev-stamp: requirements-dev.txt requirements.txt | $(BIN)/python
+	@echo "Installing what the tests need …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $(VENV)/.run-stamp $@

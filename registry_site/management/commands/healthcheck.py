@@ -1,0 +1,32 @@
+"""Asks the served registry of this machine whether it is well."""
+
+import ssl
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from registry_site import certificates, environment
+
+TIMEOUT = 4  # seconds
+
+
+class Command(BaseCommand):
+    help = "Asks the served registry of this machine whether it is well; fails if it is not."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        variables = environment.load()
+        host = "127.0.0.1" if variables.HOST in environment.ANY_HOST else variables.HOST
+        connection = HTTPConnection(host, variables.HTTP_PORT, timeout=TIMEOUT)
+        if certificates.find(variables)[0]:
+            # The certificate is for the public name, not for the address that we ask.
+            context = ssl._create_unverified_context()  # noqa: S323
+            connection = HTTPSConnection(host, variables.HTTPS_PORT, timeout=TIMEOUT, context=context)
+        try:
+            connection.request("GET", "/healthz")
+            status = connection.getresponse().status
+        except (OSError, HTTPException) as error:
+            raise CommandError(f"no answer: {error}") from None
+        if status != 200:
+            raise CommandError(f"answered {status}")
