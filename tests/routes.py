@@ -1,0 +1,45 @@
+"""All routes that the registry knows, each with a path that fits it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
+UNKNOWN = {"pk": "000000000000000000000000", "version": "nothing"}
+OUTSIDE = {"admin/"}  # the administration of the database is Django's own, and so are its tests
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route of the URL conf; `template` names the arguments in braces, as `models/{pk}`."""
+
+    name: str
+    template: str
+    methods: tuple[str, ...]
+
+    @property
+    def example(self) -> str:
+        """A path of the route that names nothing that exists."""
+        return "/" + self.template.format(**UNKNOWN)
+
+
+def _template(pattern: Any) -> str:
+    text = str(pattern).removeprefix("^").removesuffix("$").removesuffix("\\Z")
+    text = re.sub(r"\(\?P<(\w+)>[^)]*\)", r"{\1}", text)
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", text)
+
+
+def _routes(patterns: list[Any]) -> Iterator[Route]:
+    for each in patterns:
+        template = _template(each.pattern)
+        if isinstance(each, URLResolver):
+            assert template in OUTSIDE, f"routes of {template} have no expectation"
+        elif isinstance(each, URLPattern):
+            known = getattr(each.callback, "actions", None) or {"get": ""}
+            yield Route(str(each.name), template, tuple(known))
+
+
+ROUTES = tuple(_routes(get_resolver().url_patterns))
