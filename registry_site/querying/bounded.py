@@ -10,7 +10,7 @@ from registry_site.querying.json_text import refused
 
 SECONDS = 5
 CANCELLED = "57014"
-BAD_PATTERN = "2201B"
+BAD_PATTERN = ("2201B", 51091)  # PostgreSQL's state, MongoDB's code
 
 
 @contextmanager
@@ -36,8 +36,9 @@ def bounded_search(using: str, seconds: float = SECONDS) -> Iterator[None]:
 
 def _explained(error: Exception) -> Exception:
     cause = error.__cause__ or error
-    if getattr(cause, "sqlstate", None) == CANCELLED or getattr(cause, "timeout", False):
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "code", None)
+    if code == CANCELLED or getattr(cause, "timeout", False):
         return refused("The search takes too long, please narrow it")
-    if getattr(cause, "sqlstate", None) == BAD_PATTERN:
+    if code in BAD_PATTERN:
         return refused("$regex: the database refuses this regular expression")
     return error

@@ -97,23 +97,24 @@ def _of_scalar(node: Node) -> Mql:
 
 
 def page(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> list[M]:
-    """Return the rows of one page, sorted by an index where there is one.
+    """Return the rows of one page, sorted by an index where there is one."""
+    try:
+        pipeline = page_pipeline(queryset, keys, offset, limit)
+    except EmptyResultSet:
+        return []
+    return list(RawQuerySet(pipeline, model=queryset.model, using=queryset.db))
+
+
+def page_pipeline(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> list[Mql]:
+    """Return the aggregation of one page. Raises EmptyResultSet where nothing can match.
 
     The ORM computes its sort keys before it sorts, which no index serves; so its match is kept and the sort is ours.
     """
     compiler = queryset.order_by().query.get_compiler(using=queryset.db)
-    try:
-        compiler.pre_sql_setup()
-        pipeline = compiler.build_query(None).get_pipeline()
-    except EmptyResultSet:
-        return []
-    columns = {_column(queryset.model, key.path): -1 if key.descending else 1 for key in keys}
-    pipeline += [
-        {"$sort": columns},
-        *([{"$skip": offset}] if offset else []),
-        {"$limit": limit},
-    ]
-    return list(RawQuerySet(pipeline, model=queryset.model, using=queryset.db))
+    compiler.pre_sql_setup()
+    pipeline: list[Mql] = compiler.build_query(None).get_pipeline()
+    order = {_column(queryset.model, key.path): -1 if key.descending else 1 for key in keys}
+    return [*pipeline, {"$sort": order}, *([{"$skip": offset}] if offset else []), {"$limit": limit}]
 
 
 def _column(model: type[Model], path: str) -> str:
