@@ -8,6 +8,7 @@ from rest_framework.request import Request
 
 from registry_site.querying.compile import to_q
 from registry_site.querying.fields import FieldTable, field_table
+from registry_site.querying.json_text import refused
 from registry_site.querying.page import parameter
 from registry_site.querying.parse import parse
 from registry_site.querying.sort import NEWEST_FIRST, sort_keys
@@ -23,12 +24,8 @@ class FilterLanguage(BaseFilterBackend):
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
         fields = _fields(view)
-        tree = parse(request.query_params.get("filter", ""), fields)
-        keys = sort_keys(
-            request.query_params.get("sort", ""),
-            fields,
-            getattr(view, "default_sort", NEWEST_FIRST),
-        )
+        tree = parse(_text_of(request, "filter"), fields)
+        keys = sort_keys(_text_of(request, "sort"), fields, getattr(view, "default_sort", NEWEST_FIRST))
         request.list_order = keys  # type: ignore[attr-defined]
         request.list_bounded = uses_patterns(tree)  # type: ignore[attr-defined]
         if tree != ALWAYS:
@@ -59,6 +56,13 @@ class FilterLanguage(BaseFilterBackend):
                 '["_id"]',
             ),
         ]
+
+
+def _text_of(request: Request, name: str) -> str:
+    texts = request.query_params.getlist(name)
+    if len(texts) > 1:
+        raise refused(f"{name} is given more than once")
+    return texts[0] if texts else ""
 
 
 def _fields(view: Any) -> FieldTable:

@@ -233,3 +233,11 @@ def test_a_view_may_have_its_own_order_and_fields_for_each_user() -> None:
     view.get_query_fields = lambda: {"_id": "text:pk"}
     with pytest.raises(Refused, match="Unknown field status"):
         FilterLanguage().filter_queryset(request, Item.objects.all(), view)
+
+
+@pytest.mark.parametrize("name", ["filter", "sort"])
+def test_a_parameter_given_twice_is_refused(name: str) -> None:
+    request = Request(APIRequestFactory().get(f"/?{name}={{}}&{name}={{}}"))
+    view: Any = SimpleNamespace(query_fields={"_id": "text:pk"})
+    with pytest.raises(Refused, match=f"{name} is given more than once"):
+        FilterLanguage().filter_queryset(request, Item.objects.all(), view)
