@@ -1,0 +1,58 @@
+"""Many clients at once, over real connections to several processes."""
+
+from uuid import uuid4
+
+import pytest
+
+from tests.served import Served
+from tests.talk import administrator, at_once, created
+
+
+@pytest.mark.promise("versions.concurrent")
+def test_fifty_uploads_at_once_get_fifty_ordinals(served: Served) -> None:
+    with administrator(served) as client:
+        model = created(client, "models", name=uuid4().hex)
+        path = f"/models/{model}/versions"
+        answers = at_once(lambda index: client.post(path, files={"file": (f"{index % 5}.bin", b"x" * index)}), 50)
+        assert {answer.status_code for answer in answers} == {200}
+        versions = client.get(path, params={"limit": 100}).json()["docs"]
+    assert sorted(int(version["ordinal"]) for version in versions) == list(range(1, 51))
+
+
+@pytest.mark.promise("items.put-concurrent")
+def test_twenty_changes_at_once_lose_nothing(served: Served) -> None:
+    with administrator(served) as client:
+        model = created(client, "models", name=uuid4().hex)
+        tags = [f"{model}-{index}" for index in range(20)]
+        answers = at_once(lambda index: client.put(f"/models/{model}", json={"tags": {"add": [tags[index]]}}), 20)
+        assert {answer.status_code for answer in answers} == {200}
+        assert set(client.get(f"/models/{model}").json()["tags"]) == set(tags)
+
+
+@pytest.mark.promise("items.name-unique")
+def test_a_hundred_creations_of_one_name_at_once_make_one_item(served: Served) -> None:
+    name = uuid4().hex
+    with administrator(served) as client:
+        answers = at_once(lambda _: client.post("/models", json={"name": name, "tags": [f"tag-{name}"]}), 100)
+        assert sorted(answer.status_code for answer in answers) == [200] + [400] * 99
+        assert client.get("/models", params={"filter": f'{{"name": "{name}"}}'}).json()["totalDocs"] == 1
+
+
+@pytest.mark.promise("bulk.thousand")
+def test_a_list_of_a_thousand_items_is_created(served: Served) -> None:
+    prefix = uuid4().hex
+    items = [
+        {
+            "name": f"{prefix}-{index}",
+            "tags": [prefix, f"{prefix}-{index % 50}"],
+            "metadata": [{"name": f"metric-{number}", "value": number / 7} for number in range(8)],
+        }
+        for index in range(1000)
+    ]
+    items[500] = {"name": f"{prefix}-1"}
+    with administrator(served) as client:
+        answer = client.post("/models", params={"verbose": "false"}, json=items)
+        assert answer.status_code == 202
+        assert answer.json()["saved"] == 999
+        assert [error.split(" (")[0] for error in answer.json()["Indexes"]] == ["Index: 500"]
+        assert client.get("/models", params={"filter": f'{{"tags": "{prefix}"}}'}).json()["totalDocs"] == 999
