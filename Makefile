@@ -63,11 +63,11 @@ $(BIN)/python:
 
 $(VENV)/.run-stamp: requirements.txt | $(BIN)/python
 	@echo "Installing what the registry needs …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 # The development requirements contain those of a run.
 $(VENV)/.dev-stamp: requirements-dev.txt requirements.txt | $(BIN)/python
 	@echo "Installing what the tests need …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $(VENV)/.run-stamp $@
