@@ -14,7 +14,7 @@ HEADERS = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After"}
 
 
 def assert_error(response: Any, name: str, details: str = "") -> None:
-    """The answer is this error of the table in its exact shape, with the header of its status and these words in its details."""
+    """The answer is exactly this error of the table, with the header of its status and these words in its details."""
     body = response.json()
     assert isinstance(body, dict), body
     assert isinstance(body.get("details"), str), body

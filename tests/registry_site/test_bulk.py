@@ -1,0 +1,108 @@
+"""Lists of new resources, each created on its own."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.answers import assert_error, ok
+from tests.catalog.items import KINDS
+
+MANY = 1000
+QUERIES_AN_ITEM = 8
+
+
+def _bodies(collection: str) -> list[dict[str, Any]]:
+    if collection in KINDS:
+        return [{"name": "first"}, {"name": "second", "tags": ["t"]}]
+    if collection == "users":
+        return [{"username": name, "password": "Passw0rd!x"} for name in ("first", "second")]
+    return [{"_id": "first"}, {"_id": "second"}]
+
+
+@pytest.mark.promise("bulk.create")
+@pytest.mark.parametrize("collection", [*KINDS, "users", "tags", "metadata"])
+def test_a_list_creates_each_element(world: Any, collection: str) -> None:
+    api = world.acme.admin.api
+    answer = ok(api.post(collection, json=_bodies(collection)))
+    key = "metadatas" if collection == "metadata" else collection
+    assert set(answer) == {key, "errors"}
+    assert answer["errors"] == []
+    assert len(answer[key]) == 2
+    for created in answer[key]:
+        assert ok(api.get(f"{collection}/{created['_id']}"))["_id"] == created["_id"]
+
+
+@pytest.mark.promise("bulk.create", "tenants.create")
+def test_a_list_of_tenants_creates_each(world: Any) -> None:
+    bodies = [{"_id": id, "email": f"info@{id}.example", "admin_password": "pippo"} for id in ("one", "two")]
+    answer = ok(world.operator.post("tenants", json=bodies))
+    assert [tenant["_id"] for tenant in answer["tenants"]] == ["one", "two"]
+    assert answer["errors"] == []
+
+
+@pytest.mark.promise("bulk.partial", "status.success")
+@pytest.mark.parametrize("collection", [*KINDS, "users", "tags", "metadata"])
+def test_what_cannot_be_created_is_told_by_index_and_the_rest_is_kept(world: Any, collection: str) -> None:
+    api = world.acme.admin.api
+    good, better = _bodies(collection)
+    answer = ok(api.post(collection, json=[good, {}, "text", better, good]), 202)
+    key = "metadatas" if collection == "metadata" else collection
+    assert len(answer[key]) == 2
+    assert [error.split(" (")[0] for error in answer["errors"]] == ["Index: 1", "Index: 2", "Index: 4"]
+    assert all(error.endswith(")") for error in answer["errors"])
+    assert ok(api.get(f"{collection}/{answer[key][1]['_id']}"))
+
+
+@pytest.mark.promise("bulk.partial")
+def test_a_list_of_nothing_but_errors_is_accepted_in_part_too(world: Any) -> None:
+    answer = ok(world.acme.owner.api.post("models", json=[{}, {"name": ""}]), 202)
+    assert (answer["models"], len(answer["errors"])) == ([], 2)
+
+
+@pytest.mark.promise("bulk.partial")
+def test_an_error_in_a_list_has_the_reason_that_a_single_one_has(world: Any) -> None:
+    api = world.acme.owner.api
+    body = {"name": "m", "users": ["nobody"]}
+    single = api.post("models", json=body)
+    assert_error(single, "post_request_error", "User not existent (nobody)")
+    assert ok(api.post("models", json=[body]), 202)["errors"] == [f"Index: 0 ({single.json()['details']})"]
+
+
+@pytest.mark.promise("bulk.create")
+def test_an_empty_list_creates_nothing(world: Any) -> None:
+    assert ok(world.acme.owner.api.post("models", json=[])) == {"models": [], "errors": []}
+
+
+@pytest.mark.promise("bulk.not-verbose")
+def test_the_short_answer_counts(world: Any) -> None:
+    api = world.acme.owner.api
+    whole = ok(api.post("models", query={"verbose": "false"}, json=[{"name": "a"}, {"name": "b"}]))
+    assert whole == {"saved": 2, "errors": 0, "Indexes": []}
+    partly = ok(api.post("models", query={"verbose": "false"}, json=[{"name": "c"}, {"name": "a"}]), 202)
+    assert (partly["saved"], partly["errors"]) == (1, 1)
+    assert partly["Indexes"][0].startswith("Index: 1 (")
+    assert set(ok(api.post("models", query={"verbose": "true"}, json=[{"name": "d"}]))) == {"models", "errors"}
+
+
+@pytest.mark.promise("bulk.partial")
+def test_a_list_may_not_create_more_than_its_sender_may(world: Any) -> None:
+    for collection in ("users", "tags", "metadata"):
+        assert_error(world.acme.owner.api.post(collection, json=_bodies(collection)), "restricted_access_create")
+    assert_error(world.acme.admin.api.post("tenants", json=[{"_id": "x"}]), "authentication_error")
+
+
+@pytest.mark.promise("bulk.thousand")
+def test_a_thousand_items_take_a_few_queries_each_and_lose_none(world: Any) -> None:
+    bodies: list[Any] = [
+        {"name": f"m{n}", "tags": [f"t{n % 7}"], "metadata": [{"name": "n", "value": n}]} for n in range(MANY)
+    ]
+    bodies[500] = {"name": "m1"}
+    bodies[999] = {"tags": []}
+    with CaptureQueriesContext(connection) as queries:
+        answer = ok(world.acme.owner.api.post("models", json=bodies), 202)
+    assert [error.split(" (")[0] for error in answer["errors"]] == ["Index: 500", "Index: 999"]
+    assert len(answer["models"]) == MANY - 2
+    assert len(queries) <= QUERIES_AN_ITEM * MANY
+    assert ok(world.acme.owner.api.get("models"))["totalDocs"] == MANY - 2
