@@ -1,0 +1,134 @@
+"""Tags and metadata names: looked up by everybody, suggested by administrators."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.answers import assert_error, ok
+from tests.catalog.items import create
+
+COLLECTIONS = ("tags", "metadata")
+both = pytest.mark.parametrize("collection", COLLECTIONS)
+
+
+def _using(collection: str, *names: str) -> dict[str, Any]:
+    return (
+        {"tags": list(names)} if collection == "tags" else {"metadata": [{"name": name, "value": 1} for name in names]}
+    )
+
+
+def _found(api: Any, collection: str, filter: Any) -> set[str]:
+    return {term["_id"] for term in ok(api.get(collection, query={"filter": filter}))["docs"]}
+
+
+@both
+@pytest.mark.promise("terms.read", "filter.other-fields")
+def test_everybody_finds_terms_by_usage_and_by_a_part_of_their_name(world: Any, collection: str) -> None:
+    ok(world.acme.admin.api.post(collection, json=[{"_id": "Folded"}, {"_id": "other"}]))
+    create(world.acme.owner.api, **_using(collection, "Folk", "folly"))
+    api = world.acme.other.api
+    assert _found(api, collection, {"usage": "default"}) == {"Folded", "other"}
+    assert _found(api, collection, {"usage": "folk"}) == {"Folk", "folly"}
+    assert _found(api, collection, {"_id": {"$regex": "Fol"}}) == {"Folded", "Folk"}
+    assert _found(api, collection, {"_id": {"$regex": "^fol", "$options": "i"}}) == {"Folded", "Folk", "folly"}
+    assert _found(api, collection, {"owner": world.acme.owner.pk}) == {"Folk", "folly"}
+    assert _found(api, collection, {"timestamp": {"$gt": "2020-01-01T00:00:00.000Z"}, "usage": "folk"}) == {
+        "Folk",
+        "folly",
+    }
+
+
+@both
+@pytest.mark.promise("terms.read")
+def test_a_term_is_read_by_everybody_of_its_tenant(world: Any, collection: str) -> None:
+    ok(world.acme.admin.api.post(collection, json={"_id": "word"}))
+    assert ok(world.acme.other.api.get(f"{collection}/word"))["_id"] == "word"
+    assert_error(world.rival.admin.api.get(f"{collection}/word"), "resource_not_found")
+    assert ok(world.rival.admin.api.get(collection))["totalDocs"] == 0
+    assert_error(world.anonymous.get(f"{collection}/word"), "authentication_error")
+
+
+@both
+@pytest.mark.promise("terms.answer", "terms.create")
+def test_an_administrator_makes_default_terms(world: Any, collection: str) -> None:
+    admin = {"_id": world.acme.admin.pk, "username": "admin"}
+    created = ok(world.acme.admin.api.post(collection, json={"_id": "word"}))
+    assert created == {"_id": "word", "id": "word", "usage": "default", "owner": admin}
+    assert ok(world.acme.admin.api.get(f"{collection}/word")) == created
+    assert ok(world.acme.admin.api.get(collection))["docs"] == [created]
+
+
+@both
+@pytest.mark.promise("terms.create")
+@pytest.mark.parametrize("name", ["with blank", "slash/inside", "città", "per%cent", "a?b#c", "x" * 200, "..", '"q"'])
+def test_a_term_may_be_any_text(world: Any, collection: str, name: str) -> None:
+    api = world.acme.admin.api
+    assert ok(api.post(collection, json={"_id": name}))["_id"] == name
+    path = f"{collection}/{quote(name, safe='')}"
+    assert ok(api.get(path))["_id"] == name
+    ok(api.delete(path))
+    assert ok(api.get(collection))["totalDocs"] == 0
+
+
+@both
+@pytest.mark.promise("terms.create")
+@pytest.mark.parametrize(
+    "body", [{"usage": "default"}, {"_id": ""}, {"_id": None}, {"_id": 5}, {"_id": ["x"]}, {"name": "x"}]
+)
+def test_a_term_without_a_name_is_refused(world: Any, collection: str, body: dict[str, Any]) -> None:
+    assert_error(world.acme.admin.api.post(collection, json=body), "post_request_error", "_id")
+
+
+@both
+@pytest.mark.promise("terms.create")
+def test_others_make_no_terms(world: Any, collection: str) -> None:
+    assert_error(world.acme.owner.api.post(collection, json={"_id": "word"}), "restricted_access_create")
+    assert_error(world.acme.owner.api.get(f"{collection}/word"), "resource_not_found")
+
+
+@both
+@pytest.mark.promise("terms.promote")
+def test_posting_a_folk_term_makes_it_default(world: Any, collection: str) -> None:
+    create(world.acme.owner.api, **_using(collection, "word"))
+    assert ok(world.acme.admin.api.post(collection, json={"_id": "word"}))["usage"] == "default"
+    assert [term["usage"] for term in ok(world.acme.owner.api.get(collection))["docs"]] == ["default"]
+    create(world.acme.owner.api, name="again", **_using(collection, "word"))
+    assert ok(world.acme.owner.api.get(f"{collection}/word"))["usage"] == "default"
+
+
+@both
+@pytest.mark.promise("terms.duplicate")
+def test_posting_a_default_term_again_is_refused(world: Any, collection: str) -> None:
+    ok(world.acme.admin.api.post(collection, json={"_id": "word"}))
+    response = world.acme.admin.api.post(collection, json={"_id": "word"})
+    assert_error(response, "post_request_error", "the _id is already used (word)")
+    ok(world.rival.admin.api.post(collection, json={"_id": "word"}))
+
+
+@both
+@pytest.mark.promise("terms.delete")
+def test_administrators_alone_delete_terms(world: Any, collection: str) -> None:
+    ok(world.acme.admin.api.post(collection, json={"_id": "word"}))
+    assert_error(world.acme.owner.api.delete(f"{collection}/word"), "restricted_access_delete")
+    assert_error(world.rival.admin.api.delete(f"{collection}/word"), "resource_not_found")
+    assert ok(world.acme.admin.api.delete(f"{collection}/word"))["_id"] == "word"
+    assert_error(world.acme.admin.api.get(f"{collection}/word"), "resource_not_found")
+
+
+@both
+@pytest.mark.promise("terms.used-stays")
+@pytest.mark.parametrize("kind", ["models", "datasets", "algorithms"])
+def test_a_term_in_use_stays(world: Any, collection: str, kind: str) -> None:
+    item = create(world.acme.owner.api, kind, **_using(collection, "word"))
+    assert_error(world.acme.admin.api.delete(f"{collection}/word"), "delete_request_error", "word")
+    ok(world.acme.owner.api.delete(f"{kind}/{item['_id']}"))
+    ok(world.acme.admin.api.delete(f"{collection}/word"))
+
+
+@both
+@pytest.mark.promise("terms.used-stays")
+def test_a_term_that_only_another_tenant_uses_is_deleted(world: Any, collection: str) -> None:
+    create(world.rival.owner.api, **_using(collection, "word"))
+    ok(world.acme.admin.api.post(collection, json={"_id": "word"}))
+    ok(world.acme.admin.api.delete(f"{collection}/word"))
