@@ -1,0 +1,222 @@
+"""Every route and method, as everybody who may call, on everything there is to call it on.
+
+The table says who may; whoever calls what it does not list is refused, and a route that it lacks fails.
+"""
+
+from itertools import product
+from typing import Any
+
+import pytest
+
+from tests.answers import assert_error, ok
+from tests.catalog.items import KINDS
+from tests.routes import METHODS, ROUTES, UNKNOWN, Route
+
+ANONYMOUS, OTHER, SHARED, OWNER, ADMIN, RIVAL, OPERATOR = CALLERS = (
+    "anonymous",
+    "other",
+    "shared",
+    "owner",
+    "admin",
+    "rival",
+    "operator",
+)
+EVERYBODY = frozenset(CALLERS)
+USERS = frozenset({OTHER, SHARED, OWNER, ADMIN, RIVAL})
+ADMINS = frozenset({ADMIN, RIVAL})
+TENANT = frozenset({OTHER, SHARED, OWNER, ADMIN})
+READERS = {"public": TENANT, "private": frozenset({SHARED, OWNER, ADMIN})}
+WRITERS = frozenset({OWNER, ADMIN})
+VERBS = {"get": "read", "head": "read", "post": "create", "put": "modify", "delete": "delete"}
+REFUSED = {401, 403, 404}
+
+# Routes outside of items: method -> who is not refused. A collection answers each caller with his own tenant's rows.
+OPEN: dict[str, dict[str, frozenset[str]]] = {
+    "login-alias": {"post": EVERYBODY, "put": USERS},
+    "login": {"post": EVERYBODY, "put": USERS},
+    "tenants-list": {"get": frozenset({OPERATOR}), "post": frozenset({OPERATOR})},
+    "tenants-detail": dict.fromkeys(("get", "put", "delete"), frozenset({OPERATOR})),
+    "users-list": {"get": USERS, "post": ADMINS},
+    "users-detail": {"get": TENANT, "put": frozenset({SHARED, ADMIN}), "delete": frozenset({ADMIN})},
+    "tags-list": {"get": USERS, "post": ADMINS},
+    "tags-detail": {"get": TENANT, "delete": frozenset({ADMIN})},
+    "metadata-list": {"get": USERS, "post": ADMINS},
+    "metadata-detail": {"get": TENANT, "delete": frozenset({ADMIN})},
+    "self/reset": {"post": EVERYBODY},
+    "self": {"put": EVERYBODY},
+    "log": {"get": ADMINS},
+    "info": {"get": USERS},
+    "demo": dict.fromkeys(("get", "post", "delete"), frozenset({ADMIN})),
+    **{
+        name: {"get": EVERYBODY}
+        for name in (
+            "errors",
+            "version",
+            "types",
+            "types/passwordStrength",
+            "types/tenants",
+            "docs",
+            "docs-page",
+            "reset-page",
+            "healthz",
+        )
+    },
+}
+ITEM_ROUTES = ("list", "detail", "versions-list", "versions-detail")
+WORKING = [route for route in ROUTES if route.name in OPEN]
+OF_ITEMS = {f"{kind}-{part}" for kind in KINDS for part in ITEM_ROUTES}
+
+
+@pytest.fixture
+def place(world: Any, settings: Any) -> Any:
+    """A tenant with a public and a private item of each kind, each with a version, and words; its callers by name."""
+    settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
+    api = world.acme.owner.api
+    world.items = {}
+    for kind in KINDS:
+        for visibility in ("public", "private"):
+            body = {"name": visibility, "visibility": visibility, "users": ["shared"]}
+            body |= {"tags": ["used"], "metadata": [{"name": "used", "value": visibility}]}
+            item = ok(api.post(kind, json=body))["_id"]
+            ok(api.upload(f"{kind}/{item}/versions", "file.bin", b"bytes of " + visibility.encode()))
+            world.items[kind, visibility] = item
+    for words in ("tags", "metadata"):
+        ok(world.acme.admin.api.post(words, json={"_id": "unused"}))
+    world.callers = {ANONYMOUS: world.anonymous, RIVAL: world.rival.admin.api, OPERATOR: world.operator}
+    world.callers |= {name: getattr(world.acme, name).api for name in (OTHER, SHARED, OWNER, ADMIN)}
+    return world
+
+
+def _send(place: Any, caller: str, method: str, path: str, body: Any = None) -> Any:
+    options = {"json": body} if method in ("post", "put") and body is not None else {}
+    return place.callers[caller].request(method, path, **options)
+
+
+@pytest.mark.promise("items.restricted")
+def test_every_route_and_method_has_an_expectation() -> None:
+    known = {route.name for route in ROUTES}
+    assert known - set(OPEN) - OF_ITEMS == set(), "say in this file who may call the route"
+    assert (set(OPEN) | OF_ITEMS) - known == set(), "the route is gone"
+    for route in WORKING:
+        assert set(route.methods) - {"head", "options"} == set(OPEN[route.name]), route.name
+
+
+METHODS_DELETE_LAST = sorted(METHODS, key=lambda method: method == "delete")
+TARGETS = {"tenants-detail": "rival", "users-detail": "shared", "tags-detail": "unused", "metadata-detail": "unused"}
+
+
+@pytest.mark.promise("items.restricted", "tenants.api-token")
+@pytest.mark.parametrize("route", WORKING, ids=lambda route: route.name)
+def test_a_route_is_open_to_those_it_is_meant_for_and_to_nobody_else(place: Any, route: Route) -> None:
+    path = "/" + route.template.format(pk=TARGETS.get(route.name, ""), version="")
+    for method, caller in product(METHODS_DELETE_LAST, CALLERS):
+        response = _send(place, caller, method, path, {})
+        allowed = OPEN[route.name].get("get" if method == "head" else method)
+        if allowed is None:
+            assert response.status_code in REFUSED | {405}, (method, caller, response)
+        elif caller in allowed:
+            assert response.status_code in (200, 202, 400) or _wants_more(route, response), (method, caller, response)
+        else:
+            assert response.status_code in REFUSED | {400}, (method, caller, response)
+            if response.status_code == 400:  # another's user: the contract says put_request_error
+                assert (route.name, method) == ("users-detail", "put"), (caller, response)
+                assert_error(response, "put_request_error", "own")
+
+
+def _wants_more(route: Route, response: Any) -> bool:
+    """Tell whether a public route only misses what an empty body cannot give."""
+    return route.name.startswith(("login", "self")) and response.status_code in (400, 401, 403)
+
+
+@pytest.mark.promise("items.who-reads", "items.lists-show-readable")
+@pytest.mark.parametrize("kind", KINDS)
+def test_lists_hold_what_the_caller_may_read_and_count_no_more(place: Any, kind: str) -> None:
+    ids = {visibility: place.items[kind, visibility] for visibility in READERS}
+    for caller in CALLERS:
+        response = _send(place, caller, "get", kind)
+        if caller not in USERS:
+            assert_error(response, "authentication_error")
+            continue
+        expected = {ids[visibility] for visibility, readers in READERS.items() if caller in readers}
+        page = ok(response)
+        assert {document["_id"] for document in page["docs"]} == expected, caller
+        assert page["totalDocs"] == len(expected), caller
+
+
+BODIES = {
+    ("detail", "put"): {"tags": {"add": ["new"]}},
+    ("versions-list", "post"): None,
+    ("versions-detail", "put"): None,
+}
+ACTIONS = [
+    ("detail", "get"),
+    ("detail", "head"),
+    ("detail", "put"),
+    ("versions-list", "get"),
+    ("versions-list", "post"),
+    ("versions-detail", "get"),
+    ("versions-detail", "head"),
+    ("versions-detail", "delete"),
+    ("versions-detail", "put"),
+    ("detail", "delete"),
+]
+
+
+@pytest.mark.promise("items.who-reads", "items.who-changes", "items.restricted", "items.other-tenant")
+@pytest.mark.parametrize("visibility", READERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_item_and_its_versions_open_to_those_who_may(place: Any, kind: str, visibility: str) -> None:
+    for part, method in ACTIONS:
+        _try_all(place, kind, visibility, part, method)
+
+
+def _try_all(place: Any, kind: str, visibility: str, part: str, method: str) -> None:
+    """Do one thing to an item as everybody who may not, which must change nothing, and then as those who may."""
+    route = next(route for route in ROUTES if route.name == f"{kind}-{part}")
+    path = "/" + route.template.format(pk=place.items[kind, visibility], version="file.bin")
+    allowed = READERS[visibility] if method in ("get", "head") else WRITERS
+    before = ok(place.acme.admin.api.get(f"{kind}/{place.items[kind, visibility]}"))
+    for caller in [each for each in CALLERS if each not in allowed]:
+        response = _act(place, caller, method, part, path)
+        if method == "head":
+            assert response.status_code == {ANONYMOUS: 401, OPERATOR: 401, RIVAL: 404}.get(caller, 403)
+        elif caller in (ANONYMOUS, OPERATOR):
+            assert_error(response, "authentication_error")
+        elif caller == RIVAL:
+            assert_error(response, "resource_not_found")
+        else:
+            assert_error(response, f"restricted_access_{VERBS[method]}")
+    assert ok(place.acme.admin.api.get(f"{kind}/{place.items[kind, visibility]}")) == before
+    for caller in sorted(allowed) if method != "delete" else [OWNER]:
+        assert _act(place, caller, method, part, path).status_code == 200, (caller, method, part)
+
+
+def _act(place: Any, caller: str, method: str, part: str, path: str) -> Any:
+    """Do to the item, or to its versions, what would succeed for those who may."""
+    api = place.callers[caller]
+    if (part, method) == ("versions-list", "post"):
+        return api.upload(path, "more.bin", b"more")
+    if (part, method) == ("versions-detail", "put"):
+        return api.put(path, data=b"more", content_type="application/octet-stream")
+    return _send(place, caller, method, path, BODIES.get((part, method)))
+
+
+@pytest.mark.promise("items.restricted", "errors.method")
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.name in OF_ITEMS], ids=lambda route: route.name)
+def test_items_know_no_other_methods(place: Any, route: Route) -> None:
+    expected = {("get", "post") if route.name.endswith("list") else ("get", "put", "delete")}
+    assert {route.methods} == expected
+    path = "/" + route.template.format(**UNKNOWN)
+    for method in set(METHODS) - set(route.methods) - {"head"}:
+        assert _send(place, OWNER, method, path).status_code == 405
+
+
+@pytest.mark.promise("items.other-tenant")
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_item_is_not_found_among_those_of_another_kind(place: Any, kind: str) -> None:
+    for other in KINDS:
+        if other != kind:
+            path = f"{other}/{place.items[kind, 'public']}"
+            for suffix in ("", "/versions", "/versions/file.bin"):
+                assert_error(place.acme.owner.api.get(path + suffix), "resource_not_found")
+            assert_error(place.acme.owner.api.delete(path), "resource_not_found")
