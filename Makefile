@@ -48,8 +48,8 @@ docs: $(VENV)/.dev-stamp ## Write the table of variables into README.md
 	@$(CHECKED) $(BIN)/python manage.py variables --write README.md
 
 lock: $(VENV)/.dev-stamp ## Lock what pyproject.toml asks for
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \
+	@$(BIN)/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 --extra dev \
 		-c requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## Remove the virtual environment and caches, never data

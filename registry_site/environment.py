@@ -73,6 +73,9 @@ class Environment(BaseSettings):
     HTTP_PORT: Port = Field(8084, description="Port for HTTP.")
     HTTPS_PORT: Port = Field(8443, description="Port for HTTPS.")
     HTTPSSECRET: str = Field("", description="Passphrase of the certificate's private key.")
+    CERTIFICATES: Path = Field(
+        Path("./resources"), description="Folder of `fullchain.pem` and `privkey.pem` (or `key.pem`) for HTTPS."
+    )
     API_TOKEN: str = Field(
         "",
         description="Secret that the tenant routes ask for. Made on the first start.",

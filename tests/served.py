@@ -100,6 +100,6 @@ class Served:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.base_url}/healthz", timeout=5).status_code == httpx.codes.OK
+            return httpx.get(f"{self.base_url}/healthz", timeout=5, verify=False).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False

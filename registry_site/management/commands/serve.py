@@ -24,7 +24,6 @@ CONNECTIONS = 4096
 
 class Command(BaseCommand):
     help = "Prepares everything and serves the registry in the foreground."
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--prepare-only", action="store_true", help="do everything but serve")
@@ -46,19 +45,10 @@ class Command(BaseCommand):
         address = _free_address(variables.HOST, port, "HTTPS_PORT" if certificate else "HTTP_PORT")
         self._greet(variables, "https" if certificate else "http", port)
         sys.stdout.flush()
-        command = [
-            sys.executable,
-            "-m",
-            "granian",
-            *_options(address, port, variables),
-            *certificates.options(certificate),
-        ]
+        words = [*_options(address, port, variables), *certificates.options(certificate, port)]
+        command = [sys.executable, "-m", "granian", *words, "registry_site.worker:application"]
         os.chdir(environment.ROOT)
-        # Not as arguments, which all users of the machine can read.
-        secret = (
-            {"GRANIAN_SSL_KEYFILE_PASSWORD": variables.HTTPSSECRET} if certificate and variables.HTTPSSECRET else {}
-        )
-        os.execve(sys.executable, [*command, "registry_site.worker:application"], os.environ | secret)  # noqa: S606
+        os.execv(sys.executable, command)  # noqa: S606
 
     def _greet(self, variables: Environment, protocol: str, port: int) -> None:
         """Say where the registry is and where its first credentials are, but never what they are."""
