@@ -40,20 +40,25 @@ def create_item(
     item.status = None if kind == "dataset" else status or STATUSES[0]
     item.lastmod = item.timestamp
     item.tags = unique(tags)
-    item.metadata = [{"name": pair["name"], "value": pair["value"]} for pair in metadata]
-    names = [pair["name"] for pair in item.metadata]
-    for twice in (name for index, name in enumerate(names) if name in names[:index]):
-        raise Refused(CREATION, f"Metadata name duplicated ({twice})")
+    item.metadata = _single_valued(metadata)
     with atomic():
         if Item.objects.of(item.tenant_id).filter(kind=kind, owner=by, name=name).exists():
-            raise Refused(CREATION, f"A {kind} with the same name already exists for this user ({name})")
+            raise Refused(CREATION, f"A {kind} with the same name already exists for this user")
         item.users = user_ids(unique(users), by=by, error=CREATION)
         item.datasets = [] if kind == "dataset" else dataset_ids(unique(datasets), by=by, error=CREATION)
         item.derive_readers()
         use_terms(Tag, item.tags, by=by)
-        use_terms(MetadataName, names, by=by)
+        use_terms(MetadataName, (pair["name"] for pair in item.metadata), by=by)
         item.save(force_insert=True)
     return item
+
+
+def _single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the metadata as it is kept. Raises Refused (`post_request_error`) for a name given twice."""
+    names = [pair["name"] for pair in metadata]
+    for twice in (name for index, name in enumerate(names) if name in names[:index]):
+        raise Refused(CREATION, f"Metadata name duplicated ({twice})")
+    return [{"name": pair["name"], "value": pair["value"]} for pair in metadata]
 
 
 @retried

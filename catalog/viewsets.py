@@ -146,7 +146,7 @@ class AnyBody(BaseParser):
 class VersionRoutes(ItemViewSet):
     """The versions of an item; mixed into one viewset a kind."""
 
-    roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "put", "destroy"), USERS)
+    roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "stream", "destroy"), USERS)
     query_fields: ClassVar = {
         "_id": "text:pk",
         "ordinal": "text",
@@ -160,11 +160,11 @@ class VersionRoutes(ItemViewSet):
     group = "versions"
     bodies: ClassVar = {
         "create": {"multipart/form-data": VersionForm},
-        "put": {"application/octet-stream": OpenApiTypes.BINARY},
+        "stream": {"application/octet-stream": OpenApiTypes.BINARY},
     }
     parameters: ClassVar = {
         "create": ("ordinal", "sha256", "Content-Digest"),
-        "put": ("ordinal", "sha256", "Content-Digest", "description"),
+        "stream": ("ordinal", "sha256", "Content-Digest", "description"),
         "retrieve": ("Range", "If-None-Match"),
     }
     answers: ClassVar = {"list": VersionAnswer, "retrieve": OpenApiTypes.BINARY}
@@ -183,7 +183,7 @@ class VersionRoutes(ItemViewSet):
         """Add the `file` of a form as a version."""
         return self.add(lambda cleanup: upload_from_form(request, cleanup))
 
-    def put(self, request: Request, version: str, **kwargs: Any) -> Response:
+    def stream(self, request: Request, version: str, **kwargs: Any) -> Response:
         """Add the body, which is the file, as a version of that name."""
         return self.add(lambda cleanup: upload_from_body(request, version, cleanup))
 

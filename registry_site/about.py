@@ -7,7 +7,6 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
@@ -193,7 +192,6 @@ class DocsViewSet(PublicViewSet):
         return Response(document)
 
 
-@require_safe
 def reset_page(request: HttpRequest) -> HttpResponse:
     """Show where a mailed reset link leads: a form for the new password."""
     return render(request, "reset.html", {"version": settings.VERSION})

@@ -1,6 +1,7 @@
 """The error table as data, and the one place where exceptions become answers."""
 
 import errno
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,6 +126,13 @@ def _plain(name: str, details: str) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a route that does not exist."""
     return _plain("resource_not_found", f"No such route: {request.path}")
+
+
+def method_not_allowed(request: HttpRequest, allowed: Sequence[str]) -> HttpResponse:
+    """Answer a method that a page does not know."""
+    response = _plain("method_not_allowed", f'Method "{request.method}" not allowed.')
+    response["Allow"] = ", ".join(allowed)
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,10 +1,12 @@
 """All routes. A trailing slash is optional: a middleware takes it off."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, re_path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
@@ -18,6 +20,7 @@ from catalog.viewsets import (
 )
 from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
 from registry_site import about
+from registry_site.errors import method_not_allowed
 from tenants.viewsets import (
     LoginViewSet,
     LogViewSet,
@@ -48,7 +51,7 @@ def collection(name: str, viewset: Any, detail: dict[str, str] | None = None) ->
 def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
     """Return the routes of the versions of a kind of item; a version's name may lie in folders."""
     prefix = f"{settings.VERSION}/{name}/<pk>/versions"
-    one = {"get": "retrieve", "put": "put", "delete": "destroy"}
+    one = {"get": "retrieve", "put": "stream", "delete": "destroy"}
     return (
         path(prefix, viewset.as_view(LIST), name=f"{name}-versions-list"),
         path(f"{prefix}/<path:version>", viewset.as_view(one), name=f"{name}-versions-detail"),
@@ -58,6 +61,16 @@ def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
 def single(route: str, viewset: Any, actions: dict[str, str] | None = None) -> URLPattern:
     """Return the route of something that there is one of."""
     return path(f"{settings.VERSION}/{route}", viewset.as_view(actions or READ_ONLY), name=route)
+
+
+def page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Return a view that can only be read, and refuses all else as the API does."""
+
+    @wraps(view)
+    def readable(request: HttpRequest) -> HttpResponseBase:
+        return view(request) if request.method in ("GET", "HEAD") else method_not_allowed(request, ("GET", "HEAD"))
+
+    return readable
 
 
 LOGIN_ACTIONS: Any = {"post": "create", "put": "renew"}
@@ -88,8 +101,8 @@ urlpatterns = [
     single("info", about.InfoViewSet),
     single("demo", about.DemoViewSet, {"get": "retrieve", "post": "create", "delete": "destroy"}),
     single("docs", about.DocsViewSet),
-    path("docs.html", SpectacularSwaggerSplitView.as_view(url=f"/{settings.VERSION}/docs"), name="docs-page"),
-    path("reset.html", about.reset_page, name="reset-page"),
+    path("docs.html", page(SpectacularSwaggerSplitView.as_view(url=f"/{settings.VERSION}/docs")), name="docs-page"),
+    path("reset.html", page(about.reset_page), name="reset-page"),
     path("healthz", about.HealthViewSet.as_view(READ_ONLY), name="healthz"),
     path("admin/", admin.site.urls),
 ]

@@ -46,13 +46,13 @@ def create_tenant(
     """
     if not TENANT_ID.fullmatch(id):
         raise Refused("post_request_error", "Path `_id` has 1 to 64 letters, digits, `.`, `_` or `-`")
+    generated = None if admin_password else secrets.token_urlsafe(18)
+    tenant = Tenant(pk=id, email=email, organization=organization, address=address, phone=phone)
+    tenant.passwordhash, tenant.database = passwordhash, database
     with atomic():
         if Tenant.objects.filter(pk=id).exists():
             raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({id})")
-        tenant = Tenant(pk=id, email=email, organization=organization, address=address, phone=phone)
-        tenant.passwordhash, tenant.database = passwordhash, database
         tenant.save(force_insert=True)
-        generated = None if admin_password else secrets.token_urlsafe(18)
         admin = create_user(
             tenant=tenant,
             username=admin_username or settings.DEFAULT_TENANT_ADMIN_USERNAME,
