@@ -1,0 +1,58 @@
+"""The words that items use join the folksonomy, with the item or not at all."""
+
+from typing import Any
+
+import pytest
+
+from tests.answers import assert_error, ok
+from tests.catalog.items import KINDS, change, create, terms
+
+WORDS = {"tags": ["new-tag"], "metadata": [{"name": "new-name", "value": 1}]}
+ADDED = {field: {"add": values} for field, values in WORDS.items()}
+
+
+@pytest.mark.promise("items.folksonomy")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("verb", ["POST", "PUT"])
+def test_words_of_an_item_join_the_folksonomy_as_folk(world: Any, kind: str, verb: str) -> None:
+    if verb == "POST":
+        create(world.acme.owner.api, kind, **WORDS)
+    else:
+        change(world.acme.owner.api, f"{kind}/{create(world.acme.owner.api, kind)['_id']}", **ADDED)
+    assert terms(world.acme.other.api, "tags") == {"new-tag": "folk"}
+    assert terms(world.acme.other.api, "metadata") == {"new-name": "folk"}
+    assert terms(world.rival.admin.api, "tags") == {}
+
+
+@pytest.mark.promise("items.folksonomy")
+@pytest.mark.parametrize("kind", KINDS)
+def test_words_of_a_refused_item_do_not_join(world: Any, kind: str) -> None:
+    refused = {"name": "thing", "users": ["ghost"]} | WORDS
+    assert_error(world.acme.owner.api.post(kind, json=refused), "post_request_error")
+    create(world.acme.owner.api, kind)
+    assert_error(world.acme.owner.api.post(kind, json={"name": "thing"} | WORDS), "post_request_error")
+    assert terms(world.acme.owner.api, "tags") == terms(world.acme.owner.api, "metadata") == {}
+
+
+@pytest.mark.promise("items.folksonomy")
+def test_a_default_word_stays_default_when_items_use_it(world: Any) -> None:
+    ok(world.acme.admin.api.post("tags", json={"_id": "new-tag"}))
+    ok(world.acme.admin.api.post("metadata", json={"_id": "new-name"}))
+    create(world.acme.owner.api, **WORDS)
+    assert terms(world.acme.owner.api, "tags") == {"new-tag": "default"}
+    assert terms(world.acme.owner.api, "metadata") == {"new-name": "default"}
+
+
+@pytest.mark.promise("items.folksonomy")
+def test_words_used_twice_are_there_once_and_stay_when_the_item_goes(world: Any) -> None:
+    create(world.acme.other.api, "datasets", **WORDS)
+    created = create(world.acme.owner.api, **WORDS)
+    ok(world.acme.owner.api.delete(f"models/{created['_id']}"))
+    assert terms(world.acme.owner.api, "tags") == {"new-tag": "folk"}
+
+
+@pytest.mark.promise("items.folksonomy")
+def test_words_of_a_list_of_items_join_with_the_items_that_were_created(world: Any) -> None:
+    bodies = [{"name": "good", "tags": ["good"]}, {"name": "bad", "tags": ["bad"], "users": ["ghost"]}]
+    ok(world.acme.owner.api.post("models", json=bodies), 202)
+    assert terms(world.acme.owner.api, "tags") == {"good": "folk"}

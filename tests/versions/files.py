@@ -1,0 +1,68 @@
+"""How the tests of versions send files, and where they look for bytes."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from django.conf import settings
+
+from tests.answers import ok
+from tests.catalog.items import create
+
+CONTENT = b"abcdefghijklmnopqrstuvwxyz"
+EXTENDED = re.compile(r"filename\*=UTF-8''([^;]+)")
+PLAIN = re.compile(r'filename="([^"]*)"')
+
+
+def new_item(api: Any, kind: str = "models", **fields: Any) -> str:
+    """Create an item and return its path."""
+    return f"{kind}/{create(api, kind, **fields)['_id']}"
+
+
+def put_file(api: Any, path: str, name: str, content: bytes = CONTENT, **query: str) -> dict[str, Any]:
+    """Send bytes as they are, as a new version of an item; return the version that came of it."""
+    return newest(ok(send_bytes(api, path, name, content, query=query)))
+
+
+def send_bytes(api: Any, path: str, name: str, content: bytes = CONTENT, **options: Any) -> Any:
+    """Send bytes as they are and return the response."""
+    options = {"content_type": "application/octet-stream"} | options
+    return api.put(f"{path}/versions/{quote(name)}", data=content, **options)
+
+
+def post_file(api: Any, path: str, name: str, content: bytes = CONTENT, **options: Any) -> dict[str, Any]:
+    """Send a form with a file; return the version that came of it."""
+    return newest(ok(api.upload(f"{path}/versions", name, content, **options)))
+
+
+def newest(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item's newest version."""
+    version: dict[str, Any] = max(item["versions"], key=lambda version: version["timestamp"])
+    highest = [each for each in item["versions"] if each["timestamp"] == version["timestamp"]]
+    return max(highest, key=lambda version: (version["ordinal"].isdigit() and int(version["ordinal"]), 0))
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def copies(content: bytes) -> int:
+    """Return how many files of the store hold exactly these bytes."""
+    files = (file for file in Path(settings.UPLOAD_PATH).rglob("*") if file.is_file())
+    return sum(1 for file in files if file.stat().st_size == len(content) and file.read_bytes() == content)
+
+
+def saved_name(response: Any) -> str:
+    """Return the name under which a client that knows RFC 6266 saves the answer."""
+    header = response.headers["Content-Disposition"]
+    assert header.startswith("attachment")
+    assert header.isascii()
+    assert header.isprintable()
+    extended = EXTENDED.search(header)
+    if extended:
+        return unquote(extended[1])
+    plain = PLAIN.search(header)
+    assert plain, header
+    return plain[1]
