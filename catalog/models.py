@@ -40,7 +40,7 @@ class Item(models.Model):
     name = TextField(max_length=255)
     owner = models.ForeignKey(User, models.PROTECT)
     visibility = TextField(max_length=16, default="private", choices=[(text, text) for text in VISIBILITIES])
-    status = TextField(max_length=16, null=True, choices=[(text, text) for text in STATUSES])  # noqa: DJ001 - datasets have none
+    status = TextField(max_length=16, null=True, choices=[(text, text) for text in STATUSES])
     users = ListField()
     datasets = ListField()
     tags = ListField()

@@ -206,7 +206,9 @@ class VersionRoutes(ItemViewSet):
         found = self.find_versions()
         if len(found) > 1:
             ordinals = ", ".join(sorted(version.ordinal for version in found))
-            raise Refused("delete_request_error", f"Several versions bear this name, please give an ordinal: {ordinals}")
+            raise Refused(
+                "delete_request_error", f"Several versions bear this name, please give an ordinal: {ordinals}"
+            )
         delete_item_version(item=item, version=found[0])
         return self.answer(item)
 

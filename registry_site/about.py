@@ -49,6 +49,7 @@ class PublicViewSet(ViewSet):
 
 class ErrorsViewSet(PublicViewSet):
     """All errors by name."""
+
     answers: ClassVar = {"retrieve": answer(resource_not_found=vars(ERRORS["resource_not_found"]))}
 
     def retrieve(self, request: Request) -> Response:
@@ -74,7 +75,9 @@ class TypesViewSet(PublicViewSet):
     answers: ClassVar = {
         "retrieve": answer(UserRoles={"admin": "admin", "regular": "regular"}),
         "password_strength": answer(passwordStrength=1, ValidityPasswordDays=0),
-        "tenants": OpenApiResponse({"type": "array", "items": {"type": "string"}}, examples=[OpenApiExample("Tenants", ["acme"])]),
+        "tenants": OpenApiResponse(
+            {"type": "array", "items": {"type": "string"}}, examples=[OpenApiExample("Tenants", ["acme"])]
+        ),
     }
 
     def retrieve(self, request: Request) -> Response:
@@ -131,6 +134,7 @@ class InfoViewSet(ViewSet):
 
 class HealthViewSet(PublicViewSet):
     """Whether the registry can do its work."""
+
     answers: ClassVar = {"retrieve": answer(status="ok", database="ok", storage="ok")}
 
     def retrieve(self, request: Request) -> Response:
@@ -184,6 +188,7 @@ class DemoViewSet(ViewSet):
 
 class DocsViewSet(PublicViewSet):
     """The OpenAPI description."""
+
     answers: ClassVar = {"retrieve": answer(openapi="3.0.3", info={"title": "Model Registry"})}
 
     def retrieve(self, request: Request) -> Response:

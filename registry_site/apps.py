@@ -13,6 +13,4 @@ class RegistrySite(AppConfig):
     def ready(self) -> None:
         """Make the lookups usable before the first query."""
         lookups.register()
-        connection_created.connect(
-            lookups.prepare_connection, dispatch_uid="registry_site.querying"
-        )
+        connection_created.connect(lookups.prepare_connection, dispatch_uid="registry_site.querying")

@@ -45,9 +45,9 @@ def valid_changes(serializer: type[Serializer[Any]], body: Any, known: Iterable[
 class CollectionViewSet(GenericViewSet[Any]):
     """A collection of a tenant's resources, shut but for what `roles` opens.
 
-    Subclasses name `collection` (the key of bulk answers), `model`, `query_fields` (what lists can be filtered and sorted by),
-    `input_class` (the serializer of a creation), `lookup_fields` (what an id in the URL may be, tried in order), and
-    give `create_one` and `to_api_page`.
+    Subclasses name `collection` (the key of bulk answers), `model`, `query_fields` (what lists can be filtered and
+    sorted by), `input_class` (the serializer of a creation), `lookup_fields` (what an id in the URL may be, tried in
+    order), and give `create_one` and `to_api_page`.
     """
 
     collection: ClassVar[str]

@@ -24,9 +24,7 @@ UserReference = reference("username")
 DatasetReference = reference("name")
 
 
-@example(
-    status=404, value=9, message="Resource Not found", details=f"No such resource: {ID}"
-)
+@example(status=404, value=9, message="Resource Not found", details=f"No such resource: {ID}")
 class ErrorAnswer(serializers.Serializer[Any]):
     """What every failure answers."""
 
@@ -85,8 +83,8 @@ class UserAnswer(serializers.Serializer[Any]):
     username = serializers.CharField()
     role = serializers.CharField(required=False)
     email = serializers.CharField(required=False, allow_null=True)
-    createdPassword = serializers.DateTimeField(required=False)  # noqa: N815
-    validityPasswordDays = serializers.IntegerField(required=False)  # noqa: N815
+    createdPassword = serializers.DateTimeField(required=False)
+    validityPasswordDays = serializers.IntegerField(required=False)
     timestamp = serializers.DateTimeField(required=False)
 
 

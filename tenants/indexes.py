@@ -26,13 +26,4 @@ def engine_indexes(
             for name, definition in (postgresql or {}).items():
                 editor.execute(f"CREATE INDEX {name} ON {table} {definition}")
 
-    def unmake(apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
-        connection: Any = editor.connection
-        if connection.vendor == "mongodb":
-            for name in mongodb:
-                connection.get_collection(table).drop_index(name)
-        if connection.vendor == "postgresql":
-            for name in postgresql or {}:
-                editor.execute(f"DROP INDEX {name}")
-
-    return RunPython(make, unmake)
+    return RunPython(make, RunPython.noop)  # dropping the table drops them

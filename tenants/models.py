@@ -56,7 +56,7 @@ class User(AbstractBaseUser):
     id = KeyField()
     tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, blank=True, related_name="members")
     username = TextField(max_length=150)
-    email = TextField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique in the tenant where there is one
+    email = TextField(max_length=255, null=True, blank=True)
     role = TextField(max_length=16, default="regular", choices=[(role, role) for role in ROLES])
     password_changed = models.DateTimeField(default=now, editable=False)
     validity_days = models.PositiveIntegerField(default=0)
@@ -141,9 +141,9 @@ class RequestLog(models.Model):
     """One answered request; it outlives the user it names."""
 
     id = KeyField()
-    tenant_id = TextField(max_length=64, null=True)  # noqa: DJ001 - none: a request outside all tenants
+    tenant_id = TextField(max_length=64, null=True)
     date = models.DateTimeField()
-    user_id = TextField(max_length=24, null=True)  # noqa: DJ001 - none: nobody was recognised
+    user_id = TextField(max_length=24, null=True)
     username = TextField(max_length=150, blank=True)
     method = TextField(max_length=16)
     url = models.TextField()

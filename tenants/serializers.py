@@ -70,7 +70,7 @@ class UserInput(serializers.Serializer[Any]):
     password = Text(max_length=1024, write_only=True)
     email = serializers.EmailField(max_length=255, required=False, allow_null=True)
     role = Choice(choices=ROLES, required=False)
-    validityPasswordDays = serializers.IntegerField(required=False, min_value=0, max_value=36500)  # noqa: N815
+    validityPasswordDays = serializers.IntegerField(required=False, min_value=0, max_value=36500)
 
 
 class UserChanges(serializers.Serializer[Any]):

@@ -46,7 +46,9 @@ def user_of(token: str, *, renewing: bool = False) -> User:
     changed since or is too old.
     """
     claims = _claims(token, renewing)
-    user: User | None = User.objects.filter(pk=claims.get("user", ""), tenant_id=claims.get("tenant", ""), is_active=True).first()
+    user: User | None = User.objects.filter(
+        pk=claims.get("user", ""), tenant_id=claims.get("tenant", ""), is_active=True
+    ).first()
     if user is None or claims.get("password_changed") != _milliseconds(user.password_changed):
         raise AuthenticationFailed("The token is no longer valid, please log in")
     refuse_old_password(user)

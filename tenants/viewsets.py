@@ -134,7 +134,13 @@ class UserViewSet(CollectionViewSet):
     answer_class = UserAnswer
     lookup_fields = ("pk", "username")
 
-    query_fields: ClassVar = {"_id": "text:pk", "username": "text", "role": "text", "email": "text?", "timestamp": "date"}
+    query_fields: ClassVar = {
+        "_id": "text:pk",
+        "username": "text",
+        "role": "text",
+        "email": "text?",
+        "timestamp": "date",
+    }
 
     def get_query_fields(self) -> dict[str, str]:
         """Return the fields that the caller may see, and so ask for."""

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def administrator(registry: Served) -> httpx.Client:
-    """Return a client that speaks as the administrator of the default tenant; paths are relative to the API's prefix."""
+    """Return a client of the default tenant's administrator; paths are relative to the API's prefix."""
     answer = httpx.post(f"{registry.base_url}/login", json={"username": "admin", "password": ADMIN_PASSWORD})
     headers = {"Authorization": answer.json()["token"]}
     limits = httpx.Limits(max_connections=100)

@@ -55,9 +55,7 @@ def add_version(*, tenant_id: str, subject: str, upload: Upload, ordinal: str | 
 
 def duplicated(ordinal: str) -> str:
     """Return the original's words for an ordinal that is taken."""
-    return (
-        f"Ordinal value duplicated: {ordinal} , Please choose another value or let default incremental choice"
-    )
+    return f"Ordinal value duplicated: {ordinal} , Please choose another value or let default incremental choice"
 
 
 def _hold_bytes(received: Received, tenant_id: str) -> None:

@@ -149,7 +149,9 @@ def announced_digests(request: Request) -> set[str]:
     """
     digests = {digest for digest in (_from_query(request), _from_header(request)) if digest}
     if not digests and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
-        needed = "A body sent in chunks needs its sha256 in the query or a Content-Digest, to tell whether it came whole"
+        needed = (
+            "A body sent in chunks needs its sha256 in the query or a Content-Digest, to tell whether it came whole"
+        )
         raise Refused("post_request_error", needed)
     return digests
 

@@ -8,37 +8,60 @@ import tenants.fields
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Item',
+            name="Item",
             fields=[
-                ('id', tenants.fields.KeyField(serialize=False)),
-                ('kind', tenants.fields.TextField(choices=[('model', 'model'), ('dataset', 'dataset'), ('algorithm', 'algorithm')], max_length=16)),
-                ('name', tenants.fields.TextField(max_length=255)),
-                ('visibility', tenants.fields.TextField(choices=[('public', 'public'), ('private', 'private')], default='private', max_length=16)),
-                ('status', tenants.fields.TextField(choices=[('training', 'training'), ('test', 'test'), ('production', 'production'), ('deploy', 'deploy')], max_length=16, null=True)),
-                ('users', tenants.fields.ListField()),
-                ('datasets', tenants.fields.ListField()),
-                ('tags', tenants.fields.ListField()),
-                ('metadata', tenants.fields.ListField()),
-                ('readers', tenants.fields.ListField(editable=False)),
-                ('timestamp', models.DateTimeField(default=tenants.fields.now, editable=False)),
-                ('lastmod', models.DateTimeField(default=tenants.fields.now, editable=False)),
-                ('revision', models.PositiveBigIntegerField(default=0, editable=False)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='tenants.tenant')),
+                ("id", tenants.fields.KeyField(serialize=False)),
+                (
+                    "kind",
+                    tenants.fields.TextField(
+                        choices=[("model", "model"), ("dataset", "dataset"), ("algorithm", "algorithm")], max_length=16
+                    ),
+                ),
+                ("name", tenants.fields.TextField(max_length=255)),
+                (
+                    "visibility",
+                    tenants.fields.TextField(
+                        choices=[("public", "public"), ("private", "private")], default="private", max_length=16
+                    ),
+                ),
+                (
+                    "status",
+                    tenants.fields.TextField(
+                        choices=[
+                            ("training", "training"),
+                            ("test", "test"),
+                            ("production", "production"),
+                            ("deploy", "deploy"),
+                        ],
+                        max_length=16,
+                        null=True,
+                    ),
+                ),
+                ("users", tenants.fields.ListField()),
+                ("datasets", tenants.fields.ListField()),
+                ("tags", tenants.fields.ListField()),
+                ("metadata", tenants.fields.ListField()),
+                ("readers", tenants.fields.ListField(editable=False)),
+                ("timestamp", models.DateTimeField(default=tenants.fields.now, editable=False)),
+                ("lastmod", models.DateTimeField(default=tenants.fields.now, editable=False)),
+                ("revision", models.PositiveBigIntegerField(default=0, editable=False)),
+                ("owner", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
+                ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="tenants.tenant")),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', 'kind', '-timestamp', '-id'], name='items_newest')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'kind', 'owner', 'name'), name='name_of_owner_and_kind')],
+                "indexes": [models.Index(fields=["tenant", "kind", "-timestamp", "-id"], name="items_newest")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "kind", "owner", "name"), name="name_of_owner_and_kind")
+                ],
             },
         ),
     ]

@@ -8,45 +8,64 @@ import tenants.fields
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MetadataName',
+            name="MetadataName",
             fields=[
-                ('id', tenants.fields.KeyField(serialize=False)),
-                ('name', tenants.fields.TextField(max_length=255)),
-                ('usage', tenants.fields.TextField(choices=[('default', 'default'), ('folk', 'folk')], default='default', max_length=16)),
-                ('timestamp', models.DateTimeField(default=tenants.fields.now, editable=False)),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='tenants.tenant')),
+                ("id", tenants.fields.KeyField(serialize=False)),
+                ("name", tenants.fields.TextField(max_length=255)),
+                (
+                    "usage",
+                    tenants.fields.TextField(
+                        choices=[("default", "default"), ("folk", "folk")], default="default", max_length=16
+                    ),
+                ),
+                ("timestamp", models.DateTimeField(default=tenants.fields.now, editable=False)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="tenants.tenant")),
             ],
             options={
-                'abstract': False,
-                'indexes': [models.Index(fields=['tenant', '-timestamp', '-id'], name='metadataname_newest')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'name'), name='metadataname_in_tenant')],
+                "abstract": False,
+                "indexes": [models.Index(fields=["tenant", "-timestamp", "-id"], name="metadataname_newest")],
+                "constraints": [models.UniqueConstraint(fields=("tenant", "name"), name="metadataname_in_tenant")],
             },
         ),
         migrations.CreateModel(
-            name='Tag',
+            name="Tag",
             fields=[
-                ('id', tenants.fields.KeyField(serialize=False)),
-                ('name', tenants.fields.TextField(max_length=255)),
-                ('usage', tenants.fields.TextField(choices=[('default', 'default'), ('folk', 'folk')], default='default', max_length=16)),
-                ('timestamp', models.DateTimeField(default=tenants.fields.now, editable=False)),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='tenants.tenant')),
+                ("id", tenants.fields.KeyField(serialize=False)),
+                ("name", tenants.fields.TextField(max_length=255)),
+                (
+                    "usage",
+                    tenants.fields.TextField(
+                        choices=[("default", "default"), ("folk", "folk")], default="default", max_length=16
+                    ),
+                ),
+                ("timestamp", models.DateTimeField(default=tenants.fields.now, editable=False)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="tenants.tenant")),
             ],
             options={
-                'abstract': False,
-                'indexes': [models.Index(fields=['tenant', '-timestamp', '-id'], name='tag_newest')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'name'), name='tag_in_tenant')],
+                "abstract": False,
+                "indexes": [models.Index(fields=["tenant", "-timestamp", "-id"], name="tag_newest")],
+                "constraints": [models.UniqueConstraint(fields=("tenant", "name"), name="tag_in_tenant")],
             },
         ),
     ]

@@ -8,93 +8,105 @@ import tenants.fields
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('id', tenants.fields.KeyField(serialize=False)),
-                ('username', tenants.fields.TextField(max_length=150)),
-                ('email', tenants.fields.TextField(blank=True, max_length=255, null=True)),
-                ('role', tenants.fields.TextField(choices=[('admin', 'admin'), ('regular', 'regular')], default='regular', max_length=16)),
-                ('password_changed', models.DateTimeField(default=tenants.fields.now, editable=False)),
-                ('validity_days', models.PositiveIntegerField(default=0)),
-                ('is_superuser', models.BooleanField(default=False, editable=False)),
-                ('is_active', models.BooleanField(default=True)),
-                ('timestamp', models.DateTimeField(default=tenants.fields.now, editable=False)),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("id", tenants.fields.KeyField(serialize=False)),
+                ("username", tenants.fields.TextField(max_length=150)),
+                ("email", tenants.fields.TextField(blank=True, max_length=255, null=True)),
+                (
+                    "role",
+                    tenants.fields.TextField(
+                        choices=[("admin", "admin"), ("regular", "regular")], default="regular", max_length=16
+                    ),
+                ),
+                ("password_changed", models.DateTimeField(default=tenants.fields.now, editable=False)),
+                ("validity_days", models.PositiveIntegerField(default=0)),
+                ("is_superuser", models.BooleanField(default=False, editable=False)),
+                ("is_active", models.BooleanField(default=True)),
+                ("timestamp", models.DateTimeField(default=tenants.fields.now, editable=False)),
             ],
         ),
         migrations.CreateModel(
-            name='Tenant',
+            name="Tenant",
             fields=[
-                ('id', tenants.fields.TextField(db_column='_id', max_length=64, primary_key=True, serialize=False)),
-                ('organization', tenants.fields.TextField(blank=True, max_length=255)),
-                ('address', tenants.fields.TextField(blank=True, max_length=255)),
-                ('email', tenants.fields.TextField(max_length=255)),
-                ('phone', tenants.fields.TextField(blank=True, max_length=64)),
-                ('passwordhash', models.BooleanField(default=True)),
-                ('database', tenants.fields.TextField(blank=True, max_length=255)),
-                ('timestamp', models.DateTimeField(default=tenants.fields.now, editable=False)),
+                ("id", tenants.fields.TextField(db_column="_id", max_length=64, primary_key=True, serialize=False)),
+                ("organization", tenants.fields.TextField(blank=True, max_length=255)),
+                ("address", tenants.fields.TextField(blank=True, max_length=255)),
+                ("email", tenants.fields.TextField(max_length=255)),
+                ("phone", tenants.fields.TextField(blank=True, max_length=64)),
+                ("passwordhash", models.BooleanField(default=True)),
+                ("database", tenants.fields.TextField(blank=True, max_length=255)),
+                ("timestamp", models.DateTimeField(default=tenants.fields.now, editable=False)),
             ],
         ),
         migrations.CreateModel(
-            name='FailedAttempt',
+            name="FailedAttempt",
             fields=[
-                ('id', tenants.fields.KeyField(serialize=False)),
-                ('key', tenants.fields.TextField(max_length=255)),
-                ('timestamp', models.DateTimeField(default=tenants.fields.now)),
+                ("id", tenants.fields.KeyField(serialize=False)),
+                ("key", tenants.fields.TextField(max_length=255)),
+                ("timestamp", models.DateTimeField(default=tenants.fields.now)),
             ],
             options={
-                'indexes': [models.Index(fields=['key', 'timestamp'], name='failed_attempts')],
+                "indexes": [models.Index(fields=["key", "timestamp"], name="failed_attempts")],
             },
         ),
         migrations.CreateModel(
-            name='PasswordReset',
+            name="PasswordReset",
             fields=[
-                ('digest', tenants.fields.TextField(db_column='_id', max_length=64, primary_key=True, serialize=False)),
-                ('expires', models.DateTimeField()),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                ("digest", tenants.fields.TextField(db_column="_id", max_length=64, primary_key=True, serialize=False)),
+                ("expires", models.DateTimeField()),
+                ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(
-            name='RequestLog',
+            name="RequestLog",
             fields=[
-                ('id', tenants.fields.KeyField(serialize=False)),
-                ('tenant_id', tenants.fields.TextField(max_length=64, null=True)),
-                ('date', models.DateTimeField()),
-                ('user_id', tenants.fields.TextField(max_length=24, null=True)),
-                ('username', tenants.fields.TextField(blank=True, max_length=150)),
-                ('method', tenants.fields.TextField(max_length=16)),
-                ('url', models.TextField()),
-                ('status', models.PositiveIntegerField()),
-                ('duration_ms', models.FloatField()),
-                ('contents', models.TextField(blank=True)),
+                ("id", tenants.fields.KeyField(serialize=False)),
+                ("tenant_id", tenants.fields.TextField(max_length=64, null=True)),
+                ("date", models.DateTimeField()),
+                ("user_id", tenants.fields.TextField(max_length=24, null=True)),
+                ("username", tenants.fields.TextField(blank=True, max_length=150)),
+                ("method", tenants.fields.TextField(max_length=16)),
+                ("url", models.TextField()),
+                ("status", models.PositiveIntegerField()),
+                ("duration_ms", models.FloatField()),
+                ("contents", models.TextField(blank=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant_id', '-date', '-id'], name='log_newest'), models.Index(fields=['date'], name='log_oldest')],
+                "indexes": [
+                    models.Index(fields=["tenant_id", "-date", "-id"], name="log_newest"),
+                    models.Index(fields=["date"], name="log_oldest"),
+                ],
             },
         ),
         migrations.AddField(
-            model_name='user',
-            name='tenant',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='members', to='tenants.tenant'),
+            model_name="user",
+            name="tenant",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="members",
+                to="tenants.tenant",
+            ),
         ),
         migrations.AddIndex(
-            model_name='user',
-            index=models.Index(fields=['tenant', '-timestamp', '-id'], name='users_newest'),
+            model_name="user",
+            index=models.Index(fields=["tenant", "-timestamp", "-id"], name="users_newest"),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(fields=('tenant', 'username'), name='username_in_tenant'),
+            model_name="user",
+            constraint=models.UniqueConstraint(fields=("tenant", "username"), name="username_in_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(fields=('tenant', 'email'), name='email_in_tenant'),
+            model_name="user",
+            constraint=models.UniqueConstraint(fields=("tenant", "email"), name="email_in_tenant"),
         ),
     ]

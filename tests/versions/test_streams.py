@@ -90,7 +90,9 @@ def test_json_of_unknown_length_is_read(served: Served) -> None:
     "sent",
     [
         b"PUT /v1/models/%s/versions/gone.bin HTTP/1.1\r\nContent-Length: 1000000\r\n%s\r\n" + b"z" * 70_000,
-        b"PUT /v1/models/%s/versions/gone.bin?sha256=" + b"0" * 64 + b" HTTP/1.1\r\nTransfer-Encoding: chunked\r\n%s\r\n"
+        b"PUT /v1/models/%s/versions/gone.bin?sha256="
+        + b"0" * 64
+        + b" HTTP/1.1\r\nTransfer-Encoding: chunked\r\n%s\r\n"
         b"10000\r\n" + b"z" * 0x10000 + b"\r\n",
         b"POST /v1/models/%s/versions HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
         b"Content-Length: 1000000\r\n%s\r\n"

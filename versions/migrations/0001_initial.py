@@ -7,41 +7,43 @@ import tenants.fields
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Blob',
+            name="Blob",
             fields=[
-                ('id', tenants.fields.TextField(db_column='_id', max_length=140, primary_key=True, serialize=False)),
-                ('references', models.PositiveIntegerField(default=0)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='tenants.tenant')),
+                ("id", tenants.fields.TextField(db_column="_id", max_length=140, primary_key=True, serialize=False)),
+                ("references", models.PositiveIntegerField(default=0)),
+                ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="tenants.tenant")),
             ],
         ),
         migrations.CreateModel(
-            name='Version',
+            name="Version",
             fields=[
-                ('id', tenants.fields.KeyField(serialize=False)),
-                ('subject', tenants.fields.TextField(max_length=24)),
-                ('ordinal', tenants.fields.TextField(max_length=64)),
-                ('number', models.BigIntegerField(null=True)),
-                ('original', tenants.fields.TextField(max_length=1024)),
-                ('mimetype', tenants.fields.TextField(max_length=255)),
-                ('encoding', tenants.fields.TextField(max_length=64)),
-                ('size', models.BigIntegerField()),
-                ('sha256', tenants.fields.TextField(max_length=64)),
-                ('description', models.TextField(blank=True)),
-                ('timestamp', models.DateTimeField(default=tenants.fields.now, editable=False)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='tenants.tenant')),
+                ("id", tenants.fields.KeyField(serialize=False)),
+                ("subject", tenants.fields.TextField(max_length=24)),
+                ("ordinal", tenants.fields.TextField(max_length=64)),
+                ("number", models.BigIntegerField(null=True)),
+                ("original", tenants.fields.TextField(max_length=1024)),
+                ("mimetype", tenants.fields.TextField(max_length=255)),
+                ("encoding", tenants.fields.TextField(max_length=64)),
+                ("size", models.BigIntegerField()),
+                ("sha256", tenants.fields.TextField(max_length=64)),
+                ("description", models.TextField(blank=True)),
+                ("timestamp", models.DateTimeField(default=tenants.fields.now, editable=False)),
+                ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="tenants.tenant")),
             ],
             options={
-                'indexes': [models.Index(fields=['subject', '-timestamp', '-id'], name='versions_newest'), models.Index(fields=['tenant', 'sha256'], name='versions_of_bytes')],
-                'constraints': [models.UniqueConstraint(fields=('subject', 'ordinal'), name='ordinal_of_subject')],
+                "indexes": [
+                    models.Index(fields=["subject", "-timestamp", "-id"], name="versions_newest"),
+                    models.Index(fields=["tenant", "sha256"], name="versions_of_bytes"),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("subject", "ordinal"), name="ordinal_of_subject")],
             },
         ),
     ]
