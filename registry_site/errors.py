@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import (
@@ -106,6 +106,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if name is None:
         return None
     row = ERRORS[name]
+    status = getattr(error, "status", None)
+    row = replace(row, status=status) if status else row
     if not isinstance(error, exceptions.APIException):
         error = Refused(name, str(error) or row.message)
     details = explain(error)

@@ -11,6 +11,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date
 
+from tenants.exceptions import Refused
 from versions.models import Version
 from versions.storage import store
 
@@ -27,11 +28,10 @@ def download(request: HttpRequest, version: Version) -> HttpResponseBase:
         return _described(unmodified, version)
     span = _span(request, version, etag) if request.method == "GET" else None
     if span is not None and span[0] >= span[1]:
-        response: HttpResponseBase = HttpResponse(status=416)
-        response["Content-Range"] = f"bytes */{version.size}"
-        return _described(response, version)
+        headers = {"Content-Range": f"bytes */{version.size}", "Accept-Ranges": "bytes"}
+        raise Refused("get_request_error", f"The file has {version.size} bytes", headers, status=416)
     start, stop = span or (0, version.size)
-    response = HttpResponse() if request.method == "HEAD" else _bytes(version, start, stop)
+    response: HttpResponseBase = HttpResponse() if request.method == "HEAD" else _bytes(version, start, stop)
     response.status_code = 206 if span else 200
     if span:
         response["Content-Range"] = f"bytes {start}-{stop - 1}/{version.size}"
