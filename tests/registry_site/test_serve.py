@@ -178,6 +178,13 @@ def test_the_console_names_the_secrets_places_but_not_the_secrets(variables: dic
     assert not [name for name in SECRETS if values[name] in served.output]
 
 
+def test_a_first_password_that_stands_nowhere_is_shown_once(variables: dict[str, str]) -> None:
+    env = variables | {"API_TOKEN": "given", "JWT_SECRET": "given"}
+    assert "shown once: " in manage("serve", "--prepare-only", env=env).stdout
+    assert manage("serve", "--prepare-only", env=env).stdout == ""
+    assert not Path(variables["VARIABLES_FILE"]).exists()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

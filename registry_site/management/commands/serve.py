@@ -34,8 +34,11 @@ class Command(BaseCommand):
             raise CommandError(complaint)
         with databases.startup_lock():
             call_command("migrate", verbosity=0, interactive=False)
-            ensure_default_tenant()
+            made = ensure_default_tenant()
         connections.close_all()
+        for tenant, created in made.items():
+            if created.generated_password:  # it stands nowhere else
+                self.stdout.write(f"Password of {tenant}'s administrator, shown once: {created.generated_password}")
         if options["prepare_only"]:
             return
         certificate, problem = certificates.find(variables)
@@ -58,10 +61,11 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Model registry on {settings.ENGINE_NAME}: {url} (API {url}/{variables.VERSION}, {url}/docs.html)"
         )
-        self.stdout.write(
-            f"First administrator: {variables.DEFAULT_TENANT_ADMIN_USERNAME} of {variables.DEFAULT_TENANT}, "
-            f"with the password {password} in {environment.origin(password)}"
-        )
+        if variables.DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD:
+            self.stdout.write(
+                f"First administrator: {variables.DEFAULT_TENANT_ADMIN_USERNAME} of {variables.DEFAULT_TENANT}, "
+                f"with the password {password} in {environment.origin(password)}"
+            )
         self.stdout.write(f"Tenants are managed with {token} in {environment.origin(token)}")
 
 
