@@ -1,13 +1,9 @@
 """Who did what, when and with which result, for the administrators of the tenant."""
 
-import re
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from tenants import request_log
@@ -16,12 +12,9 @@ from tenants.models import RequestLog
 from tests.answers import assert_error, login, ok
 from tests.catalog.items import create
 from tests.client import ApiClient
-from tests.engines import Server
-from tests.served import ADMIN_PASSWORD, Served
 
 PASSWORD = "Passw0rd!x"
 FIELDS = {"_id", "date", "user", "method", "url", "status", "duration_ms", "contents"}
-LATEST = 2.0  # seconds that the log may be behind
 Entries = Callable[..., list[dict[str, Any]]]
 
 
@@ -220,53 +213,3 @@ def test_nothing_is_logged_when_the_log_is_off(world: Any, entries: Entries, set
     create(world.acme.owner.api)
     assert entries() == []
     assert not ok(world.acme.owner.api.get("info"))["log"]
-
-
-@contextmanager
-def _administrator(registry: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{registry.base_url}/v1", timeout=30) as client:
-        answer = client.post("/login", json={"username": "admin", "password": ADMIN_PASSWORD}).json()
-        client.headers["Authorization"] = answer["token"]
-        yield client
-
-
-def _await(client: httpx.Client, url: str) -> list[dict[str, Any]]:
-    """Return the entries of a URL as soon as there is one, within the time that the log may take."""
-    deadline = time.monotonic() + LATEST
-    while True:
-        docs = client.get("/log", params={"filter": f'{{"url": {{"$regex": "{re.escape(url)}"}}}}'}).json()["docs"]
-        if docs or time.monotonic() > deadline:
-            return [entry for entry in docs if "/log" not in entry["url"]]
-        time.sleep(0.1)
-
-
-@pytest.mark.promise("log.entries")
-def test_a_served_registry_shows_a_request_within_two_seconds(served: Served) -> None:
-    with _administrator(served) as client:
-        client.get("/models", params={"limit": 777})
-        (entry,) = _await(client, "limit=777")
-    assert (entry["user"]["username"], entry["status"]) == ("admin", 200)
-
-
-@pytest.fixture
-def silent(server: Server, tmp_path: Any) -> Iterator[Served]:
-    with Served.on(server, tmp_path, LOG="false") as registry:
-        yield registry
-
-
-@pytest.mark.promise("log.off")
-def test_a_served_registry_without_a_log_keeps_nothing(silent: Served) -> None:
-    with _administrator(silent) as client:
-        client.get("/models", params={"limit": 777})
-        assert _await(client, "limit=777") == []
-        assert client.get("/log").json()["totalDocs"] == 0
-
-
-@pytest.mark.promise("log.entries")
-def test_what_waits_is_written_when_the_registry_stops(fresh_served: Served) -> None:
-    with _administrator(fresh_served) as client:
-        client.get("/models", params={"limit": 778})
-    fresh_served.stop()
-    fresh_served.start()
-    with _administrator(fresh_served) as client:
-        assert len(_await(client, "limit=778")) == 1

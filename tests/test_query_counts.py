@@ -1,0 +1,84 @@
+"""How many queries a request takes, whatever the number of rows: pinned, so that no change adds one unnoticed."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.answers import login, ok
+from tests.catalog.items import create
+
+# What a request asks the database, in order of appearance; transactions' own statements are not counted.
+USER, COUNT, PAGE, USERNAMES, DATASETS, VERSIONS = 1, 1, 1, 1, 1, 1
+LIST = USER + PAGE + COUNT + USERNAMES + DATASETS + VERSIONS
+ONE = USER + PAGE + USERNAMES + DATASETS + VERSIONS
+EMPTY = USER + PAGE
+CREATE = 10
+LOGIN = 2  # failed attempts, user
+NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAGMA", "SESSION.")
+
+
+def _queries(call: Any) -> list[str]:
+    """Return the queries of a call that must succeed."""
+    with CaptureQueriesContext(connection) as captured:
+        ok(call())
+    return [query["sql"] for query in captured.captured_queries if not query["sql"].upper().startswith(NO_QUERY)]
+
+
+@pytest.fixture
+def models(world: Any) -> list[str]:
+    """Twelve models with all that a model may have; their ids."""
+    api = world.acme.owner.api
+    for name in ("d0", "d1"):
+        create(api, "datasets", name=name)
+    ids = []
+    for number in range(12):
+        body = {"users": ["shared"], "datasets": ["d0", "d1"], "tags": ["t"], "metadata": [{"name": "n", "value": 1}]}
+        ids.append(create(api, name=f"m{number}", **body)["_id"])
+        ok(api.upload(f"models/{ids[-1]}/versions", "f.bin", b"x"))
+    return ids
+
+
+@pytest.mark.parametrize("limit", ["1", "5", "10"])
+@pytest.mark.parametrize("caller", ["owner", "shared", "admin"])
+def test_a_list_takes_as_many_queries_for_ten_as_for_one(
+    world: Any, models: list[str], caller: str, limit: str
+) -> None:
+    api = getattr(world.acme, caller).api
+    assert len(_queries(lambda: api.get("models", query={"limit": limit}))) == LIST
+
+
+def test_a_filter_and_an_order_add_no_query(world: Any, models: list[str]) -> None:
+    query = {"filter": {"tags": "t", "metadata.n": 1}, "sort": {"name": 1}, "limit": "5"}
+    assert len(_queries(lambda: world.acme.owner.api.get("models", query=query))) == LIST
+
+
+def test_a_page_that_is_not_full_is_not_counted(world: Any, models: list[str]) -> None:
+    assert len(_queries(lambda: world.acme.owner.api.get("models", query={"limit": "50"}))) == LIST - COUNT
+
+
+def test_an_empty_list_asks_for_nothing_more(world: Any) -> None:
+    assert len(_queries(lambda: world.acme.owner.api.get("models"))) == EMPTY
+
+
+def test_one_model_takes_one_query_for_each_thing_it_names(world: Any, models: list[str]) -> None:
+    assert len(_queries(lambda: world.acme.owner.api.get(f"models/{models[0]}"))) == ONE
+
+
+def test_lists_of_users_and_words_take_few_queries(world: Any, models: list[str]) -> None:
+    assert len(_queries(lambda: world.acme.owner.api.get("users"))) == USER + PAGE
+    assert len(_queries(lambda: world.acme.owner.api.get("tags"))) == USER + PAGE + USERNAMES
+
+
+def test_a_creation_takes_a_fixed_number_of_queries(world: Any, models: list[str]) -> None:
+    body = {"users": ["shared"], "datasets": ["d0", "d1"], "tags": ["t"], "metadata": [{"name": "n", "value": 1}]}
+    few = _queries(lambda: world.acme.owner.api.post("models", json={"name": "few"} | body))
+    words = {"tags": ["t", "new", "newer"], "metadata": [{"name": f"n{n}", "value": n} for n in range(20)]}
+    many = _queries(lambda: world.acme.owner.api.post("models", json={"name": "many"} | body | words))
+    assert len(few) == CREATE, few
+    assert len(many) <= len(few) + 2, many
+
+
+def test_a_login_takes_two_queries(world: Any) -> None:
+    assert len(_queries(lambda: login(world.anonymous, "acme", "owner", "Passw0rd!x"))) == LOGIN
