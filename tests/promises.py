@@ -16,7 +16,7 @@ COVERAGE = ROOT / "docs" / "contract-coverage.md"
 PROMISE = re.compile(r"^- \[([a-z0-9.-]+)\] ", re.MULTILINE)
 HEAD = """# Which test keeps which promise
 
-Written by `python -m tests.promises`; a test fails when it is not current. [The contract](contract.md) explains the ids.
+Written by `python -m tests.promises`; a test fails when it is not current. The ids are [the contract](contract.md)'s.
 
 | promise | tests |
 |---|---|

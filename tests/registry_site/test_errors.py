@@ -10,7 +10,7 @@ from tests.answers import ERRORS, assert_error, ok
 from tests.catalog.items import create
 from tests.routes import METHODS, ROUTES
 
-SECRET = "postgres://user:hunter2@db/registry"  # noqa: S105
+SECRET = "postgres://user:hunter2@db/registry"
 MALFORMED = [
     b"{",
     b"{'name': 1}",
