@@ -13,7 +13,7 @@ from tenants.fields import now
 from tenants.models import Tenant, User
 from tenants.transactions import Conflict, atomic, retried
 from versions.models import Version
-from versions.services import Upload, add_version, delete_versions, remove_unreferenced
+from versions.services import Upload, add_version, delete_tenant_versions, delete_versions, remove_unreferenced
 
 CREATION = "post_request_error"
 
@@ -153,6 +153,7 @@ def forget_tenant(*, tenant: Tenant) -> None:
     """Remove all rows that would keep a leaving tenant's users from going."""
     for model in (Item, Tag, MetadataName):
         model.objects.of(tenant.pk).delete()
+    delete_tenant_versions(tenant_id=tenant.pk)
 
 
 def uses_term(*, term: Tag | MetadataName) -> bool:

@@ -1,8 +1,10 @@
 """A request's body comes whole or fails: a client that vanishes never leaves half a file behind."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
+SMALL = 1024 * 1024  # bytes
 ENDLESS = 2**62  # bytes; more than any body, for those of unknown length
 
 
@@ -39,4 +41,14 @@ class WholeBody:
             environ["wsgi.input"] = ExactInput(environ["wsgi.input"], int(length))
         elif "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
             environ["CONTENT_LENGTH"] = str(ENDLESS)
-        return self.application(environ, start_response)
+        response = self.application(environ, start_response)
+        _read_rest(environ["wsgi.input"])
+        return response
+
+
+def _read_rest(stream: Any) -> None:
+    """Read what is left of a small body that was refused unread: else the connection breaks before the answer."""
+    if isinstance(stream, ExactInput) and 0 < stream.missing <= SMALL:
+        with suppress(OSError):
+            while stream.read(SMALL):
+                continue

@@ -135,6 +135,7 @@ class Environment(BaseSettings):
     EMAIL_TAG: str = Field("", description="Text that mail subjects start with.")
     SMTP_SERVER: str = Field(
         "",
+        pattern=r"^([^:\s]+(:[0-9]{1,5})?)?$",
         description="Mail server, as `host` or `host:port`; empty: mails go to the console.",
     )
     SMTP_USERNAME: str = Field("", description="Account on the mail server.")

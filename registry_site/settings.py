@@ -87,11 +87,13 @@ ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "registry_site.urls"
 WSGI_APPLICATION = "registry_site.wsgi.application"
 APPEND_SLASH = False
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.PROTOCOL == "https"
 MIDDLEWARE = [
     "tenants.request_log.RequestLogMiddleware",
     "registry_site.middleware.OptionalTrailingSlash",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -169,7 +171,7 @@ SPECTACULAR_SETTINGS = {
 _server, _, _port = environment.SMTP_SERVER.partition(":")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _server else 'console'}.EmailBackend"
 EMAIL_HOST = _server
-EMAIL_PORT = int(_port or 587)
+EMAIL_PORT = int(_port or (465 if environment.SMTP_SECURITY == "tls" else 587))
 EMAIL_HOST_USER = environment.SMTP_USERNAME
 EMAIL_HOST_PASSWORD = environment.SMTP_PASSWORD
 EMAIL_USE_TLS = environment.SMTP_SECURITY == "starttls"

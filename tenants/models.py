@@ -49,6 +49,13 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
         user: User = self.get(tenant=None, username=username)
         return user
 
+    def create_superuser(self, username: str, password: str | None = None, **fields: Any) -> "User":
+        """Make a user of the Django admin."""
+        user: User = self.model(tenant=None, username=username, role="admin", is_superuser=True, **fields)
+        user.set_password(password)
+        user.save(force_insert=True)
+        return user
+
 
 class User(AbstractBaseUser):
     """A member of one tenant, or (with none) a superuser of the Django admin."""

@@ -111,7 +111,7 @@ class RequestLogMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not settings.LOG or request.path in UNLOGGED_PATHS:
+        if not settings.LOG or request.path.rstrip("/") in UNLOGGED_PATHS:
             return self.get_response(request)
         started, date = time.perf_counter(), now()
         response = self.get_response(request)

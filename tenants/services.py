@@ -10,7 +10,7 @@ from django.conf import settings
 from tenants.exceptions import Refused
 from tenants.fields import now
 from tenants.hooks import hook
-from tenants.models import PasswordReset, Tenant, User
+from tenants.models import PasswordReset, RequestLog, Tenant, User
 from tenants.passwords import complaint
 from tenants.transactions import atomic, retried
 
@@ -80,6 +80,7 @@ def delete_tenant(*, tenant: Tenant) -> None:
         raise Refused("delete_request_error", "The default tenant cannot be deleted")
     with atomic():
         hook("tenant_leaves")(tenant=tenant)
+        RequestLog.objects.of(tenant_id).delete()
         tenant.delete()
     hook("tenant_left")(tenant_id=tenant_id)
 
@@ -127,6 +128,8 @@ def update_user(*, user: User, password: str | None = None, email: str | None = 
             user.email = email or None
             _refuse_taken_email(user, "put_request_error")
         user.save(update_fields=["password", "password_changed", "email"])
+        if password is not None:  # links that were mailed before would set yet another one
+            PasswordReset.objects.filter(user=user).delete()
     return user
 
 

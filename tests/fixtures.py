@@ -36,7 +36,17 @@ def _tenant(id: str, *regulars: str) -> SimpleNamespace:
 
 
 @pytest.fixture
-def world(db: None) -> SimpleNamespace:
+def uploads(settings: Any, tmp_path: Path) -> Path:
+    """An empty folder of the test's own, so that it sees no other test's bytes and loses none to it."""
+    folder = tmp_path / "uploads"
+    settings.UPLOAD_PATH = folder
+    ours = settings.STORAGES["versions"] | {"OPTIONS": {"location": folder}}
+    settings.STORAGES = settings.STORAGES | {"versions": ours}
+    return folder
+
+
+@pytest.fixture
+def world(db: None, uploads: Path) -> SimpleNamespace:
     """Two tenants: `world.acme` with admin, owner, shared and other, `world.rival` with admin and owner."""
     cache.clear()
     return SimpleNamespace(

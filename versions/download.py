@@ -16,7 +16,7 @@ from versions.models import Version
 from versions.storage import store
 
 BLOCK = 1024 * 1024
-RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE)
+RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE | re.ASCII)
 QUOTED = re.compile(r'[^\x20-\x7e]|["\\%]')
 
 

@@ -14,10 +14,11 @@ class Blob(models.Model):
 
     `references` counts the versions that name them. The row is also the lock of its bytes: whoever writes or removes
     them changes it in the same transaction. With 0 references the bytes may be there or not and may be removed.
+    It may outlive its tenant, until they are.
     """
 
     id = TextField(primary_key=True, max_length=140, db_column="_id")
-    tenant = models.ForeignKey(Tenant, models.CASCADE)
+    tenant_id = TextField(max_length=64, db_index=True)
     references = models.PositiveIntegerField(default=0)
 
     objects = TenantQuerySet["Blob"].as_manager()

@@ -86,9 +86,15 @@ def remove_unreferenced(keys: list[str]) -> None:
         _remove_bytes(key)
 
 
+def delete_tenant_versions(*, tenant_id: str) -> None:
+    """Remove all versions of a tenant; `remove_tenant_bytes` follows after the transaction."""
+    Version.objects.of(tenant_id).delete()
+    Blob.objects.of(tenant_id).update(references=0)
+
+
 def remove_tenant_bytes(*, tenant_id: str) -> None:
-    """Remove all bytes of a tenant that is gone."""
-    store().remove_all(tenant_id)
+    """Remove the bytes of a tenant that is gone, and none of a new tenant of the same name."""
+    remove_unreferenced(list(Blob.objects.of(tenant_id).filter(references=0).values_list("pk", flat=True)))
 
 
 def storage_is_healthy() -> bool:

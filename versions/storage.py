@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol, Self, cast
@@ -44,7 +43,6 @@ class Store(Protocol):
     def keep(self, received: Received, key: str) -> None: ...
     def discard(self, received: Received) -> None: ...
     def remove(self, key: str) -> None: ...
-    def remove_all(self, tenant_id: str) -> None: ...
     def read(self, key: str) -> IO[bytes]: ...
     def is_healthy(self) -> bool: ...
 
@@ -116,10 +114,6 @@ class ContentStorage(FileSystemStorage):
     def remove(self, key: str) -> None:
         """Remove the bytes of a key, if they are there."""
         Path(self.path(key)).unlink(missing_ok=True)
-
-    def remove_all(self, tenant_id: str) -> None:
-        """Remove all bytes of a tenant."""
-        shutil.rmtree(self.path(tenant_id), ignore_errors=True)
 
     def read(self, key: str) -> IO[bytes]:
         """Open the bytes of a key for reading. Raises FileNotFoundError."""
