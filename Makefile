@@ -10,7 +10,7 @@ CHECKED := env VARIABLES_FILE=/dev/null API_TOKEN=none JWT_SECRET=none DATABASE=
 PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
-.PHONY: help run superuser test lint format types imports migrations-check schema-check docs lock clean
+.PHONY: help run superuser test check lint format types imports migrations-check schema-check docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -23,6 +23,8 @@ superuser: $(VENV)/.run-stamp ## Make a superuser of the admin site
 
 test: $(VENV)/.dev-stamp ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
 	@$(BIN)/python -m tests.run $(ENGINE) -- $(PYTEST)
+
+check: lint types imports migrations-check schema-check ## Run all checks but the tests
 
 lint: $(VENV)/.dev-stamp ## Check style
 	@$(BIN)/ruff check .

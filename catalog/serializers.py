@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from catalog.changes import ListChange
 from catalog.models import STATUSES, VISIBILITIES
+from tenants.documentation import example
 from tenants.fields import INT64
 from tenants.serializers import Choice, Text
 
@@ -59,6 +60,7 @@ def _texts() -> serializers.ListField:
     return serializers.ListField(child=Text(max_length=255), required=False)
 
 
+@example(name="churn-2025", visibility="public", tags=["csv"], metadata=[{"name": "rows", "value": 150}])
 class DatasetInput(serializers.Serializer[Any]):
     """Body of a dataset's creation."""
 
@@ -69,6 +71,7 @@ class DatasetInput(serializers.Serializer[Any]):
     metadata = Metadatum(many=True, required=False)
 
 
+@example(name="churn", datasets=["churn-2025"], users=["grace"], metadata=[{"name": "accuracy", "value": 0.95}])
 class ItemInput(DatasetInput):
     """Body of a model's or algorithm's creation."""
 
@@ -100,6 +103,7 @@ class MetadataChange(ChangeInput):
     add = Metadatum(many=True, required=False)
 
 
+@example(tags={"remove": ["draft"], "add": ["csv"]}, visibility="private")
 class DatasetChanges(serializers.Serializer[Any]):
     """Body of a dataset's change."""
 
@@ -109,6 +113,7 @@ class DatasetChanges(serializers.Serializer[Any]):
     metadata = MetadataChange(required=False)
 
 
+@example(status="production", metadata={"add": [{"name": "accuracy", "value": 0.97}]})
 class ItemChanges(DatasetChanges):
     """Body of a model's or algorithm's change."""
 
@@ -116,6 +121,7 @@ class ItemChanges(DatasetChanges):
     datasets = TextsChange(required=False)
 
 
+@example("multipart/form-data", file="churn.onnx", description="Beats the baseline")
 class VersionForm(serializers.Serializer[Any]):
     """A form that uploads a version."""
 

@@ -4,9 +4,11 @@ from typing import Any
 
 from rest_framework import serializers
 
+from tenants.documentation import example
 from tenants.serializers import Text
 
 
+@example(_id="vision")
 class TermInput(serializers.Serializer[Any]):
     """Body of a term's creation."""
 

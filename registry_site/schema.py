@@ -5,32 +5,50 @@ what they take where that is not `input_class` or `changes_class`; `group` is th
 """
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Literal
 
+from drf_spectacular.drainage import get_override
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, inline_serializer
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiRequest,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    inline_serializer,
+)
 from rest_framework import serializers
 
 from tenants.documentation import ErrorAnswer
 
-PATH: Final = "path"
-QUERY: Final = "query"
-HEADER: Final = "header"
 VERBS = {"list": "List", "retrieve": "Get", "create": "Create", "update": "Change", "destroy": "Delete"}
+
+
+def _parameter(
+    name: str, place: Literal["path", "query", "header"], example: str, description: str
+) -> OpenApiParameter:
+    examples = [OpenApiExample("Example", example)]
+    return OpenApiParameter(name, str, place, description=description, examples=examples)
+
+
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 PARAMETERS = {
-    "id": OpenApiParameter("id", str, PATH, description="Its `_id` (of a user also the username)"),
-    "version": OpenApiParameter("version", str, PATH, description="File name of the version, or else its ordinal"),
-    "select": OpenApiParameter("select", str, QUERY, description="Fields to answer, as a JSON list of names"),
-    "verbose": OpenApiParameter("verbose", bool, QUERY, description="`false`: answer only numbers to a list"),
-    "ordinal": OpenApiParameter("ordinal", str, QUERY, description="Ordinal of the version; else the next number"),
-    "sha256": OpenApiParameter("sha256", str, QUERY, description="The file's sha256 as hex, checked before it is kept"),
-    "description": OpenApiParameter("description", str, QUERY, description="What is to be said of the version"),
-    "tenant": OpenApiParameter("tenant", str, QUERY, description="The user's tenant; the default one if left out"),
-    "Range": OpenApiParameter("Range", str, HEADER, description="Bytes wanted, such as `bytes=0-1023`"),
-    "If-None-Match": OpenApiParameter("If-None-Match", str, HEADER, description="An ETag that is known: answers 304"),
-    "Content-Digest": OpenApiParameter("Content-Digest", str, HEADER, description="`sha-256=:…:`, checked as `sha256`"),
+    parameter.name: parameter
+    for parameter in (
+        _parameter("id", "path", "66a1f0c2b7d94e3f8a5c1d20", "Its `_id` (of a user also the username)"),
+        _parameter("version", "path", "churn.onnx", "File name of the version, or else its ordinal"),
+        _parameter("select", "query", '["name", "tags"]', "Fields to answer, as a JSON list of names"),
+        _parameter("verbose", "query", "false", "`false`: answer only numbers where a list was sent"),
+        _parameter("ordinal", "query", "70", "Ordinal of the version; else the highest number so far plus 1"),
+        _parameter("sha256", "query", SHA256, "The file's sha256 as hex, checked before anything is kept"),
+        _parameter("description", "query", "Beats the baseline", "What is to be said of the version"),
+        _parameter("tenant", "query", "acme", "The user's tenant; the default one if left out"),
+        _parameter("Range", "header", "bytes=0-1023", "The bytes that are wanted"),
+        _parameter("If-None-Match", "header", f'"{SHA256}"', "An ETag that is known: answers 304"),
+        _parameter("Content-Digest", "header", "sha-256=:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=:", "As `sha256`"),
+    )
 }
 
 
@@ -96,7 +114,8 @@ class RegistrySchema(AutoSchema):
         body: Any = getattr(self.view, "input_class", None)
         if not self._takes_lists():
             return body
-        return _one_of(f"Create{self.view.collection.capitalize()}", (body, body(many=True)))
+        either = _one_of(f"Create{self.view.collection.capitalize()}", (body, body(many=True)))
+        return OpenApiRequest(either, examples=get_override(body, "examples"))
 
     def _takes_lists(self) -> bool:
         collection = self.view.action == "create" and hasattr(self.view, "create_one")
@@ -110,8 +129,14 @@ class RegistrySchema(AutoSchema):
             return {(200, "application/octet-stream"): OpenApiTypes.BINARY, 206: None, 304: None, "default": error}
         if self._takes_lists():
             bulk = _bulk_answer(self.view.collection, answer)
-            one = _one_of(f"Created{self.view.collection.capitalize()}", (answer, bulk))
-            return {200: one, 202: bulk, "default": error}
+            either = _one_of(f"Created{self.view.collection.capitalize()}", (answer, bulk))
+            examples = get_override(answer, "examples")
+            parts = {self.view.collection: [examples[0].value], "errors": ["Index: 1 (Path `name` is required)"]}
+            return {
+                200: OpenApiResponse(either, examples=examples),
+                202: OpenApiResponse(bulk, "Some could not be created", [OpenApiExample("Example", parts)]),
+                "default": error,
+            }
         return {200: answer, "default": error}
 
 

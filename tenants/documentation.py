@@ -6,12 +6,14 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 ID = "66a1f0c2b7d94e3f8a5c1d20"
+STATUSES = ("200", "202", "default")
 TIME = "2026-01-31T09:30:00.000Z"
 
 
-def example(**value: Any) -> Any:
+def example(media_type: str = "application/json", /, **value: Any) -> Any:
     """Return the decorator that gives a serializer its example."""
-    return extend_schema_serializer(examples=[OpenApiExample("Example", value=value)])
+    shown = OpenApiExample("Example", value=value, status_codes=STATUSES, media_type=media_type)
+    return extend_schema_serializer(examples=[shown])
 
 
 def reference(name: str) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from tenants.documentation import example
 from tenants.models import ROLES
 
 
@@ -34,12 +35,14 @@ class Choice(serializers.ChoiceField):
         return super().to_internal_value(data)
 
 
+@example(username="ada", password="An3ngine!", tenant="acme")
 class LoginInput(serializers.Serializer[Any]):
     username = Text()
     password = Text()
     tenant = Text(required=False, allow_blank=True, help_text="The default tenant if left out")
 
 
+@example(_id="acme", organization="Acme Research", email="info@acme.example", admin_username="ada")
 class TenantInput(serializers.Serializer[Any]):
     """Body of a tenant's creation."""
 
@@ -54,6 +57,7 @@ class TenantInput(serializers.Serializer[Any]):
     database = Text(max_length=255, required=False, allow_blank=True)
 
 
+@example(phone="+39 010 0000")
 class TenantChanges(serializers.Serializer[Any]):
     """Body of a tenant's change: contact data."""
 
@@ -63,6 +67,7 @@ class TenantChanges(serializers.Serializer[Any]):
     phone = Text(max_length=64, required=False, allow_blank=True)
 
 
+@example(username="grace", password="C0b0l-59", email="grace@acme.example", role="regular")
 class UserInput(serializers.Serializer[Any]):
     """Body of a user's creation."""
 
@@ -73,6 +78,7 @@ class UserInput(serializers.Serializer[Any]):
     validityPasswordDays = serializers.IntegerField(required=False, min_value=0, max_value=36500)
 
 
+@example(email="grace@acme.example")
 class UserChanges(serializers.Serializer[Any]):
     """Body of a user's change."""
 
@@ -80,10 +86,12 @@ class UserChanges(serializers.Serializer[Any]):
     email = serializers.EmailField(max_length=255, required=False)
 
 
+@example(email="grace@acme.example")
 class ResetRequest(serializers.Serializer[Any]):
     email = serializers.EmailField(max_length=255)
 
 
+@example(tenant="acme", reset="the-secret-of-the-link", password="C0b0l-60")
 class ResetInput(serializers.Serializer[Any]):
     tenant = Text(required=False, allow_blank=True)
     reset = Text(max_length=255)
