@@ -59,6 +59,31 @@ def test_text_comes_back_as_it_was_sent(world: Any, text: str) -> None:
     assert (document["name"], document["tags"], document["metadata"][0]["value"]) == (text, [text], text)
 
 
+@pytest.mark.promise("json.utf-8")
+@pytest.mark.parametrize("accept", ["*/*", "text/html", "application/xml", "application/octet-stream", "nonsense", ""])
+def test_json_is_answered_whatever_is_accepted(world: Any, accept: str) -> None:
+    headers = {"Accept": accept}
+    response = world.acme.owner.api.get("models", headers=headers)
+    assert ok(response)["totalDocs"] == 0
+    assert response.headers["Content-Type"].startswith("application/json")
+    assert_error(world.acme.owner.api.get("models/nothing", headers=headers), "resource_not_found")
+
+
+@pytest.mark.promise("json.utf-8")
+@pytest.mark.parametrize("format", ["json", "xml", "api"])
+def test_no_parameter_changes_the_form_of_answers(world: Any, format: str) -> None:
+    assert ok(world.acme.owner.api.get("models", query={"format": format}))["totalDocs"] == 0
+
+
+@pytest.mark.promise("versions.download")
+@pytest.mark.parametrize("accept", ["application/octet-stream", "text/csv", "image/*", "*/*"])
+def test_bytes_are_answered_whatever_is_accepted(world: Any, accept: str) -> None:
+    api = world.acme.owner.api
+    path = f"models/{create(api)['_id']}/versions"
+    ok(api.upload(path, "file.bin", b"bytes"))
+    assert api.get(f"{path}/file.bin", headers={"Accept": accept}).body() == b"bytes"
+
+
 @pytest.mark.promise("json.dates")
 def test_dates_are_iso_8601_in_utc_with_milliseconds(world: Any) -> None:
     item = create(world.acme.owner.api)

@@ -1,5 +1,6 @@
 """Every failure has the contract's shape, and none tells more than it should."""
 
+import errno
 import json
 from typing import Any
 
@@ -118,6 +119,48 @@ def test_a_file_above_the_limit_is_refused_and_nothing_is_kept(world: Any, setti
     put = api.put(f"{path}/versions/large.bin", data=b"x" * 101, content_type="application/octet-stream")
     assert_error(put, "payload_too_large")
     assert [version["original"] for version in ok(api.get(path))["versions"]] == ["small.bin"]
+
+
+@pytest.mark.promise("errors.storage")
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        (errno.ENOSPC, "insufficient_storage"),
+        (errno.EDQUOT, "insufficient_storage"),
+        (errno.EIO, "generic_upload_error"),
+    ],
+)
+def test_a_storage_that_takes_no_bytes_is_told_without_its_place(
+    world: Any, settings: Any, monkeypatch: pytest.MonkeyPatch, number: int, name: str
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise OSError(number, "no luck", str(settings.UPLOAD_PATH))
+
+    api = world.acme.owner.api
+    path = f"models/{create(api)['_id']}"
+    monkeypatch.setattr("versions.storage.IncomingFile.write", fail)
+    posted = api.upload(f"{path}/versions", "file.bin", b"bytes")
+    put = api.put(f"{path}/versions/file.bin", data=b"bytes", content_type="application/octet-stream")
+    for response in (posted, put):
+        assert_error(response, name)
+        assert str(settings.UPLOAD_PATH) not in response.body().decode()
+    assert ok(api.get(path))["versions"] == []
+
+
+@pytest.mark.promise("errors.storage")
+def test_a_storage_that_gives_no_bytes_is_told_without_its_place(
+    world: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise FileNotFoundError(errno.ENOENT, "gone", str(settings.UPLOAD_PATH))
+
+    api = world.acme.owner.api
+    path = f"models/{create(api)['_id']}/versions"
+    ok(api.upload(path, "file.bin", b"bytes"))
+    monkeypatch.setattr("versions.storage.ContentStorage.read", fail)
+    response = api.get(f"{path}/file.bin")
+    assert_error(response, "generic_download_error")
+    assert str(settings.UPLOAD_PATH) not in response.body().decode()
 
 
 @pytest.mark.promise("errors.crash", "errors.shape")

@@ -74,6 +74,18 @@ def test_mails_are_limited(world: Any, settings: Any) -> None:
     assert len(mail.outbox) == 2
 
 
+@pytest.mark.promise("self.mail")
+def test_a_mail_that_cannot_be_sent_does_not_tell_that_there_is_a_user(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise ConnectionRefusedError("no mail server")
+
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", fail)
+    known, unknown = _ask(world), _ask(world, "nobody@acme.example")
+    assert (known.status_code, known.json()) == (unknown.status_code, unknown.json())
+
+
 @pytest.mark.promise("self.missing-email")
 @pytest.mark.parametrize("body", [{}, {"email": ""}, {"email": None}, {"mail": "x"}])
 def test_without_an_email_it_is_asked_for(world: Any, body: dict[str, Any]) -> None:
