@@ -10,7 +10,7 @@ CHECKED := env VARIABLES_FILE=/dev/null API_TOKEN=none JWT_SECRET=none DATABASE=
 PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
-.PHONY: help run superuser test check lint format types imports migrations-check schema-check docs lock clean
+.PHONY: help run superuser test check lint format types imports migrations-check schema-check docs coverage-table lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -48,6 +48,9 @@ schema-check: $(VENV)/.dev-stamp ## Check the OpenAPI description
 
 docs: $(VENV)/.dev-stamp ## Write the table of variables into README.md
 	@$(CHECKED) $(BIN)/python manage.py variables --write README.md
+
+coverage-table: $(VENV)/.dev-stamp ## Write docs/contract-coverage.md anew
+	@$(BIN)/python -m tests.promises
 
 lock: $(VENV)/.dev-stamp ## Lock what pyproject.toml asks for
 	@$(BIN)/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.txt

@@ -10,7 +10,7 @@ from catalog.changes import ListChange
 from catalog.models import STATUSES, VISIBILITIES
 from tenants.documentation import example
 from tenants.fields import INT64
-from tenants.serializers import Choice, Text
+from tenants.serializers import Choice, Name, Text
 
 VALUE_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
 
@@ -45,7 +45,7 @@ class Value(serializers.Field[Any, Any, Any, Any]):
 class Metadatum(serializers.Serializer[Any]):
     """A named value."""
 
-    name = Text(max_length=255)
+    name = Name(max_length=255)
     value = Value()
 
 
@@ -60,6 +60,10 @@ def _texts() -> serializers.ListField:
     return serializers.ListField(child=Text(max_length=255), required=False)
 
 
+def _names() -> serializers.ListField:
+    return serializers.ListField(child=Name(max_length=255), required=False)
+
+
 @example(name="churn-2025", visibility="public", tags=["csv"], metadata=[{"name": "rows", "value": 150}])
 class DatasetInput(serializers.Serializer[Any]):
     """Body of a dataset's creation."""
@@ -67,7 +71,7 @@ class DatasetInput(serializers.Serializer[Any]):
     name = Text(max_length=255)
     visibility = Choice(choices=VISIBILITIES, required=False)
     users = _texts()
-    tags = _texts()
+    tags = _names()
     metadata = Metadatum(many=True, required=False)
 
 
@@ -87,6 +91,13 @@ class ChangeInput(serializers.Serializer[Any]):
             if field not in self.fields:
                 raise serializers.ValidationError(f"Only `remove` and `add` are known, not `{field}`")
         return ListChange(**super().to_internal_value(data))
+
+
+class TagsChange(ChangeInput):
+    """Tags to remove and to add."""
+
+    remove = _texts()
+    add = _names()
 
 
 class TextsChange(ChangeInput):
@@ -109,7 +120,7 @@ class DatasetChanges(serializers.Serializer[Any]):
 
     visibility = Choice(choices=VISIBILITIES, required=False)
     users = TextsChange(required=False)
-    tags = TextsChange(required=False)
+    tags = TagsChange(required=False)
     metadata = MetadataChange(required=False)
 
 

@@ -5,11 +5,11 @@ from typing import Any
 from rest_framework import serializers
 
 from tenants.documentation import example
-from tenants.serializers import Text
+from tenants.serializers import Name
 
 
 @example(_id="vision")
 class TermInput(serializers.Serializer[Any]):
     """Body of a term's creation."""
 
-    _id = Text(max_length=255, help_text="The word itself")
+    _id = Name(max_length=255, help_text="The word itself")

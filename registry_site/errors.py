@@ -1,6 +1,7 @@
 """The error table as data, and the one place where exceptions become answers."""
 
 import errno
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,8 @@ from tenants.exceptions import Refused
 from tenants.http import JSONRenderer
 from tenants.permissions import VERBS
 from versions.storage import TooLarge
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,13 @@ KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str | None], .
     ((RequestDataTooBig, TooLarge), "payload_too_large"),
     ((SuspiciousOperation, UnreadablePostError), "generic_request_error"),
 )
+# What views on bytes answer where the storage fails, by method.
+STORAGE_FAILS = {
+    "GET": "generic_download_error",
+    "HEAD": "generic_download_error",
+    "POST": "generic_upload_error",
+    "PUT": "generic_upload_error",
+}
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -102,9 +112,15 @@ def name_of(error: Exception, method: str) -> str | None:
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer an exception of a view in the contract's shape; crashes go on to Django, which answers `crashed`."""
-    name = name_of(error, context["request"].method or "")
+    method = context["request"].method or ""
+    name = name_of(error, method)
+    if name is None and isinstance(error, OSError) and getattr(context["view"], "group", "") == "versions":
+        name = STORAGE_FAILS.get(method)
     if name is None:
         return None
+    if isinstance(error, OSError):
+        logger.error("%s: %s", name, error)  # whose words, places among them, are not the caller's
+        error = Refused(name, ERRORS[name].message)
     row = ERRORS[name]
     status = getattr(error, "status", None)
     row = replace(row, status=status) if status else row

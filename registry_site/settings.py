@@ -90,10 +90,10 @@ APPEND_SLASH = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.PROTOCOL == "https"
 MIDDLEWARE = [
     "tenants.request_log.RequestLogMiddleware",
+    "registry_site.middleware.ContentLength",
     "registry_site.middleware.OptionalTrailingSlash",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -142,6 +142,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.Closed"],
     "DEFAULT_FILTER_BACKENDS": ["registry_site.querying.backend.FilterLanguage"],
     "DEFAULT_PAGINATION_CLASS": "registry_site.querying.page.PagePagination",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tenants.http.OneForm",
     "DEFAULT_PARSER_CLASSES": ["tenants.http.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["tenants.http.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "registry_site.schema.RegistrySchema",
@@ -177,7 +178,7 @@ EMAIL_HOST_PASSWORD = environment.SMTP_PASSWORD
 EMAIL_USE_TLS = environment.SMTP_SECURITY == "starttls"
 EMAIL_USE_SSL = environment.SMTP_SECURITY == "tls"
 EMAIL_TIMEOUT = 10
-EMAIL_SUBJECT_PREFIX = environment.EMAIL_TAG
+EMAIL_TAG = environment.EMAIL_TAG
 DEFAULT_FROM_EMAIL = environment.SMTP_EMAIL or environment.EMAIL
 
 # --- Log ------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ParseError
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
@@ -39,6 +40,13 @@ class JSONParser(BaseParser):
         if parser_context:
             parser_context["request"]._request.contents = data
         return data
+
+
+class OneForm(DefaultContentNegotiation):
+    """Answers in the view's one form whatever `Accept` asks for: bytes have a type of their own."""
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
 
 
 class JSONRenderer(BaseRenderer):

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -22,17 +22,29 @@ logger = logging.getLogger(__name__)
 
 SECRETS = {"password", "admin_password", "token", "reset", "api_token", "access_token", "authorization", "jwt"}
 BLANK = "***"
+DEEPEST = 20  # levels of a body
 UNLOGGED_PATHS = {"/healthz"}
 FLUSH_SECONDS = 1.0
 CLEAN_SECONDS = 3600.0
 WAITING_LIMIT = 10_000  # entries; when the database cannot keep up the oldest are dropped, never a request
 
 
-def blanked(value: Any) -> Any:
-    """Return a body without its secrets."""
-    if isinstance(value, dict):
-        return {key: BLANK if str(key).lower() in SECRETS else blanked(inner) for key, inner in value.items()}
-    return [blanked(inner) for inner in value] if isinstance(value, list) else value
+def blanked_json(value: Any, depth: int = 0) -> Iterator[str]:
+    """Yield the pieces of a body as JSON without its secrets; what lies very deep is left out."""
+    if isinstance(value, dict | list) and depth > DEEPEST:
+        yield f'"{BLANK}"'
+    elif isinstance(value, dict):
+        for index, (key, inner) in enumerate(value.items()):
+            yield f"{', ' if index else '{'}{json.dumps(key, ensure_ascii=False)}: "
+            yield from blanked_json(BLANK if key.lower() in SECRETS else inner, depth + 1)
+        yield "}" if value else "{}"
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield ", " if index else "["
+            yield from blanked_json(inner, depth + 1)
+        yield "]" if value else "[]"
+    else:
+        yield json.dumps(value, ensure_ascii=False)
 
 
 def blanked_url(request: HttpRequest) -> str:
@@ -45,9 +57,16 @@ def blanked_url(request: HttpRequest) -> str:
 
 
 def contents_of(request: HttpRequest) -> str:
-    """Return the JSON body that was parsed, secrets blanked, cut to `LOG_CONTENTS_LIMIT` characters."""
-    data = getattr(request, "contents", None)
-    return "" if data is None else json.dumps(blanked(data), ensure_ascii=False)[: settings.LOG_CONTENTS_LIMIT]
+    """Return the JSON body that was parsed, secrets blanked, cut to `LOG_CONTENTS_LIMIT` characters.
+
+    No more of a large body is looked at than is kept.
+    """
+    text = ""
+    for piece in blanked_json(request.contents) if hasattr(request, "contents") else ():
+        text += piece
+        if len(text) >= settings.LOG_CONTENTS_LIMIT:
+            break
+    return text[: settings.LOG_CONTENTS_LIMIT].replace("\0", "")
 
 
 class Writer:

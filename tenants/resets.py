@@ -1,6 +1,7 @@
 """Forgotten passwords: a link by mail, good for one use and a limited time."""
 
 import hashlib
+import logging
 import secrets
 from urllib.parse import urlencode
 
@@ -9,6 +10,8 @@ from django.core.mail import send_mail
 
 from tenants.fields import now
 from tenants.models import PasswordReset, User
+
+logger = logging.getLogger(__name__)
 
 SUBJECT = "Reset your password"
 TEXT = """Somebody, we hope you, asked for a new password of the user {username}.
@@ -37,4 +40,7 @@ def mail_reset_link(*, tenant_id: str, email: str) -> None:
     # After the `#`: browsers do not send that part, so that no server logs it.
     link = f"{settings.PUBLIC_URL.rstrip('/')}/reset.html#{urlencode({'tenant': tenant_id, 'reset': secret})}"
     text = TEXT.format(username=user.username, expires=reset.expires, link=link)
-    send_mail(SUBJECT, text, settings.DEFAULT_FROM_EMAIL, [email])
+    try:
+        send_mail(f"{settings.EMAIL_TAG} {SUBJECT}".strip(), text, settings.DEFAULT_FROM_EMAIL, [email])
+    except OSError as error:  # an answer of its own would tell that the user exists
+        logger.error("A reset link could not be mailed: %s", error)

@@ -24,6 +24,18 @@ class Text(serializers.CharField):
         return text
 
 
+class Name(Text):
+    """Text that stands at the end of a URL, where a last slash would be taken off."""
+
+    default_error_messages = {"slash": "A name does not end with a slash"}
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if text.endswith("/"):
+            self.fail("slash")
+        return text
+
+
 class Choice(serializers.ChoiceField):
     """One of a few texts."""
 
@@ -51,7 +63,7 @@ class TenantInput(serializers.Serializer[Any]):
     address = Text(max_length=255, required=False, allow_blank=True)
     email = serializers.EmailField(max_length=255)
     phone = Text(max_length=64, required=False, allow_blank=True)
-    admin_username = Text(max_length=150, required=False, allow_blank=True)
+    admin_username = Name(max_length=150, required=False, allow_blank=True)
     admin_password = Text(max_length=1024, required=False, allow_blank=True, write_only=True)
     passwordhash = serializers.BooleanField(required=False)
     database = Text(max_length=255, required=False, allow_blank=True)
@@ -71,7 +83,7 @@ class TenantChanges(serializers.Serializer[Any]):
 class UserInput(serializers.Serializer[Any]):
     """Body of a user's creation."""
 
-    username = Text(max_length=150)
+    username = Name(max_length=150)
     password = Text(max_length=1024, write_only=True)
     email = serializers.EmailField(max_length=255, required=False, allow_null=True)
     role = Choice(choices=ROLES, required=False)
