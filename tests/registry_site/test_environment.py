@@ -16,7 +16,7 @@ from registry_site.management.commands.variables import BEGIN, END, table
 
 ROOT = Path(environment.ROOT)
 NEEDED = "API_TOKEN=secret-token\nJWT_SECRET=secret-key\n"
-SEED = """VERSION=v1
+ORIGINAL = """VERSION=v1
 PROTOCOL=https
 HTTP_PORT=80
 HTTPS_PORT=443
@@ -46,7 +46,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_original_file_is_read_with_its_stray_blanks(file: Path) -> None:
-    file.write_text(SEED)
+    file.write_text(ORIGINAL)
     variables = load()
     assert (variables.PROTOCOL, variables.HTTP_PORT, variables.HTTPS_PORT) == ("https", 80, 443)
     assert variables.DEFAULT_TENANT_ADMIN_USERNAME == "admin"

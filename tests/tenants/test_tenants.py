@@ -12,7 +12,7 @@ from tests.catalog.items import create
 from tests.client import ApiClient
 from versions.models import Version
 
-SEED = {
+ORIGINAL = {
     "_id": "registry-tenat-test",
     "organization": "Measurify org",
     "address": "Measurify Street, Genova",
@@ -29,9 +29,9 @@ FIELDS = {"_id", "id", "organization", "address", "email", "phone", "passwordhas
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_the_collection_of_tenants_opens_to_the_api_token_alone(world: Any, method: str) -> None:
     for api in (world.anonymous, world.acme.admin.api, world.acme.owner.api, ApiClient("Bearer wrong")):
-        body = {"json": SEED} if method == "post" else {}
+        body = {"json": ORIGINAL} if method == "post" else {}
         assert_error(api.request(method, "tenants", **body), "authentication_error")
-    assert not Tenant.objects.filter(pk=SEED["_id"]).exists()
+    assert not Tenant.objects.filter(pk=ORIGINAL["_id"]).exists()
 
 
 @pytest.mark.promise("tenants.api-token")
@@ -61,18 +61,18 @@ def test_tenants_are_listed_and_answered(world: Any) -> None:
 
 @pytest.mark.promise("tenants.create", "tenants.admin")
 def test_a_tenant_is_made_with_its_first_administrator(world: Any) -> None:
-    answer = ok(world.operator.post("tenants", json=SEED))
-    expected = {key: value for key, value in SEED.items() if not key.startswith("admin_")} | {"passwordhash": True}
+    answer = ok(world.operator.post("tenants", json=ORIGINAL))
+    expected = {key: value for key, value in ORIGINAL.items() if not key.startswith("admin_")} | {"passwordhash": True}
     assert {key: answer[key] for key in expected} == expected
     assert set(answer) == FIELDS
-    assert ok(world.operator.get(f"tenants/{SEED['_id']}")) == answer
-    user = ok(login(world.anonymous, SEED["_id"], "pluto", "pippo"))["user"]
+    assert ok(world.operator.get(f"tenants/{ORIGINAL['_id']}")) == answer
+    user = ok(login(world.anonymous, ORIGINAL["_id"], "pluto", "pippo"))["user"]
     assert user["role"] == "admin"
 
 
 @pytest.mark.promise("tenants.create")
 def test_the_names_of_database_and_flag_are_only_echoed(world: Any) -> None:
-    body = SEED | {"database": "elsewhere", "passwordhash": False}
+    body = ORIGINAL | {"database": "elsewhere", "passwordhash": False}
     answer = ok(world.operator.post("tenants", json=body))
     assert (answer["database"], answer["passwordhash"]) == ("elsewhere", False)
 
@@ -80,7 +80,7 @@ def test_the_names_of_database_and_flag_are_only_echoed(world: Any) -> None:
 @pytest.mark.promise("tenants.required")
 @pytest.mark.parametrize("field", ["_id", "email"])
 def test_a_tenant_without_a_required_field_is_refused_by_its_name(world: Any, field: str) -> None:
-    body = {key: value for key, value in SEED.items() if key != field}
+    body = {key: value for key, value in ORIGINAL.items() if key != field}
     assert_error(world.operator.post("tenants", json=body), "post_request_error", f"Path `{field}` is required")
 
 
@@ -88,25 +88,25 @@ def test_a_tenant_without_a_required_field_is_refused_by_its_name(world: Any, fi
 @pytest.mark.parametrize("id", ["", " ", "a b", "a/b", "../x", "..", ".", "ä", "a\n", "x" * 65, 5, None, ["a"], "a%2f"])
 def test_a_malformed_tenant_id_is_refused(world: Any, id: Any) -> None:
     before = Tenant.objects.count()
-    assert_error(world.operator.post("tenants", json=SEED | {"_id": id}), "post_request_error", "_id")
+    assert_error(world.operator.post("tenants", json=ORIGINAL | {"_id": id}), "post_request_error", "_id")
     assert Tenant.objects.count() == before
 
 
 @pytest.mark.promise("tenants.required")
 @pytest.mark.parametrize("id", ["a", "A.b_c-9", "x" * 64, "0"])
 def test_a_tenant_id_has_letters_digits_and_a_few_signs(world: Any, id: str) -> None:
-    ok(world.operator.post("tenants", json=SEED | {"_id": id}))
+    ok(world.operator.post("tenants", json=ORIGINAL | {"_id": id}))
     assert ok(world.operator.get(f"tenants/{id}"))["_id"] == id
 
 
 @pytest.mark.promise("tenants.admin")
 def test_the_password_of_the_administrator_may_be_weak_and_is_never_answered(world: Any) -> None:
-    made = world.operator.post("tenants", json=SEED | {"admin_password": "x1y2z3w4"})
-    one, page = (world.operator.get(path) for path in (f"tenants/{SEED['_id']}", "tenants"))
+    made = world.operator.post("tenants", json=ORIGINAL | {"admin_password": "x1y2z3w4"})
+    one, page = (world.operator.get(path) for path in (f"tenants/{ORIGINAL['_id']}", "tenants"))
     for response in (made, one, page):
         assert "x1y2z3w4" not in response.body().decode()
         assert "admin_password" not in response.body().decode()
-    ok(login(world.anonymous, SEED["_id"], "pluto", "x1y2z3w4"))
+    ok(login(world.anonymous, ORIGINAL["_id"], "pluto", "x1y2z3w4"))
 
 
 @pytest.mark.promise("tenants.admin", "tenants.generated-password")
@@ -121,7 +121,7 @@ def test_a_missing_password_is_made_and_answered_once(world: Any, settings: Any)
 
 @pytest.mark.promise("tenants.duplicate")
 def test_a_taken_tenant_id_is_refused_and_harms_nothing(world: Any) -> None:
-    body = SEED | {"_id": "acme", "admin_username": "intruder"}
+    body = ORIGINAL | {"_id": "acme", "admin_username": "intruder"}
     assert_error(world.operator.post("tenants", json=body), "post_request_error", "duplicate key error")
     assert not User.objects.filter(username="intruder").exists()
     assert ok(world.operator.get("tenants/acme"))["organization"] == "Acme"
@@ -172,7 +172,7 @@ def test_a_deleted_tenant_leaves_no_user_item_or_file(world: Any, settings: Any)
 def test_a_tenant_made_anew_starts_empty(world: Any) -> None:
     create(world.acme.owner.api, tags=["t"])
     ok(world.operator.delete("tenants/acme"))
-    ok(world.operator.post("tenants", json=SEED | {"_id": "acme"}))
+    ok(world.operator.post("tenants", json=ORIGINAL | {"_id": "acme"}))
     api = ApiClient(ok(login(world.anonymous, "acme", "pluto", "pippo"))["token"])
     assert [ok(api.get(path))["totalDocs"] for path in ("models", "tags", "metadata", "users")] == [0, 0, 0, 1]
 
