@@ -35,7 +35,7 @@ def bounded_search(using: str, seconds: float = SECONDS) -> Iterator[None]:
 
 
 def _explained(error: Exception) -> Exception:
-    cause = error.__cause__ or error
+    cause = error if isinstance(error, pymongo.errors.PyMongoError) else error.__cause__ or error
     code = getattr(cause, "sqlstate", None) or getattr(cause, "code", None)
     if code == CANCELLED or getattr(cause, "timeout", False):
         return refused("The search takes too long, please narrow it")

@@ -1,5 +1,6 @@
 """A search that takes too long ends as a refused request and costs nobody else."""
 
+import pymongo
 import pytest
 from django.db import connection
 
@@ -24,6 +25,13 @@ def test_a_search_that_takes_too_long_is_refused() -> None:
                 cursor.execute("SELECT pg_sleep(2)")
     assert error.value.name == "get_request_error"
     assert Item.objects.count() == 3
+
+
+def test_a_server_too_busy_to_keep_the_bound_itself_is_a_search_that_takes_too_long() -> None:
+    if connection.vendor != "mongodb":
+        pytest.skip("MongoDB's client keeps the bound where its server does not answer in time")
+    with pytest.raises(Refused, match="takes too long"), bounded_search("default"):
+        raise pymongo.errors.NetworkTimeout("timed out") from TimeoutError("timed out")
 
 
 def test_the_bound_ends_with_the_search() -> None:
