@@ -1,0 +1,72 @@
+"""A real Chromium, and a look at each page as people would: wide, on a phone, and through axe's eyes."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.served import Served
+
+ARTIFACTS = Path(__file__).resolve().parent.parent.parent / "artifacts" / "screenshots"
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 812}
+SERIOUS = ("serious", "critical")
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+Look = Callable[[Page, str], None]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, for one module: while it runs, Django would take every call for one from a coroutine."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        reason = "no Chromium on this machine: apt-get install chromium, or name it in CHROMIUM"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, served: Served) -> Iterator[Page]:
+    """A fresh browser's page, whose links start at the served registry; its console must stay free of errors."""
+    context = chromium.new_context(base_url=served.base_url, viewport=WIDE, accept_downloads=True)
+    context.set_default_timeout(15_000)
+    expect.set_options(timeout=15_000)
+    page, errors = context.new_page(), []
+
+    def note(message: ConsoleMessage) -> None:
+        # What the registry refuses on purpose is in the console too, and no fault of the page.
+        if message.type == "error" and "the server responded with a status of 4" not in message.text:
+            errors.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert not errors, f"the browser's console: {errors}"
+
+
+@pytest.fixture
+def look(engine: str) -> Look:
+    """Return what looks at a page: keeps its pictures, and refuses what keeps people out or does not fit a phone."""
+
+    def at(page: Page, name: str) -> None:
+        folder = ARTIFACTS / engine
+        folder.mkdir(parents=True, exist_ok=True)
+        for width, size in (("wide", WIDE), ("phone", PHONE)):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
+            found = Axe().run(page).response["violations"]
+            bad = [(each["id"], each["help"], each["nodes"][0]["html"]) for each in found if each["impact"] in SERIOUS]
+            assert not bad, f"{name}, {width}: {bad}"
+            assert page.evaluate(OVERFLOW) <= 0, f"{name} does not fit a {width} window"
+        page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+
+    return at
