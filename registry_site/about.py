@@ -22,6 +22,7 @@ from registry_site.errors import ERRORS
 from tenants.exceptions import Refused
 from tenants.fields import iso, now
 from tenants.hooks import hook
+from tenants.http import JSONRenderer
 from tenants.models import ROLES, Tenant, User
 from tenants.passwords import LEVELS
 from tenants.permissions import ADMINISTRATORS, ANYONE, USERS
@@ -135,6 +136,7 @@ class InfoViewSet(ViewSet):
 class HealthViewSet(PublicViewSet):
     """Whether the registry can do its work."""
 
+    renderer_classes = (JSONRenderer,)
     answers: ClassVar = {"retrieve": answer(status="ok", database="ok", storage="ok")}
 
     def retrieve(self, request: Request) -> Response:
@@ -189,6 +191,7 @@ class DemoViewSet(ViewSet):
 class DocsViewSet(PublicViewSet):
     """The OpenAPI description."""
 
+    renderer_classes = (JSONRenderer,)
     answers: ClassVar = {"retrieve": answer(openapi="3.0.3", info={"title": "Model Registry"})}
 
     def retrieve(self, request: Request) -> Response:

@@ -86,9 +86,10 @@ class Environment(BaseSettings):
         "50m",
         description="How old a login token, even an expired one, may be to be renewed.",
     )
+    SESSION_EXPIRATIONTIME: Duration = Field("12h", description="How long a login in a browser is good.")
     SECRET_KEY: str = Field(
         "",
-        description="Secret of the admin site's sessions; derived from `JWT_SECRET` if empty.",
+        description="Secret of sessions in browsers; derived from `JWT_SECRET` if empty.",
     )
     DATABASE: str = Field(
         "sqlite:///data/registry.sqlite3",

@@ -16,9 +16,10 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from registry_site.browsable.site import error_page
 from tenants.collections import explain
 from tenants.exceptions import Refused
-from tenants.http import JSONRenderer
+from tenants.http import JSONRenderer, reads_pages
 from tenants.permissions import VERBS
 from versions.storage import TooLarge
 
@@ -136,33 +137,43 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     return response
 
 
-def _plain(name: str, details: str) -> HttpResponse:
+def _plain(request: HttpRequest, name: str, details: str) -> HttpResponse:
+    """Answer what no view of the API does, to browsers as a page."""
     row = ERRORS[name]
+    if reads_pages(request):
+        return error_page(request, row.answer(details), crashed=row.status == 500)
     return HttpResponse(JSONRenderer().render(row.answer(details)), "application/json", row.status)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a route that does not exist."""
-    return _plain("resource_not_found", f"No such route: {request.path}")
+    return _plain(request, "resource_not_found", f"No such route: {request.path}")
 
 
 def method_not_allowed(request: HttpRequest, allowed: Sequence[str]) -> HttpResponse:
     """Answer a method that a page does not know."""
-    response = _plain("method_not_allowed", f'Method "{request.method}" not allowed.')
+    response = _plain(request, "method_not_allowed", f'Method "{request.method}" not allowed.')
     response["Allow"] = ", ".join(allowed)
     return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that Django refuses to read."""
-    return _plain("generic_request_error", type(exception).__name__)
+    return _plain(request, "generic_request_error", type(exception).__name__)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what a view outside the API refuses."""
-    return _plain(VERBS.get(request.method or "", "restricted_access_modify"), "This is not open to you")
+    return _plain(request, VERBS.get(request.method or "", "restricted_access_modify"), "This is not open to you")
+
+
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form that is not one of our pages', or is too old."""
+    details = "The page was too old, please go back, load it again and try once more"
+    return _plain(request, VERBS.get(request.method or "", "restricted_access_modify"), details)
 
 
 def crashed(request: HttpRequest) -> HttpResponse:
     """Answer a crash without telling what broke; the server's log has it."""
-    return _plain("internal_server_error", "The registry could not answer; its operator finds the reason in its log")
+    details = "The registry could not answer; its operator finds the reason in its log"
+    return _plain(request, "internal_server_error", details)

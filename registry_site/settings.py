@@ -87,7 +87,9 @@ ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "registry_site.urls"
 WSGI_APPLICATION = "registry_site.wsgi.application"
 APPEND_SLASH = False
+SESSION_COOKIE_AGE = int(lifetime(environment.SESSION_EXPIRATIONTIME).total_seconds())
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.PROTOCOL == "https"
+CSRF_FAILURE_VIEW = "registry_site.errors.forged"
 MIDDLEWARE = [
     "tenants.request_log.RequestLogMiddleware",
     "registry_site.middleware.ContentLength",
@@ -138,13 +140,16 @@ SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # usernames are unique in their tenant, 
 
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tenants.authentication.TokenAuthentication",
+        "tenants.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.Closed"],
     "DEFAULT_FILTER_BACKENDS": ["registry_site.querying.backend.FilterLanguage"],
     "DEFAULT_PAGINATION_CLASS": "registry_site.querying.page.PagePagination",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tenants.http.OneForm",
     "DEFAULT_PARSER_CLASSES": ["tenants.http.JSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["tenants.http.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["tenants.http.JSONRenderer", "registry_site.browsable.renderer.PageRenderer"],
     "DEFAULT_SCHEMA_CLASS": "registry_site.schema.RegistrySchema",
     "EXCEPTION_HANDLER": "registry_site.errors.handle",
     "UNAUTHENTICATED_USER": None,
@@ -159,6 +164,10 @@ SPECTACULAR_SETTINGS = {
     "LICENSE": {"name": "MIT"},
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
+    "AUTHENTICATION_WHITELIST": [  # a browser's login is for our own pages
+        "tenants.authentication.TokenAuthentication",
+        "tenants.authentication.ApiTokenAuthentication",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True},

@@ -20,6 +20,7 @@ from catalog.viewsets import (
 )
 from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
 from registry_site import about
+from registry_site.browsable.login import login_page, logout_page
 from registry_site.errors import method_not_allowed
 from tenants.viewsets import (
     LoginViewSet,
@@ -63,13 +64,16 @@ def single(route: str, viewset: Any, actions: dict[str, str] | None = None) -> U
     return path(f"{settings.VERSION}/{route}", viewset.as_view(actions or READ_ONLY), name=route)
 
 
-def page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Return a view that can only be read, and refuses all else as the API does."""
+def page(
+    view: Callable[..., HttpResponseBase], methods: Sequence[str] = ("GET", "HEAD")
+) -> Callable[..., HttpResponseBase]:
+    """Return a view that takes these methods, and refuses all else as the API does."""
 
     @wraps(view)
     def readable(request: HttpRequest) -> HttpResponseBase:
-        return view(request) if request.method in ("GET", "HEAD") else method_not_allowed(request, ("GET", "HEAD"))
+        return view(request) if request.method in methods else method_not_allowed(request, methods)
 
+    readable.methods = methods  # type: ignore[attr-defined]
     return readable
 
 
@@ -103,6 +107,8 @@ urlpatterns = [
     single("docs", about.DocsViewSet),
     path("docs.html", page(SpectacularSwaggerSplitView.as_view(url=f"/{settings.VERSION}/docs")), name="docs-page"),
     path("reset.html", page(about.reset_page), name="reset-page"),
+    path("login.html", page(login_page, ("GET", "HEAD", "POST")), name="login-page"),
+    path("logout.html", page(logout_page, ("POST",)), name="logout-page"),
     path("healthz", about.HealthViewSet.as_view(READ_ONLY), name="healthz"),
     path("admin/", admin.site.urls),
 ]

@@ -4,6 +4,7 @@ from datetime import timedelta
 from math import ceil
 
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
@@ -11,7 +12,7 @@ from tenants.fields import now
 from tenants.models import FailedAttempt
 
 
-def address_of(request: Request) -> str:
+def address_of(request: HttpRequest | Request) -> str:
     """Return the address that the request came from, as the server saw it."""
     return str(request.META.get("REMOTE_ADDR", ""))
 

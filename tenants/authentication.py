@@ -1,4 +1,4 @@
-"""Who is calling: a user with a token, or the operator with the API token."""
+"""Who is calling: a user with a token or a browser's login, or the operator with the API token."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from tenants import attempts, tokens
+from tenants import attempts, sessions, tokens
 from tenants.models import User
 
 
@@ -30,6 +30,17 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="registry"'
+
+
+class SessionAuthentication(BaseAuthentication):
+    """Recognises the user who logged in with a browser; what changes anything needs the token that its pages carry."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        user = sessions.user_of(request._request)
+        if user is None:
+            return None
+        sessions.refuse_forgery(request._request)
+        return user, None
 
 
 class ApiTokenAuthentication(TokenAuthentication):

@@ -22,4 +22,4 @@ class SuperuserBackend(BaseBackend):
         return user if user.check_password(password or "") else None
 
     def get_user(self, user_id: str) -> User | None:
-        return User.objects.filter(pk=user_id, is_active=True).first()
+        return User.objects.filter(tenant=None, pk=user_id, is_superuser=True, is_active=True).first()

@@ -1,4 +1,4 @@
-"""JSON in and out."""
+"""JSON in and out, and pages for browsers."""
 
 import json
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -42,11 +43,25 @@ class JSONParser(BaseParser):
         return data
 
 
+PAGE = "text/html"
+SAFE = ("GET", "HEAD")
+
+
+def reads_pages(request: HttpRequest) -> bool:
+    """Tell whether a browser asks: one that names HTML and prefers it to JSON, without a program's token."""
+    if "Authorization" in request.headers or PAGE not in request.headers.get("Accept", ""):
+        return False
+    return request.get_preferred_type(["application/json", PAGE]) == PAGE
+
+
 class OneForm(DefaultContentNegotiation):
-    """Answers in the view's one form whatever `Accept` asks for: bytes have a type of their own."""
+    """Answers JSON whatever `Accept` asks for, and a page to browsers that look at a view which has one."""
 
     def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
+        pages = [renderer for renderer in renderers[1:] if renderer.media_type == PAGE]
+        looks = pages and request.method in SAFE and reads_pages(request._request)
+        chosen = pages[0] if looks else renderers[0]
+        return chosen, chosen.media_type
 
 
 class JSONRenderer(BaseRenderer):

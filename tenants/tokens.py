@@ -19,15 +19,15 @@ EXPIRED = "Password validity expired, please reset password"
 def issue(user: User) -> str:
     """Return a fresh token for `user`, as login answers it (`JWT eyJ…`)."""
     issued = now()
-    claims = {
-        "user": user.pk,
-        "tenant": user.tenant_id,
-        "role": user.role,
-        "password_changed": _milliseconds(user.password_changed),
-        "iat": issued.timestamp(),
-        "exp": issued + settings.JWT_LIFETIME,
-    }
+    lifetime = {"iat": issued.timestamp(), "exp": issued + settings.JWT_LIFETIME}
+    claims = claims_of(user) | {"role": user.role} | lifetime
     return PREFIX + TokenBackend("HS256", settings.JWT_SECRET).encode(claims)
+
+
+def claims_of(user: User) -> dict[str, Any]:
+    """Return what a login is to be recognised by: the user, the tenant, and the password that was valid."""
+    changed = _milliseconds(user.password_changed)
+    return {"user": user.pk, "tenant": user.tenant_id, "password_changed": changed}
 
 
 def bare(header: str) -> str:
@@ -45,12 +45,19 @@ def user_of(token: str, *, renewing: bool = False) -> User:
     Raises AuthenticationFailed for a forged or expired token, a user or tenant that is gone, and a password that was
     changed since or is too old.
     """
-    claims = _claims(token, renewing)
+    return claimed(_claims(token, renewing))
+
+
+def claimed(claims: dict[str, Any]) -> User:
+    """Return the user whom a login's claims name.
+
+    Raises AuthenticationFailed for a user or tenant that is gone, and a password that was changed since or is too old.
+    """
     user: User | None = User.objects.filter(
         pk=claims.get("user", ""), tenant_id=claims.get("tenant", ""), is_active=True
     ).first()
     if user is None or claims.get("password_changed") != _milliseconds(user.password_changed):
-        raise AuthenticationFailed("The token is no longer valid, please log in")
+        raise AuthenticationFailed("The login is no longer valid, please log in again")
     refuse_old_password(user)
     return user
 

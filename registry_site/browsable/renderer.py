@@ -1,0 +1,67 @@
+"""An answer of the API as a page: what it holds, what may be done with it, and the answer itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.template.loader import render_to_string
+from rest_framework.renderers import BrowsableAPIRenderer
+from rest_framework.request import Request
+
+from registry_site.browsable.items import CHOICES, CONTEXTS
+from registry_site.browsable.lists import list_context
+from registry_site.browsable.site import route_name, site_context
+from registry_site.browsable.tables import COLLECTIONS
+from tenants.models import User
+
+
+class PageRenderer(BrowsableAPIRenderer):
+    """Shows browsers what programs get as JSON; `tables.py` says how each collection looks."""
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> str:
+        context = dict(renderer_context or {})
+        view, request, response = context["view"], context["request"], context["response"]
+        response["Cache-Control"] = "no-store"  # whoever comes after a log out sees nothing
+        site = site_context(request._request, request.user if isinstance(request.user, User) else None)
+        template, shown = self.page_of(view, request, response, data, site["caller"])
+        site |= {"answer": self.raw_answer(request, response, data), **CHOICES}
+        return render_to_string(template, site | shown, request)
+
+    def page_of(
+        self, view: Any, request: Request, response: Any, data: Any, caller: User | None
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the template that shows the answer, and what it needs."""
+        route, part = _split(route_name(request._request))
+        collection = COLLECTIONS.get(route)
+        refused = {"error": data} if response.status_code >= 400 else {}
+        listed = collection is not None and part == "list" and response.status_code in (200, 400)
+        if listed and caller:
+            shown = list_context(view, request, {} if refused else data, collection)  # type: ignore[arg-type]
+            shown["may_create"] = bool(collection and collection.form) and caller.role in view.roles.get("create", ())
+            return "browsable/list.html", shown | refused | {"route": route}
+        if refused:
+            return "browsable/error.html", refused
+        if collection and caller and part == "detail":
+            may_delete = caller.role in view.roles.get("destroy", ())
+            shown = CONTEXTS[route](view, data, route, caller)
+            return collection.detail, {"may_delete": may_delete} | shown | {"collection": collection, "route": route}
+        return "browsable/fields.html", {"title": view.get_view_name(), "value": data}
+
+    @staticmethod
+    def raw_answer(request: Request, response: Any, data: Any) -> str:
+        """Return request and answer as a program sees them."""
+        headers = dict(response.items()) | {"Content-Type": "application/json"}
+        lines = [f"{request.method} {request.get_full_path()}", ""]
+        lines += [f"HTTP {response.status_code} {response.status_text}"]
+        lines += [f"{name}: {value}" for name, value in sorted(headers.items()) if name != "Cache-Control"]
+        return "\n".join([*lines, "", orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()])
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return collection and part of a route's name; the log is a list without more to it."""
+    if name == "log":
+        return name, "list"
+    route, _, part = name.rpartition("-")
+    return (route, part) if part in ("list", "detail") else (name, "")

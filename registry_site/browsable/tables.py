@@ -1,0 +1,148 @@
+"""What the pages show of each collection, as data: columns, searches, orders and forms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from catalog.models import STATUSES, VISIBILITIES
+from folksonomy.models import USAGES
+from tenants.models import ROLES
+
+NEWEST, OLDEST = {"Newest first": ""}, {"Oldest first": '{"timestamp":"asc"}'}
+LIMITS = {"10": "", "25": "25", "50": "50", "100": "100"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field of the documents, its heading, and the kind of cell (`browsable/cell.html`) that shows it."""
+
+    field: str
+    head: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Search:
+    """A field of the search form; what is put in becomes a condition: the field contains it, or equals it."""
+
+    field: str
+    label: str
+    how: str = "contains"
+    choices: Sequence[str] = ()
+    suggest: str = ""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """How a collection is shown; `form` is the template of the form that adds to it."""
+
+    title: str
+    one: str
+    columns: Sequence[Column]
+    searches: Sequence[Search]
+    sorts: Mapping[str, str]
+    example: str
+    form: str = ""
+    detail: str = ""
+
+
+LAST_CHANGE = Column("lastmod", "Last change", "moment")
+NAME, OWNER = Column("name", "Name", "name"), Column("owner", "Owner", "user")
+STATUS, VISIBILITY = Column("status", "Status", "badge"), Column("visibility", "Visibility", "badge")
+TAGS, VERSIONS = Column("tags", "Tags", "words"), Column("versions", "Versions", "count")
+BY_NAME = Search("name", "Name contains")
+BY_TAG = Search("tags", "Tag", "equals", suggest="tags")
+BY_STATUS = Search("status", "Status", "equals", STATUSES)
+BY_VISIBILITY = Search("visibility", "Visibility", "equals", VISIBILITIES)
+
+MODELS = Collection(
+    title="Models",
+    one="model",
+    columns=(NAME, OWNER, VISIBILITY, STATUS, TAGS, VERSIONS, LAST_CHANGE),
+    searches=(BY_NAME, BY_TAG, BY_STATUS, BY_VISIBILITY),
+    sorts=NEWEST | OLDEST | {"Name": '{"name":"asc"}', "Last change": '{"lastmod":"desc"}'},
+    example='{"metadata.accuracy": {"$gte": 0.9}, "tags": {"$in": ["onnx", "csv"]}}',
+    form="browsable/item_form.html",
+    detail="browsable/item.html",
+)
+DATASETS = replace(
+    MODELS,
+    title="Datasets",
+    one="dataset",
+    columns=(NAME, OWNER, VISIBILITY, TAGS, VERSIONS, LAST_CHANGE),
+    searches=(BY_NAME, BY_TAG, BY_VISIBILITY),
+)
+WORDS = Collection(
+    title="Tags",
+    one="tag",
+    columns=(
+        Column("_id", "Name", "name"),
+        Column("usage", "Usage", "badge"),
+        Column("owner", "Added by", "user"),
+    ),
+    searches=(Search("_id", "Name contains"), Search("usage", "Usage", "equals", USAGES)),
+    sorts=NEWEST | OLDEST | {"Name": '{"_id":"asc"}'},
+    example='{"usage": "default"}',
+    form="browsable/term_form.html",
+    detail="browsable/term.html",
+)
+USERS = Collection(
+    title="Users",
+    one="user",
+    columns=(
+        Column("username", "Username", "name"),
+        Column("role", "Role", "badge"),
+        Column("email", "E-mail"),
+        Column("createdPassword", "Password set", "moment"),
+    ),
+    searches=(Search("username", "Username contains"), Search("role", "Role", "equals", ROLES)),
+    sorts=NEWEST | {"Username": '{"username":"asc"}'},
+    example='{"username": {"$in": ["ada", "grace"]}}',
+    form="browsable/user_form.html",
+    detail="browsable/user.html",
+)
+OF_VERSIONS = Collection(
+    title="Versions",
+    one="version",
+    columns=(
+        Column("original", "File", "file"),
+        Column("ordinal", "Ordinal"),
+        Column("size", "Size", "size"),
+        Column("mimetype", "Type"),
+        Column("sha256", "sha256", "code"),
+        Column("description", "Description"),
+        Column("timestamp", "Uploaded", "moment"),
+    ),
+    searches=(Search("original", "File name contains"),),
+    sorts=NEWEST | OLDEST | {"Largest first": '{"size":"desc"}'},
+    example='{"size": {"$gt": 1000000}}',
+)
+LOG = Collection(
+    title="Log",
+    one="request",
+    columns=(
+        Column("date", "Date", "moment"),
+        Column("user", "User", "user"),
+        Column("method", "Method"),
+        Column("url", "Address", "code"),
+        Column("status", "Answer"),
+        Column("duration_ms", "Milliseconds"),
+        Column("contents", "Sent", "code"),
+    ),
+    searches=(
+        Search("url", "Address contains"),
+        Search("method", "Method", "equals", ("GET", "POST", "PUT", "DELETE")),
+    ),
+    sorts=NEWEST | {"Oldest first": '{"date":"asc"}', "Answer": '{"status":"desc"}'},
+    example='{"status": {"$gte": 400}}',
+)
+
+# By the name of the route.
+COLLECTIONS = {
+    "models": MODELS,
+    "datasets": DATASETS,
+    "algorithms": replace(MODELS, title="Algorithms", one="algorithm"),
+    "tags": WORDS,
+    "metadata": replace(WORDS, title="Metadata", one="metadata name"),
+    "users": USERS,
+    "log": LOG,
+} | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), OF_VERSIONS)

@@ -1,0 +1,30 @@
+// Deletions are asked about first.
+import { leave, Refusal, send, showRefusal } from "./api.js";
+
+const dialog = document.getElementById("confirm");
+
+function confirmed(question) {
+  document.getElementById("confirm-question").textContent = question;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+export function wireDeletions() {
+  for (const button of document.querySelectorAll("[data-delete]")) {
+    button.addEventListener("click", async () => {
+      const place = document.querySelector("main > .refusal");
+      showRefusal(place);
+      if (!(await confirmed(button.dataset.question))) return;
+      try {
+        await send("DELETE", button.dataset.delete);
+        leave(button.dataset.then, button.dataset.done);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        showRefusal(place, error);
+      }
+    });
+  }
+}

@@ -1,0 +1,59 @@
+// Forms that create and change: what is put in goes to the API as JSON, and its refusals come back in words.
+import { leave, Refusal, send, showRefusal } from "./api.js";
+import { changedPairs, pairs } from "./pairs.js";
+import { changedWords, words } from "./words.js";
+
+const controls = (form) => [...form.elements].filter((control) => control.name);
+
+function value(control) {
+  if (control.dataset.as !== "number") return control.value;
+  if (!/^\d+$/.test(control.value.trim())) throw new Refusal("Not a whole number.", control.value);
+  return Number(control.value);
+}
+
+// Return what a new resource is made of; what was left empty is not sent.
+function creation(form) {
+  const body = {};
+  for (const control of controls(form)) if (control.value) body[control.name] = value(control);
+  for (const list of form.querySelectorAll("fieldset.words")) body[list.dataset.name] = words(list);
+  for (const list of form.querySelectorAll("fieldset.pairs")) body[list.dataset.name] = pairs(list);
+  return body;
+}
+
+// Return what is no longer as it was, in the shape of the API's changes.
+function changes(form) {
+  const body = {};
+  for (const control of controls(form)) if (control.value !== control.initial) body[control.name] = value(control);
+  for (const list of form.querySelectorAll("fieldset.words")) body[list.dataset.name] = changedWords(list);
+  for (const list of form.querySelectorAll("fieldset.pairs")) body[list.dataset.name] = changedPairs(list);
+  for (const name of Object.keys(body)) if (body[name] === undefined) delete body[name];
+  if (!Object.keys(body).length) throw new Refusal("Nothing was changed.", "There is nothing to save.");
+  return body;
+}
+
+async function submit(form) {
+  const { method, route, done } = form.dataset;
+  const created = await send(method, route, "changes" in form.dataset ? changes(form) : creation(form));
+  leave(method === "POST" ? `${route}/${encodeURIComponent(created._id)}` : route, done);
+}
+
+export function wireForms() {
+  for (const form of document.querySelectorAll("form[data-send]")) {
+    for (const control of controls(form)) control.initial = control.value;
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const place = form.querySelector(".refusal");
+      const button = form.querySelector("[type=submit]");
+      showRefusal(place);
+      button.disabled = true;
+      try {
+        await submit(form);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        showRefusal(place, error);
+      } finally {
+        button.disabled = false;
+      }
+    });
+  }
+}

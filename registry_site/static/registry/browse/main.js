@@ -1,0 +1,18 @@
+// What the pages do beyond being read: each module wires what it finds on the page.
+import { showFlash } from "./api.js";
+import { wireDeletions } from "./deletions.js";
+import { wireForms } from "./forms.js";
+import { wirePairs } from "./pairs.js";
+import { wireSearch } from "./search.js";
+import { wireSuggestions } from "./suggestions.js";
+import { wireUploads } from "./uploads.js";
+import { wireWords } from "./words.js";
+
+showFlash();
+wireSuggestions(document);
+wireWords();
+wirePairs();
+wireForms();
+wireSearch();
+wireUploads();
+wireDeletions();

@@ -1,0 +1,67 @@
+// The search form: its simple fields and the filter language, each made of the other.
+import { escaped } from "./suggestions.js";
+
+const condition = (how, text) => (how === "contains" ? { $regex: escaped(text), $options: "i" } : text);
+
+// Return the text of a simple field that a condition could have come from, or nothing.
+function textOf(how, wanted) {
+  if (how === "equals") return typeof wanted === "string" ? wanted : undefined;
+  const { $regex: pattern, $options: options, ...rest } = Object(wanted);
+  if (typeof pattern !== "string" || options !== "i" || Object.keys(rest).length) return undefined;
+  const text = pattern.replace(/\\(.)/g, "$1");
+  return escaped(text) === pattern ? text : undefined;
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+// Take what simple fields can show out of the filter; the rest stays in the filter's own field.
+function spread(form, filter) {
+  const tree = parsed(filter.value);
+  if (Object.prototype.toString.call(tree) !== "[object Object]") return;
+  for (const field of form.querySelectorAll("[data-field]")) {
+    const text = textOf(field.dataset.how, tree[field.dataset.field]);
+    if (text === undefined) continue;
+    field.value = text;
+    if (field.value === text) delete tree[field.dataset.field];
+    else field.value = "";
+  }
+  filter.value = Object.keys(tree).length ? JSON.stringify(tree) : "";
+}
+
+// Return the filter of all fields together; one that is not JSON is left to the API to refuse.
+function together(form, filter) {
+  const simple = {};
+  for (const field of form.querySelectorAll("[data-field]")) {
+    if (field.value) simple[field.dataset.field] = condition(field.dataset.how, field.value);
+  }
+  const text = filter.value.trim();
+  if (!Object.keys(simple).length) return text;
+  if (!text) return JSON.stringify(simple);
+  const own = parsed(text);
+  return own === undefined ? text : JSON.stringify({ $and: [own, simple] });
+}
+
+export function wireSearch() {
+  const form = document.querySelector("form[data-search]");
+  if (!form) return;
+  const filter = form.elements.filter;
+  spread(form, filter);
+  form.querySelector("details").open ||= Boolean(filter.value || form.elements.select.value);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const query = new URLSearchParams({
+      filter: together(form, filter),
+      sort: form.elements.sort.value,
+      limit: form.elements.limit.value,
+      select: form.elements.select.value,
+    });
+    for (const name of [...query.keys()]) if (!query.get(name)) query.delete(name);
+    location.assign(`${location.pathname}?${query}`);
+  });
+}

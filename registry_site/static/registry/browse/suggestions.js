@@ -1,0 +1,36 @@
+// Suggestions while one types: words, users and datasets that the registry knows.
+import { prefix, send } from "./api.js";
+
+const PAUSE = 200; // milliseconds without a key
+let lists = 0;
+
+export const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+async function suggest(input, list) {
+  const { suggest: collection, key } = input.dataset;
+  const filter = { [key]: { $regex: escaped(input.value), $options: "i" } };
+  const query = new URLSearchParams({ filter: JSON.stringify(filter), select: JSON.stringify([key]), limit: "10" });
+  try {
+    const page = await send("GET", `${prefix}/${collection}?${query}`);
+    const options = page.docs.map((document) => new Option("", document[key]));
+    list.replaceChildren(...options);
+  } catch {
+    list.replaceChildren(); // suggestions are a help, and no more
+  }
+}
+
+export function wireSuggestions(root) {
+  for (const input of root.querySelectorAll("input[data-suggest]")) {
+    const list = document.createElement("datalist");
+    list.id = `suggestions-${(lists += 1)}`;
+    input.after(list);
+    input.setAttribute("list", list.id);
+    let timer;
+    const later = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => suggest(input, list), PAUSE);
+    };
+    input.addEventListener("input", later);
+    input.addEventListener("focus", later);
+  }
+}
