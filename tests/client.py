@@ -83,3 +83,38 @@ class ApiClient:
             head += f"Content-Type: {content_type}\r\n"
         data = head.encode() + b"\r\n" + content + f"\r\n--{boundary}--\r\n".encode()
         return self.post(path, data=data, content_type=f"multipart/form-data; boundary={boundary}", **options)
+
+
+class BrowserClient(ApiClient):
+    """Speaks as the pages do in a browser where the user logged in: with cookies, and with the pages' CSRF token."""
+
+    def __init__(self, tenant: str = "", username: str = "", password: str = "") -> None:
+        super().__init__()
+        self.client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+        if username:
+            answer = self.log_in(tenant, username, password)
+            assert answer.status_code == 302, answer
+
+    @property
+    def csrf_token(self) -> str:
+        """The token of the pages, which the cookie holds too."""
+        return self.client.cookies["csrftoken"].value if "csrftoken" in self.client.cookies else ""
+
+    def log_in(self, tenant: str, username: str, password: str, **more: str) -> ApiResponse:
+        """Open the page and send its form."""
+        self.page("/login.html")
+        return self.submit("/login.html", tenant=tenant, username=username, password=password, **more)
+
+    def submit(self, path: str, **fields: str) -> ApiResponse:
+        """Send a form of a page."""
+        data = {"csrfmiddlewaretoken": self.csrf_token} | fields
+        return ApiResponse(self.client.post(path, data, format="multipart", headers={"Accept": "text/html"}))
+
+    def page(self, path: str, **options: Any) -> ApiResponse:
+        """Look at a page, as browsers ask for one."""
+        accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"
+        return self.get(path, headers={"Accept": accept}, **options)
+
+    def request(self, method: str, path: str, **options: Any) -> ApiResponse:
+        headers = {"X-CSRFToken": self.csrf_token} | options.pop("headers", {})
+        return super().request(method, path, headers=headers, **options)

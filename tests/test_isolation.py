@@ -10,9 +10,10 @@ import pytest
 
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS
+from tests.client import BrowserClient
 from tests.routes import METHODS, ROUTES, UNKNOWN, Route
 
-ANONYMOUS, OTHER, SHARED, OWNER, ADMIN, RIVAL, OPERATOR = CALLERS = (
+ANONYMOUS, OTHER, SHARED, OWNER, ADMIN, RIVAL, OPERATOR, BROWSER, RIVAL_BROWSER = CALLERS = (
     "anonymous",
     "other",
     "shared",
@@ -20,20 +21,26 @@ ANONYMOUS, OTHER, SHARED, OWNER, ADMIN, RIVAL, OPERATOR = CALLERS = (
     "admin",
     "rival",
     "operator",
+    "owner in a browser",
+    "rival in a browser",
 )
 EVERYBODY = frozenset(CALLERS)
-USERS = frozenset({OTHER, SHARED, OWNER, ADMIN, RIVAL})
-ADMINS = frozenset({ADMIN, RIVAL})
-TENANT = frozenset({OTHER, SHARED, OWNER, ADMIN})
-READERS = {"public": TENANT, "private": frozenset({SHARED, OWNER, ADMIN})}
-WRITERS = frozenset({OWNER, ADMIN})
+HOLDERS = frozenset({OTHER, SHARED, OWNER, ADMIN, RIVAL})  # of tokens
+USERS = HOLDERS | {BROWSER, RIVAL_BROWSER}
+ADMINS = frozenset({ADMIN, RIVAL, RIVAL_BROWSER})
+TENANT = frozenset({OTHER, SHARED, OWNER, ADMIN, BROWSER})
+RIVALS = (RIVAL, RIVAL_BROWSER)
+READERS = {"public": TENANT, "private": frozenset({SHARED, OWNER, ADMIN, BROWSER})}
+WRITERS = frozenset({OWNER, ADMIN, BROWSER})
 VERBS = {"get": "read", "head": "read", "post": "create", "put": "modify", "delete": "delete"}
 REFUSED = {401, 403, 404}
 
 # Routes outside of items: method -> who is not refused. A collection answers each caller with his own tenant's rows.
 OPEN: dict[str, dict[str, frozenset[str]]] = {
-    "login-alias": {"post": EVERYBODY, "put": USERS},
-    "login": {"post": EVERYBODY, "put": USERS},
+    "login-alias": {"post": EVERYBODY, "put": HOLDERS},
+    "login": {"post": EVERYBODY, "put": HOLDERS},
+    "login-page": {"get": EVERYBODY, "post": EVERYBODY},
+    "logout-page": {"post": EVERYBODY},
     "tenants-list": {"get": frozenset({OPERATOR}), "post": frozenset({OPERATOR})},
     "tenants-detail": dict.fromkeys(("get", "put", "delete"), frozenset({OPERATOR})),
     "users-list": {"get": USERS, "post": ADMINS},
@@ -84,6 +91,8 @@ def place(world: Any, settings: Any) -> Any:
         ok(world.acme.admin.api.post(words, json={"_id": "unused"}))
     world.callers = {ANONYMOUS: world.anonymous, RIVAL: world.rival.admin.api, OPERATOR: world.operator}
     world.callers |= {name: getattr(world.acme, name).api for name in (OTHER, SHARED, OWNER, ADMIN)}
+    world.callers[BROWSER] = BrowserClient("acme", "owner", world.password)
+    world.callers[RIVAL_BROWSER] = BrowserClient("rival", "admin", world.password)
     return world
 
 
@@ -125,7 +134,7 @@ def test_a_route_is_open_to_those_it_is_meant_for_and_to_nobody_else(place: Any,
 
 def _wants_more(route: Route, response: Any) -> bool:
     """Tell whether a public route only misses what an empty body cannot give."""
-    return route.name.startswith(("login", "self")) and response.status_code in (400, 401, 403)
+    return route.name.startswith(("login", "logout", "self")) and response.status_code in (302, 400, 401, 403)
 
 
 @pytest.mark.promise("items.who-reads", "items.lists-show-readable")
@@ -179,10 +188,12 @@ def _try_all(place: Any, kind: str, visibility: str, part: str, method: str) -> 
     for caller in [each for each in CALLERS if each not in allowed]:
         response = _act(place, caller, method, part, path)
         if method == "head":
-            assert response.status_code == {ANONYMOUS: 401, OPERATOR: 401, RIVAL: 404}.get(caller, 403)
+            assert response.status_code == {ANONYMOUS: 401, OPERATOR: 401, RIVAL: 404, RIVAL_BROWSER: 404}.get(
+                caller, 403
+            )
         elif caller in (ANONYMOUS, OPERATOR):
             assert_error(response, "authentication_error")
-        elif caller == RIVAL:
+        elif caller in RIVALS:
             assert_error(response, "resource_not_found")
         else:
             assert_error(response, f"restricted_access_{VERBS[method]}")

@@ -45,4 +45,6 @@ def site_context(request: HttpRequest, caller: User | None = None) -> dict[str, 
 def error_page(request: HttpRequest, error: dict[str, Any], *, crashed: bool = False) -> HttpResponse:
     """Show an error that no view of the API answered; after a crash nothing is asked of the database."""
     site = {"here": request.get_full_path()} if crashed else site_context(request)
-    return render(request, "browsable/error.html", site | {"error": error}, status=error["status"])
+    response = render(request, "browsable/error.html", site | {"error": error}, status=error["status"])
+    response["Cache-Control"] = "no-store"
+    return response
