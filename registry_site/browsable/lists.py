@@ -42,6 +42,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
         "sorts": _choices(collection.sorts, request.query_params.get("sort", "")),
         "limits": _choices(LIMITS, request.query_params.get("limit", "")),
         "words": route,
+        "parent": _parent(route, view.kwargs),
     }
 
 
@@ -54,6 +55,12 @@ def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, An
     if route == "log":
         return ["" for _ in docs]
     return [reverse(f"{route}-detail", kwargs={"pk": document["_id"]}) for document in docs]
+
+
+def _parent(route: str, arguments: Mapping[str, Any]) -> str:
+    """Return the page of what a list of versions belongs to; other lists belong to nothing."""
+    kind = route.removesuffix("-versions")
+    return reverse(f"{kind}-detail", kwargs={"pk": arguments["pk"]}) if kind != route else ""
 
 
 def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str) -> Sequence[Cell]:

@@ -36,17 +36,16 @@ class PageRenderer(BrowsableAPIRenderer):
         route, part = _split(route_name(request._request))
         collection = COLLECTIONS.get(route)
         refused = {"error": data} if response.status_code >= 400 else {}
-        listed = collection is not None and part == "list" and response.status_code in (200, 400)
-        if listed and caller:
-            shown = list_context(view, request, {} if refused else data, collection)  # type: ignore[arg-type]
-            shown["may_create"] = bool(collection and collection.form) and caller.role in view.roles.get("create", ())
-            return "browsable/list.html", shown | refused | {"route": route}
+        if caller and collection and part == "list" and response.status_code in (200, 400):
+            may_create = bool(collection.form) and caller.role in view.roles.get("create", ())
+            shown = list_context(view, request, {} if refused else data, collection)
+            return "browsable/list.html", shown | refused | {"route": route, "may_create": may_create}
         if refused:
             return "browsable/error.html", refused
-        if collection and caller and part == "detail":
+        if caller and collection and part == "detail":
             may_delete = caller.role in view.roles.get("destroy", ())
             shown = CONTEXTS[route](view, data, route, caller)
-            return collection.detail, {"may_delete": may_delete} | shown | {"collection": collection, "route": route}
+            return collection.detail, {"may_delete": may_delete, "collection": collection, "route": route} | shown
         return "browsable/fields.html", {"title": view.get_view_name(), "value": data}
 
     @staticmethod

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.encoding import escape_uri_path
 from rest_framework.exceptions import AuthenticationFailed
 
 from tenants import sessions
@@ -39,6 +40,7 @@ def site_context(request: HttpRequest, caller: User | None = None) -> dict[str, 
         "caller": caller,
         "places": [(label, address, here == address or here.startswith(f"{address}/")) for label, address in places],
         "here": request.get_full_path(),
+        "place": escape_uri_path(request.path_info),  # names may hold what means something in an address
     }
 
 

@@ -37,6 +37,7 @@ class Collection:
 
     title: str
     one: str
+    many: str
     columns: Sequence[Column]
     searches: Sequence[Search]
     sorts: Mapping[str, str]
@@ -57,6 +58,7 @@ BY_VISIBILITY = Search("visibility", "Visibility", "equals", VISIBILITIES)
 MODELS = Collection(
     title="Models",
     one="model",
+    many="models",
     columns=(NAME, OWNER, VISIBILITY, STATUS, TAGS, VERSIONS, LAST_CHANGE),
     searches=(BY_NAME, BY_TAG, BY_STATUS, BY_VISIBILITY),
     sorts=NEWEST | OLDEST | {"Name": '{"name":"asc"}', "Last change": '{"lastmod":"desc"}'},
@@ -68,12 +70,14 @@ DATASETS = replace(
     MODELS,
     title="Datasets",
     one="dataset",
+    many="datasets",
     columns=(NAME, OWNER, VISIBILITY, TAGS, VERSIONS, LAST_CHANGE),
     searches=(BY_NAME, BY_TAG, BY_VISIBILITY),
 )
 WORDS = Collection(
     title="Tags",
     one="tag",
+    many="tags",
     columns=(
         Column("_id", "Name", "name"),
         Column("usage", "Usage", "badge"),
@@ -88,6 +92,7 @@ WORDS = Collection(
 USERS = Collection(
     title="Users",
     one="user",
+    many="users",
     columns=(
         Column("username", "Username", "name"),
         Column("role", "Role", "badge"),
@@ -103,6 +108,7 @@ USERS = Collection(
 OF_VERSIONS = Collection(
     title="Versions",
     one="version",
+    many="versions",
     columns=(
         Column("original", "File", "file"),
         Column("ordinal", "Ordinal"),
@@ -119,6 +125,7 @@ OF_VERSIONS = Collection(
 LOG = Collection(
     title="Log",
     one="request",
+    many="requests",
     columns=(
         Column("date", "Date", "moment"),
         Column("user", "User", "user"),
@@ -140,9 +147,9 @@ LOG = Collection(
 COLLECTIONS = {
     "models": MODELS,
     "datasets": DATASETS,
-    "algorithms": replace(MODELS, title="Algorithms", one="algorithm"),
+    "algorithms": replace(MODELS, title="Algorithms", one="algorithm", many="algorithms"),
     "tags": WORDS,
-    "metadata": replace(WORDS, title="Metadata", one="metadata name"),
+    "metadata": replace(WORDS, title="Metadata", one="metadata name", many="metadata names"),
     "users": USERS,
     "log": LOG,
 } | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), OF_VERSIONS)
