@@ -29,9 +29,9 @@ def login_page(request: HttpRequest) -> HttpResponse:
 
 
 def logout_page(request: HttpRequest) -> HttpResponse:
-    """End the browser's login."""
+    """End the browser's login, and say so."""
     sessions.log_out(request)
-    return HttpResponseRedirect(reverse("login-page"))
+    return _form(request, said="You are logged out.")
 
 
 def _enter(request: HttpRequest) -> None:
@@ -49,7 +49,7 @@ def _enter(request: HttpRequest) -> None:
     request.user = user
 
 
-def _form(request: HttpRequest, error: dict[str, Any] | None = None) -> HttpResponse:
+def _form(request: HttpRequest, *, error: dict[str, Any] | None = None, said: str = "") -> HttpResponse:
     public = settings.PUBLIC_TENANT_LIST
     context = {
         "tenants": list(Tenant.objects.order_by("pk").values_list("pk", flat=True)) if public else [],
@@ -57,6 +57,7 @@ def _form(request: HttpRequest, error: dict[str, Any] | None = None) -> HttpResp
         "username": request.POST.get("username", ""),
         "next": _target(request),
         "error": error,
+        "said": said,
         "hide_login": True,
     }
     response = render(request, "browsable/login.html", site_context(request) | context)
@@ -67,7 +68,7 @@ def _form(request: HttpRequest, error: dict[str, Any] | None = None) -> HttpResp
 def _refused(request: HttpRequest, error: APIException) -> HttpResponse:
     """Show the form again, with what is wrong."""
     row = ERRORS[name_of(error, "POST") or "authentication_error"]
-    response = _form(request, row.answer(explain(error)))
+    response = _form(request, error=row.answer(explain(error)))
     response.status_code = row.status
     if row.status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="registry"'

@@ -344,7 +344,9 @@ def test_a_regular_user_sees_what_is_open_to_him_and_no_forms_for_the_rest(
     look(page, "browse-info")
 
 
-def test_a_model_is_deleted_and_the_log_out_shuts_every_page(page: Page, api: httpx.Client, mark: str) -> None:
+def test_a_model_is_deleted_and_the_log_out_shuts_every_page(
+    page: Page, look: Look, api: httpx.Client, mark: str
+) -> None:
     model = created(api, "models", name=mark)
     log_in(page, then=f"/v1/models/{model}")
     page.get_by_role("button", name="Delete this model").click()
@@ -352,7 +354,8 @@ def test_a_model_is_deleted_and_the_log_out_shuts_every_page(page: Page, api: ht
     expect(page.get_by_role("status")).to_have_text(f"{mark} is deleted")
     assert api.get(f"/models/{model}").status_code == 404
     page.get_by_role("button", name="Log out").click()
-    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    expect(page.get_by_text("You are logged out")).to_be_visible()
+    look(page, "browse-logged-out")
     page.go_back()
     page.reload()
     expect(page.get_by_role("heading", name="Authentication error")).to_be_visible()
