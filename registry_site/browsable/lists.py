@@ -43,6 +43,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
         "limits": _choices(LIMITS, request.query_params.get("limit", "")),
         "words": route,
         "parent": _parent(route, view.kwargs),
+        "kind": getattr(view, "kind", ""),
     }
 
 
