@@ -12,6 +12,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.utils.cache import patch_vary_headers
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -141,8 +142,11 @@ def _plain(request: HttpRequest, name: str, details: str) -> HttpResponse:
     """Answer what no view of the API does, to browsers as a page."""
     row = ERRORS[name]
     if reads_pages(request):
-        return error_page(request, row.answer(details), crashed=row.status == 500)
-    return HttpResponse(JSONRenderer().render(row.answer(details)), "application/json", row.status)
+        response = error_page(request, row.answer(details), crashed=row.status == 500)
+    else:
+        response = HttpResponse(JSONRenderer().render(row.answer(details)), "application/json", row.status)
+    patch_vary_headers(response, ("Accept",))
+    return response
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import CDPSession, Page, expect
 
 from tests.browser.conftest import Look
 from tests.served import ADMIN_PASSWORD, Served
@@ -61,6 +61,14 @@ def add_row(page: Page, name: str, value: str, kind: str = "Text") -> None:
         row.locator("[data-part=truth]").select_option(value)
     else:
         row.locator("[data-part=text]").fill(value)
+
+
+def slowed(page: Page) -> CDPSession:
+    """Let uploads take so long that one can look at them; return what sets another pace."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.emulateNetworkConditions", SLOW)
+    return session
 
 
 def test_a_wrong_password_is_said_and_a_right_one_leads_on(page: Page, look: Look) -> None:
@@ -193,9 +201,7 @@ def test_a_version_is_uploaded_with_a_bar_downloaded_and_deleted(
     log_in(page, then=f"/v1/models/{model}")
     page.get_by_label("File", exact=True).set_input_files(file)
     page.get_by_label("Description").fill("Beats the baseline")
-    slow = page.context.new_cdp_session(page)
-    slow.send("Network.enable")
-    slow.send("Network.emulateNetworkConditions", SLOW)
+    slow = slowed(page)
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.get_by_role("progressbar")).to_be_visible()
     expect(page.locator(".progress")).to_contain_text("of 8.0 MB")
@@ -228,6 +234,20 @@ def test_a_version_is_uploaded_with_a_bar_downloaded_and_deleted(
     page.get_by_role("button", name="Delete version 1").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("No file has been uploaded yet.")).to_be_visible()
+    assert api.get(f"/models/{model}").json()["versions"] == []
+
+
+def test_an_upload_that_is_stopped_leaves_nothing(page: Page, api: httpx.Client, mark: str, tmp_path: Path) -> None:
+    model = created(api, "models", name=mark)
+    (tmp_path / "half.bin").write_bytes(bytes(8_000_000))
+    log_in(page, then=f"/v1/models/{model}")
+    slowed(page)
+    page.get_by_label("File", exact=True).set_input_files(tmp_path / "half.bin")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.locator(".progress")).to_contain_text("of 7.6 MB")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("alert")).to_contain_text("The upload was stopped")
+    expect(page.get_by_role("button", name="Upload", exact=True)).to_be_enabled()
     assert api.get(f"/models/{model}").json()["versions"] == []
 
 

@@ -123,6 +123,7 @@ def test_errors_are_pages_with_the_status_and_words_of_the_api(world: Any, brows
         page = seen(response, ERRORS[name]["status"])
         assert ERRORS[name]["message"] in page
         assert words in page
+        assert "Accept" in response.headers["Vary"]
 
 
 @pytest.mark.promise("browser.errors", "errors.crash")
