@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from registry_site import certificates, databases, environment
+from registry_site.backups.restore import is_unfinished
 from registry_site.environment import Environment
 from tenants.services import ensure_default_tenant
 
@@ -34,6 +35,8 @@ class Command(BaseCommand):
             raise CommandError(complaint)
         with databases.startup_lock():
             call_command("migrate", verbosity=0, interactive=False)
+            if is_unfinished():
+                raise CommandError("A restore into this database is running or was interrupted: run it again")
             made = ensure_default_tenant()
         connections.close_all()
         for tenant, created in made.items():
