@@ -18,7 +18,6 @@ from registry_site.backups.restore import is_unfinished
 from registry_site.environment import Environment
 from tenants.services import ensure_default_tenant
 
-STOP_SECONDS = 30  # that running requests have to end when the server stops
 # Open connections of a process, idle ones included: each costs little, and a full house would answer nobody.
 CONNECTIONS = 4096
 
@@ -83,7 +82,7 @@ def _options(address: str, port: int, variables: Environment) -> list[str]:
         "--blocking-threads": settings.THREADS,
         "--backpressure": CONNECTIONS,
         "--backlog": CONNECTIONS,
-        "--workers-kill-timeout": STOP_SECONDS,
+        "--workers-kill-timeout": variables.STOP_SECONDS,
         "--log-level": "error",
     }
     words = [str(word) for option in options.items() for word in option]
