@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,17 +30,17 @@ OUT_OF_DISK_SPACE = 14031
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own with little room."""
+def small_disk() -> Iterator[Path]:
+    """A file system of its own with little room, where an engine's own user may go too."""
     capabilities = Path("/proc/self/status").read_text().split("CapEff:")[1].split()[0]
     if not int(capabilities, 16) & SYS_ADMIN:
         pytest.skip("only who may mount file systems has a small disk: run this as root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="registry-disk-"))
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}m", "registry-tests", str(folder)]
     subprocess.run(mount, check=True, capture_output=True)
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    folder.rmdir()
 
 
 @dataclass
@@ -110,9 +111,6 @@ def _create_on(disk: Path, server: Server, name: str) -> None:
     place, owner = disk / "tables", server.folder.stat()
     place.mkdir()
     os.chown(place, owner.st_uid, owner.st_gid)
-    for folder in [disk, *disk.parents]:  # pytest's folders are for their owner only
-        if not folder.stat().st_mode & 0o001:
-            folder.chmod(folder.stat().st_mode | 0o011)
     with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE TABLESPACE {name} LOCATION '{place}'")  # type: ignore[call-overload]
         connection.execute(f"CREATE DATABASE {name} TABLESPACE {name}")  # type: ignore[call-overload]

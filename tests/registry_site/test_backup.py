@@ -7,38 +7,24 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from django.apps import apps
 
-from registry_site.backups.folder import TABLES
 from tests import engines
 from tests.engines import Server
+from tests.registry_site.backups import LOG_ROWS, contents, rewrite_log
 from tests.served import ROOT, Served
 from tests.talk import administrator, created
-from tests.versions.files import sha256
 
-# What a restored registry does without: it is made anew, or it is of the moment.
-LEFT_OUT = {
-    "tenants.passwordreset": "links work for an hour",
-    "tenants.failedattempt": "failures count for minutes",
-    "versions.hold": "whoever held bytes is another process",
-    "sessions.session": "the admin site asks for the password again",
-    "admin.logentry": "the admin site's own history",
-    "auth.permission": "made by migrations",
-    "auth.group": "not used",
-    "contenttypes.contenttype": "made by migrations",
-}
 METADATA = [1, -(2**63), 1e22, 0.1, True, False, "", "Grüße, 世界 \u2028 \x7f", "x" * 5000]
 USERS = ["grace", "alan"]
 ADA = {"username": "ada", "password": "Pw-1!", "tenant": "acme"}
 CONTENTS = {"a.bin": b"same", "b.bin": b"same", "c/d.bin": b"", "e.bin": os.urandom(3_000_000)}
-LOG_ROWS = Path("rows", "tenants.requestlog.jsonl")
 LOGGED = 20_000  # rows that keep a restore busy
 DOOMED = 60  # files that are deleted while a backup is made
 
@@ -80,16 +66,6 @@ def told(registry: Served) -> Any:
     return answers
 
 
-def contents(backup: Path) -> dict[str, Any]:
-    """Return all that a backup holds but for the order of its rows."""
-    rows = {file.name: sorted(file.read_bytes().splitlines()) for file in (backup / "rows").iterdir()}
-    return rows | {str(file.relative_to(backup)): file.read_bytes() for file in backup_bytes(backup)}
-
-
-def backup_bytes(backup: Path) -> list[Path]:
-    return [file for file in (backup / "bytes").rglob("*") if file.is_file()]
-
-
 def backed_up(registry: Served, folder: Path) -> Path:
     """Return the backup of a registry."""
     done = registry.manage("backup", str(folder))
@@ -122,15 +98,6 @@ def target(server: Server, tmp_path: Path) -> Iterator[Served]:
     """An empty registry that is not started."""
     with Served.prepared(server, tmp_path / "target") as registry:
         yield registry
-
-
-@pytest.fixture(scope="module")
-def backup(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backup of a small registry; who changes it makes a copy."""
-    folder = tmp_path_factory.mktemp("source")
-    with Served.on(server, folder) as registry:
-        fill(registry)
-        return backed_up(registry, folder / "backup")
 
 
 def test_what_was_backed_up_on_one_engine_is_the_same_on_all_others(
@@ -198,83 +165,14 @@ def test_a_backup_beside_writing_clients_is_of_one_moment_and_has_all_bytes(
     assert collected.stdout.splitlines()[-1] == "0 removed", "a backup lets go of what it held"
 
 
-def _cut_rows(backup: Path) -> None:
-    file = backup / "rows" / "catalog.item.jsonl"
-    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-1]))
-
-
-def _change(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-
-
-def _spoil_bytes(backup: Path) -> None:
-    """Change one bit in the last file that a restore brings."""
-    file = max(backup_bytes(backup), key=lambda each: each.stat().st_size)
-    content = bytearray(file.read_bytes())
-    content[-1] ^= 1
-    file.write_bytes(content)
-
-
-DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "interrupted": (lambda backup: (backup / "manifest.json").unlink(), "not a whole backup"),
-    "manifest": (lambda backup: (backup / "manifest.json").write_text('{"format": 1'), "cannot be read"),
-    "format": (lambda backup: _change(backup / "manifest.json", '"format": 1', '"format": 2'), "the format 2"),
-    "rows-cut": (_cut_rows, "is damaged"),
-    "rows-changed": (lambda backup: _change(backup / "rows" / "tenants.user.jsonl", "ada", "adx"), "is damaged"),
-    "rows-gone": (lambda backup: (backup / "rows" / "tenants.tenant.jsonl").unlink(), "cannot be read"),
-    "bytes-changed": (_spoil_bytes, "is damaged"),
-    "bytes-cut": (lambda backup: os.truncate(backup_bytes(backup)[0], 1), "bytes, not"),
-    "bytes-gone": (lambda backup: backup_bytes(backup)[0].unlink(), "files, not"),
-}
-
-
-def test_a_backup_that_is_not_whole_restores_nothing(backup: Path, target: Served, tmp_path: Path) -> None:
-    for name, (damage, words) in DAMAGES.items():
-        copy = Path(shutil.copytree(backup, tmp_path / name))
-        damage(copy)
-        done = target.manage("restore", str(copy))
-        assert done.returncode == 1, name
-        assert done.stderr.startswith("CommandError: Nothing was restored: "), done.stderr
-        assert words in done.stderr, name
-    assert [file for file in (target.folder / "uploads").rglob("*") if file.is_file()] == []
-    restored(target, backup)  # which only an empty registry takes
-
-
-def _rewrite_log(backup: Path, lines: list[bytes]) -> None:
-    """Make a backup one of another log."""
-    content = b"".join(line + b"\n" for line in lines)
-    (backup / LOG_ROWS).write_bytes(content)
-    manifest = json.loads((backup / "manifest.json").read_text())
-    manifest["tables"]["tenants.requestlog"] = {"rows": len(lines), "sha256": sha256(content)}
-    (backup / "manifest.json").write_text(json.dumps(manifest))
-
-
-def test_a_restore_that_fails_among_the_rows_leaves_nothing(backup: Path, target: Served, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(backup, tmp_path / "newer"))
-    lines = (copy / LOG_ROWS).read_bytes().splitlines()
-    _rewrite_log(copy, [line.replace(b'"duration_ms"', b'"duration_of_a_newer_registry"') for line in lines])
-    done = target.manage("restore", str(copy))
-    assert done.returncode == 1
-    assert "newer registry" in done.stderr
-    assert [file for file in (target.folder / "uploads").rglob("*") if file.is_file()] == []
-    restored(target, backup)
-
-
-def test_a_registry_that_is_not_empty_is_not_restored_over(backup: Path, fresh_served: Served) -> None:
-    with administrator(fresh_served) as client:
-        item = created(client, "models", name="mine")
-        done = fresh_served.manage("restore", str(backup))
-        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-        assert "is not empty" in done.stderr
-        assert [each["_id"] for each in client.get("/models").json()["docs"]] == [item]
-
-
-def test_a_killed_restore_serves_nothing_and_can_be_run_again(backup: Path, target: Served, tmp_path: Path) -> None:
+def test_a_killed_restore_serves_nothing_and_can_be_run_again(
+    fresh_served: Served, target: Served, tmp_path: Path
+) -> None:
+    fill(fresh_served)
+    backup = backed_up(fresh_served, tmp_path / "backup")
     many = Path(shutil.copytree(backup, tmp_path / "many"))
     entry = json.loads((many / LOG_ROWS).read_bytes().splitlines()[0])
-    _rewrite_log(many, [json.dumps(entry | {"id": f"{number:024x}"}).encode() for number in range(LOGGED)])
+    rewrite_log(many, [json.dumps(entry | {"id": f"{number:024x}"}).encode() for number in range(LOGGED)])
     command = [sys.executable, "-u", str(ROOT / "manage.py"), "restore", str(many)]
     process = subprocess.Popen(command, env=target.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
@@ -292,35 +190,3 @@ def test_a_killed_restore_serves_nothing_and_can_be_run_again(backup: Path, targ
     restored(target, backup)
     assert contents(backed_up(target, tmp_path / "again")) == contents(backup)
     assert target.manage("serve", "--prepare-only").returncode == 0
-
-
-def test_a_backup_goes_only_where_nothing_is(target: Served, tmp_path: Path) -> None:
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "file").touch()
-    done = target.manage("backup", str(tmp_path / "taken"))
-    assert done.returncode == 1
-    assert done.stderr == f"CommandError: No backup was made: {tmp_path / 'taken'} is not empty\n"
-
-
-def test_a_backup_of_missing_or_damaged_bytes_is_none(fresh_served: Served, tmp_path: Path) -> None:
-    fill(fresh_served)
-    files = [file for file in (fresh_served.folder / "uploads").rglob("*") if file.is_file() and file.stat().st_size]
-    files[0].unlink()
-    files[1].write_bytes(b"other")
-    done = fresh_served.manage("backup", str(tmp_path / "backup"))
-    assert done.returncode == 1
-    assert "2 files are missing or damaged" in done.stderr
-    assert f"{files[0].name}: the bytes are missing" in done.stdout
-    assert f"{files[1].name}: the content has changed" in done.stdout
-    assert "not a whole backup" in fresh_served.manage("restore", str(tmp_path / "backup")).stderr
-
-
-def test_others_on_the_machine_cannot_read_a_backup(backup: Path) -> None:
-    assert backup.stat().st_mode & 0o077 == 0
-
-
-def test_every_table_is_in_a_backup_or_said_not_to_be() -> None:
-    in_it = {model._meta.label_lower for model in TABLES}
-    all_tables = {model._meta.label_lower for model in apps.get_models()}
-    assert in_it | set(LEFT_OUT) == all_tables
-    assert not in_it & set(LEFT_OUT)
