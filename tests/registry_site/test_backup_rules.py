@@ -1,8 +1,9 @@
-"""What is not a whole backup restores nothing, and what is not a whole registry makes no backup."""
+"""A backup is of one moment, whatever is written beside it; what is not a whole one restores nothing."""
 
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,14 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db import connection
 
+from registry_site.backups.backup import back_up
 from registry_site.backups.folder import TABLES
+from registry_site.progress import Progress
 from tenants.fields import now
 from tenants.models import RequestLog, Tenant
+from tests.answers import ok
 from tests.catalog.items import create
 from tests.database import empty
 from tests.registry_site.backups import LOG_ROWS, backup_bytes, contents, rewrite_log
@@ -74,6 +79,51 @@ def refused(command: str, folder: Path) -> str:
 
 def assert_is_empty(uploads: Path) -> None:
     assert [model for model in TABLES if model._base_manager.exists()] == []
+    assert [file for file in uploads.rglob("*") if file.is_file()] == []
+
+
+def back_up_beside(folder: Path, moment: str, work: Callable[[], object]) -> None:
+    """Make a backup, and have somebody else do his work once `moment` is said to be done."""
+
+    def say(text: str) -> None:
+        if text.startswith(moment):
+            with ThreadPoolExecutor(1) as other:
+                other.submit(_ended, work).result()
+
+    back_up(folder, Progress(say))
+
+
+def _ended(work: Callable[[], object]) -> None:
+    try:
+        work()
+    finally:
+        connection.close()
+
+
+def test_rows_are_of_one_moment_whatever_is_written_while_they_are_read(
+    world: Any, filled: None, tmp_path: Path
+) -> None:
+    def write() -> None:
+        ok(world.acme.admin.api.post("users", json={"username": "late", "password": "L4te-comer"}))
+        put_file(world.acme.owner.api, new_item(world.acme.owner.api, name="late", tags=["late"]), "late.bin")
+        ok(world.operator.delete("tenants/rival"))
+
+    run("backup", tmp_path / "before")
+    back_up_beside(tmp_path / "beside", "tenants.tenant: ", write)
+    assert contents(tmp_path / "beside") == contents(tmp_path / "before")
+    run("backup", tmp_path / "after")
+    assert b"late.bin" in (tmp_path / "after" / "rows" / "versions.version.jsonl").read_bytes()
+
+
+def test_what_is_deleted_before_its_bytes_are_copied_is_in_the_backup_and_then_gone(
+    world: Any, filled: None, uploads: Path, tmp_path: Path
+) -> None:
+    def delete() -> None:
+        ok(world.operator.delete("tenants/acme"))
+
+    run("backup", tmp_path / "before")
+    back_up_beside(tmp_path / "beside", "tenants.requestlog: ", delete)
+    assert contents(tmp_path / "beside") == contents(tmp_path / "before")
     assert [file for file in uploads.rglob("*") if file.is_file()] == []
 
 
