@@ -14,8 +14,7 @@ import pytest
 from tests import engines
 from tests.engines import Server
 from tests.served import Served
-from tests.talk import administrator, at_once, created
-from tests.versions.files import sha256
+from tests.talk import administrator, created
 from tests.writers import Writer, all_models, assert_bytes_are_whole, assert_nothing_is_lost
 
 ROUNDS = int(os.environ.get("TORTURE_ROUNDS") or 5)
@@ -74,27 +73,3 @@ def _assert_only_garbage_is_left(registry: Served, named: set[str]) -> None:
     collected = registry.manage("collect_garbage", "--delete", "--older-than", "0s")
     assert collected.returncode == 0, collected.stderr
     assert {file.name for file in (registry.folder / "uploads").rglob("*") if file.is_file()} == named
-
-
-def test_garbage_is_collected_beside_running_uploads_and_takes_none_of_them(served: Served) -> None:
-    """The same bytes are uploaded and deleted over and over: at any moment they may be garbage, or needed again."""
-    content = os.urandom(100_000)
-    ends = time.monotonic() + 4
-
-    def upload(number: int) -> None:
-        with administrator(served) as client:
-            path = f"/models/{created(client, 'models', name=f'{sha256(content)}-{number}')}/versions"
-            while time.monotonic() < ends:
-                client.put(f"{path}/a.bin", content=content).raise_for_status()
-                assert client.get(f"{path}/a.bin").content == content
-                client.delete(f"{path}/a.bin").raise_for_status()
-            client.put(f"{path}/a.bin", content=content).raise_for_status()
-
-    def collect(number: int) -> None:
-        while time.monotonic() < ends:
-            done = served.manage("collect_garbage", "--delete", "--older-than", "1h")
-            assert done.returncode == 0, done.stderr
-
-    at_once(lambda number: upload(number) if number else collect(number), 5)
-    checked = served.manage("check_integrity")
-    assert checked.returncode == 0, checked.stderr

@@ -3,21 +3,29 @@
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from catalog.models import Item
 from folksonomy.models import Tag
 from tenants.fields import new_id
+from tenants.transactions import atomic
 from tests.answers import ok
 from tests.catalog.items import create
 from tests.versions.files import new_item, put_file, send_bytes, sha256
+from versions.garbage import find_garbage
 from versions.holds import bytes_held
 from versions.models import Blob, Version
+from versions.services import Upload, add_version
+from versions.storage import store
 
 KEPT = b"kept"
 YESTERDAY = time.time() - 25 * 3600
@@ -164,3 +172,32 @@ def test_held_bytes_can_be_uploaded_again_and_stay(world: Any, item: str, upload
         ok(send_bytes(world.acme.owner.api, item, "again.bin", KEPT))
     assert run("collect_garbage", "--delete") == ([], "0 removed")
     assert world.acme.owner.api.get(f"{item}/versions/again.bin").body() == KEPT
+
+
+def test_bytes_whose_upload_is_about_to_be_committed_are_no_garbage(world: Any, item: str) -> None:
+    placed, go_on = Event(), Event()
+
+    def upload() -> None:
+        try:
+            with store().receive() as incoming:
+                incoming.write(b"new")
+                received = incoming.finish()
+            with atomic():
+                file = Upload(received, "new.bin", "text/plain", "binary")
+                add_version(tenant_id="acme", subject=item.partition("/")[2], upload=file)
+                placed.set()
+                assert go_on.wait(30)
+            store().discard(received)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        uploading = threads.submit(upload)
+        assert placed.wait(30)
+        (found,) = find_garbage(timedelta(days=1))
+        assert found.reason == "no row names it"
+        threads.submit(lambda: (time.sleep(0.3), go_on.set()))
+        found.remove()
+        uploading.result()
+    assert world.acme.owner.api.get(f"{item}/versions/new.bin").body() == b"new"
+    assert run("check_integrity") == ([], "Nothing is wrong")
