@@ -5,12 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENGINE ?= sqlite postgres mongodb
 PYTEST ?=
+ROUNDS ?= 20
+CLIENTS ?= 12
 # Checks need settings, but no secrets and no server.
 CHECKED := env VARIABLES_FILE=/dev/null API_TOKEN=none JWT_SECRET=none DATABASE=sqlite:///data/checks.sqlite3
 PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
-.PHONY: help run superuser test check lint format types imports migrations-check schema-check docs coverage-table lock clean
+.PHONY: help run superuser test torture check lint format types imports migrations-check schema-check docs coverage-table lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -23,6 +25,9 @@ superuser: $(VENV)/.run-stamp ## Make a superuser of the admin site
 
 test: $(VENV)/.dev-stamp ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
 	@$(BIN)/python -m tests.run $(ENGINE) -- $(PYTEST)
+
+torture: $(VENV)/.dev-stamp ## Kill the registry ROUNDS times (20) while CLIENTS clients (12) write, on every ENGINE
+	@TORTURE_ROUNDS=$(ROUNDS) TORTURE_CLIENTS=$(CLIENTS) $(BIN)/python -m tests.run $(ENGINE) -- tests/test_durability.py
 
 check: lint types imports migrations-check schema-check ## Run all checks but the tests
 

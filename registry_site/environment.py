@@ -145,6 +145,7 @@ class Environment(BaseSettings):
     SMTP_SECURITY: Literal["starttls", "tls", "none"] = Field("starttls", description="How mails are encrypted.")
     WORKERS: int = Field(2, ge=1, le=256, description="Processes that serve.")
     THREADS: int = Field(0, ge=0, le=1024, description="Threads in each; 0: what suits the database.")
+    STOP_SECONDS: int = Field(30, ge=1, description="Seconds that running requests have to end when the server stops.")
     ENVIRONMENT_NAME: Literal["production", "development", "test"] = Field(
         "production", description="What `/v1/info` calls this server."
     )

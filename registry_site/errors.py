@@ -11,8 +11,10 @@ from django.core.exceptions import (
     RequestDataTooBig,
     SuspiciousOperation,
 )
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.utils.cache import patch_vary_headers
+from pymongo.errors import PyMongoError
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -22,6 +24,7 @@ from tenants.collections import explain
 from tenants.exceptions import Refused
 from tenants.http import JSONRenderer, reads_pages
 from tenants.permissions import VERBS
+from tenants.transactions import is_disk_full
 from versions.storage import TooLarge
 
 logger = logging.getLogger(__name__)
@@ -104,7 +107,7 @@ def name_of(error: Exception, method: str) -> str | None:
         return error.name
     if isinstance(error, exceptions.PermissionDenied | PermissionDenied):
         return VERBS.get(method, "restricted_access_modify")
-    if isinstance(error, OSError) and error.errno in DISK_FULL:
+    if isinstance(error, OSError) and error.errno in DISK_FULL or is_disk_full(error):
         return "insufficient_storage"
     for kinds, name in KINDS:
         if isinstance(error, kinds):
@@ -120,7 +123,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         name = STORAGE_FAILS.get(method)
     if name is None:
         return None
-    if isinstance(error, OSError):
+    if isinstance(error, OSError | DatabaseError | PyMongoError):
         logger.error("%s: %s", name, error)  # whose words, places among them, are not the caller's
         error = Refused(name, ERRORS[name].message)
     row = ERRORS[name]

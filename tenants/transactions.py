@@ -1,14 +1,16 @@
 """All or nothing, on every engine, and again when another writer came first."""
 
 import random
+import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django_mongodb_backend import transaction as mongodb_transaction
+from pymongo.errors import PyMongoError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -16,6 +18,10 @@ R = TypeVar("R")
 ATTEMPTS = 50
 PAUSE = 0.005  # seconds; the first, doubled up to a hundred times as much
 CONFLICTS = {"40001", "40P01"}  # PostgreSQL's SQLSTATE for serialization failure and deadlock
+# What each engine's driver calls a full disk; MongoDB's is OutOfDiskSpace.
+SQLITE_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+POSTGRESQL_FULL = "53100"
+MONGODB_FULL = 14031
 
 
 class Conflict(DatabaseError):
@@ -27,6 +33,54 @@ def atomic() -> AbstractContextManager[Any]:
     if connection.vendor == "mongodb":
         return mongodb_transaction.atomic()
     return transaction.atomic()
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Give a context whose reads all see the database as it is at the first of them, while others write on."""
+    with {"sqlite": _sqlite_snapshot, "postgresql": _postgresql_snapshot, "mongodb": _mongodb_snapshot}[
+        connection.vendor
+    ]():
+        yield
+
+
+@contextmanager
+def _sqlite_snapshot() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN DEFERRED")  # `atomic` would take the lock of those who write
+        try:
+            yield
+        finally:
+            cursor.execute("ROLLBACK")
+
+
+@contextmanager
+def _postgresql_snapshot() -> Iterator[None]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+@contextmanager
+def _mongodb_snapshot() -> Iterator[None]:
+    connection.ensure_connection()
+    mongodb: Any = connection  # a transaction would be ended after a minute, a snapshot lives for five
+    with mongodb.connection.start_session(snapshot=True) as session:
+        mongodb.session = session
+        try:
+            yield
+        finally:
+            mongodb.session = None
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Tell whether `error` only says that the database has no room to write."""
+    cause = error.__cause__ if isinstance(error, DatabaseError) else error
+    if isinstance(cause, PyMongoError):
+        faults = (getattr(cause, "details", None) or {}).get("writeErrors", ())
+        return MONGODB_FULL in (getattr(cause, "code", None), *(fault.get("code") for fault in faults))
+    full = getattr(cause, "sqlite_errorcode", None) in SQLITE_FULL
+    return full or getattr(cause, "sqlstate", None) == POSTGRESQL_FULL
 
 
 def is_conflict(error: DatabaseError) -> bool:

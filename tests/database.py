@@ -39,7 +39,7 @@ class Written(monitoring.CommandListener):
 written = Written()
 
 
-def _empty(case: TransactionTestCase) -> None:
+def empty(case: TransactionTestCase | None = None) -> None:
     """Leave an empty database: as Django does, but without making its permissions anew each time."""
     if connection.vendor == "mongodb":
         for name in written.names - KEPT:
@@ -49,7 +49,7 @@ def _empty(case: TransactionTestCase) -> None:
         call_command("flush", verbosity=0, interactive=False, reset_sequences=False, inhibit_post_migrate=True)
 
 
-TransactionTestCase._fixture_teardown = _empty  # type: ignore[method-assign]
+TransactionTestCase._fixture_teardown = empty  # type: ignore[method-assign]
 if settings.DATABASES["default"]["ENGINE"] == "django_mongodb_backend":
     monitoring.register(written)
 

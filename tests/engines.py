@@ -37,6 +37,7 @@ class Server:
     create: Callable[[str], None] = lambda database: None
     drop: Callable[[str], None] = lambda database: None
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    crash: Callable[[], None] = lambda: None  # end it as a power cut would, and start it again; SQLite has no process
 
     def stop(self) -> None:
         """End what was started and remove its folder."""
@@ -99,10 +100,19 @@ def _postgres(folder: Path, durable: bool) -> Server:
     if not durable:
         options += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
     command = [binaries / "postgres", "-D", data, "-p", str(port), *(word for o in options for word in ("-c", o))]
-    process = subprocess.Popen([*run_as, *command], stdout=log, stderr=subprocess.STDOUT, cwd=folder)
     server = _postgres_at(port, folder)
-    server.processes = [process]
-    _wait(server, lambda: psycopg.connect(server.url_of("postgres")).close())
+
+    def launch() -> None:
+        server.processes = [subprocess.Popen([*run_as, *command], stdout=log, stderr=subprocess.STDOUT, cwd=folder)]
+        _wait(server, lambda: psycopg.connect(server.url_of("postgres")).close())
+
+    def crash() -> None:
+        server.processes[0].send_signal(signal.SIGQUIT)  # its children too end at once, and write nothing more
+        server.processes[0].wait()
+        launch()
+
+    server.crash = crash
+    launch()
     return server
 
 
@@ -165,18 +175,28 @@ def _mongodb(folder: Path, durable: bool) -> Server:
     options = ["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data)]
     options += ["--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "128"]
     options += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+    options += ["--setParameter", "enableTestCommands=1"]  # such as to answer with errors on demand
     log = (folder / "log").open("wb")
-    process = subprocess.Popen([*_tied(), binary, *options], stdout=log, stderr=subprocess.STDOUT)
     server = _mongodb_at(f"mongodb://127.0.0.1:{port}/?replicaSet=rs0", folder)
-    server.processes = [process]
     direct: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
         "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1000
     )
-    _wait(server, lambda: direct.admin.command("ping"))
+
+    def launch() -> None:
+        server.processes = [subprocess.Popen([*_tied(), binary, *options], stdout=log, stderr=subprocess.STDOUT)]
+        _wait(server, lambda: direct.admin.command("ping"))
+
+    def crash() -> None:
+        server.processes[0].kill()
+        server.processes[0].wait()
+        launch()
+        _wait(server, lambda: _check(direct.admin.command("hello")["isWritablePrimary"]))
+
+    server.crash = crash
+    launch()
     members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
     direct.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
     _wait(server, lambda: _check(direct.admin.command("hello")["isWritablePrimary"]))
-    direct.close()
     return server
 
 

@@ -45,11 +45,19 @@ class Served:
     @contextmanager
     def on(cls, server: Server, folder: Path, **variables: str) -> Iterator["Served"]:
         """Give a running registry on a fresh database of `server`; both are gone afterwards."""
+        with cls.prepared(server, folder, **variables) as registry:
+            registry.start()
+            yield registry
+
+    @classmethod
+    @contextmanager
+    def prepared(cls, server: Server, folder: Path, **variables: str) -> Iterator["Served"]:
+        """Give a registry that is not started, on a fresh database of `server`; both are gone afterwards."""
+        folder.mkdir(parents=True, exist_ok=True)
         name = f"served_{uuid4().hex[:12]}"
         server.create(name)
         registry = cls(server.url_of(name), folder, **variables)
         try:
-            registry.start()
             yield registry
         finally:
             registry.kill()
@@ -65,6 +73,11 @@ class Served:
     def output(self) -> str:
         """What the registry has printed so far."""
         return (self.folder / "output").read_text(errors="replace")
+
+    def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `manage.py` on this registry, whether it is started or not."""
+        command = [sys.executable, str(ROOT / "manage.py"), *words]
+        return subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=300, check=False)
 
     def start(self) -> None:
         """Start and wait until requests are answered."""

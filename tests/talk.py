@@ -11,9 +11,10 @@ from tests.served import ADMIN_PASSWORD, Served
 T = TypeVar("T")
 
 
-def administrator(registry: Served) -> httpx.Client:
-    """Return a client of the default tenant's administrator; paths are relative to the API's prefix."""
-    answer = httpx.post(f"{registry.base_url}/login", json={"username": "admin", "password": ADMIN_PASSWORD})
+def administrator(registry: Served, credentials: dict[str, str] | None = None) -> httpx.Client:
+    """Return a client of the default tenant's administrator, or of somebody; paths are relative to the API's prefix."""
+    credentials = credentials or {"username": "admin", "password": ADMIN_PASSWORD}
+    answer = httpx.post(f"{registry.base_url}/login", json=credentials, timeout=60)
     headers = {"Authorization": answer.json()["token"]}
     limits = httpx.Limits(max_connections=100)
     return httpx.Client(base_url=f"{registry.base_url}/v1", headers=headers, timeout=120, limits=limits)

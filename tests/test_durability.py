@@ -1,94 +1,75 @@
-"""What the registry has acknowledged survives the end of its processes, at whatever moment it comes."""
+"""What the registry has acknowledged survives the end of its processes, at whatever moment it comes.
 
-import hashlib
+`TORTURE_ROUNDS` and `TORTURE_CLIENTS` make it longer (`make torture`), `TORTURE_SEED` the same moments again.
+"""
+
+import os
 import random
-import threading
 import time
-from typing import Any
-from uuid import uuid4
+from collections.abc import Iterator
+from pathlib import Path
 
-import httpx
+import pytest
 
+from tests import engines
+from tests.engines import Server
 from tests.served import Served
-from tests.talk import administrator
+from tests.talk import administrator, created
+from tests.writers import Writer, all_models, assert_bytes_are_whole, assert_nothing_is_lost
 
-WRITERS = 6
-SECONDS_OF_WRITING = 2.0
-LIMIT = 1000
-
-
-class Writer(threading.Thread):
-    """Creates items, tags them and uploads to them until the registry is gone; notes what was acknowledged."""
-
-    def __init__(self, client: httpx.Client, seed: int) -> None:
-        super().__init__(daemon=True)
-        self.client = client
-        self.random = random.Random(seed)
-        self.acknowledged: dict[str, dict[str, Any]] = {}
-        self.refusals: list[str] = []
-
-    def run(self) -> None:
-        try:
-            while not self.refusals:
-                self._write_one()
-        except httpx.TransportError:
-            return
-
-    def _write_one(self) -> None:
-        tag = uuid4().hex
-        item = self._acknowledged(self.client.post("/models", json={"name": tag, "tags": [tag]}))
-        content = self.random.randbytes(self.random.randrange(200_000))
-        path = f"/models/{item.get('_id')}"
-        self._acknowledged(self.client.put(f"{path}/versions/a.bin", content=content))
-        self._acknowledged(self.client.put(path, json={"metadata": {"add": [{"name": "m", "value": tag}]}}))
-
-    def _acknowledged(self, answer: httpx.Response) -> dict[str, Any]:
-        if answer.status_code != httpx.codes.OK:
-            self.refusals.append(answer.text)
-            return {}
-        document: dict[str, Any] = answer.json()
-        self.acknowledged[document["_id"]] = document
-        return document
+ROUNDS = int(os.environ.get("TORTURE_ROUNDS") or 5)
+CLIENTS = int(os.environ.get("TORTURE_CLIENTS") or 6)
+SEED = int(os.environ.get("TORTURE_SEED") or random.randrange(2**32))
+LONGEST = 2.0  # seconds of writing until a kill
+ROUND_SECONDS = 60  # that a round may take on a busy machine
 
 
-def test_all_that_was_acknowledged_is_there_after_a_kill_in_the_midst_of_writing(fresh_served: Served) -> None:
-    with administrator(fresh_served) as client:
-        writers = [Writer(client, seed) for seed in range(WRITERS)]
-        for writer in writers:
-            writer.start()
-        time.sleep(SECONDS_OF_WRITING)
-        fresh_served.kill()
-        for writer in writers:
-            writer.join(60)
-    acknowledged = {id: item for writer in writers for id, item in writer.acknowledged.items()}
-    assert [refusal for writer in writers for refusal in writer.refusals] == []
-    assert len(acknowledged) >= WRITERS
-    fresh_served.start()
-    with administrator(fresh_served) as client:
-        for id, item in acknowledged.items():
-            _assert_nothing_of_it_is_lost(client.get(f"/models/{id}").json(), item)
-        _assert_all_bytes_are_whole(client)
+@pytest.fixture
+def durable(engine: str) -> Iterator[Server]:
+    """An engine of the test's own that syncs to disk, and may be killed."""
+    try:
+        server = engines.start(engine, durable=True)
+    except engines.NotRun as reason:
+        pytest.skip(str(reason))
+    yield server
+    server.stop()
 
 
-def _assert_nothing_of_it_is_lost(found: dict[str, Any], acknowledged: dict[str, Any]) -> None:
-    """The item may be further on than was acknowledged, where the answer did not arrive, but never behind."""
-    assert {field: found[field] for field in ("name", "tags", "owner")} == {
-        field: acknowledged[field] for field in ("name", "tags", "owner")
-    }
-    for field in ("versions", "metadata"):
-        assert all(entry in found[field] for entry in acknowledged[field])
+@pytest.mark.timeout(300 + ROUNDS * ROUND_SECONDS)
+def test_all_that_was_acknowledged_is_there_however_often_it_is_killed(durable: Server, tmp_path: Path) -> None:
+    """The registry's processes are killed in the midst of writing, and every second time the database's with them."""
+    moments = random.Random(SEED)
+    print(f"TORTURE_SEED={SEED}")
+    with Served.on(durable, tmp_path) as registry:
+        with administrator(registry) as client:
+            shared = created(client, "models", name="shared")
+        written: list[Writer] = []
+        for number in range(ROUNDS):
+            with administrator(registry) as client:
+                writers = [Writer(client, shared, f"{SEED}-{number}-{each}") for each in range(CLIENTS)]
+                for writer in writers:
+                    writer.start()
+                time.sleep(moments.uniform(0.1, LONGEST))
+                registry.kill()
+                if number % 2:
+                    durable.crash()
+                for writer in writers:
+                    writer.join(60)
+            registry.start()
+            with administrator(registry) as client:
+                assert_nothing_is_lost(client, writers, shared)
+            written += writers
+        assert sum(len(writer.kept) for writer in written) >= ROUNDS
+        with administrator(registry) as client:
+            assert_nothing_is_lost(client, written, shared)
+            assert_bytes_are_whole(client)
+            _assert_only_garbage_is_left(registry, {v["sha256"] for m in all_models(client) for v in m["versions"]})
 
 
-def _assert_all_bytes_are_whole(client: httpx.Client) -> None:
-    """Every version that a list shows, acknowledged or not, has its bytes, and every tag is a known word."""
-    first = client.get("/models", params={"limit": LIMIT}).json()
-    assert first["totalDocs"] <= LIMIT
-    tags = set()
-    for item in first["docs"]:
-        tags |= set(item["tags"])
-        for version in item["versions"]:
-            content = client.get(f"/models/{item['_id']}/versions/{version['ordinal']}").content
-            assert len(content) == version["size"]
-            assert hashlib.sha256(content).hexdigest() == version["sha256"]
-    terms = {term["_id"] for term in client.get("/tags", params={"limit": LIMIT}).json()["docs"]}
-    assert tags <= terms
+def _assert_only_garbage_is_left(registry: Served, named: set[str]) -> None:
+    """Rows and bytes fit together, and what crashes left goes with `collect_garbage`."""
+    checked = registry.manage("check_integrity")
+    assert checked.returncode == 0, checked.stderr
+    collected = registry.manage("collect_garbage", "--delete", "--older-than", "0s")
+    assert collected.returncode == 0, collected.stderr
+    assert {file.name for file in (registry.folder / "uploads").rglob("*") if file.is_file()} == named

@@ -29,6 +29,16 @@ class Blob(models.Model):
         return f"{tenant_id}/{sha256[:2]}/{sha256}"
 
 
+class Hold(models.Model):
+    """Somebody needs the bytes as they are: until then nothing removes any.
+
+    `id` says who: `restore`, which is there until the restore has ended, or a backup or check.
+    """
+
+    id = TextField(primary_key=True, max_length=64, db_column="_id")
+    until = models.DateTimeField()
+
+
 class Version(models.Model):
     """A file under an ordinal of its subject (the id of the thing that it is a version of)."""
 

@@ -4,6 +4,7 @@ Bytes are whole and synced before a row names them, and rows go before bytes: a 
 names, never the other way round.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import F, Max
@@ -11,6 +12,7 @@ from django.db.models import F, Max
 from tenants.exceptions import Refused
 from tenants.fields import INT64
 from tenants.transactions import atomic, retried
+from versions.holds import bytes_are_held
 from versions.models import Blob, Version
 from versions.storage import Received, store
 
@@ -80,10 +82,25 @@ def delete_versions(versions: list[Version]) -> list[str]:
     return sorted({version.blob for version in versions})
 
 
-def remove_unreferenced(keys: list[str]) -> None:
-    """Remove the bytes of those keys that no version names any more."""
-    for key in keys:
-        _remove_bytes(key)
+def remove_unreferenced(keys: Iterable[str]) -> None:
+    """Remove the bytes of those keys that no version names any more; while bytes are held they are left as garbage."""
+    if not bytes_are_held():
+        for key in keys:
+            _remove_bytes(key)
+
+
+@retried
+def disown_bytes(key: str) -> bool:
+    """Note that no version names the bytes of a key, for `remove_unreferenced`; tell if one does or is about to.
+
+    An upload that has put its bytes in their place but is not committed keeps us waiting, or comes after us.
+    """
+    with atomic():
+        if Blob.objects.filter(pk=key, references__gt=0).exists():
+            return False
+        if not Blob.objects.filter(pk=key).exists():
+            Blob(pk=key, tenant_id=key.partition("/")[0], references=0).save(force_insert=True)
+    return True
 
 
 def delete_tenant_versions(*, tenant_id: str) -> None:

@@ -2,7 +2,12 @@
 
 import hashlib
 import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Protocol, Self, cast
 from uuid import uuid4
@@ -12,6 +17,7 @@ from django.core.files.storage import FileSystemStorage, storages
 
 # Not a tenant's id, whose characters are letters, digits, `.`, `_` and `-`.
 INCOMING = "+incoming"
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class TooLarge(Exception):
@@ -37,13 +43,19 @@ class Incoming(Protocol):
 
 
 class Store(Protocol):
-    """What versions need of a store of bytes."""
+    """What versions need of a store of bytes.
+
+    `keys` gives the keys of all bytes that are kept. `leftovers` gives what came in and was neither kept nor discarded,
+    once nothing has been added to it for `age`; its sha256 is not known. Both in no order, and in constant memory.
+    """
 
     def receive(self) -> Incoming: ...
     def keep(self, received: Received, key: str) -> None: ...
     def discard(self, received: Received) -> None: ...
     def remove(self, key: str) -> None: ...
     def read(self, key: str) -> IO[bytes]: ...
+    def keys(self) -> Iterator[str]: ...
+    def leftovers(self, age: timedelta) -> Iterator[Received]: ...
     def is_healthy(self) -> bool: ...
 
 
@@ -119,11 +131,34 @@ class ContentStorage(FileSystemStorage):
         """Open the bytes of a key for reading. Raises FileNotFoundError."""
         return open(self.path(key), "rb")
 
+    def keys(self) -> Iterator[str]:
+        """Give the keys of all bytes that are kept; files that are none of the store's are passed over."""
+        for tenant in _entries(Path(self.location)):
+            for start in _entries(Path(tenant)) if tenant.name != INCOMING else ():
+                for file in _entries(Path(start)):
+                    if SHA256.fullmatch(file.name):
+                        yield f"{tenant.name}/{start.name}/{file.name}"
+
+    def leftovers(self, age: timedelta) -> Iterator[Received]:
+        """Give the incoming files that nobody has written to for `age`."""
+        latest = time.time() - age.total_seconds()
+        for file in _entries(Path(self.location, INCOMING)):
+            with suppress(FileNotFoundError):  # its request has just ended
+                status = file.stat()
+                if status.st_mtime <= latest:
+                    yield Received(file.path, status.st_size, sha256="")
+
     def is_healthy(self) -> bool:
         """Tell whether the store can be written to."""
         location = Path(self.location)
         location.mkdir(parents=True, exist_ok=True)
         return os.access(location, os.W_OK)
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Give what is in a folder, in constant memory; nothing where it is no folder."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        yield from entries
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,31 @@ def test_a_stop_lets_running_requests_end_and_the_log_keeps_them(fresh_served: S
     fresh_served.start()
     logged = httpx.get(f"{fresh_served.base_url}/v1/log", headers=headers).json()["docs"]
     assert [entry["status"] for entry in logged if entry["url"].endswith("/versions/slow.bin")] == [200]
+
+
+def test_a_request_that_does_not_end_keeps_no_server_from_stopping(server: Server, tmp_path: Path) -> None:
+    with Served.on(server, tmp_path, STOP_SECONDS="2") as registry:
+        headers = login(registry)
+        url = f"{registry.base_url}/v1/datasets"
+        made = httpx.post(url, json={"name": "stuck"}, headers=headers, timeout=30).json()
+        path = f"/v1/datasets/{made['_id']}/versions"
+        head = f"PUT {path}/stuck.bin HTTP/1.1\r\nHost: x\r\nAuthorization: {headers['Authorization']}\r\n"
+        with socket.create_connection(("127.0.0.1", registry.port)) as connection:
+            connection.sendall(f"{head}Content-Length: 1000000\r\n\r\n".encode() + b"x" * 1000)
+            incoming = tmp_path / "uploads" / "+incoming"
+            _wait_for(lambda: incoming.is_dir() and any(incoming.iterdir()))
+            registry.stop()  # which waits for a minute at most
+        registry.start()
+        assert httpx.get(f"{registry.base_url}{path}", headers=headers, timeout=30).json()["docs"] == []
+        logged = httpx.get(f"{registry.base_url}/v1/log", headers=headers, timeout=30).json()["docs"]
+        assert [entry["status"] for entry in logged if entry["url"] == "/v1/datasets"] == [200]
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_workers_end_when_the_main_process_was_killed_alone(fresh_served: Served) -> None:

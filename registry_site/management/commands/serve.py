@@ -14,10 +14,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from registry_site import certificates, databases, environment
+from registry_site.backups.restore import is_unfinished
 from registry_site.environment import Environment
 from tenants.services import ensure_default_tenant
 
-STOP_SECONDS = 30  # that running requests have to end when the server stops
 # Open connections of a process, idle ones included: each costs little, and a full house would answer nobody.
 CONNECTIONS = 4096
 
@@ -34,6 +34,8 @@ class Command(BaseCommand):
             raise CommandError(complaint)
         with databases.startup_lock():
             call_command("migrate", verbosity=0, interactive=False)
+            if is_unfinished():
+                raise CommandError("A restore into this database is running or was interrupted: run it again")
             made = ensure_default_tenant()
         connections.close_all()
         for tenant, created in made.items():
@@ -80,7 +82,7 @@ def _options(address: str, port: int, variables: Environment) -> list[str]:
         "--blocking-threads": settings.THREADS,
         "--backpressure": CONNECTIONS,
         "--backlog": CONNECTIONS,
-        "--workers-kill-timeout": STOP_SECONDS,
+        "--workers-kill-timeout": variables.STOP_SECONDS,
         "--log-level": "error",
     }
     words = [str(word) for option in options.items() for word in option]

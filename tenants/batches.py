@@ -1,0 +1,26 @@
+"""Many rows in little memory, with no cursor left open while each is worked on."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from tempfile import TemporaryFile
+from typing import Any, TypeVar
+
+from django.db import models
+
+T = TypeVar("T")
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Give the items in lists of at most `size`."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def keys_of(rows: models.QuerySet[Any]) -> Iterator[str]:
+    """Give the primary keys of rows, all read at once into a file: work on them may take hours and change the rows."""
+    with TemporaryFile("w+", encoding="utf-8") as file:
+        file.writelines(f"{key}\n" for key in rows.values_list("pk", flat=True).iterator())
+        file.seek(0)
+        for line in file:
+            yield line.removesuffix("\n")

@@ -1,0 +1,110 @@
+"""Clients that write until the registry is gone and know what it has acknowledged, and what they then expect of it."""
+
+import random
+import threading
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from tests.versions.files import sha256
+
+LARGEST = 200_000  # bytes of a file
+LIMIT = 500  # items of a page
+
+
+class Writer(threading.Thread):
+    """Creates, changes, uploads and deletes; notes what was acknowledged, and what was asked for without an answer."""
+
+    def __init__(self, client: httpx.Client, shared: str, seed: str) -> None:
+        super().__init__(daemon=True)
+        self.client = client
+        self.shared = shared
+        self.random = random.Random(seed)
+        self.kept: dict[str, dict[str, Any]] = {}
+        self.deleting: set[str] = set()
+        self.deleted: set[str] = set()
+        self.tags: set[str] = set()
+        self.refusals: list[str] = []
+
+    def run(self) -> None:
+        try:
+            while not self.refusals:
+                self._write_some()
+        except httpx.TransportError:
+            return
+
+    def _write_some(self) -> None:
+        tag, content = uuid4().hex, self.random.randbytes(self.random.randrange(LARGEST))
+        id = self._acknowledged("POST", "/models", json={"name": tag, "tags": [tag]}).get("_id")
+        self._acknowledged("PUT", f"/models/{id}/versions/raw.bin", content=content)
+        self._acknowledged("POST", f"/models/{id}/versions", files={"file": ("form.bin", content[::-1])})
+        self._acknowledged("PUT", f"/models/{id}", json={"metadata": {"add": [{"name": "m", "value": tag}]}})
+        if self._answer("PUT", f"/models/{self.shared}", json={"tags": {"add": [tag]}}):
+            self.tags.add(tag)
+        if self.kept and self.random.random() < 0.4:
+            gone = self.random.choice(sorted(self.kept))
+            self.deleting.add(gone)
+            if self._answer("DELETE", f"/models/{gone}"):
+                self.deleted.add(gone)
+                del self.kept[gone]
+
+    def _acknowledged(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        document = self._answer(method, path, **options)
+        if document:
+            self.kept[document["_id"]] = document
+        return document
+
+    def _answer(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        answer = self.client.request(method, path, **options)
+        if answer.status_code != httpx.codes.OK:
+            self.refusals.append(answer.text)
+            return {}
+        document: dict[str, Any] = answer.json()
+        return document
+
+
+def assert_nothing_is_lost(client: httpx.Client, writers: list[Writer], shared: str) -> None:
+    """All that was acknowledged is there and whole, and what was deleted is gone."""
+    assert [refusal for writer in writers for refusal in writer.refusals] == []
+    tags = set(client.get(f"/models/{shared}").json()["tags"])
+    for writer in writers:
+        assert writer.tags <= tags
+        for id in writer.deleted:
+            assert client.get(f"/models/{id}").status_code == httpx.codes.NOT_FOUND
+        for id, acknowledged in writer.kept.items():
+            answer = client.get(f"/models/{id}")
+            if answer.status_code != httpx.codes.NOT_FOUND or id not in writer.deleting:
+                _assert_is_no_older(answer.json(), acknowledged)
+
+
+def _assert_is_no_older(found: dict[str, Any], acknowledged: dict[str, Any]) -> None:
+    """The item may be further on than was acknowledged, where the answer did not arrive, but never behind."""
+    assert {field: found[field] for field in ("name", "tags", "owner")} == {
+        field: acknowledged[field] for field in ("name", "tags", "owner")
+    }
+    for field in ("versions", "metadata"):
+        assert all(entry in found[field] for entry in acknowledged[field])
+
+
+def all_models(client: httpx.Client) -> Iterator[dict[str, Any]]:
+    """Give every model, page after page."""
+    page = 1
+    while page:
+        answer = client.get("/models", params={"limit": LIMIT, "page": page}).json()
+        yield from answer["docs"]
+        page = answer["nextPage"]
+
+
+def assert_bytes_are_whole(client: httpx.Client) -> None:
+    """Every version that a list shows, acknowledged or not, has its bytes, and every tag is a known word."""
+    tags = set()
+    for item in all_models(client):
+        tags |= set(item["tags"])
+        for version in item["versions"]:
+            content = client.get(f"/models/{item['_id']}/versions/{version['ordinal']}").content
+            assert len(content) == version["size"]
+            assert sha256(content) == version["sha256"]
+    for tag in tags:
+        assert client.get(f"/tags/{tag}").status_code == httpx.codes.OK

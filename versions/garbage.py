@@ -1,0 +1,39 @@
+"""What crashes, holds and vanished clients leave behind: bytes that nothing needs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from tenants.batches import batches, keys_of
+from versions.models import Blob
+from versions.services import disown_bytes, remove_unreferenced
+from versions.storage import store
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """Bytes that nothing needs; `remove` looks again, so that it is safe beside whoever uploads."""
+
+    reason: str
+    name: str
+    remove: Callable[[], object]
+
+
+def find_garbage(age: timedelta) -> Iterator[Garbage]:
+    """Give all garbage, of uploads only what nobody has written to for `age`."""
+    for key in keys_of(Blob.objects.filter(references=0)):
+        yield Garbage("no version names it", key, partial(remove_unreferenced, [key]))
+    for batch in batches(store().keys(), BATCH):
+        known = set(Blob.objects.filter(pk__in=batch).values_list("pk", flat=True))
+        for key in (key for key in batch if key not in known):
+            yield Garbage("no row names it", key, partial(_remove_unknown, key))
+    for received in store().leftovers(age):
+        yield Garbage("its upload never ended", received.place, partial(store().discard, received))
+
+
+def _remove_unknown(key: str) -> None:
+    if disown_bytes(key):
+        remove_unreferenced([key])
