@@ -105,7 +105,7 @@ class User(AbstractBaseUser):
         super().set_password(raw_password)
         self.password_changed = now()
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """Tell whether this is the password; a hash of an older kind gives way to one of today's, tokens stay good."""
         return hashers.check_password(raw_password, self.password, self._hash_anew)
 
