@@ -58,12 +58,13 @@ def create_tenant(
         if Tenant.objects.filter(pk=id).exists():
             raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({id})")
         tenant.save(force_insert=True)
-        fields = {
+        fields: dict[str, Any] = {
             "username": admin_username or settings.DEFAULT_TENANT_ADMIN_USERNAME,
             "password": admin_password or generated or "",
             "email": email,
         }
-        user = create_user(tenant=tenant, role="admin", check_strength=False, **(fields | dict(admin or {})))
+        fields |= dict(admin or {}) | {"role": "admin", "check_strength": False}
+        user = create_user(tenant=tenant, **fields)
     return CreatedTenant(tenant, user, generated)
 
 

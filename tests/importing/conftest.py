@@ -1,0 +1,42 @@
+"""What tests of imports start from: servers of the other registries."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests import engines
+from tests.importing.original import OriginalRegistry
+
+
+def cannot_run(reason: str) -> NoReturn:
+    """Skip the test on a developer's machine; fail it in CI, where all must run."""
+    if os.environ.get("CI"):
+        pytest.fail(f"NOT RUN: {reason}")
+    pytest.skip(f"NOT RUN: {reason}")
+
+
+@pytest.fixture(scope="session")
+def mongod(server: engines.Server) -> Iterator[engines.Server]:
+    """A MongoDB: the one that the tests run on, or one of its own where they run on another engine."""
+    if server.name == "mongodb":
+        yield server
+        return
+    try:
+        own = engines.start("mongodb")
+    except engines.NotRun as reason:
+        cannot_run(str(reason))
+    yield own
+    own.stop()
+
+
+@pytest.fixture
+def original(mongod: engines.Server, tmp_path: Path, uploads: Path, db: None) -> Iterator[OriginalRegistry]:
+    """An empty registry of the original, beside an empty one of ours."""
+    folder = tmp_path / "original"
+    folder.mkdir()
+    registry = OriginalRegistry(mongod, folder)
+    yield registry
+    registry.close()
