@@ -8,6 +8,7 @@ from typing import NoReturn
 import pytest
 
 from tests import engines
+from tests.importing.mlflow_server import BINARY, MLflowServer
 from tests.importing.original import OriginalRegistry
 
 
@@ -30,6 +31,16 @@ def mongod(server: engines.Server) -> Iterator[engines.Server]:
         cannot_run(str(reason))
     yield own
     own.stop()
+
+
+@pytest.fixture(scope="session")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MLflowServer]:
+    """An MLflow server for the whole run; what it holds stays there from test to test."""
+    if not BINARY.exists():
+        cannot_run("there is no MLflow in .venv-mlflow, which `make test` installs")
+    server = MLflowServer(tmp_path_factory.mktemp("mlflow"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture
