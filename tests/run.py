@@ -13,8 +13,7 @@ from xml.etree import ElementTree
 from tests.engines import ENGINES
 
 NOT_RUN = 69
-# Two processes; tests of one group share a server that is slow to start, so that one of them runs them all.
-SPREAD = ("-n", "2", "--dist", "loadgroup")
+WORKERS = "2"
 
 
 def run(engine: str, options: list[str]) -> tuple[str, bool]:
@@ -23,7 +22,7 @@ def run(engine: str, options: list[str]) -> tuple[str, bool]:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        command = [sys.executable, "-m", "pytest", "-q", *SPREAD, f"--engine={engine}", f"--junitxml={report}"]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", WORKERS, f"--engine={engine}", f"--junitxml={report}"]
         status = subprocess.run([*command, *options], check=False).returncode
         counts = _counts(report) if report.exists() else ""
     outcome = {0: "passed", NOT_RUN: "NOT RUN"}.get(status, "failed")

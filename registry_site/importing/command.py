@@ -1,10 +1,11 @@
 """What the commands that import have in common."""
 
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from registry_site import databases
 from registry_site.importing.report import Report
@@ -18,7 +19,7 @@ class ImportCommand(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="tell what would be done, and do nothing")
 
-    def run_import(self, bring: Callable[[Report], None], *, dry: bool, failures: tuple[type[Exception], ...]) -> None:
+    def run_import(self, bring: Callable[[Report], None], *, dry: bool, failures: Sequence[type[Exception]]) -> None:
         """Run `bring`; what it raises of `failures` ends the command with a line instead of a traceback."""
         self._prepare(dry)
         report = Report(self._say)
@@ -26,10 +27,12 @@ class ImportCommand(BaseCommand):
             bring(report)
         except KeyboardInterrupt:
             raise CommandError("interrupted; run it again to go on", returncode=INTERRUPTED) from None
-        except failures as error:
-            raise CommandError(f"stopped: {str(error).splitlines()[0][:300]}; run it again to go on") from None
+        except (*failures, DatabaseError, OSError) as error:
+            why = (str(error).splitlines() or [type(error).__name__])[0][:300]
+            raise CommandError(f"stopped: {why}; run it again to go on") from None
         finally:
-            self._say(f"\n{report.summary()}")
+            if report.counts:
+                self._say(f"\n{report.summary()}")
         self._say("Nothing was written: this was a dry run." if dry else "Done. Running it again brings what is new.")
 
     def _prepare(self, dry: bool) -> None:
