@@ -23,11 +23,12 @@ class ImportCommand(BaseCommand):
         """Run `bring`; what it raises of `failures` ends the command with a line instead of a traceback."""
         self._prepare(dry)
         report = Report(self._say)
+        expected: tuple[type[Exception], ...] = (*failures, DatabaseError, OSError)
         try:
             bring(report)
         except KeyboardInterrupt:
             raise CommandError("interrupted; run it again to go on", returncode=INTERRUPTED) from None
-        except (*failures, DatabaseError, OSError) as error:
+        except expected as error:
             why = (str(error).splitlines() or [type(error).__name__])[0][:300]
             raise CommandError(f"stopped: {why}; run it again to go on") from None
         finally:

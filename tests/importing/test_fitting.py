@@ -14,7 +14,7 @@ from tests.importing.running import Outcome
 from tests.importing.test_measurify import api_of, bring
 from versions.models import Version
 
-NOBODY = ObjectId()
+NOBODY = ObjectId("6469d1a0c0ffee0000000000")
 
 
 @pytest.fixture

@@ -155,6 +155,7 @@ def test_only_the_tenants_asked_for_are_brought(furnished: Any) -> None:
     assert outcome.line("left out", "nowhere")
 
 
+@pytest.mark.promise("password.hashed")
 def test_an_old_password_logs_in_and_is_hashed_with_argon2_from_then_on(furnished: Any) -> None:
     bring(furnished.registry)
     api, ada = ApiClient(), User.objects.get(username="ada")
@@ -177,6 +178,7 @@ def test_a_password_beyond_72_bytes_counts_as_far_as_it_counted_before(furnished
     ok(login(ApiClient(), "acme", "long", password))
 
 
+@pytest.mark.promise("password.hashed")
 def test_a_clear_password_is_hashed_on_the_way(original: OriginalRegistry) -> None:
     original.tenant("open", passwordhash=False).user("ada", role="admin", password="Op3n-door")
     bring(original)
