@@ -13,7 +13,7 @@ from tests import engines
 
 NOT_RUN = 69  # the exit status where the engine could not run: neither passed nor failed
 ROOT = Path(__file__).resolve().parent.parent
-ON_ONE_WORKER = ("tests/importing/test_mlflow.py",)
+ON_ONE_WORKER = ("tests/registry_site/importing/test_mlflow.py",)
 SERVER = pytest.StashKey[engines.Server]()
 VARIABLES = {
     "ENVIRONMENT_NAME": "test",

@@ -32,21 +32,21 @@ READABLE = 0o644 << 16
 def bring(mlflow: MLflow, landing: Landing, *, owner: User, visibility: str) -> None:
     """Bring all registered models, as models of `owner`."""
     landing.people[owner.pk] = owner
-    models = mlflow.models()
+    models, versions = mlflow.models(), mlflow.versions()
     for done, model in enumerate(models, 1):
-        bring_thing(landing, Registered(mlflow, model, landing.tenant.pk).thing(owner.pk, visibility))
+        registered = Registered(mlflow, model, versions.get(str(model["name"]), ()), landing.tenant.pk)
+        bring_thing(landing, registered.thing(owner.pk, visibility))
         landing.report.progress(f"{landing.tenant.pk}: models", done, len(models))
 
 
 class Registered:
     """A registered model with its versions and the runs that made them."""
 
-    def __init__(self, mlflow: MLflow, model: Document, tenant_id: str) -> None:
-        self.mlflow, self.model, self.name = mlflow, model, str(model["name"])
+    def __init__(self, mlflow: MLflow, model: Document, versions: Sequence[Document], tenant_id: str) -> None:
+        self.mlflow, self.model, self.versions, self.name = mlflow, model, versions, str(model["name"])
         # The server's address is no part of it: that may change from one run to the next.
         self.id = key_of("mlflow", tenant_id, self.name, str(model.get("creation_timestamp")))
-        self.versions = mlflow.versions(self.name)
-        self.runs = {id: mlflow.run(id) for version in self.versions if (id := str(version.get("run_id", "")))}
+        self.runs = {id: mlflow.run(id) for version in versions if (id := str(version.get("run_id", "")))}
 
     def thing(self, owner: str, visibility: str) -> Thing:
         """Return the model as one of ours."""

@@ -13,7 +13,7 @@ from registry_site.importing.shapes import Unreadable
 Document = Mapping[str, Any]
 
 PROXY = "mlflow-artifacts:"
-PAGE = 100
+PAGE = 500
 BLOCK = 1024 * 1024
 TIMEOUT = 120  # seconds without a byte
 
@@ -40,11 +40,13 @@ class MLflow:
         """Return all registered models."""
         return list(self._pages("mlflow/registered-models/search", "registered_models"))
 
-    def versions(self, name: str) -> Sequence[Document]:
-        """Return the versions of a model, the oldest first."""
-        quoted = name.replace("\\", "\\\\").replace("'", "\\'")
-        found = self._pages("mlflow/model-versions/search", "model_versions", filter=f"name='{quoted}'")
-        return sorted(found, key=lambda version: int(version["version"]))
+    def versions(self) -> Mapping[str, Sequence[Document]]:
+        """Return the versions of all models by their models' names, the oldest first."""
+        found: dict[str, list[Document]] = {}
+        # All at once: a filter has no way to write every name.
+        for version in self._pages("mlflow/model-versions/search", "model_versions"):
+            found.setdefault(str(version["name"]), []).append(version)
+        return {name: sorted(each, key=lambda version: int(version["version"])) for name, each in found.items()}
 
     def run(self, id: str) -> Document:
         """Return what a run logged; nothing where it is gone."""
@@ -86,10 +88,10 @@ class MLflow:
             else:
                 yield path
 
-    def _pages(self, route: str, field: str, **query: str) -> Iterator[Document]:
+    def _pages(self, route: str, field: str) -> Iterator[Document]:
         more: dict[str, str] | None = {}
         while more is not None:
-            page = self._get(route, {"max_results": PAGE} | query | more)
+            page = self._get(route, {"max_results": PAGE} | more)
             yield from page.get(field, ())
             token = page.get("next_page_token")
             more = {"page_token": token} if token else None

@@ -11,7 +11,7 @@ import httpx
 
 from tests.engines import free_port
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 BINARY = ROOT / ".venv-mlflow" / "bin" / "mlflow"
 START_SECONDS = 240  # it imports a great deal
 # It is to serve models and nothing else, and to tell nobody.
@@ -62,6 +62,14 @@ class MLflowServer:
         for name, content in files.items():
             self.client.put(f"/mlflow-artifacts/artifacts/{place}/{quote(name)}", content=content).raise_for_status()
         return id, f"mlflow-artifacts:/{place}"
+
+    def logged_model(self, files: dict[str, bytes]) -> str:
+        """Log a model apart from any run, as MLflow does since version 3; return its URI."""
+        info = self.post("logged-models", experiment_id="0", name="logged")["model"]["info"]
+        place = info["artifact_uri"].removeprefix("mlflow-artifacts:/")
+        for name, content in files.items():
+            self.client.put(f"/mlflow-artifacts/artifacts/{place}/{quote(name)}", content=content).raise_for_status()
+        return f"models:/{info['model_id']}"
 
     def model(self, name: str, **fields: Any) -> None:
         self.post("registered-models/create", name=name, **fields)

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from tests.engines import Server
-from tests.importing.original import OriginalRegistry
+from tests.registry_site.importing.original import OriginalRegistry
 from tests.served import ROOT, Served
 
 CONTENT = b"weights" * 100_000

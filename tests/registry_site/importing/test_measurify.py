@@ -11,8 +11,8 @@ from tenants.models import Tenant, User
 from tenants.tokens import issue
 from tests.answers import assert_error, login, ok
 from tests.client import ApiClient
-from tests.importing.original import OriginalRegistry, at, bcrypted
-from tests.importing.running import Outcome, everything, run
+from tests.registry_site.importing.original import OriginalRegistry, at, bcrypted
+from tests.registry_site.importing.running import Outcome, everything, run
 
 ONNX, CSV = b"\x08\x09onnx" * 400_000, b"a,b\n1,2\n"
 

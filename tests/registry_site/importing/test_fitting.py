@@ -9,9 +9,9 @@ from bson import Int64, ObjectId
 from catalog.models import Item
 from tenants.models import User
 from tests.answers import ok
-from tests.importing.original import OriginalRegistry, OriginalTenant
-from tests.importing.running import Outcome
-from tests.importing.test_measurify import api_of, bring
+from tests.registry_site.importing.original import OriginalRegistry, OriginalTenant
+from tests.registry_site.importing.running import Outcome
+from tests.registry_site.importing.test_measurify import api_of, bring
 from versions.models import Version
 
 NOBODY = ObjectId("6469d1a0c0ffee0000000000")

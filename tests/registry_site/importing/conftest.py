@@ -8,8 +8,8 @@ from typing import NoReturn
 import pytest
 
 from tests import engines
-from tests.importing.mlflow_server import BINARY, MLflowServer
-from tests.importing.original import OriginalRegistry
+from tests.registry_site.importing.mlflow_server import BINARY, MLflowServer
+from tests.registry_site.importing.original import OriginalRegistry
 
 
 def cannot_run(reason: str) -> NoReturn:

@@ -12,8 +12,8 @@ from django.core.management import CommandError
 from registry_site.importing.mlflow import number, typed
 from tests.answers import ok
 from tests.engines import free_port
-from tests.importing.mlflow_server import MLflowServer
-from tests.importing.running import Outcome, everything, run
+from tests.registry_site.importing.mlflow_server import MLflowServer
+from tests.registry_site.importing.running import Outcome, everything, run
 
 pytestmark = pytest.mark.timeout(600)  # the server that they share is slow to start
 FILES = {"MLmodel": b"flavors: {}\n", "data/weights é.bin": b"\x00\xff" * 600_000, "data/deep/empty": b""}
@@ -96,6 +96,19 @@ def test_a_version_comes_as_a_zip_of_its_files(world: Any, mlflow: MLflowServer,
     with ZipFile(io.BytesIO(body)) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == FILES
+
+
+def test_a_model_logged_apart_from_a_run_comes_with_its_files_whatever_its_name(
+    world: Any, mlflow: MLflowServer, registered: str
+) -> None:
+    name = f"""it's "new" {registered}"""
+    mlflow.model(name)
+    mlflow.version(name, mlflow.logged_model({"MLmodel": b"flavors: {}"}))
+    assert bring(mlflow).left_out == {}
+    body = world.acme.admin.api.get(f"models/{found(world, name)['_id']}/versions/1").body()
+    with ZipFile(io.BytesIO(body)) as archive:
+        assert archive.read("MLmodel") == b"flavors: {}"
+    mlflow.client.request("DELETE", "/mlflow/registered-models/delete", json={"name": name}).raise_for_status()
 
 
 def test_running_it_again_changes_nothing_and_brings_what_came_since(
