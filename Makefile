@@ -23,7 +23,7 @@ run: $(VENV)/.run-stamp ## Prepare what is missing and serve in the foreground
 superuser: $(VENV)/.run-stamp ## Make a superuser of the admin site
 	@$(BIN)/python manage.py createsuperuser
 
-test: $(VENV)/.dev-stamp ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
+test: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
 	@$(BIN)/python -m tests.run $(ENGINE) -- $(PYTEST)
 
 torture: $(VENV)/.dev-stamp ## Kill the registry ROUNDS times (20) while CLIENTS clients (12) write, on every ENGINE
@@ -61,9 +61,11 @@ lock: $(VENV)/.dev-stamp ## Lock what pyproject.toml asks for
 	@$(BIN)/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 --extra dev \
 		-c requirements.txt pyproject.toml -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 \
+		benchmarks/requirements-mlflow.in -o benchmarks/requirements-mlflow.txt
 
 clean: ## Remove the virtual environment and caches, never data
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-mlflow .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -84,3 +86,10 @@ $(VENV)/.dev-stamp: requirements-dev.txt requirements.txt | $(BIN)/python
 	@echo "Installing what the tests need …"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $(VENV)/.run-stamp $@
+
+# MLflow, from which models move in, has an environment of its own: its pins clash with ours.
+$(VENV)-mlflow/.stamp: benchmarks/requirements-mlflow.txt | $(VENV)/.dev-stamp
+	@echo "Installing an MLflow for the tests …"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-mlflow
+	@$(BIN)/uv pip install --quiet --python $(VENV)-mlflow/bin/python --require-hashes -r benchmarks/requirements-mlflow.txt
+	@touch $@

@@ -1,6 +1,7 @@
 """Writes: items, their versions, and what leaves with a user or a tenant."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from catalog.changes import LISTS, ListChange
@@ -30,9 +31,11 @@ def create_item(
     tags: Sequence[str] = (),
     metadata: Sequence[Mapping[str, Any]] = (),
     status: str | None = None,
+    kept: Mapping[str, Any] | None = None,
 ) -> Item:
     """Register a model, dataset or algorithm that belongs to `by`; its words join the folksonomy.
 
+    `kept` holds fields that stay as they are when an item moves in from elsewhere: its id, times and references.
     Users are named by id or username, datasets by id or name. Raises Refused (`post_request_error`) for a name that
     is taken, for unknown users and datasets, and for a metadata name given twice.
     """
@@ -46,6 +49,8 @@ def create_item(
             raise Refused(CREATION, f"A {kind} with the same name already exists for this user")
         item.users = user_ids(unique(users), by=by, error=CREATION)
         item.datasets = [] if kind == "dataset" else dataset_ids(unique(datasets), by=by, error=CREATION)
+        for field, value in (kept or {}).items():
+            setattr(item, field, value)
         item.derive_readers()
         use_terms(Tag, item.tags, by=by)
         use_terms(MetadataName, (pair["name"] for pair in item.metadata), by=by)
@@ -87,10 +92,10 @@ def _current(item: Item) -> Item:
     return current
 
 
-def _write(item: Item, fields: Sequence[str]) -> None:
+def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> None:
     """Write the fields over the revision that was read. Raises Conflict where there is a newer one."""
     item.derive_readers()
-    item.lastmod = now()
+    item.lastmod = at or now()
     read = Item.objects.of(item.tenant_id).filter(pk=item.pk, revision=item.revision)
     item.revision += 1
     values = {field: getattr(item, field) for field in (*fields, "lastmod", "revision")}
@@ -103,7 +108,7 @@ def add_item_version(*, item: Item, upload: Upload, ordinal: str | None = None) 
     """Keep an upload as a version of the item. Raises Refused (`post_request_error`) for a taken ordinal."""
     with atomic():
         item = _current(item)
-        _write(item, ())
+        _write(item, (), at=item.lastmod if upload.timestamp else None)
         add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, ordinal=ordinal)
     return item
 

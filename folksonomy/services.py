@@ -1,10 +1,12 @@
 """Writes: the words that tenants use, and those that their administrators suggest."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TypeVar
 
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
+from tenants.fields import now
 from tenants.hooks import hook
 from tenants.models import User
 from tenants.transactions import atomic, retried
@@ -12,19 +14,18 @@ from tenants.transactions import atomic, retried
 T = TypeVar("T", Tag, MetadataName)
 
 
-def use_terms(model: type[T], names: Iterable[str], *, by: User) -> None:
+def use_terms(model: type[T], names: Iterable[str], *, by: User, timestamp: datetime | None = None) -> None:
     """Add the names that the tenant does not know yet as `folk`; call it in the transaction that uses them."""
     used = set(names)
     if not used:
         return
     known = set(model.objects.of(by.tenant_id).filter(name__in=used).values_list("name", flat=True))
-    model.objects.bulk_create(
-        [model(tenant_id=by.tenant_id, name=name, usage="folk", owner=by) for name in sorted(used - known)]
-    )
+    common = {"tenant_id": by.tenant_id, "usage": "folk", "owner": by, "timestamp": timestamp or now()}
+    model.objects.bulk_create([model(name=name, **common) for name in sorted(used - known)])
 
 
 @retried
-def suggest_term(model: type[T], *, name: str, by: User) -> T:
+def suggest_term(model: type[T], *, name: str, by: User, timestamp: datetime | None = None) -> T:
     """Make a `default` term, of a new name or of a `folk` one.
 
     Raises Refused (`post_request_error`) where it is a default term already.
@@ -32,7 +33,7 @@ def suggest_term(model: type[T], *, name: str, by: User) -> T:
     with atomic():
         term = model.objects.of(by.tenant_id).filter(name=name).first()
         if term is None:
-            term = model(tenant_id=by.tenant_id, name=name, owner=by)
+            term = model(tenant_id=by.tenant_id, name=name, owner=by, timestamp=timestamp or now())
         elif term.usage == "default":
             raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({name})")
         term.usage = "default"

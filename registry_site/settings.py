@@ -134,7 +134,7 @@ STORAGES = {
 }
 
 # --- Sign-in --------------------------------------------------------------------------------------------------------
-PASSWORD_HASHERS = ["tenants.hashers.PasswordHasher"]
+PASSWORD_HASHERS = ["tenants.hashers.PasswordHasher", "tenants.hashers.ImportedHasher"]  # the first is for new ones
 AUTHENTICATION_BACKENDS = ["tenants.backends.SuperuserBackend"]
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # usernames are unique in their tenant, which the backend knows
 

@@ -1,10 +1,10 @@
 """Logging in: from a username and a password to a user."""
 
 from django.conf import settings
-from django.contrib.auth.hashers import make_password
 from rest_framework.exceptions import AuthenticationFailed
 
 from tenants import attempts, tokens
+from tenants.hashers import take_as_long_as_any
 from tenants.models import Tenant, User
 
 INCORRECT = "Incorrect username or password"
@@ -23,10 +23,9 @@ def authenticate(*, tenant_id: str, username: str, password: str, address: str) 
         tokens.refuse_old_password(user)
         return user
     attempts.record(address=address, account=account)
-    if user is None:
-        if not Tenant.objects.filter(pk=tenant_id).exists():
-            raise AuthenticationFailed("Incorrect tenant")
-        make_password(password)  # takes as long as checking one
+    if user is None and not Tenant.objects.filter(pk=tenant_id).exists():
+        raise AuthenticationFailed("Incorrect tenant")
+    take_as_long_as_any(password, user.password if user else "")
     raise AuthenticationFailed(INCORRECT)
 
 

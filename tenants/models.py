@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
+from django.contrib.auth import hashers
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 
@@ -103,6 +104,15 @@ class User(AbstractBaseUser):
         """Keep the password's hash; tokens issued before are worth nothing from now on."""
         super().set_password(raw_password)
         self.password_changed = now()
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Tell whether this is the password; a hash of an older kind gives way to one of today's, tokens stay good."""
+        return hashers.check_password(raw_password, self.password, self._hash_anew)
+
+    def _hash_anew(self, raw_password: str) -> None:
+        checked, self.password = self.password, hashers.make_password(raw_password)
+        # Only over the hash that was checked: the password may have been changed meanwhile.
+        User.objects.filter(pk=self.pk, password=checked).update(password=self.password)
 
     def password_expired(self, at: datetime) -> bool:
         """Tell whether the password is older than it may be at that time."""

@@ -2,7 +2,9 @@
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -39,29 +41,31 @@ def create_tenant(
     admin_password: str = "",
     passwordhash: bool = True,
     database: str = "",
+    timestamp: datetime | None = None,
+    admin: Mapping[str, Any] | None = None,
 ) -> CreatedTenant:
     """Make a tenant and its first administrator, both or neither.
 
+    `admin` says more of the administrator, as `create_user` takes it.
     Raises Refused (`post_request_error`) for an id that is malformed or taken.
     """
     if not TENANT_ID.fullmatch(id):
         raise Refused("post_request_error", "Path `_id` has 1 to 64 letters, digits, `.`, `_` or `-`")
     generated = None if admin_password else secrets.token_urlsafe(18)
     tenant = Tenant(pk=id, email=email, organization=organization, address=address, phone=phone)
-    tenant.passwordhash, tenant.database = passwordhash, database
+    tenant.passwordhash, tenant.database, tenant.timestamp = passwordhash, database, timestamp or now()
     with atomic():
         if Tenant.objects.filter(pk=id).exists():
             raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({id})")
         tenant.save(force_insert=True)
-        admin = create_user(
-            tenant=tenant,
-            username=admin_username or settings.DEFAULT_TENANT_ADMIN_USERNAME,
-            password=admin_password or generated or "",
-            role="admin",
-            email=email,
-            check_strength=False,
-        )
-    return CreatedTenant(tenant, admin, generated)
+        fields: dict[str, Any] = {
+            "username": admin_username or settings.DEFAULT_TENANT_ADMIN_USERNAME,
+            "password": admin_password or generated or "",
+            "email": email,
+        }
+        fields |= dict(admin or {}) | {"role": "admin", "check_strength": False}
+        user = create_user(tenant=tenant, **fields)
+    return CreatedTenant(tenant, user, generated)
 
 
 def update_tenant(*, tenant: Tenant, changes: dict[str, str]) -> Tenant:
@@ -95,17 +99,20 @@ def create_user(
     email: str | None = None,
     validity_days: int | None = None,
     check_strength: bool = True,
+    kept: Mapping[str, Any] | None = None,
 ) -> User:
     """Make a user of the tenant.
 
+    `kept` holds fields that stay as they are when a user moves in from elsewhere: his id, times and password's hash.
     Raises Refused (`post_request_error`) for a weak password or a username or email that is taken in the tenant.
     """
     weakness = complaint(password) if check_strength else None
     if weakness:
         raise Refused("post_request_error", weakness)
-    user = User(tenant=tenant, username=username, role=role, email=email or None)
+    user = User(tenant=tenant, username=username, role=role, email=email or None, **(kept or {}))
     user.validity_days = settings.DEFAULT_DAYS_VALIDITY_PASSWORD if validity_days is None else validity_days
-    user.set_password(password)
+    if not user.password:
+        user.set_password(password)
     with atomic():
         others = User.objects.of(tenant.pk)
         if others.filter(username=username).exists():

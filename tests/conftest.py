@@ -4,13 +4,16 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import engines
 
 NOT_RUN = 69  # the exit status where the engine could not run: neither passed nor failed
 ROOT = Path(__file__).resolve().parent.parent
+ON_ONE_WORKER = ("tests/registry_site/importing/test_mlflow.py",)
 SERVER = pytest.StashKey[engines.Server]()
 VARIABLES = {
     "ENVIRONMENT_NAME": "test",
@@ -57,6 +60,18 @@ def _set_environment(config: pytest.Config, server: engines.Server) -> None:
         "VARIABLES_FILE": str(Path(uploads.name, "no-variables.env")),
         "DJANGO_SETTINGS_MODULE": "registry_site.settings",
     }
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Let one of xdist's workers run all tests of a file whose server is slow to start; any run the others."""
+    return OneWorkerAFile(config, log)
+
+
+class OneWorkerAFile(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", maxsplit=1)[0]
+        return file if file in ON_ONE_WORKER else nodeid
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,12 @@ names, never the other way round.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import F, Max
 
 from tenants.exceptions import Refused
-from tenants.fields import INT64
+from tenants.fields import INT64, now
 from tenants.transactions import atomic, retried
 from versions.holds import bytes_are_held
 from versions.models import Blob, Version
@@ -19,13 +20,14 @@ from versions.storage import Received, store
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that came in: its bytes, and what its sender says of it."""
+    """A file that came in: its bytes, and what its sender says of it; a time, where it moves in from elsewhere."""
 
     received: Received
     original: str
     mimetype: str
     encoding: str
     description: str = ""
+    timestamp: datetime | None = None
 
 
 def add_version(*, tenant_id: str, subject: str, upload: Upload, ordinal: str | None = None) -> Version:
@@ -49,6 +51,7 @@ def add_version(*, tenant_id: str, subject: str, upload: Upload, ordinal: str | 
         size=upload.received.size,
         sha256=upload.received.sha256,
         description=upload.description,
+        timestamp=upload.timestamp or now(),
     )
     _hold_bytes(upload.received, tenant_id)
     version.save(force_insert=True)

@@ -7,6 +7,8 @@ import pytest
 
 from tenants import tokens
 from tenants.fields import now
+from tenants.hashers import ImportedHasher, PasswordHasher
+from tenants.services import create_user
 from tests.answers import assert_error, login, ok
 from tests.client import ApiClient
 
@@ -102,3 +104,25 @@ def test_a_password_without_a_validity_is_good_for_ever(world: Any) -> None:
     owner.password_changed = now() - timedelta(days=20_000)
     owner.save()
     ok(login(world.anonymous, "acme", "owner", PASSWORD))
+
+
+@pytest.mark.promise("login.refused")
+@pytest.mark.parametrize("username", ["owner", "imported", "nobody"])
+def test_a_refused_login_hashes_alike_whoever_is_asked_for(world: Any, monkeypatch: Any, username: str) -> None:
+    hashed = ImportedHasher().encode("Another1!x", ImportedHasher().salt())
+    kept = {"password": hashed}
+    create_user(tenant=world.acme.tenant, username="imported", password="", check_strength=False, kept=kept)
+    done: list[str] = []
+    for hasher, methods in {PasswordHasher: ("encode", "verify"), ImportedHasher: ("encode",)}.items():
+        for method in methods:
+            monkeypatch.setattr(hasher, method, _noted(getattr(hasher, method), done))
+    assert_error(login(world.anonymous, "acme", username, "wrong"), "authentication_error")
+    assert sorted(done) == ["argon2", "bcrypt"]
+
+
+def _noted(method: Any, done: list[str]) -> Any:
+    def noting(self: Any, *args: Any, **kwargs: Any) -> Any:
+        done.append(self.algorithm)
+        return method(self, *args, **kwargs)
+
+    return noting

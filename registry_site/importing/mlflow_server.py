@@ -1,0 +1,110 @@
+"""Asks an MLflow server, over its REST API."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from registry_site.importing.shapes import Unreadable
+
+Document = Mapping[str, Any]
+
+PROXY = "mlflow-artifacts:"
+PAGE = 500
+BLOCK = 1024 * 1024
+TIMEOUT = 120  # seconds without a byte
+
+
+class Failed(Exception):
+    """MLflow did not answer, or answered with an error."""
+
+
+class MLflow:
+    """An MLflow server, read and never written."""
+
+    def __init__(self, uri: str) -> None:
+        token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+        user, password = (os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD"))
+        self.client = httpx.Client(
+            base_url=f"{uri.rstrip('/')}/api/2.0/",
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            auth=(user, password) if user and not token else None,
+            timeout=TIMEOUT,
+            follow_redirects=True,
+        )
+
+    def models(self) -> Sequence[Document]:
+        """Return all registered models."""
+        return list(self._pages("mlflow/registered-models/search", "registered_models"))
+
+    def versions(self) -> Mapping[str, Sequence[Document]]:
+        """Return the versions of all models by their models' names, the oldest first."""
+        found: dict[str, list[Document]] = {}
+        # All at once: a filter has no way to write every name.
+        for version in self._pages("mlflow/model-versions/search", "model_versions"):
+            found.setdefault(str(version["name"]), []).append(version)
+        return {name: sorted(each, key=lambda version: int(version["version"])) for name, each in found.items()}
+
+    def run(self, id: str) -> Document:
+        """Return what a run logged; nothing where it is gone."""
+        answer = self._get("mlflow/runs/get", {"run_id": id}, missing_ok=True)
+        data: Document = answer.get("run", {}).get("data", {})
+        return data
+
+    def artifacts(self, version: Document) -> tuple[str, Sequence[str]]:
+        """Return where a version's files lie, and their paths. Raises Unreadable."""
+        which = {"name": version["name"], "version": version["version"]}
+        uri = str(self._get("mlflow/model-versions/get-download-uri", which).get("artifact_uri", ""))
+        if not uri.startswith(PROXY):
+            raise Unreadable(f"its files lie at {uri or 'no place'}, which MLflow does not serve (--serve-artifacts)")
+        root = httpx.URL(uri).path.strip("/")
+        paths = sorted(self._walk(root, ""))
+        if not paths:
+            raise Unreadable("it has no files")
+        return root, paths
+
+    @contextmanager
+    def artifact(self, root: str, path: str) -> Iterator[Iterator[bytes]]:
+        """Give the bytes of a file. Raises Unreadable."""
+        try:
+            with self.client.stream("GET", f"mlflow-artifacts/artifacts/{quote(f'{root}/{path}')}") as answer:
+                if answer.is_error:
+                    raise Unreadable(f"its file {path!r} cannot be read: {answer.status_code}")
+                yield answer.iter_bytes(BLOCK)
+        except httpx.HTTPError as error:
+            raise Unreadable(f"its file {path!r} cannot be read: {type(error).__name__}") from None
+
+    def _walk(self, root: str, folder: str) -> Iterator[str]:
+        listed = self._get("mlflow-artifacts/artifacts", {"path": f"{root}/{folder}".strip("/")})
+        for entry in listed.get("files", ()):
+            path = f"{folder}/{entry['path']}".lstrip("/")
+            if ".." in path.split("/"):
+                raise Unreadable(f"its file {path!r} lies outside of it")
+            if entry.get("is_dir"):
+                yield from self._walk(root, path)
+            else:
+                yield path
+
+    def _pages(self, route: str, field: str) -> Iterator[Document]:
+        more: dict[str, str] | None = {}
+        while more is not None:
+            page = self._get(route, {"max_results": PAGE} | more)
+            yield from page.get(field, ())
+            token = page.get("next_page_token")
+            more = {"page_token": token} if token else None
+
+    def _get(self, route: str, query: Mapping[str, Any], *, missing_ok: bool = False) -> Document:
+        try:
+            answer = self.client.get(route, params=query)
+            if missing_ok and answer.status_code == httpx.codes.NOT_FOUND:
+                return {}
+            answer.raise_for_status()
+            document: Document = answer.json()
+        except httpx.HTTPStatusError as error:
+            raise Failed(f"MLflow answered {error.response.status_code} to {route}") from None
+        except (httpx.HTTPError, ValueError) as error:
+            raise Failed(f"MLflow does not answer to {route}: {type(error).__name__}") from None
+        return document

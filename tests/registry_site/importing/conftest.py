@@ -1,0 +1,53 @@
+"""What tests of imports start from: servers of the other registries."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests import engines
+from tests.registry_site.importing.mlflow_server import BINARY, MLflowServer
+from tests.registry_site.importing.original import OriginalRegistry
+
+
+def cannot_run(reason: str) -> NoReturn:
+    """Skip the test on a developer's machine; fail it in CI, where all must run."""
+    if os.environ.get("CI"):
+        pytest.fail(f"NOT RUN: {reason}")
+    pytest.skip(f"NOT RUN: {reason}")
+
+
+@pytest.fixture(scope="session")
+def mongod(server: engines.Server) -> Iterator[engines.Server]:
+    """A MongoDB: the one that the tests run on, or one of its own where they run on another engine."""
+    if server.name == "mongodb":
+        yield server
+        return
+    try:
+        own = engines.start("mongodb")
+    except engines.NotRun as reason:
+        cannot_run(str(reason))
+    yield own
+    own.stop()
+
+
+@pytest.fixture(scope="session")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MLflowServer]:
+    """An MLflow server for the whole run; what it holds stays there from test to test."""
+    if not BINARY.exists():
+        cannot_run("there is no MLflow in .venv-mlflow, which `make test` installs")
+    server = MLflowServer(tmp_path_factory.mktemp("mlflow"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def original(mongod: engines.Server, tmp_path: Path, uploads: Path, db: None) -> Iterator[OriginalRegistry]:
+    """An empty registry of the original, beside an empty one of ours."""
+    folder = tmp_path / "original"
+    folder.mkdir()
+    registry = OriginalRegistry(mongod, folder)
+    yield registry
+    registry.close()

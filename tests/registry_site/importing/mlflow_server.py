@@ -1,0 +1,101 @@
+"""A real `mlflow server` in an environment of its own, and how tests fill it."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from tests.engines import free_port
+
+ROOT = Path(__file__).resolve().parents[3]
+BINARY = ROOT / ".venv-mlflow" / "bin" / "mlflow"
+START_SECONDS = 240  # it imports a great deal
+# It is to serve models and nothing else, and to tell nobody.
+QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+
+
+class MLflowServer:
+    """MLflow with a database and a folder of artifacts of its own; every method talks to it over its REST API."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"http://127.0.0.1:{(port := free_port())}"
+        self.log = folder / "log"
+        words = ["server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+        words += [
+            "--backend-store-uri",
+            f"sqlite:///{folder}/mlflow.db",
+            "--artifacts-destination",
+            str(folder / "files"),
+        ]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [BINARY, *words],
+                cwd=folder,
+                env={"PATH": os.environ["PATH"], "HOME": str(folder)} | QUIET,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.client = httpx.Client(base_url=f"{self.url}/api/2.0", timeout=60)
+        self._wait()
+
+    def stop(self) -> None:
+        """End it and all processes that it started."""
+        self.client.close()
+        os.killpg(self.process.pid, 9)
+        self.process.wait()
+
+    def run(self, params: dict[str, str], metrics: dict[str, Any], files: dict[str, bytes]) -> tuple[str, str]:
+        """Log a run; return its id and where its files lie."""
+        run = self.post("runs/create", experiment_id="0", start_time=1_700_000_000_000)["run"]
+        id = run["info"]["run_id"]
+        for key, value in params.items():
+            self.post("runs/log-parameter", run_id=id, key=key, value=value)
+        for key, number in metrics.items():
+            self.post("runs/log-metric", run_id=id, key=key, value=number, timestamp=1_700_000_000_000)
+        place = f"0/{id}/artifacts/model"
+        for name, content in files.items():
+            self.client.put(f"/mlflow-artifacts/artifacts/{place}/{quote(name)}", content=content).raise_for_status()
+        return id, f"mlflow-artifacts:/{place}"
+
+    def logged_model(self, files: dict[str, bytes]) -> str:
+        """Log a model apart from any run, as MLflow does since version 3; return its URI."""
+        info = self.post("logged-models", experiment_id="0", name="logged")["model"]["info"]
+        place = info["artifact_uri"].removeprefix("mlflow-artifacts:/")
+        for name, content in files.items():
+            self.client.put(f"/mlflow-artifacts/artifacts/{place}/{quote(name)}", content=content).raise_for_status()
+        return f"models:/{info['model_id']}"
+
+    def model(self, name: str, **fields: Any) -> None:
+        self.post("registered-models/create", name=name, **fields)
+
+    def version(self, name: str, source: str, run_id: str = "", stage: str = "", **fields: Any) -> str:
+        """Register a version; return its number."""
+        made = self.post("model-versions/create", name=name, source=source, run_id=run_id, **fields)
+        number = str(made["model_version"]["version"])
+        if stage:
+            self.post("model-versions/transition-stage", name=name, version=number, stage=stage)
+        return number
+
+    def post(self, path: str, **body: Any) -> Any:
+        answer = self.client.post(f"/mlflow/{path}", json=body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"MLflow does not start: {self.log.read_text(errors='replace')[-3000:]}")
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health", timeout=5).is_success
+        except httpx.TransportError:
+            return False
