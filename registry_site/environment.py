@@ -96,6 +96,17 @@ class Environment(BaseSettings):
         description="`sqlite:///file`, `postgres://user:password@host/name` or `mongodb://host/name?replicaSet=rs0`.",
     )
     UPLOAD_PATH: Path = Field(Path("./uploads"), description="Folder of the uploaded files.")
+    STORAGE: str = Field(
+        "", description="Where uploaded files go instead: `s3://bucket/prefix?endpoint_url=…` is an object store."
+    )
+    STORAGE_ACCESS_KEY: str = Field(
+        "", description="Access key of the object store; empty: as AWS's own tools find it."
+    )
+    STORAGE_SECRET_KEY: str = Field("", description="Secret key that goes with it.")
+    DOWNLOADS: Literal["direct", "accel", "redirect"] = Field(
+        "direct",
+        description="Who sends downloaded bytes: the registry, nginx (`accel`) or the object store (`redirect`).",
+    )
     MAX_UPLOAD_SIZE: Count = Field(0, description="Bytes that an uploaded file may have; 0: no limit.")
     MAX_BODY_SIZE: int = Field(50 * 1024 * 1024, ge=1024, description="Bytes that a JSON body may have.")
     LOG: bool = Field(True, description="Whether requests are kept in the log of `/v1/log`.")

@@ -1,0 +1,27 @@
+"""Versions are tested over files and, where the engine is SQLite, over an object store too: no engine knows of stores."""
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.object_store import ACCESS_KEY, BUCKET, SECRET_KEY, ObjectStore
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "uploads" in metafunc.fixturenames:
+        stores = ["files", "objects"] if metafunc.config.getoption("--engine") == "sqlite" else ["files"]
+        metafunc.parametrize("uploads", stores, indirect=True)
+
+
+@pytest.fixture
+def uploads(request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> None:
+    """An empty store of the test's own, so that it sees no other test's bytes and loses none to it."""
+    ours = {"BACKEND": "versions.storage.ContentStorage", "OPTIONS": {"location": tmp_path / "uploads"}}
+    if request.param == "objects":
+        store: ObjectStore = request.getfixturevalue("object_store")
+        options = {"bucket": BUCKET, "prefix": uuid4().hex, "endpoint_url": store.endpoint, "addressing": "path"}
+        options |= {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+        ours = {"BACKEND": "versions.object_storage.ObjectStorage", "OPTIONS": options}
+    settings.STORAGES = settings.STORAGES | {"versions": ours}
