@@ -67,11 +67,12 @@ class Environment(BaseSettings):
     )
     PROTOCOL: Literal["http", "https"] = Field(
         "http",
-        description="`https` needs the certificate in `resources/`; without it HTTP is served.",
+        description="`https` uses the certificate in `resources/`; without one the registry signs its own.",
     )
     HOST: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for all.")
     HTTP_PORT: Port = Field(8084, description="Port for HTTP.")
     HTTPS_PORT: Port = Field(8443, description="Port for HTTPS.")
+    HTTP_REDIRECT: bool = Field(False, description="Whether `HTTP_PORT` sends clients to HTTPS where that is served.")
     HTTPSSECRET: str = Field("", description="Passphrase of the certificate's private key.")
     CERTIFICATES: Path = Field(
         Path("./resources"), description="Folder of `fullchain.pem` and `privkey.pem` (or `key.pem`) for HTTPS."

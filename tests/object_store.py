@@ -1,4 +1,4 @@
-"""An object store for the tests, in a process of its own: JuiceFS, whose S3 gateway is MinIO's and checks signatures."""
+"""An object store in a process of its own: JuiceFS, whose S3 gateway is MinIO's and checks signatures as any."""
 
 import os
 import shutil
@@ -43,7 +43,15 @@ class ObjectStore:
 
     def start(self) -> None:
         """Start serving and wait until requests are answered."""
-        words = ["--no-agent", "--no-banner", "--no-usage-report", "--multi-buckets", "--keep-etag", "--backup-meta", "0"]
+        words = [
+            "--no-agent",
+            "--no-banner",
+            "--no-usage-report",
+            "--multi-buckets",
+            "--keep-etag",
+            "--backup-meta",
+            "0",
+        ]
         words += ["--log", f"{self.folder}/log", "--cache-dir", f"{self.folder}/cache", self.meta]
         with (self.folder / "output").open("ab") as output:
             self.process = subprocess.Popen(

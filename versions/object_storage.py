@@ -4,6 +4,8 @@ import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
+from threading import Lock
 from typing import IO, Any, Self
 from uuid import uuid4
 
@@ -34,6 +36,12 @@ ERRORS = {
     "XMinioStorageFull": errno.ENOSPC,
     "XMinioAdminBucketQuotaExceeded": errno.EDQUOT,
 }
+_creating = Lock()  # clients serve all threads, but sessions make only one at a time
+
+
+@cache
+def _session(access_key: str | None, secret_key: str | None, region: str) -> Session:
+    return Session(access_key, secret_key, region_name=region)
 
 
 @contextmanager
@@ -120,18 +128,18 @@ class ObjectStorage:
         secret_key: str | None = None,
     ) -> None:
         self.bucket, self.prefix, self.part_size = bucket, prefix, part_size
-        session = Session(access_key, secret_key, region_name=region)
 
         def client(url: str | None, seconds: int, attempts: int) -> Any:
             retries = {"mode": "standard", "total_max_attempts": attempts}
             waits = {"connect_timeout": min(seconds, 10), "read_timeout": seconds, "retries": retries}
             style = {"signature_version": "s3v4", "s3": {"addressing_style": addressing}}
             config = Config(max_pool_connections=CONNECTIONS, **waits, **style, **LENIENT)
-            return session.client("s3", endpoint_url=url, config=config)
+            return _session(access_key, secret_key, region).client("s3", endpoint_url=url, config=config)
 
-        self.client = client(endpoint_url, timeout, 3)
-        self.probe = client(endpoint_url, PROBE_SECONDS, 1)
-        self.signer = client(public_endpoint_url or endpoint_url, timeout, 1)
+        with _creating:
+            self.client = client(endpoint_url, timeout, 3)
+            self.probe = client(endpoint_url, PROBE_SECONDS, 1)
+            self.signer = client(public_endpoint_url or endpoint_url, timeout, 1)
 
     def name(self, key: str) -> str:
         """Return the name of a key's object."""

@@ -1,4 +1,4 @@
-"""Versions are tested over files and, where the engine is SQLite, over an object store too: no engine knows of stores."""
+"""What is about bytes is tested over files and, on SQLite, over an object store too: no engine knows of stores."""
 
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,14 @@ import pytest
 
 from tests.object_store import ACCESS_KEY, BUCKET, SECRET_KEY, ObjectStore
 
+ABOUT_BYTES = ("test_bytes", "test_download", "test_upload")
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "uploads" in metafunc.fixturenames:
-        stores = ["files", "objects"] if metafunc.config.getoption("--engine") == "sqlite" else ["files"]
+        about_bytes = metafunc.module.__name__.rpartition(".")[2] in ABOUT_BYTES
+        both = about_bytes and metafunc.config.getoption("--engine") == "sqlite"
+        stores = ["files", "objects"] if both else ["files"]
         metafunc.parametrize("uploads", stores, indirect=True)
 
 
