@@ -69,6 +69,7 @@ def _answered_here(request: HttpRequest, version: Version, span: tuple[int, int]
     if span:
         response["Content-Range"] = f"bytes {start}-{stop - 1}/{version.size}"
     response["Content-Length"] = str(stop - start)
+    response["Accept-Ranges"] = "bytes"
     return response
 
 
@@ -92,7 +93,6 @@ def _first(file: IO[bytes], missing: int) -> Iterator[bytes]:
 def _described(response: HttpResponseBase, version: Version) -> HttpResponseBase:
     response["ETag"] = f'"{version.sha256}"'
     response["Last-Modified"] = http_date(version.timestamp.timestamp())
-    response["Accept-Ranges"] = "bytes"
     response["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(version.sha256)).decode()}:"
     response["X-Content-Type-Options"] = "nosniff"
     # Stored bytes are never a page of ours, whatever they claim to be.

@@ -63,7 +63,9 @@ def wait_for(registry: Served, certificate: bytes) -> None:
 
 def children(registry: Served) -> set[str]:
     """Return the ids of the processes that the main process has started and that run."""
-    listed = subprocess.run(["pgrep", "-P", str(registry.pid), "-r", "RS"], capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["pgrep", "-P", str(registry.pid), "-r", "RSD"], capture_output=True, text=True, check=False
+    )
     return set(listed.stdout.split())
 
 
