@@ -18,7 +18,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "init" / "variables.env.template"
@@ -35,6 +35,11 @@ class VariableError(ValueError):
 def variables_file() -> Path:
     """Return the file of variables, which `VARIABLES_FILE` may put elsewhere."""
     return Path(os.environ.get("VARIABLES_FILE", "").strip() or ROOT / "init" / "variables.env")
+
+
+def secrets_folder() -> Path:
+    """Return the folder where container engines put secrets, each in a file named as its variable."""
+    return Path(os.environ.get("SECRETS_FOLDER", "").strip() or "/run/secrets")
 
 
 def lifetime(text: str) -> timedelta:
@@ -162,6 +167,18 @@ class Environment(BaseSettings):
         "production", description="What `/v1/info` calls this server."
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment comes first, then files of secrets, then the file of variables."""
+        return init_settings, env_settings, file_secret_settings, dotenv_settings
+
     @field_validator("*", mode="before")
     @classmethod
     def _trim(cls, value: Any, info: ValidationInfo) -> Any:
@@ -185,9 +202,10 @@ class Environment(BaseSettings):
 
 def load() -> Environment:
     """Return the variables. Raises VariableError."""
-    path = variables_file()
+    path, folder = variables_file(), secrets_folder()
     try:
-        environment = Environment(_env_file=path, _env_file_encoding="utf-8")
+        kept = folder if folder.is_dir() else None
+        environment = Environment(_env_file=path, _env_file_encoding="utf-8", _secrets_dir=kept)
     except ValidationError as error:
         faults = [f"{fault['loc'][0]}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors()]
         raise VariableError(f"Not valid in {path} or the environment: {'; '.join(faults)}") from None

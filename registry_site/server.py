@@ -81,7 +81,7 @@ def main(words: dict[str, Any]) -> None:
         server.on_reload(lambda: _renew(Path(opened)))
     if redirect:
         # It sees its standard input end when we do, however that comes.
-        command = [sys.executable, "-m", "registry_site.redirect", words["address"], str(redirect), str(words["port"])]
+        command = [sys.executable, "-m", "registry_site.redirect", words["address"], *map(str, redirect)]
         beside = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603
         server.on_shutdown(beside.terminate)
     server.serve()

@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import AppDirectoriesFinder
@@ -50,9 +51,10 @@ class Command(BaseCommand):
         variable = "HTTPS_PORT" if certificate else "HTTP_PORT"
         port = getattr(variables, variable)
         address = _free_address(variables.HOST, port, variable)
-        redirect = variables.HTTP_PORT if certificate and variables.HTTP_REDIRECT else None
-        if redirect:
-            _free_address(variables.HOST, redirect, "HTTP_PORT")
+        redirect = None
+        if certificate and variables.HTTP_REDIRECT:
+            _free_address(variables.HOST, variables.HTTP_PORT, "HTTP_PORT")
+            redirect = (variables.HTTP_PORT, _public_port(variables))
         self._greet(variables, "https" if certificate else "http", port)
         sys.stdout.flush()
         opened = str(certificates.lay_open(certificate, port)) if certificate else None
@@ -88,6 +90,12 @@ def _options(address: str, port: int, variables: Environment) -> dict[str, Any]:
         "workers_kill_timeout": variables.STOP_SECONDS,
         "static": _static_folders(),
     }
+
+
+def _public_port(variables: Environment) -> int:
+    """Return the port that clients reach HTTPS on, which in a container may be another one than ours."""
+    public = urlsplit(variables.public_url)
+    return public.port or (443 if public.scheme == "https" else variables.HTTPS_PORT)
 
 
 def _static_folders() -> dict[str, str]:
