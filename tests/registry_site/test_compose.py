@@ -39,6 +39,14 @@ def test_the_dockerfile_has_no_fault_that_hadolint_knows() -> None:
     assert (found.returncode, found.stdout) == (0, "")
 
 
+def test_the_compose_file_is_one() -> None:
+    reader = pytest.importorskip("compose_spec", reason="compose-spec has no wheel for this machine").PyOptions()
+    reader.apply_merge = True
+    read = reader.from_yaml(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", TEXT))  # as without an .env
+    read.validate()
+    assert set(read.service_names()) == set(SERVICES)
+
+
 def test_images_have_versions_and_ours_is_run_by_nobody_of_importance() -> None:
     named = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) + [each.get("image", "") for each in SERVICES.values()]
     theirs = [image for image in named if image != "model-registry"]
