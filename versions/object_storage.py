@@ -4,6 +4,7 @@ import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from threading import Lock
 from typing import IO, Any, Self
@@ -15,7 +16,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from versions.storage import INCOMING, Counted, Incoming, Received, TooLarge
+from versions.storage import INCOMING, SHA256, Counted, Incoming, Received, TooLarge
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ COPYING = TransferConfig(multipart_threshold=LARGE, multipart_chunksize=256 * MI
 LINK_SECONDS = 300  # in which a download must begin
 PROBE_SECONDS = 2
 CONNECTIONS = 128
+UNFINISHED = "?uploadId="  # stands in a place between an object that never came to be and its upload
 # Sums that only some stores know are left out: TLS or the signature protect what travels.
 LENIENT = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
 ERRORS = {
@@ -161,10 +163,16 @@ class ObjectStorage:
     def discard(self, received: Received) -> None:
         """Forget received bytes; what was kept of them stays. Where the store does not let us, they are swept up."""
         try:
-            with as_os_errors():
-                self.client.delete_object(Bucket=self.bucket, Key=received.place)
+            self._discard(*received.place.partition(UNFINISHED))
         except OSError as error:
             logger.warning("left in the storage: %s (%s)", received.place, error)
+
+    def _discard(self, name: str, _: str, upload: str) -> None:
+        with as_os_errors():
+            if upload:
+                self.client.abort_multipart_upload(Bucket=self.bucket, Key=name, UploadId=upload)
+            else:
+                self.client.delete_object(Bucket=self.bucket, Key=name)
 
     def remove(self, key: str) -> None:
         """Remove the bytes of a key, if they are there."""
@@ -184,6 +192,31 @@ class ObjectStorage:
         asked = {"Bucket": self.bucket, "Key": self.name(key)} | described
         url: str = self.signer.generate_presigned_url("get_object", Params=asked, ExpiresIn=LINK_SECONDS)
         return url
+
+    def keys(self) -> Iterator[str]:
+        """Give the keys of all bytes that are kept; objects that are none of the store's are passed over."""
+        for entry in self._pages("list_objects_v2", "Contents", Prefix=self.name("")):
+            key = entry["Key"].removeprefix(self.name(""))
+            if key.count("/") == 2 and SHA256.fullmatch(key.rpartition("/")[2]):
+                yield key
+
+    def leftovers(self, age: timedelta) -> Iterator[Received]:
+        """Give incoming objects, and uploads to such that were begun and not ended, to which nothing came for `age`."""
+        latest, incoming = datetime.now(UTC) - age, self.name(f"{INCOMING}/")
+        for entry in self._pages("list_objects_v2", "Contents", Prefix=incoming):
+            if entry["LastModified"] <= latest:
+                yield Received(entry["Key"], entry["Size"], sha256="")
+        for upload in self._pages("list_multipart_uploads", "Uploads", Prefix=incoming):
+            name, number = upload["Key"], upload["UploadId"]
+            parts = list(self._pages("list_parts", "Parts", Key=name, UploadId=number))
+            if max([upload["Initiated"], *(part["LastModified"] for part in parts)]) <= latest:
+                yield Received(f"{name}{UNFINISHED}{number}", sum(part["Size"] for part in parts), sha256="")
+
+    def _pages(self, listing: str, entries: str, **asked: str) -> Iterator[dict[str, Any]]:
+        """Give the entries of a listing, page by page."""
+        with as_os_errors():
+            for page in self.client.get_paginator(listing).paginate(Bucket=self.bucket, **asked):
+                yield from page.get(entries, ())
 
     def is_healthy(self) -> bool:
         """Tell whether the bucket is there and we are let in; the answer never takes long."""

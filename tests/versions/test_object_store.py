@@ -4,6 +4,7 @@ import hashlib
 import socket
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -225,6 +226,28 @@ def test_sizes_about_those_of_parts_are_kept_whole(
     store.remove("acme/aa/key")
     with pytest.raises(FileNotFoundError):
         store.read("acme/aa/key")
+
+
+def test_what_is_kept_and_what_is_left_over_is_told_apart_and_swept_up(
+    object_store: ObjectStore, storage: dict[str, Any]
+) -> None:
+    store, key = ObjectStorage(**storage), f"acme/{'0' * 2}/{'0' * 64}"
+    kept, left, running = store.receive(), store.receive(), store.receive()
+    kept.write(CONTENT)
+    received = kept.finish()
+    store.keep(received, key)
+    left.write(CONTENT)
+    left.finish()
+    running.write(b"x" * (6 * MIB))
+    object_store.client.put_object(Bucket=BUCKET, Key=f"{storage['prefix']}/not/ours", Body=b"")
+    store.discard(received)
+    assert list(store.keys()) == [key]
+    assert list(store.leftovers(timedelta(hours=1))) == []
+    leftovers = list(store.leftovers(timedelta(0)))
+    assert sorted(each.size for each in leftovers) == [len(CONTENT), 5 * MIB]
+    for each in leftovers:
+        store.discard(each)
+    assert object_store.keys(storage["prefix"]) == [f"{storage['prefix']}/{key}", f"{storage['prefix']}/not/ours"]
 
 
 def test_more_than_the_store_can_hold_is_too_large(
