@@ -14,8 +14,8 @@ ENV PATH=/venv/bin:$PATH \
     UPLOAD_PATH=/registry/data/uploads
 WORKDIR /registry
 RUN useradd --system --uid 10001 --home-dir /registry registry \
-    && mkdir data resources \
-    && chown registry:registry data
+    && mkdir -p data/uploads resources \
+    && chown -R registry:registry data
 COPY --from=build /venv /venv
 COPY manage.py ./
 COPY init/variables.env.template init/
@@ -25,10 +25,10 @@ COPY folksonomy folksonomy
 COPY versions versions
 COPY catalog catalog
 RUN python -m compileall -q registry_site tenants folksonomy versions catalog
-USER registry
-# Database, files and secrets; mount certificates at /registry/resources.
+USER 10001
+# Database, files and secrets, all that is written to: the rest may be read-only. Certificates go to /registry/resources.
 VOLUME /registry/data
-EXPOSE 8084
+EXPOSE 8084 8443
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "manage.py", "healthcheck"]
 # exec form: the server gets the stop signal itself and lets running requests end.

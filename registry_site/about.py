@@ -151,12 +151,15 @@ class HealthViewSet(PublicViewSet):
         try:
             return bool(question())
         except Exception:  # noqa: BLE001 - whatever it is, it is not healthy
-            connection.close()
             return False
 
     @staticmethod
     def ask_database() -> bool:
-        return Tenant.objects.filter(pk=settings.DEFAULT_TENANT).exists() or True
+        try:
+            return Tenant.objects.filter(pk=settings.DEFAULT_TENANT).exists() or True
+        except Exception:
+            connection.close()
+            raise
 
 
 class DemoViewSet(ViewSet):

@@ -18,7 +18,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "init" / "variables.env.template"
@@ -35,6 +35,11 @@ class VariableError(ValueError):
 def variables_file() -> Path:
     """Return the file of variables, which `VARIABLES_FILE` may put elsewhere."""
     return Path(os.environ.get("VARIABLES_FILE", "").strip() or ROOT / "init" / "variables.env")
+
+
+def secrets_folder() -> Path:
+    """Return the folder where container engines put secrets, each in a file named as its variable."""
+    return Path(os.environ.get("SECRETS_FOLDER", "").strip() or "/run/secrets")
 
 
 def lifetime(text: str) -> timedelta:
@@ -67,11 +72,12 @@ class Environment(BaseSettings):
     )
     PROTOCOL: Literal["http", "https"] = Field(
         "http",
-        description="`https` needs the certificate in `resources/`; without it HTTP is served.",
+        description="`https` uses the certificate in `resources/`; without one the registry signs its own.",
     )
     HOST: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for all.")
     HTTP_PORT: Port = Field(8084, description="Port for HTTP.")
     HTTPS_PORT: Port = Field(8443, description="Port for HTTPS.")
+    HTTP_REDIRECT: bool = Field(False, description="Whether `HTTP_PORT` sends clients to HTTPS where that is served.")
     HTTPSSECRET: str = Field("", description="Passphrase of the certificate's private key.")
     CERTIFICATES: Path = Field(
         Path("./resources"), description="Folder of `fullchain.pem` and `privkey.pem` (or `key.pem`) for HTTPS."
@@ -96,6 +102,17 @@ class Environment(BaseSettings):
         description="`sqlite:///file`, `postgres://user:password@host/name` or `mongodb://host/name?replicaSet=rs0`.",
     )
     UPLOAD_PATH: Path = Field(Path("./uploads"), description="Folder of the uploaded files.")
+    STORAGE: str = Field(
+        "", description="Where uploaded files go instead: `s3://bucket/prefix?endpoint_url=…` is an object store."
+    )
+    STORAGE_ACCESS_KEY: str = Field(
+        "", description="Access key of the object store; empty: as AWS's own tools find it."
+    )
+    STORAGE_SECRET_KEY: str = Field("", description="Secret key that goes with it.")
+    DOWNLOADS: Literal["direct", "accel", "redirect"] = Field(
+        "direct",
+        description="Who sends downloaded bytes: the registry, nginx (`accel`) or the object store (`redirect`).",
+    )
     MAX_UPLOAD_SIZE: Count = Field(0, description="Bytes that an uploaded file may have; 0: no limit.")
     MAX_BODY_SIZE: int = Field(50 * 1024 * 1024, ge=1024, description="Bytes that a JSON body may have.")
     LOG: bool = Field(True, description="Whether requests are kept in the log of `/v1/log`.")
@@ -150,6 +167,18 @@ class Environment(BaseSettings):
         "production", description="What `/v1/info` calls this server."
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment comes first, then files of secrets, then the file of variables."""
+        return init_settings, env_settings, file_secret_settings, dotenv_settings
+
     @field_validator("*", mode="before")
     @classmethod
     def _trim(cls, value: Any, info: ValidationInfo) -> Any:
@@ -173,9 +202,10 @@ class Environment(BaseSettings):
 
 def load() -> Environment:
     """Return the variables. Raises VariableError."""
-    path = variables_file()
+    path, folder = variables_file(), secrets_folder()
     try:
-        environment = Environment(_env_file=path, _env_file_encoding="utf-8")
+        kept = folder if folder.is_dir() else None
+        environment = Environment(_env_file=path, _env_file_encoding="utf-8", _secrets_dir=kept)
     except ValidationError as error:
         faults = [f"{fault['loc'][0]}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors()]
         raise VariableError(f"Not valid in {path} or the environment: {'; '.join(faults)}") from None

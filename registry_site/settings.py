@@ -7,13 +7,14 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 
-from registry_site import __version__, databases
+from registry_site import __version__, databases, storages
 from registry_site.environment import ROOT, VariableError, lifetime, load
 
 # --- Variables: the apps find them here under their own names -----------------------------------------------------
 try:
     environment = load()
     database = databases.parse(environment.DATABASE, ROOT)
+    storage = storages.parse(environment)
 except (VariableError, ImproperlyConfigured) as error:
     sys.exit(str(error))
 VERSION = environment.VERSION
@@ -43,6 +44,7 @@ ENVIRONMENT_NAME = environment.ENVIRONMENT_NAME
 WORKERS = environment.WORKERS
 SECRET_KEY = environment.secret_key
 UPLOAD_PATH = ROOT / environment.UPLOAD_PATH
+DOWNLOADS = environment.DOWNLOADS
 JWT_LIFETIME = lifetime(environment.JWT_EXPIRATIONTIME)
 JWT_RENEW_LIFETIME = lifetime(environment.JWT_RENEW_EXPIRATIONTIME)
 RESET_LIFETIME = lifetime(environment.RESET_EXPIRATIONTIME)
@@ -130,7 +132,7 @@ MIGRATION_MODULES = database.migrations
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    "versions": {"BACKEND": "versions.storage.ContentStorage", "OPTIONS": {"location": UPLOAD_PATH}},
+    "versions": storage,
 }
 
 # --- Sign-in --------------------------------------------------------------------------------------------------------

@@ -2,10 +2,14 @@
 
 import os
 import signal
+import socket
 import threading
+from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.util import Finalize
+from pathlib import Path
 
+from registry_site.server import ACCEPT_NO_MORE
 from registry_site.wsgi import application
 from tenants.request_log import writer
 
@@ -20,6 +24,25 @@ def _follow_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _accept_no_more(*_: object) -> None:
+    """Leave new connections to the process that replaces this one; those that are here go on.
+
+    Told only to end, the server would drop connections that it has accepted but has no request of yet. Its listening
+    sockets are exchanged beneath it for one that nobody connects to.
+    """
+    nobody = socket.socket(socket.AF_UNIX)
+    nobody.bind("")  # a name that the system makes up
+    nobody.setblocking(False)
+    for descriptor in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
+        with suppress(OSError):
+            found = socket.socket(fileno=descriptor)
+            if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                os.dup2(nobody.fileno(), descriptor, inheritable=False)
+            found.detach()
+    nobody.listen()
+
+
+signal.signal(ACCEPT_NO_MORE, _accept_no_more)
 threading.Thread(target=_follow_parent, name="follow-parent", daemon=True).start()
 # Workers are forked: their end runs multiprocessing's finalizers, after the last request, but not atexit's functions.
 Finalize(None, writer.flush, exitpriority=10)

@@ -12,6 +12,7 @@ from django.core.cache import cache
 from tenants import services, tokens
 from tests.client import ApiClient
 from tests.engines import Server
+from tests.object_store import ObjectStore
 from tests.served import Served
 
 PASSWORD = "Passw0rd!x"
@@ -56,6 +57,14 @@ def world(db: None, uploads: Path) -> SimpleNamespace:
         operator=ApiClient(settings.API_TOKEN),
         password=PASSWORD,
     )
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """An object store for the whole run; tests keep apart by prefixes."""
+    store = ObjectStore()
+    yield store
+    store.remove()
 
 
 @pytest.fixture(scope="session")

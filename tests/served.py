@@ -28,6 +28,7 @@ class Served:
         self.folder = folder
         self.port = free_port()
         self.api_token = API_TOKEN
+        self.administrator = {"username": "admin", "password": ADMIN_PASSWORD}
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.env = {
             "PATH": os.environ["PATH"],
@@ -96,6 +97,10 @@ class Served:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the registry does not start: {self.output[-3000:]}")
             time.sleep(0.1)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the main process."""
+        os.kill(self.pid, number)
 
     def stop(self) -> int:
         """Ask it to stop and wait until it has; return its exit status."""

@@ -53,10 +53,16 @@ class Store(Protocol):
     def keep(self, received: Received, key: str) -> None: ...
     def discard(self, received: Received) -> None: ...
     def remove(self, key: str) -> None: ...
-    def read(self, key: str) -> IO[bytes]: ...
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> IO[bytes]: ...
     def keys(self) -> Iterator[str]: ...
     def leftovers(self, age: timedelta) -> Iterator[Received]: ...
     def is_healthy(self) -> bool: ...
+
+
+class LinkingStore(Store, Protocol):
+    """A store that clients can fetch bytes from themselves."""
+
+    def link(self, key: str, *, mimetype: str, disposition: str) -> str: ...
 
 
 def store() -> Store:
@@ -64,13 +70,27 @@ def store() -> Store:
     return cast(Store, storages["versions"])
 
 
-class IncomingFile:
+class Counted:
+    """What any store knows of bytes on their way in: how many have come, and their sha256."""
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def count(self, chunk: bytes) -> None:
+        """Take note of a chunk. Raises TooLarge beyond `MAX_UPLOAD_SIZE` bytes in all."""
+        self.size += len(chunk)
+        if settings.MAX_UPLOAD_SIZE and self.size > settings.MAX_UPLOAD_SIZE:
+            raise TooLarge(f"A file has at most {settings.MAX_UPLOAD_SIZE} bytes")
+        self.digest.update(chunk)
+
+
+class IncomingFile(Counted):
     """Bytes on their way into a file of the store."""
 
     def __init__(self, place: Path) -> None:
+        super().__init__()
         self.place = place
-        self.digest = hashlib.sha256()
-        self.size = 0
         self.file = place.open("xb", buffering=0)
         self.finished = False
 
@@ -84,10 +104,7 @@ class IncomingFile:
 
     def write(self, chunk: bytes) -> None:
         """Take a chunk. Raises TooLarge beyond `MAX_UPLOAD_SIZE` bytes in all."""
-        self.size += len(chunk)
-        if settings.MAX_UPLOAD_SIZE and self.size > settings.MAX_UPLOAD_SIZE:
-            raise TooLarge(f"A file has at most {settings.MAX_UPLOAD_SIZE} bytes")
-        self.digest.update(chunk)
+        self.count(chunk)
         view = memoryview(chunk)
         while view:
             view = view[self.file.write(view) :]
@@ -127,9 +144,11 @@ class ContentStorage(FileSystemStorage):
         """Remove the bytes of a key, if they are there."""
         Path(self.path(key)).unlink(missing_ok=True)
 
-    def read(self, key: str) -> IO[bytes]:
-        """Open the bytes of a key for reading. Raises FileNotFoundError."""
-        return open(self.path(key), "rb")
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> IO[bytes]:
+        """Open the bytes of a key for reading, from `start` on, at least to `stop`. Raises FileNotFoundError."""
+        file = open(self.path(key), "rb")  # noqa: SIM115 - the caller closes it
+        file.seek(start)
+        return file
 
     def keys(self) -> Iterator[str]:
         """Give the keys of all bytes that are kept; files that are none of the store's are passed over."""

@@ -1,12 +1,14 @@
-"""HTTPS where there is a good certificate, else HTTP and a word why."""
+"""HTTPS with the operator's certificate, else with one that the registry signs itself, else HTTP and a word why."""
 
 import shutil
+import socket
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from registry_site import certificates
 from registry_site.environment import Environment
@@ -18,8 +20,15 @@ SECRET = "passphrase"
 ENCRYPTED = {"aes": "aes-256-cbc", "des": "des3"}
 
 
-def wanted(folder: Path, secret: str = "") -> Environment:
-    return Environment.model_construct(PROTOCOL="https", HTTPSSECRET=secret, CERTIFICATES=folder)
+@pytest.fixture(autouse=True)
+def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the registry's own certificates, which is not this machine's."""
+    monkeypatch.setattr(certificates, "OURS", tmp_path / "ours")
+    return tmp_path / "ours"
+
+
+def wanted(folder: Path, secret: str = "", **variables: str) -> Environment:
+    return Environment.model_construct(PROTOCOL="https", HTTPSSECRET=secret, CERTIFICATES=folder, **variables)
 
 
 def openssl(*words: str, folder: Path) -> None:
@@ -69,11 +78,11 @@ def test_only_we_can_read_the_opened_key(tmp_path: Path, monkeypatch: pytest.Mon
     shared.mkdir()
     monkeypatch.setattr(certificates, "MEMORY", shared)
     found, _ = certificates.find(wanted(tmp_path, SECRET))
+    assert found is not None
     for _ in range(2):  # the second start leaves no key of the first
-        options = certificates.options(found, 443)
-    (key,) = shared.iterdir()
-    assert str(key) in options
-    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        opened = certificates.lay_open(found, 443)
+    assert list(shared.iterdir()) == [opened]
+    assert stat.S_IMODE(opened.stat().st_mode) == 0o600
 
 
 def test_https_is_served_with_an_encrypted_key(server: Server, tmp_path: Path) -> None:
@@ -97,11 +106,67 @@ def test_https_is_served_with_an_encrypted_key(server: Server, tmp_path: Path) -
         server.drop(name)
 
 
-def test_without_files_http_is_served_and_the_reason_told(tmp_path: Path) -> None:
-    found, problem = certificates.find(wanted(tmp_path))
+def names(file: Path) -> set[str]:
+    certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return {str(name.value) for name in held}
+
+
+def test_without_files_a_certificate_is_signed_for_the_names_of_the_host_and_kept(tmp_path: Path) -> None:
+    known = {"HOST": "192.0.2.7", "PUBLIC_URL": "https://models.example/"}
+    made, problem = certificates.ensure(wanted(tmp_path, **known))
+    assert made is not None
+    assert made.chain == tmp_path / "self-signed.pem"
+    assert "fullchain.pem" in problem
+    assert names(made.chain) == {"localhost", socket.gethostname(), "127.0.0.1", "::1", "192.0.2.7", "models.example"}
+    assert stat.S_IMODE(made.key.stat().st_mode) == 0o600
+    content = made.chain.read_bytes()
+    assert certificates.ensure(wanted(tmp_path, **known))[0] == made
+    assert made.chain.read_bytes() == content
+    assert certificates.find(wanted(tmp_path))[0] == made
+
+
+def test_a_certificate_of_our_own_is_signed_anew_for_a_new_name_before_its_end_and_when_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = certificates.ensure(wanted(tmp_path))
+    assert made is not None
+    contents = [made.chain.read_bytes()]
+    certificates.ensure(wanted(tmp_path, PUBLIC_URL="https://new.example"))
+    contents.append(made.chain.read_bytes())
+    monkeypatch.setattr(certificates, "RENEWED", certificates.LIFETIME)
+    certificates.ensure(wanted(tmp_path))
+    contents.append(made.chain.read_bytes())
+    monkeypatch.undo()
+    made.chain.write_bytes(contents[0][:-100])
+    certificates.ensure(wanted(tmp_path))
+    contents.append(made.chain.read_bytes())
+    assert len(set(contents)) == 4
+    assert made.complaint() == ""
+
+
+def test_a_certificate_that_cannot_be_used_gives_way_to_our_own(tmp_path: Path) -> None:
+    make(tmp_path, kind="aes")
+    found, problem = certificates.ensure(wanted(tmp_path, "wrong"))
+    assert found is not None
+    assert found.chain.name == "self-signed.pem"
+    assert "HTTPSSECRET" in problem
+
+
+def test_where_the_folder_is_read_only_our_own_certificate_lies_with_the_data(tmp_path: Path, ours: Path) -> None:
+    (tmp_path / "file").touch()  # in which nobody can make a file, not even root
+    found, _ = certificates.ensure(wanted(tmp_path / "file"))
+    assert found is not None
+    assert found.chain == ours / "self-signed.pem"
+
+
+def test_where_none_can_be_written_http_is_served_and_the_reason_told(tmp_path: Path, ours: Path) -> None:
+    ours.touch()
+    found, problem = certificates.ensure(wanted(ours))
     assert found is None
     assert "fullchain.pem" in problem
+    assert "HTTP is served" in problem
 
 
 def test_http_asks_for_no_certificate(tmp_path: Path) -> None:
-    assert certificates.find(Environment.model_construct(PROTOCOL="http")) == (None, "")
+    assert certificates.ensure(Environment.model_construct(PROTOCOL="http")) == (None, "")

