@@ -10,7 +10,6 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
     VARIABLES_FILE=/registry/data/variables.env \
-    DATABASE=sqlite:///data/registry.sqlite3 \
     UPLOAD_PATH=/registry/data/uploads
 WORKDIR /registry
 RUN useradd --system --uid 10001 --home-dir /registry registry \

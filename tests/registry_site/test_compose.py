@@ -69,6 +69,7 @@ def test_the_variables_of_containers_are_known_and_none_is_a_secret_with_a_defau
     set_in_image = re.findall(r"^\s+([A-Z_]+)=|^ENV ([A-Z_]+)=", DOCKERFILE, re.MULTILINE)
     known = {*Environment.model_fields, "VARIABLES_FILE", "PATH", "PYTHONUNBUFFERED"}
     assert {name for pair in set_in_image for name in pair if name} <= known
+    assert "DATABASE=" not in DOCKERFILE, "the environment would beat the file of secrets"
     for name in REGISTRIES:
         assert set(SERVICES[name]["environment"]) <= set(Environment.model_fields)
     for service in SERVICES.values():
