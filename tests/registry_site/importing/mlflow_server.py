@@ -64,15 +64,21 @@ class MLflowServer:
         return id, f"mlflow-artifacts:/{place}"
 
     def logged_model(self, files: dict[str, bytes]) -> str:
-        """Log a model apart from any run, as MLflow does since version 3; return its URI."""
+        """Log a model apart from any run, as MLflow does since version 3; return its id."""
         info = self.post("logged-models", experiment_id="0", name="logged")["model"]["info"]
         place = info["artifact_uri"].removeprefix("mlflow-artifacts:/")
         for name, content in files.items():
             self.client.put(f"/mlflow-artifacts/artifacts/{place}/{quote(name)}", content=content).raise_for_status()
-        return f"models:/{info['model_id']}"
+        return str(info["model_id"])
 
     def model(self, name: str, **fields: Any) -> None:
         self.post("registered-models/create", name=name, **fields)
+
+    def forget(self) -> None:
+        """Delete all registered models."""
+        for model in self.client.get("/mlflow/registered-models/search").json().get("registered_models", ()):
+            body = {"name": model["name"]}
+            self.client.request("DELETE", "/mlflow/registered-models/delete", json=body).raise_for_status()
 
     def version(self, name: str, source: str, run_id: str = "", stage: str = "", **fields: Any) -> str:
         """Register a version; return its number."""

@@ -40,7 +40,7 @@ def registered(mlflow: MLflowServer) -> Iterator[str]:
     mlflow.version(name, elsewhere, second)
     mlflow.post("registered-models/alias", name=name, alias="champion", version="1")
     yield name
-    mlflow.client.request("DELETE", "/mlflow/registered-models/delete", json={"name": name}).raise_for_status()
+    mlflow.forget()
 
 
 def bring(mlflow: MLflowServer, *words: str) -> Outcome:
@@ -103,12 +103,12 @@ def test_a_model_logged_apart_from_a_run_comes_with_its_files_whatever_its_name(
 ) -> None:
     name = f"""it's "new" {registered}"""
     mlflow.model(name)
-    mlflow.version(name, mlflow.logged_model({"MLmodel": b"flavors: {}"}))
+    logged = mlflow.logged_model({"MLmodel": b"flavors: {}"})
+    mlflow.version(name, f"models:/{logged}", model_id=logged)
     assert bring(mlflow).left_out == {}
     body = world.acme.admin.api.get(f"models/{found(world, name)['_id']}/versions/1").body()
     with ZipFile(io.BytesIO(body)) as archive:
         assert archive.read("MLmodel") == b"flavors: {}"
-    mlflow.client.request("DELETE", "/mlflow/registered-models/delete", json={"name": name}).raise_for_status()
 
 
 def test_running_it_again_changes_nothing_and_brings_what_came_since(
