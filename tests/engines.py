@@ -176,6 +176,8 @@ def _mongodb(folder: Path, durable: bool) -> Server:
     options += ["--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "128"]
     options += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
     options += ["--setParameter", "enableTestCommands=1"]  # such as to answer with errors on demand
+    if durable:  # transactions of clients that were killed would stand in the way for a minute
+        options += ["--setParameter", "transactionLifetimeLimitSeconds=5"]
     log = (folder / "log").open("wb")
     server = _mongodb_at(f"mongodb://127.0.0.1:{port}/?replicaSet=rs0", folder)
     direct: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from django.db import DatabaseError
+
 from tenants.batches import batches, keys_of
+from tenants.transactions import is_conflict
 from versions.models import Blob
 from versions.services import disown_bytes, remove_unreferenced
 from versions.storage import store
@@ -15,11 +18,20 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class Garbage:
-    """Bytes that nothing needs; `remove` looks again, so that it is safe beside whoever uploads."""
+    """Bytes that nothing needs."""
 
     reason: str
     name: str
-    remove: Callable[[], object]
+    take: Callable[[], object]
+
+    def remove(self) -> bool:
+        """Look again and remove them, unless somebody uploads them just now: tell whether they went."""
+        try:
+            return self.take() is not False
+        except DatabaseError as error:
+            if not is_conflict(error):
+                raise
+            return False
 
 
 def find_garbage(age: timedelta) -> Iterator[Garbage]:
@@ -34,6 +46,8 @@ def find_garbage(age: timedelta) -> Iterator[Garbage]:
         yield Garbage("its upload never ended", received.place, partial(store().discard, received))
 
 
-def _remove_unknown(key: str) -> None:
-    if disown_bytes(key):
+def _remove_unknown(key: str) -> bool:
+    disowned = disown_bytes(key)
+    if disowned:
         remove_unreferenced([key])
+    return disowned

@@ -92,11 +92,10 @@ def remove_unreferenced(keys: Iterable[str]) -> None:
             _remove_bytes(key)
 
 
-@retried
 def disown_bytes(key: str) -> bool:
-    """Note that no version names the bytes of a key, for `remove_unreferenced`; tell if one does or is about to.
+    """Note that no version names the bytes of a key, for `remove_unreferenced`; return False where one does.
 
-    An upload that has put its bytes in their place but is not committed keeps us waiting, or comes after us.
+    An upload that has put them in their place but is not committed keeps us waiting or is a conflict, which is raised.
     """
     with atomic():
         if Blob.objects.filter(pk=key, references__gt=0).exists():

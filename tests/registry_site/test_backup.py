@@ -24,7 +24,7 @@ METADATA = [1, -(2**63), 1e22, 0.1, True, False, "", "Grüße, 世界 \u2028 \x7
 USERS = ["grace", "alan"]
 ADA = {"username": "ada", "password": "Pw-1!", "tenant": "acme"}
 CONTENTS = {"a.bin": b"same", "b.bin": b"same", "c/d.bin": b"", "e.bin": os.urandom(3_000_000)}
-LOGGED = 20_000  # rows that keep a restore busy
+LOGGED = 5_000  # rows that keep a restore busy
 
 
 def fill(registry: Served) -> None:

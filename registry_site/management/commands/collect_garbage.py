@@ -31,10 +31,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["delete"] and bytes_are_held():
             raise CommandError("A backup or restore needs all bytes as they are; try again when it has ended")
-        count = 0
+        found = kept = 0
         for garbage in find_garbage(options["older_than"]):
-            count += 1
-            self.stdout.write(f"{garbage.name}: {garbage.reason}")
-            if options["delete"]:
-                garbage.remove()
-        self.stdout.write(f"{count} removed" if options["delete"] else f"{count} found; --delete removes them")
+            found += 1
+            left = options["delete"] and not garbage.remove()
+            kept += left
+            self.stdout.write(f"{garbage.name}: {garbage.reason}{', but is in use just now' if left else ''}")
+        removed = f"{found - kept} removed" + (f", {kept} left for the next time" if kept else "")
+        self.stdout.write(removed if options["delete"] else f"{found} found; --delete removes them")
