@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from registry_site.errors import refused
+from registry_site.errors import METHODS, refused
 
 KEEPS_SLASH = ("/admin/", "/static/")
 # Pages run scripts from files of ours alone; styles may stand in them, which the documentation's page needs.
@@ -57,7 +57,12 @@ class Readable:
         if "\0" in request.path:
             return refused(request, "resource_not_found", "Nothing has a null character in its name")
         if "%00" in query:
+<<<<<<< HEAD
             return refused(request, "generic_request_error", "A query holds no null characters")
+=======
+            name = METHODS.get(request.method or "", "generic_request_error")
+            return refused(name, "A query holds no null characters")
+>>>>>>> b3514c2 (A query without null characters, told by the method's error)
         return self.get_response(request)
 
 

@@ -111,3 +111,12 @@ def test_no_name_turns_the_direction_of_reading(world: Any, character: str) -> N
 @pytest.mark.parametrize("name", ["مرحبا \u200f(1)", "שלום\u200e", "\u061cنموذج", "👩\u200d🔬"])
 def test_writing_from_right_to_left_is_welcome(world: Any, name: str) -> None:
     assert create(world.acme.owner.api, name=name, tags=[name])["name"] == name
+
+
+@pytest.mark.promise("errors.shape")
+def test_a_url_holds_no_null_characters(world: Any) -> None:
+    api = world.acme.admin.api
+    assert_error(api.get("models", query={"filter": {"name": "x"}, "page": "\0"}), "get_request_error", "null")
+    assert_error(api.post("tags", query={"verbose": "a\0"}, json={"_id": "x"}), "post_request_error", "null")
+    for path in ("models/%00", "users/a%00b", "tags/%00", "models/x/versions/%00"):
+        assert_error(api.get(path), "resource_not_found")
