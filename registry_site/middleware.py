@@ -57,12 +57,8 @@ class Readable:
         if "\0" in request.path:
             return refused(request, "resource_not_found", "Nothing has a null character in its name")
         if "%00" in query:
-<<<<<<< HEAD
-            return refused(request, "generic_request_error", "A query holds no null characters")
-=======
             name = METHODS.get(request.method or "", "generic_request_error")
-            return refused(name, "A query holds no null characters")
->>>>>>> b3514c2 (A query without null characters, told by the method's error)
+            return refused(request, name, "A query holds no null characters")
         return self.get_response(request)
 
 

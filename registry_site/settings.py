@@ -143,27 +143,12 @@ CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else listed(environment.CORS
 CORS_URLS_REGEX = rf"^/({VERSION}/|login/?$|healthz/?$)"
 CORS_ALLOW_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 CORS_ALLOW_HEADERS = (
-    "accept",
-    "authorization",
-    "content-type",
-    "content-digest",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "range",
+    *("accept", "authorization", "content-type", "content-digest"),
+    *("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"),
 )
 CORS_EXPOSE_HEADERS = (
-    "Accept-Ranges",
-    "Content-Disposition",
-    "Content-Length",
-    "Content-Range",
-    "ETag",
-    "Last-Modified",
-    "Repr-Digest",
-    "Retry-After",
-    "WWW-Authenticate",
+    *("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Last-Modified"),
+    *("Repr-Digest", "Retry-After", "WWW-Authenticate"),
 )
 
 # --- Database -------------------------------------------------------------------------------------------------------

@@ -21,6 +21,11 @@ from tenants.transactions import Conflict, atomic
 PATIENCE = timedelta(seconds=5)  # for which a removal that never comes back keeps others waiting
 
 
+def build_gates(tenant: Tenant) -> None:
+    """Give a tenant that has none its gates."""
+    Gate.objects.bulk_create([Gate(tenant=tenant, number=number) for number in range(GATES)])
+
+
 @contextmanager
 def referring(tenant_id: str, by: User | None = None) -> Iterator[None]:
     """Give a transaction in which nothing of the tenant that could be referred to is removed.

@@ -11,9 +11,9 @@ from django.conf import settings
 
 from tenants.exceptions import Refused
 from tenants.fields import now
-from tenants.gates import referring, removing
+from tenants.gates import build_gates, referring, removing
 from tenants.hooks import hook
-from tenants.models import GATES, Gate, PasswordReset, RequestLog, Tenant, User
+from tenants.models import PasswordReset, RequestLog, Tenant, User
 from tenants.passwords import complaint
 from tenants.transactions import atomic, retried
 
@@ -59,7 +59,7 @@ def create_tenant(
         if Tenant.objects.filter(pk=id).exists():
             raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({id})")
         tenant.save(force_insert=True)
-        Gate.objects.bulk_create([Gate(tenant=tenant, number=number) for number in range(GATES)])
+        build_gates(tenant)
         fields: dict[str, Any] = {
             "username": admin_username or settings.DEFAULT_TENANT_ADMIN_USERNAME,
             "password": admin_password or generated or "",

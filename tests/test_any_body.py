@@ -18,7 +18,7 @@ from tests.catalog.items import KINDS, create
 from tests.client import ABSENT
 from tests.routes import ROUTES, UNKNOWN, Route
 
-EXAMPLES = 40 * int(os.environ.get("TORTURE_ROUNDS", "1"))
+EXAMPLES = 40 * int(os.environ.get("TORTURE_ROUNDS") or 1)
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 QUERIES = ("filter", "sort", "select", "page", "limit", "verbose", "ordinal", "sha256", "description", "tenant")
 ODD = ["", "\0", "a\0b", "\u202eexe.csv", "\ud800", "\U0010ffff", "é" * 300, "x" * 70_000, "../../etc/passwd", "/", "."]

@@ -19,7 +19,7 @@ from tests.routes import ROUTES, Route
 from tests.served import ROOT, Served
 
 PAGE = "https://pages.example"
-PAGES = ("/docs.html", "/reset.html", "/admin/login/")
+PAGES = ("/docs.html", "/reset.html", "/login.html", "/admin/login/")
 GOOD = "a-secret-of-the-tests-that-is-long-enough-for-whatever-it-is-used-for"
 
 
@@ -38,7 +38,7 @@ def _assert_guarded(response: Any) -> None:
     assert headers["Referrer-Policy"] == "same-origin"
 
 
-@pytest.mark.promise("browsers.headers")
+@pytest.mark.promise("browser.headers")
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_every_answer_is_guarded(world: Any, route: Route) -> None:
     for caller in (world.anonymous, world.acme.admin.api, world.operator):
@@ -46,13 +46,14 @@ def test_every_answer_is_guarded(world: Any, route: Route) -> None:
             _assert_guarded(caller.request(method, route.example))
 
 
-@pytest.mark.promise("browsers.headers")
+@pytest.mark.promise("browser.headers")
 @pytest.mark.parametrize("path", ["/nothing", "/v1/%00", "/admin/", "/admin/login/", "/v1/models?filter=%00"])
 def test_answers_that_no_view_gives_are_guarded_too(world: Any, path: str) -> None:
-    _assert_guarded(world.anonymous.get(path))
+    for accept in ("application/json", "text/html"):
+        _assert_guarded(world.anonymous.get(path, headers={"Accept": accept}))
 
 
-@pytest.mark.promise("browsers.headers")
+@pytest.mark.promise("browser.headers")
 def test_a_crash_is_guarded_too(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*args: Any) -> None:
         raise RuntimeError
@@ -63,19 +64,19 @@ def test_a_crash_is_guarded_too(world: Any, monkeypatch: pytest.MonkeyPatch) -> 
     _assert_guarded(response)
 
 
-@pytest.mark.promise("browsers.headers")
+@pytest.mark.promise("browser.headers")
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_holds_a_script_or_loads_one_from_elsewhere(world: Any, path: str) -> None:
     html = world.anonymous.get(path).body().decode()
     scripts = re.findall(r"<script([^>]*)>(.*?)</script>", html, re.DOTALL)
-    assert scripts or path.startswith("/admin")
+    assert scripts or path in ("/admin/login/", "/login.html")
     for attributes, inside in scripts:
         assert re.search(r'src="(/|\?)', attributes) or 'type="application/json"' in attributes
         assert not inside.strip() or "application/json" in attributes
     assert not re.search(r"\son[a-z]+\s*=|javascript:", html)
 
 
-@pytest.mark.promise("browsers.downloads")
+@pytest.mark.promise("browser.downloads")
 def test_what_was_uploaded_never_runs_as_a_page_of_the_registry(world: Any) -> None:
     api = world.acme.owner.api
     path = f"models/{create(api)['_id']}/versions"
@@ -87,7 +88,7 @@ def test_what_was_uploaded_never_runs_as_a_page_of_the_registry(world: Any) -> N
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.promise("browsers.cors")
+@pytest.mark.promise("browser.cors")
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/x/versions/f.bin", "/login", "/v1/login/", "/healthz"])
 def test_pages_of_any_origin_may_ask_without_cookies(world: Any, path: str) -> None:
     asked = {"Origin": PAGE, "Access-Control-Request-Method": "PUT"}
@@ -106,13 +107,13 @@ def test_pages_of_any_origin_may_ask_without_cookies(world: Any, path: str) -> N
     )
 
 
-@pytest.mark.promise("browsers.cors")
+@pytest.mark.promise("browser.cors")
 @pytest.mark.parametrize("path", ["/admin/login/", "/reset.html", "/docs.html"])
 def test_pages_of_other_origins_do_not_read_the_registrys_pages(world: Any, path: str) -> None:
     assert "Access-Control-Allow-Origin" not in world.anonymous.get(path, headers={"Origin": PAGE}).headers
 
 
-@pytest.mark.promise("browsers.cors")
+@pytest.mark.promise("browser.cors")
 def test_the_operator_may_choose_the_origins(world: Any, settings: Any) -> None:
     settings.CORS_ALLOW_ALL_ORIGINS, settings.CORS_ALLOWED_ORIGINS = False, [PAGE]
     chosen = world.anonymous.get("version", headers={"Origin": PAGE})
@@ -121,7 +122,7 @@ def test_the_operator_may_choose_the_origins(world: Any, settings: Any) -> None:
     assert "Access-Control-Allow-Origin" not in other.headers
 
 
-@pytest.mark.promise("browsers.cookies")
+@pytest.mark.promise("browser.cookies")
 def test_the_api_sets_no_cookie_and_takes_none(world: Any) -> None:
     client = ApiClient()
     for path in ("version", "models", "/docs.html", "/reset.html"):
@@ -131,7 +132,7 @@ def test_the_api_sets_no_cookie_and_takes_none(world: Any) -> None:
     assert client.get("models").status_code == 401
 
 
-@pytest.mark.promise("browsers.cookies")
+@pytest.mark.promise("browser.cookies")
 def test_cookies_of_the_admin_site_are_out_of_reach_of_scripts_and_other_sites(world: Any) -> None:
     client = ApiClient()
     client.get("/admin/login/")
@@ -142,7 +143,7 @@ def test_cookies_of_the_admin_site_are_out_of_reach_of_scripts_and_other_sites(w
     assert configured.SESSION_COOKIE_SAMESITE == "Lax"
 
 
-@pytest.mark.promise("browsers.cookies")
+@pytest.mark.promise("browser.cookies")
 def test_a_form_of_another_site_does_not_enter_the_admin_site(world: Any) -> None:
     client = ApiClient()
     client.client.handler.enforce_csrf_checks = True
@@ -150,7 +151,7 @@ def test_a_form_of_another_site_does_not_enter_the_admin_site(world: Any) -> Non
     assert client.post("/admin/login/", data=form, format="multipart").status_code == 403
 
 
-@pytest.mark.promise("browsers.cookies", "browsers.headers")
+@pytest.mark.promise("browser.cookies", "browser.headers")
 @pytest.mark.parametrize("url", [{"PROTOCOL": "https"}, {"PUBLIC_URL": "https://models.example"}])
 def test_djangos_own_check_of_a_deployment_has_nothing_to_say_under_https(tmp_path: Path, url: dict[str, str]) -> None:
     env = {"PATH": os.environ["PATH"], "VARIABLES_FILE": str(tmp_path / "none"), "API_TOKEN": GOOD, "JWT_SECRET": GOOD}
@@ -188,7 +189,7 @@ def test_a_trusted_proxy_tells_who_the_client_is(behind_a_proxy: Served) -> None
     )
 
 
-@pytest.mark.promise("browsers.headers", "browsers.cookies", "login.proxies")
+@pytest.mark.promise("browser.headers", "browser.cookies", "login.proxies")
 def test_https_at_the_proxy_is_recognised(behind_a_proxy: Served) -> None:
     secure = _forwarded(behind_a_proxy, "203.0.113.5", **{"X-Forwarded-Proto": "https"})
     plain = _forwarded(behind_a_proxy, "203.0.113.6")

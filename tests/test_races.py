@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from tests.served import Served
-from tests.talk import administrator, at_once, created, logged_in
+from tests.talk import administrator, at_once, created
 
-ROUNDS = 4 * int(os.environ.get("TORTURE_ROUNDS", "1"))
+ROUNDS = 4 * int(os.environ.get("TORTURE_ROUNDS") or 1)
 WRITERS = 12
 PASSWORD = "Passw0rd!x"
 FINE = {200, 400, 401, 403, 404}
@@ -82,7 +82,7 @@ def test_a_deleted_user_owns_nothing(served: Served, client: httpx.Client) -> No
     for _ in range(ROUNDS):
         username = uuid4().hex
         user = client.post("/users", json={"username": username, "password": PASSWORD}).json()["_id"]
-        with logged_in(served, username=username, password=PASSWORD) as his:
+        with administrator(served, {"username": username, "password": PASSWORD}) as his:
 
             def write(index: int, his: httpx.Client = his) -> httpx.Response:
                 return his.post("/models", json={"name": uuid4().hex, "tags": [uuid4().hex]})
@@ -99,7 +99,7 @@ def test_administrators_who_delete_each_other_leave_one(served: Served) -> None:
         tenant = f"t{uuid4().hex}"
         body = {"_id": tenant, "email": "t@t.example", "admin_username": "first", "admin_password": PASSWORD}
         assert httpx.post(f"{served.base_url}/v1/tenants", json=body, headers=operator).status_code == 200
-        with logged_in(served, username="first", password=PASSWORD, tenant=tenant) as client:
+        with administrator(served, {"username": "first", "password": PASSWORD, "tenant": tenant}) as client:
             for name in names[1:]:
                 client.post("/users", json={"username": name, "password": PASSWORD, "role": "admin"})
             answers = at_once(lambda index, client=client: client.delete(f"/users/{names[index]}"), 4)
@@ -146,7 +146,7 @@ def test_nothing_is_left_of_a_tenant_that_is_deleted_while_it_is_used(served: Se
         tenant = f"t{uuid4().hex}"
         body = {"_id": tenant, "email": "t@t.example", "admin_username": "admin", "admin_password": PASSWORD}
         assert httpx.post(f"{served.base_url}/v1/tenants", json=body, headers=operator).status_code == 200
-        with logged_in(served, username="admin", password=PASSWORD, tenant=tenant) as client:
+        with administrator(served, {"username": "admin", "password": PASSWORD, "tenant": tenant}) as client:
             item = created(client, "models", name="first")
 
             def write(index: int, client: httpx.Client = client, item: str = item) -> httpx.Response:
@@ -161,7 +161,7 @@ def test_nothing_is_left_of_a_tenant_that_is_deleted_while_it_is_used(served: Se
             assert _race(write, lambda url=url: httpx.delete(url, headers=operator, timeout=120)).status_code == 200
         assert [path for path in (served.folder / "uploads" / tenant).rglob("*") if path.is_file()] == []
         assert httpx.post(f"{served.base_url}/v1/tenants", json=body, headers=operator).status_code == 200
-        with logged_in(served, username="admin", password=PASSWORD, tenant=tenant) as client:
+        with administrator(served, {"username": "admin", "password": PASSWORD, "tenant": tenant}) as client:
             for path in ("/models", "/datasets", "/tags"):
                 assert _found(client, path) == []
             assert [user["username"] for user in _found(client, "/users")] == ["admin"]
