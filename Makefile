@@ -26,8 +26,9 @@ superuser: $(VENV)/.run-stamp ## Make a superuser of the admin site
 test: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
 	@$(BIN)/python -m tests.run $(ENGINE) -- $(PYTEST)
 
-torture: $(VENV)/.dev-stamp ## Kill the registry ROUNDS times (20) while CLIENTS clients (12) write, on every ENGINE
-	@TORTURE_ROUNDS=$(ROUNDS) TORTURE_CLIENTS=$(CLIENTS) $(BIN)/python -m tests.run $(ENGINE) -- tests/test_durability.py
+torture: $(VENV)/.dev-stamp ## Kill it ROUNDS times (20) while CLIENTS (12) write, race it and send it anything, on every ENGINE
+	@TORTURE_ROUNDS=$(ROUNDS) TORTURE_CLIENTS=$(CLIENTS) $(BIN)/python -m tests.run $(ENGINE) -- \
+		tests/test_durability.py tests/test_races.py tests/test_any_body.py
 
 check: lint types imports migrations-check schema-check ## Run all checks but the tests
 

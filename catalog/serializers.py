@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -10,7 +11,7 @@ from catalog.changes import ListChange
 from catalog.models import STATUSES, VISIBILITIES
 from tenants.documentation import example
 from tenants.fields import INT64
-from tenants.serializers import Choice, Name, Text
+from tenants.serializers import Choice, Name, Shown, Text
 
 VALUE_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
 
@@ -42,11 +43,36 @@ class Value(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
+def _refuse_long(data: Any) -> None:
+    """Raise ValidationError for a list above `MAX_LIST_LENGTH`, before its elements are looked at."""
+    if isinstance(data, list) and len(data) > settings.MAX_LIST_LENGTH:
+        raise serializers.ValidationError(f"A list has at most {settings.MAX_LIST_LENGTH} elements")
+
+
+class Texts(serializers.ListField):
+    """A list of texts."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        _refuse_long(data)
+        return super().to_internal_value(data)
+
+
+class Pairs(serializers.ListSerializer[Any]):
+    """A list of names with values."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        _refuse_long(data)
+        return super().to_internal_value(data)
+
+
 class Metadatum(serializers.Serializer[Any]):
     """A named value."""
 
     name = Name(max_length=255)
     value = Value()
+
+    class Meta:
+        list_serializer_class = Pairs
 
 
 class MetadataName(serializers.Serializer[Any]):
@@ -55,20 +81,23 @@ class MetadataName(serializers.Serializer[Any]):
     name = Text(max_length=255)
     value = Value(required=False)
 
+    class Meta:
+        list_serializer_class = Pairs
+
 
 def _texts() -> serializers.ListField:
-    return serializers.ListField(child=Text(max_length=255), required=False)
+    return Texts(child=Text(max_length=255), required=False)
 
 
 def _names() -> serializers.ListField:
-    return serializers.ListField(child=Name(max_length=255), required=False)
+    return Texts(child=Name(max_length=255), required=False)
 
 
 @example(name="churn-2025", visibility="public", tags=["csv"], metadata=[{"name": "rows", "value": 150}])
 class DatasetInput(serializers.Serializer[Any]):
     """Body of a dataset's creation."""
 
-    name = Text(max_length=255)
+    name = Shown(max_length=255)
     visibility = Choice(choices=VISIBILITIES, required=False)
     users = _texts()
     tags = _names()

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
+from django.conf import settings
+
 from catalog.changes import LISTS, ListChange
 from catalog.models import STATUSES, Item
 from catalog.references import dataset_ids, unique, user_ids
@@ -11,12 +14,15 @@ from folksonomy.models import MetadataName, Tag
 from folksonomy.services import use_terms
 from tenants.exceptions import Refused
 from tenants.fields import now
+from tenants.gates import referring, removing
 from tenants.models import Tenant, User
 from tenants.transactions import Conflict, atomic, retried
 from versions.models import Version
 from versions.services import Upload, add_version, delete_tenant_versions, delete_versions, remove_unreferenced
 
 CREATION = "post_request_error"
+LISTS_OF_ITEM = ("tags", "metadata", "users", "datasets")
+LARGEST = 8 * 1024 * 1024  # bytes of an item's lists; MongoDB keeps at most 16 MiB in one document
 
 
 @retried
@@ -44,13 +50,14 @@ def create_item(
     item.lastmod = item.timestamp
     item.tags = unique(tags)
     item.metadata = _single_valued(metadata)
-    with atomic():
+    with referring(by.tenant_id, by):
         if Item.objects.of(item.tenant_id).filter(kind=kind, owner=by, name=name).exists():
             raise Refused(CREATION, f"A {kind} with the same name already exists for this user")
         item.users = user_ids(unique(users), by=by, error=CREATION)
         item.datasets = [] if kind == "dataset" else dataset_ids(unique(datasets), by=by, error=CREATION)
         for field, value in (kept or {}).items():
             setattr(item, field, value)
+        _refuse_too_large(item, CREATION)
         item.derive_readers()
         use_terms(Tag, item.tags, by=by)
         use_terms(MetadataName, (pair["name"] for pair in item.metadata), by=by)
@@ -58,11 +65,23 @@ def create_item(
     return item
 
 
+def _refuse_too_large(item: Item, error: str) -> None:
+    """Raise Refused with that error for an item with more in its lists than `MAX_LIST_LENGTH`, or than engines keep."""
+    lists = {name: getattr(item, name) for name in LISTS_OF_ITEM}
+    for name, elements in lists.items():
+        if len(elements) > settings.MAX_LIST_LENGTH:
+            raise Refused(error, f"An item has at most {settings.MAX_LIST_LENGTH} {name}")
+    if len(orjson.dumps(lists)) > LARGEST:
+        raise Refused(error, f"The tags, metadata, users and datasets of an item have at most {LARGEST} bytes")
+
+
 def _single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the metadata as it is kept. Raises Refused (`post_request_error`) for a name given twice."""
-    names = [pair["name"] for pair in metadata]
-    for twice in (name for index, name in enumerate(names) if name in names[:index]):
-        raise Refused(CREATION, f"Metadata name duplicated ({twice})")
+    seen: set[str] = set()
+    for name in (pair["name"] for pair in metadata):
+        if name in seen:
+            raise Refused(CREATION, f"Metadata name duplicated ({name})")
+        seen.add(name)
     return [{"name": pair["name"], "value": pair["value"]} for pair in metadata]
 
 
@@ -73,11 +92,12 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     `changes` maps `visibility` and `status` to values and `users`, `datasets`, `tags`, `metadata` to ListChange.
     Raises Refused (`put_request_error`) for references to what does not exist.
     """
-    with atomic():
+    with referring(item.tenant_id, by):
         item = _current(item)
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
             setattr(item, field, LISTS[field](item, change, by) if is_list else change)
+        _refuse_too_large(item, "put_request_error")
         use_terms(Tag, changes.get("tags", ListChange()).add, by=by)
         use_terms(MetadataName, (pair["name"] for pair in changes.get("metadata", ListChange()).add), by=by)
         _write(item, ("visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
@@ -106,7 +126,7 @@ def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> 
 @retried
 def add_item_version(*, item: Item, upload: Upload, ordinal: str | None = None) -> Item:
     """Keep an upload as a version of the item. Raises Refused (`post_request_error`) for a taken ordinal."""
-    with atomic():
+    with referring(item.tenant_id):
         item = _current(item)
         _write(item, (), at=item.lastmod if upload.timestamp else None)
         add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, ordinal=ordinal)
@@ -129,8 +149,9 @@ def delete_item(*, item: Item) -> None:
 
     Raises Refused (`delete_request_error`) for a dataset that a model or algorithm names.
     """
-    with atomic():
+    with removing(item.tenant_id) if item.kind == "dataset" else atomic():
         item = _current(item)
+        _write(item, ())
         used = Item.objects.of(item.tenant_id).filter(datasets__holds=item.pk) if item.kind == "dataset" else None
         user = used.first() if used is not None else None
         if user is not None:

@@ -7,15 +7,16 @@ from typing import TypeVar
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
 from tenants.fields import now
+from tenants.gates import referring, removing
 from tenants.hooks import hook
 from tenants.models import User
-from tenants.transactions import atomic, retried
+from tenants.transactions import retried
 
 T = TypeVar("T", Tag, MetadataName)
 
 
 def use_terms(model: type[T], names: Iterable[str], *, by: User, timestamp: datetime | None = None) -> None:
-    """Add the names that the tenant does not know yet as `folk`; call it in the transaction that uses them."""
+    """Add the names that the tenant does not know yet as `folk`; call it in the transaction that refers to them."""
     used = set(names)
     if not used:
         return
@@ -30,7 +31,7 @@ def suggest_term(model: type[T], *, name: str, by: User, timestamp: datetime | N
 
     Raises Refused (`post_request_error`) where it is a default term already.
     """
-    with atomic():
+    with referring(by.tenant_id, by):
         term = model.objects.of(by.tenant_id).filter(name=name).first()
         if term is None:
             term = model(tenant_id=by.tenant_id, name=name, owner=by, timestamp=timestamp or now())
@@ -44,7 +45,7 @@ def suggest_term(model: type[T], *, name: str, by: User, timestamp: datetime | N
 @retried
 def delete_term(*, term: Tag | MetadataName) -> None:
     """Remove a term that nothing uses. Raises Refused (`delete_request_error`) where something does."""
-    with atomic():
+    with removing(term.tenant_id):
         if hook("term_is_used")(term=term):
             raise Refused("delete_request_error", f"The term is in use ({term.name})")
         term.delete()

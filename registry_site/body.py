@@ -17,9 +17,12 @@ class ExactInput:
 
     def read(self, size: int = -1) -> bytes:
         wanted = self.missing if size < 0 else min(size, self.missing)
-        data: bytes = self.stream.read(wanted) if wanted else b""
-        if wanted and not data:
-            raise OSError("the client stopped sending before the end of the body")
+        data = b""
+        while len(data) < wanted:
+            part: bytes = self.stream.read(wanted - len(data))
+            if not part:
+                raise OSError("the client stopped sending before the end of the body")
+            data += part
         self.missing -= len(data)
         return data
 

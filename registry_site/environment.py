@@ -4,6 +4,7 @@ One field is one variable, named as in the file; the table in README is made of 
 """
 
 import hashlib
+import ipaddress
 import os
 import re
 import secrets
@@ -55,6 +56,17 @@ def _duration(text: str) -> str:
     return text
 
 
+def listed(text: str) -> list[str]:
+    """Return the parts of a list with commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _networks(text: str) -> str:
+    for network in listed(text):
+        ipaddress.ip_network(network)
+    return text
+
+
 Duration = Annotated[str, BeforeValidator(_duration)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=0)]
@@ -78,6 +90,15 @@ class Environment(BaseSettings):
     HTTP_PORT: Port = Field(8084, description="Port for HTTP.")
     HTTPS_PORT: Port = Field(8443, description="Port for HTTPS.")
     HTTP_REDIRECT: bool = Field(False, description="Whether `HTTP_PORT` sends clients to HTTPS where that is served.")
+    TRUSTED_PROXIES: Annotated[str, BeforeValidator(_networks)] = Field(
+        "",
+        description="Addresses or networks of proxies whose `X-Forwarded-For` and `-Proto` are believed, with commas.",
+    )
+    CORS_ORIGINS: str = Field(
+        "*",
+        pattern=r"^(\*|https?://[^\s/,]+(\s*,\s*https?://[^\s/,]+)*)$",
+        description="Origins whose pages may call the API, with commas; `*`: all.",
+    )
     HTTPSSECRET: str = Field("", description="Passphrase of the certificate's private key.")
     CERTIFICATES: Path = Field(
         Path("./resources"), description="Folder of `fullchain.pem` and `privkey.pem` (or `key.pem`) for HTTPS."
@@ -115,6 +136,10 @@ class Environment(BaseSettings):
     )
     MAX_UPLOAD_SIZE: Count = Field(0, description="Bytes that an uploaded file may have; 0: no limit.")
     MAX_BODY_SIZE: int = Field(50 * 1024 * 1024, ge=1024, description="Bytes that a JSON body may have.")
+    MAX_HEADER_SIZE: int = Field(65536, ge=1024, description="Bytes that headers and URL of a request may have.")
+    MAX_JSON_DEPTH: int = Field(20, ge=5, description="Levels that a JSON body may have.")
+    MAX_LIST_LENGTH: int = Field(1000, ge=1, description="Tags, metadata, users and datasets that an item may have.")
+    MAX_BULK_LENGTH: int = Field(10_000, ge=1, description="Resources that one request may create.")
     LOG: bool = Field(True, description="Whether requests are kept in the log of `/v1/log`.")
     LOG_RETENTION_DAYS: int = Field(90, ge=1, description="Days after which the log forgets a request.")
     LOG_CONTENTS_LIMIT: Count = Field(2000, description="Characters of a request's body that the log keeps.")
@@ -191,6 +216,11 @@ class Environment(BaseSettings):
     def secret_key(self) -> str:
         """Return the key of sessions, which changes with `JWT_SECRET` unless given."""
         return self.SECRET_KEY or hashlib.sha256(f"sessions of {self.JWT_SECRET}".encode()).hexdigest()
+
+    @property
+    def https(self) -> bool:
+        """Return whether clients reach the registry through HTTPS, be it through a proxy."""
+        return self.public_url.startswith("https:")
 
     @property
     def public_url(self) -> str:

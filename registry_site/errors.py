@@ -141,7 +141,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     return response
 
 
-def _plain(request: HttpRequest, name: str, details: str) -> HttpResponse:
+def refused(request: HttpRequest, name: str, details: str) -> HttpResponse:
     """Answer what no view of the API does, to browsers as a page."""
     row = ERRORS[name]
     if reads_pages(request):
@@ -154,33 +154,33 @@ def _plain(request: HttpRequest, name: str, details: str) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a route that does not exist."""
-    return _plain(request, "resource_not_found", f"No such route: {request.path}")
+    return refused(request, "resource_not_found", f"No such route: {request.path}")
 
 
 def method_not_allowed(request: HttpRequest, allowed: Sequence[str]) -> HttpResponse:
     """Answer a method that a page does not know."""
-    response = _plain(request, "method_not_allowed", f'Method "{request.method}" not allowed.')
+    response = refused(request, "method_not_allowed", f'Method "{request.method}" not allowed.')
     response["Allow"] = ", ".join(allowed)
     return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that Django refuses to read."""
-    return _plain(request, "generic_request_error", type(exception).__name__)
+    return refused(request, "generic_request_error", type(exception).__name__)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what a view outside the API refuses."""
-    return _plain(request, VERBS.get(request.method or "", "restricted_access_modify"), "This is not open to you")
+    return refused(request, VERBS.get(request.method or "", "restricted_access_modify"), "This is not open to you")
 
 
 def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form that is not one of our pages', or is too old."""
     details = "The page was too old, please go back, load it again and try once more"
-    return _plain(request, VERBS.get(request.method or "", "restricted_access_modify"), details)
+    return refused(request, VERBS.get(request.method or "", "restricted_access_modify"), details)
 
 
 def crashed(request: HttpRequest) -> HttpResponse:
     """Answer a crash without telling what broke; the server's log has it."""
     details = "The registry could not answer; its operator finds the reason in its log"
-    return _plain(request, "internal_server_error", details)
+    return refused(request, "internal_server_error", details)

@@ -2,9 +2,18 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from registry_site.errors import METHODS, refused
+
 KEEPS_SLASH = ("/admin/", "/static/")
+# Pages run scripts from files of ours alone; styles may stand in them, which the documentation's page needs.
+OF_PAGES = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+OF_DATA = "default-src 'none'; frame-ancestors 'none'"
 
 
 class ContentLength:
@@ -18,6 +27,39 @@ class ContentLength:
         if isinstance(response, HttpResponse) and not response.has_header("Content-Length"):
             response["Content-Length"] = str(len(response.content))
         return response
+
+
+class ContentPolicy:
+    """Tells browsers what an answer may load and run, unless its view has said so itself."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        is_page = response.get("Content-Type", "").startswith("text/html")
+        response.headers.setdefault("Content-Security-Policy", OF_PAGES if is_page else OF_DATA)
+        return response
+
+
+class Readable:
+    """Refuses requests whose headers and URL are too large, or whose URL holds what no database can search for."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        size = sum(len(name) + len(value) for name, value in request.META.items() if name.startswith("HTTP_"))
+        query = request.META.get("QUERY_STRING", "")
+        if size + len(request.path) + len(query) > settings.MAX_HEADER_SIZE:
+            limit = f"Headers and URL have at most {settings.MAX_HEADER_SIZE} bytes"
+            return refused(request, "payload_too_large", limit)
+        if "\0" in request.path:
+            return refused(request, "resource_not_found", "Nothing has a null character in its name")
+        if "%00" in query:
+            name = METHODS.get(request.method or "", "generic_request_error")
+            return refused(request, name, "A query holds no null characters")
+        return self.get_response(request)
 
 
 class OptionalTrailingSlash:

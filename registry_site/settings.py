@@ -4,11 +4,12 @@ Sections: variables, apps, web, database, storage, sign-in, API, mail, log.
 """
 
 import sys
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from registry_site import __version__, databases, storages
-from registry_site.environment import ROOT, VariableError, lifetime, load
+from registry_site.environment import ROOT, VariableError, lifetime, listed, load
 
 # --- Variables: the apps find them here under their own names -----------------------------------------------------
 try:
@@ -40,6 +41,11 @@ LOG_RETENTION_DAYS = environment.LOG_RETENTION_DAYS
 LOG_CONTENTS_LIMIT = environment.LOG_CONTENTS_LIMIT
 MAX_UPLOAD_SIZE = environment.MAX_UPLOAD_SIZE
 MAX_BODY_SIZE = environment.MAX_BODY_SIZE
+MAX_HEADER_SIZE = environment.MAX_HEADER_SIZE
+MAX_JSON_DEPTH = environment.MAX_JSON_DEPTH
+MAX_LIST_LENGTH = environment.MAX_LIST_LENGTH
+MAX_BULK_LENGTH = environment.MAX_BULK_LENGTH
+TRUSTED_PROXIES = listed(environment.TRUSTED_PROXIES)
 ENVIRONMENT_NAME = environment.ENVIRONMENT_NAME
 WORKERS = environment.WORKERS
 SECRET_KEY = environment.secret_key
@@ -71,6 +77,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "corsheaders",
 ]
 AUTH_USER_MODEL = "tenants.User"
 
@@ -90,18 +97,20 @@ ROOT_URLCONF = "registry_site.urls"
 WSGI_APPLICATION = "registry_site.wsgi.application"
 APPEND_SLASH = False
 SESSION_COOKIE_AGE = int(lifetime(environment.SESSION_EXPIRATIONTIME).total_seconds())
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.PROTOCOL == "https"
 CSRF_FAILURE_VIEW = "registry_site.errors.forged"
 MIDDLEWARE = [
     "tenants.request_log.RequestLogMiddleware",
     "registry_site.middleware.ContentLength",
-    "registry_site.middleware.OptionalTrailingSlash",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "registry_site.middleware.ContentPolicy",
+    "corsheaders.middleware.CorsMiddleware",
+    "registry_site.middleware.Readable",
+    "registry_site.middleware.OptionalTrailingSlash",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
     {
@@ -123,6 +132,27 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 DATA_UPLOAD_MAX_MEMORY_SIZE = environment.MAX_BODY_SIZE
 
+# --- Browsers -------------------------------------------------------------------------------------------------------
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.https
+CSRF_COOKIE_HTTPONLY = True
+CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))]
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if environment.https else 0
+# Tokens go in a header that no page sends by itself, so the API may be called from any; the admin site may not.
+CORS_ALLOW_ALL_ORIGINS = environment.CORS_ORIGINS == "*"
+CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else listed(environment.CORS_ORIGINS)
+CORS_URLS_REGEX = rf"^/({VERSION}/|login/?$|healthz/?$)"
+CORS_ALLOW_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+CORS_ALLOW_HEADERS = (
+    *("accept", "authorization", "content-type", "content-digest"),
+    *("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"),
+)
+CORS_EXPOSE_HEADERS = (
+    *("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Last-Modified"),
+    *("Repr-Digest", "Retry-After", "WWW-Authenticate"),
+)
+
 # --- Database -------------------------------------------------------------------------------------------------------
 DATABASES = {"default": database.default | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
 DEFAULT_AUTO_FIELD = database.auto_field
@@ -138,7 +168,12 @@ STORAGES = {
 # --- Sign-in --------------------------------------------------------------------------------------------------------
 PASSWORD_HASHERS = ["tenants.hashers.PasswordHasher", "tenants.hashers.ImportedHasher"]  # the first is for new ones
 AUTHENTICATION_BACKENDS = ["tenants.backends.SuperuserBackend"]
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # usernames are unique in their tenant, which the backend knows
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # usernames are unique in their tenant, which the backend knows
+    "security.W005",  # HSTS speaks for this host, not for the domain's others
+    "security.W008",  # no redirect: the port of HTTPS speaks nothing else, and a redirected POST loses its body
+    "security.W021",  # and browsers' preload lists are the domain's owner's to choose
+]
 
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -172,7 +207,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True},
+    "SWAGGER_UI_SETTINGS": {"displayRequestDuration": True, "persistAuthorization": True, "validatorUrl": None},
     "SORT_OPERATIONS": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "ENABLE_DJANGO_DEPLOY_CHECK": False,

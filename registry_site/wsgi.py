@@ -2,10 +2,13 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
 from registry_site.body import WholeBody
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry_site.settings")
 
-application = WholeBody(get_wsgi_application())
+# What proxies tell of the client is believed of those alone that the operator trusts.
+application = wrap_wsgi_with_proxy_headers(WholeBody(get_wsgi_application()), settings.TRUSTED_PROXIES)

@@ -1,6 +1,7 @@
 """Guessing is slowed: so many failures an account and an address, then a pause. Success costs nothing."""
 
 from datetime import timedelta
+from ipaddress import IPv4Address, ip_address, ip_network
 from math import ceil
 
 from django.conf import settings
@@ -13,8 +14,18 @@ from tenants.models import FailedAttempt
 
 
 def address_of(request: HttpRequest | Request) -> str:
-    """Return the address that the request came from, as the server saw it."""
-    return str(request.META.get("REMOTE_ADDR", ""))
+    """Return whom failures count against: the address that the request came from, of IPv6 the network of 64 bits.
+
+    Whoever has one address of IPv6 has all of its network. Behind proxies it is what `TRUSTED_PROXIES` tell.
+    """
+    sent = str(request.META.get("REMOTE_ADDR", ""))
+    try:
+        address = ip_address(sent)
+    except ValueError:  # of a socket, or what a proxy made up
+        return sent
+    if isinstance(address, IPv4Address):
+        return sent
+    return str(address.ipv4_mapped or ip_network((int(address), 64), strict=False))
 
 
 def refuse_too_many(*, address: str, account: str | None = None) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db.models import Model
 from django.http import Http404
@@ -109,6 +110,8 @@ class CollectionViewSet(GenericViewSet[Any]):
 
     def create_each(self, bodies: Sequence[Any]) -> Response:
         """Create each element on its own; what cannot be created is reported by index and harms no other."""
+        if len(bodies) > settings.MAX_BULK_LENGTH:
+            raise Refused("payload_too_large", f"A list has at most {settings.MAX_BULK_LENGTH} elements")
         created, errors = [], []
         for index, body in enumerate(bodies):
             try:

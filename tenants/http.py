@@ -18,10 +18,23 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-class JSONParser(BaseParser):
-    """Reads a JSON body of at most `MAX_BODY_SIZE` bytes; numbers keep their type and all their digits.
+def _too_deep(data: Any, body: bytes) -> bool:
+    """Tell whether the body has more than `MAX_JSON_DEPTH` levels, at no cost where it has fewer brackets."""
+    if body.count(b"[") + body.count(b"{") <= settings.MAX_JSON_DEPTH:
+        return False
+    level = [data]
+    for _ in range(settings.MAX_JSON_DEPTH):
+        parts = (part.values() if isinstance(part, dict) else part for part in level)
+        level = [inner for part in parts for inner in part if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
 
-    The parsed body is left on the request for the request log.
+
+class JSONParser(BaseParser):
+    """Reads a JSON body of at most `MAX_BODY_SIZE` bytes and `MAX_JSON_DEPTH` levels.
+
+    Numbers keep their type and all their digits. The parsed body is left on the request for the request log.
     """
 
     media_type = "application/json"
@@ -38,6 +51,8 @@ class JSONParser(BaseParser):
                 json.dumps(data, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise ParseError(f"The body is not valid JSON: {error}") from error
+        if isinstance(data, dict | list) and _too_deep(data, body):
+            raise ParseError(f"A JSON body has at most {settings.MAX_JSON_DEPTH} levels")
         if parser_context:
             parser_context["request"]._request.contents = data
         return data

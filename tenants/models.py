@@ -11,6 +11,7 @@ from tenants.fields import KeyField, TextField, iso, now
 from tenants.querysets import TenantQuerySet
 
 ROLES = ("admin", "regular")
+GATES = 32  # of a tenant: more than writers meet in one
 
 
 class Tenant(models.Model):
@@ -32,6 +33,21 @@ class Tenant(models.Model):
         """Return what the tenant routes answer."""
         fields = ("organization", "address", "email", "phone", "passwordhash", "database")
         return {"_id": self.id, "id": self.id} | {field: getattr(self, field) for field in fields}
+
+
+class Gate(models.Model):
+    """One of the rows that references to a tenant's things and their removal both write (see `tenants.gates`)."""
+
+    id = KeyField()
+    tenant = models.ForeignKey(Tenant, models.CASCADE)
+    number = models.PositiveIntegerField()
+    passes = models.PositiveBigIntegerField(default=0)
+    shut_until = models.DateTimeField(null=True)
+
+    objects = TenantQuerySet["Gate"].as_manager()
+
+    class Meta:
+        indexes = (models.Index(fields=["tenant", "number"], name="gates_of_tenant"),)
 
 
 class UserQuerySet(TenantQuerySet["User"]):

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -14,9 +15,12 @@ from urllib.parse import parse_qsl, urlencode
 from django.conf import settings
 from django.db import close_old_connections, connection
 from django.http import HttpRequest, HttpResponseBase
+from rest_framework.exceptions import AuthenticationFailed
 
 from tenants.fields import now
+from tenants.gates import referring
 from tenants.models import RequestLog
+from tenants.transactions import retried
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +73,18 @@ def contents_of(request: HttpRequest) -> str:
     return text[: settings.LOG_CONTENTS_LIMIT].replace("\0", "")
 
 
+@retried
+def keep(entries: list[RequestLog], tenant_id: str | None) -> None:
+    """Write a tenant's entries; those of one that is gone, or that never was, are no tenant's."""
+    try:
+        with referring(tenant_id) if tenant_id else nullcontext():
+            RequestLog.objects.bulk_create(entries, batch_size=500)
+    except AuthenticationFailed:
+        for entry in entries:
+            entry.tenant_id = None
+        RequestLog.objects.bulk_create(entries, batch_size=500)
+
+
 class Writer:
     """Writes entries in batches from a thread of its own, and what is left when the process stops."""
 
@@ -106,7 +122,8 @@ class Writer:
                 return
             try:
                 close_old_connections()
-                RequestLog.objects.bulk_create(entries, batch_size=500)
+                for tenant_id in {entry.tenant_id for entry in entries}:
+                    keep([entry for entry in entries if entry.tenant_id == tenant_id], tenant_id)
             except Exception as error:  # noqa: BLE001 - whatever ails the log must not end it
                 logger.warning("%d entries of the request log are lost: %s", len(entries), error)
                 connection.close()

@@ -7,9 +7,12 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.mail import send_mail
+from rest_framework.exceptions import AuthenticationFailed
 
 from tenants.fields import now
+from tenants.gates import referring
 from tenants.models import PasswordReset, User
+from tenants.transactions import retried
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +39,10 @@ def mail_reset_link(*, tenant_id: str, email: str) -> None:
         return
     secret = secrets.token_urlsafe(32)
     reset = PasswordReset(digest=digest_of(secret), user=user, expires=now() + settings.RESET_LIFETIME)
-    reset.save(force_insert=True)
+    try:
+        _keep(reset)
+    except AuthenticationFailed:  # he has just been deleted
+        return
     # After the `#`: browsers do not send that part, so that no server logs it.
     link = f"{settings.PUBLIC_URL.rstrip('/')}/reset.html#{urlencode({'tenant': tenant_id, 'reset': secret})}"
     text = TEXT.format(username=user.username, expires=reset.expires, link=link)
@@ -44,3 +50,9 @@ def mail_reset_link(*, tenant_id: str, email: str) -> None:
         send_mail(f"{settings.EMAIL_TAG} {SUBJECT}".strip(), text, settings.DEFAULT_FROM_EMAIL, [email])
     except OSError as error:  # an answer of its own would tell that the user exists
         logger.error("A reset link could not be mailed: %s", error)
+
+
+@retried
+def _keep(reset: PasswordReset) -> None:
+    with referring(reset.user.tenant_id, reset.user):
+        reset.save(force_insert=True)

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from tenants.documentation import example
 from tenants.models import ROLES
+from tenants.texts import turns
 
 
 class Text(serializers.CharField):
@@ -24,7 +25,19 @@ class Text(serializers.CharField):
         return text
 
 
-class Name(Text):
+class Shown(Text):
+    """Text by which people tell things apart."""
+
+    default_error_messages = {"turns": "No characters that turn the direction of reading"}
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if turns(text):
+            self.fail("turns")
+        return text
+
+
+class Name(Shown):
     """Text that stands at the end of a URL, where a last slash would be taken off."""
 
     default_error_messages = {"slash": "A name does not end with a slash"}
@@ -50,7 +63,7 @@ class Choice(serializers.ChoiceField):
 @example(username="ada", password="An3ngine!", tenant="acme")
 class LoginInput(serializers.Serializer[Any]):
     username = Text()
-    password = Text()
+    password = Text(max_length=1024)
     tenant = Text(required=False, allow_blank=True, help_text="The default tenant if left out")
 
 
@@ -59,7 +72,7 @@ class TenantInput(serializers.Serializer[Any]):
     """Body of a tenant's creation."""
 
     _id = Text(max_length=64, help_text="Letters, digits, `.`, `_` and `-`")
-    organization = Text(max_length=255, required=False, allow_blank=True)
+    organization = Shown(max_length=255, required=False, allow_blank=True)
     address = Text(max_length=255, required=False, allow_blank=True)
     email = serializers.EmailField(max_length=255)
     phone = Text(max_length=64, required=False, allow_blank=True)
@@ -73,7 +86,7 @@ class TenantInput(serializers.Serializer[Any]):
 class TenantChanges(serializers.Serializer[Any]):
     """Body of a tenant's change: contact data."""
 
-    organization = Text(max_length=255, required=False, allow_blank=True)
+    organization = Shown(max_length=255, required=False, allow_blank=True)
     address = Text(max_length=255, required=False, allow_blank=True)
     email = serializers.EmailField(max_length=255, required=False)
     phone = Text(max_length=64, required=False, allow_blank=True)

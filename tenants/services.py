@@ -11,6 +11,7 @@ from django.conf import settings
 
 from tenants.exceptions import Refused
 from tenants.fields import now
+from tenants.gates import build_gates, referring, removing
 from tenants.hooks import hook
 from tenants.models import PasswordReset, RequestLog, Tenant, User
 from tenants.passwords import complaint
@@ -58,6 +59,7 @@ def create_tenant(
         if Tenant.objects.filter(pk=id).exists():
             raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({id})")
         tenant.save(force_insert=True)
+        build_gates(tenant)
         fields: dict[str, Any] = {
             "username": admin_username or settings.DEFAULT_TENANT_ADMIN_USERNAME,
             "password": admin_password or generated or "",
@@ -69,10 +71,11 @@ def create_tenant(
 
 
 def update_tenant(*, tenant: Tenant, changes: dict[str, str]) -> Tenant:
-    """Change contact data (`CONTACT_FIELDS`)."""
+    """Change contact data (`CONTACT_FIELDS`). Raises Refused (`resource_not_found`) where it is gone."""
     for field, value in changes.items():
         setattr(tenant, field, value)
-    tenant.save(update_fields=list(changes))
+    if not Tenant.objects.filter(pk=tenant.pk).update(**changes):
+        raise Refused("resource_not_found", f"No such resource: {tenant.pk}")
     return tenant
 
 
@@ -82,7 +85,7 @@ def delete_tenant(*, tenant: Tenant) -> None:
     tenant_id = tenant.pk
     if tenant_id == settings.DEFAULT_TENANT:
         raise Refused("delete_request_error", "The default tenant cannot be deleted")
-    with atomic():
+    with removing(tenant_id):
         hook("tenant_leaves")(tenant=tenant)
         RequestLog.objects.of(tenant_id).delete()
         tenant.delete()
@@ -113,7 +116,7 @@ def create_user(
     user.validity_days = settings.DEFAULT_DAYS_VALIDITY_PASSWORD if validity_days is None else validity_days
     if not user.password:
         user.set_password(password)
-    with atomic():
+    with referring(tenant.pk):
         others = User.objects.of(tenant.pk)
         if others.filter(username=username).exists():
             raise Refused("post_request_error", f"a user with the same username already exists ({username})")
@@ -124,7 +127,10 @@ def create_user(
 
 @retried
 def update_user(*, user: User, password: str | None = None, email: str | None = None) -> User:
-    """Change a user's password or email. Raises Refused (`put_request_error`) as `create_user` does."""
+    """Change a user's password or email. Raises Refused (`put_request_error`) as `create_user` does.
+
+    Raises Refused (`resource_not_found`) where the user is gone.
+    """
     weakness = complaint(password) if password is not None else None
     if weakness:
         raise Refused("put_request_error", weakness)
@@ -134,10 +140,15 @@ def update_user(*, user: User, password: str | None = None, email: str | None = 
         if email is not None:
             user.email = email or None
             _refuse_taken_email(user, "put_request_error")
-        user.save(update_fields=["password", "password_changed", "email"])
+        _write(user, ("password", "password_changed", "email"))
         if password is not None:  # links that were mailed before would set yet another one
             PasswordReset.objects.filter(user=user).delete()
     return user
+
+
+def _write(user: User, fields: tuple[str, ...]) -> None:
+    if not User.objects.filter(pk=user.pk).update(**{field: getattr(user, field) for field in fields}):
+        raise Refused("resource_not_found", f"No such resource: {user.pk}")
 
 
 def _refuse_taken_email(user: User, error: str) -> None:
@@ -152,7 +163,7 @@ def delete_user(*, user: User) -> None:
 
     Raises Refused (`delete_request_error`) for the last administrator and for an owner of anything.
     """
-    with atomic():
+    with removing(user.tenant_id):
         administrators = User.objects.of(user.tenant_id).filter(role="admin").exclude(pk=user.pk)
         if user.is_admin and not administrators.exists():
             raise Refused("delete_request_error", "The last administrator cannot be deleted")
@@ -160,6 +171,7 @@ def delete_user(*, user: User) -> None:
         user.delete()
 
 
+@retried
 def reset_password(*, digest: str, tenant_id: str, password: str) -> None:
     """Set a password with a mailed reset link, which works once. Raises Refused (`reset_invalid`)."""
     weakness = complaint(password)
@@ -172,7 +184,7 @@ def reset_password(*, digest: str, tenant_id: str, password: str) -> None:
         if reset is None or not PasswordReset.objects.filter(pk=digest).delete()[0]:
             raise Refused("reset_invalid", "The reset link is unknown, used or expired")
         reset.user.set_password(password)
-        reset.user.save(update_fields=["password", "password_changed"])
+        _write(reset.user, ("password", "password_changed"))
         PasswordReset.objects.filter(user=reset.user).delete()
 
 

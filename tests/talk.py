@@ -14,9 +14,9 @@ T = TypeVar("T")
 def administrator(registry: Served, credentials: dict[str, str] | None = None) -> httpx.Client:
     """Return a client of the default tenant's administrator, or of somebody; paths are relative to the API's prefix."""
     credentials = credentials or {"username": "admin", "password": ADMIN_PASSWORD}
-    answer = httpx.post(f"{registry.base_url}/login", json=credentials, timeout=60)
+    answer = httpx.post(f"{registry.base_url}/login", json=credentials, timeout=120)
     headers = {"Authorization": answer.json()["token"]}
-    limits = httpx.Limits(max_connections=100)
+    limits = httpx.Limits(max_connections=200)
     return httpx.Client(base_url=f"{registry.base_url}/v1", headers=headers, timeout=120, limits=limits)
 
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 
 from tenants.exceptions import Refused
+from tenants.texts import turns
 from versions.services import Upload
 from versions.storage import Incoming, Received, store
 
@@ -21,6 +22,7 @@ CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 ORDINAL = re.compile(r"[^\x00-\x1f\x7f/]{1,64}")
 DIGEST = re.compile(r"(?:^|,)\s*sha-256\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:,|$)")
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+LONGEST_DESCRIPTION = 10_000
 DEFAULT_TYPE = "application/octet-stream"
 MIMETYPE = re.compile(r"[\w.+-]{1,127}/[\w.+-]{1,127}", re.ASCII)
 
@@ -69,9 +71,9 @@ class StoreUploadHandler(FileUploadHandler):
         if self.incoming is None or self.done is not None:
             return None
         self.done = self.incoming.finish()
-        encoding = (self.content_type_extra or {}).get("encoding", b"7bit")
+        encoding = (self.content_type_extra or {}).get("encoding", b"7bit").decode("ascii", "replace")[:64]
         name, content_type = self.file_name or "", self.content_type or DEFAULT_TYPE
-        return ReceivedFile(self.done, name, content_type, str(encoding))
+        return ReceivedFile(self.done, name, content_type, CONTROLS.sub("", encoding))
 
     def close(self) -> None:
         if self.incoming:
@@ -94,13 +96,13 @@ def upload_from_form(request: Request, cleanup: ExitStack) -> Upload:
         original=valid_name(file.name),
         mimetype=valid_type(file.content_type) or DEFAULT_TYPE,
         encoding=file.encoding,
-        description=str(data.get("description", "")),
+        description=valid_description(str(data.get("description", ""))),
     )
 
 
 def upload_from_body(request: Request, original: str, cleanup: ExitStack) -> Upload:
     """Receive the bytes of a body that is nothing but the file."""
-    original = valid_name(original)
+    original, description = valid_name(original), valid_description(request.query_params.get("description", ""))
     incoming = cleanup.enter_context(store().receive())
     body: ByteStream = request._request
     while chunk := body.read(BLOCK):
@@ -112,7 +114,7 @@ def upload_from_body(request: Request, original: str, cleanup: ExitStack) -> Upl
         original=original,
         mimetype=valid_type(request.content_type) or mimetypes.guess_type(original)[0] or DEFAULT_TYPE,
         encoding="binary",
-        description=request.query_params.get("description", ""),
+        description=description,
     )
 
 
@@ -126,17 +128,25 @@ def valid_type(sent: str | None) -> str | None:
 def valid_name(name: str) -> str:
     """Return the name of a file, which may lie in folders. Raises Refused (`post_request_error`)."""
     parts = name.split("/")
-    if not name or CONTROLS.search(name) or any(part in ("", ".", "..") for part in parts):
+    if not name or CONTROLS.search(name) or turns(name) or any(part in ("", ".", "..") for part in parts):
         raise Refused("post_request_error", f"Not a valid file name: {name!r}")
     if any(len(part.encode()) > 255 for part in parts) or len(name) > 1024:
         raise Refused("post_request_error", "A file name has at most 255 bytes, with its folders 1024 characters")
     return name
 
 
+def valid_description(text: str) -> str:
+    """Return what is said of a version. Raises Refused (`post_request_error`)."""
+    if "\0" in text or len(text) > LONGEST_DESCRIPTION:
+        needed = f"A description has at most {LONGEST_DESCRIPTION} characters, none of them null"
+        raise Refused("post_request_error", needed)
+    return text
+
+
 def valid_ordinal(request: Request) -> str | None:
     """Return the `ordinal` that the query asks for, if any. Raises Refused (`post_request_error`)."""
     ordinal = request.query_params.get("ordinal") or None
-    if ordinal is not None and not ORDINAL.fullmatch(ordinal):
+    if ordinal is not None and (not ORDINAL.fullmatch(ordinal) or turns(ordinal)):
         raise Refused("post_request_error", f"Not a valid ordinal: {ordinal!r}")
     return ordinal
 

@@ -25,6 +25,8 @@ from registry_site.databases import startup_lock
 from registry_site.progress import Progress
 from tenants.batches import batches
 from tenants.fields import now
+from tenants.gates import build_gates
+from tenants.models import Tenant
 from versions.holds import bytes_held, release
 from versions.models import Hold
 from versions.storage import TooLarge, store
@@ -94,6 +96,8 @@ def _fill(folder: Path, manifest: Manifest, progress: Progress) -> None:
         if model._base_manager.count() != manifest.tables[label(model)].rows:
             raise BackupError(f"{label(model)}: not all rows arrived; does another process write to this database?")
         progress.say(f"{label(model)}: {count} rows")
+    for tenant in Tenant.objects.all():
+        build_gates(tenant)
 
 
 def _bring_bytes(folder: Path, key: str) -> None:

@@ -29,15 +29,6 @@ def test_twenty_changes_at_once_lose_nothing(served: Served) -> None:
         assert set(client.get(f"/models/{model}").json()["tags"]) == set(tags)
 
 
-@pytest.mark.promise("items.name-unique")
-def test_a_hundred_creations_of_one_name_at_once_make_one_item(served: Served) -> None:
-    name = uuid4().hex
-    with administrator(served) as client:
-        answers = at_once(lambda _: client.post("/models", json={"name": name, "tags": [f"tag-{name}"]}), 100)
-        assert sorted(answer.status_code for answer in answers) == [200] + [400] * 99
-        assert client.get("/models", params={"filter": f'{{"name": "{name}"}}'}).json()["totalDocs"] == 1
-
-
 @pytest.mark.promise("bulk.thousand")
 def test_a_list_of_a_thousand_items_is_created(served: Served) -> None:
     prefix = uuid4().hex

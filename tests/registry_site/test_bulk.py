@@ -10,7 +10,7 @@ from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS
 
 MANY = 1000
-QUERIES_AN_ITEM = 8
+QUERIES_AN_ITEM = 9
 
 
 def _bodies(collection: str) -> list[dict[str, Any]]:

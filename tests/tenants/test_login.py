@@ -106,7 +106,7 @@ def test_a_password_without_a_validity_is_good_for_ever(world: Any) -> None:
     ok(login(world.anonymous, "acme", "owner", PASSWORD))
 
 
-@pytest.mark.promise("login.refused")
+@pytest.mark.promise("login.refused", "login.unknown-user")
 @pytest.mark.parametrize("username", ["owner", "imported", "nobody"])
 def test_a_refused_login_hashes_alike_whoever_is_asked_for(world: Any, monkeypatch: Any, username: str) -> None:
     hashed = ImportedHasher().encode("Another1!x", ImportedHasher().salt())

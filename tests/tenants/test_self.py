@@ -51,6 +51,16 @@ def test_an_unknown_address_gets_the_same_answer_and_no_mail(world: Any, email: 
     assert len(mail.outbox) == 1
 
 
+@pytest.mark.promise("self.host")
+def test_the_link_leads_to_the_configured_place_whatever_host_is_asked(world: Any, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://models.example/registry/"
+    forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": "https://evil.example"}
+    body = {"email": "owner@acme.example"}
+    ok(world.anonymous.post("self/reset", query={"tenant": "acme"}, json=body, headers=forged))
+    assert "https://models.example/registry/reset.html#" in mail.outbox[-1].body
+    assert "evil" not in mail.outbox[-1].body
+
+
 @pytest.mark.promise("self.mail")
 def test_without_a_tenant_the_default_one_is_meant(world: Any, settings: Any) -> None:
     settings.DEFAULT_TENANT = "rival"

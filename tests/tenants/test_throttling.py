@@ -69,3 +69,30 @@ def test_guesses_of_the_api_token_are_throttled_too(world: Any, settings: Any) -
     answers = [ApiClient(f"guess-{n}").get("tenants", REMOTE_ADDR="10.0.0.1").status_code for n in range(3)]
     assert answers == [401, 401, 429]
     ok(world.operator.get("tenants", REMOTE_ADDR="10.0.0.2"))
+
+
+@pytest.mark.promise("login.throttle-address")
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:10.0.0.1", "10.0.0.1", True),
+        ("10.0.0.1", "10.0.0.2", False),
+        ("not an address", "not an address", True),
+    ],
+)
+def test_who_has_one_address_of_ipv6_has_its_network(
+    world: Any, settings: Any, first: str, second: str, same: bool
+) -> None:
+    settings.LOGIN_FAILURES_ADDRESS_LIMIT = 1
+    assert ApiClient("guess").get("tenants", REMOTE_ADDR=first).status_code == 401
+    assert ApiClient("guess").get("tenants", REMOTE_ADDR=second).status_code == (429 if same else 401)
+
+
+@pytest.mark.promise("login.throttle-account", "login.throttle-address")
+def test_success_costs_nothing(world: Any, settings: Any) -> None:
+    settings.LOGIN_FAILURES_LIMIT = settings.LOGIN_FAILURES_ADDRESS_LIMIT = 1
+    for _ in range(3):
+        ok(login(world.anonymous, "acme", "owner", PASSWORD))
+        ok(world.operator.get("tenants"))

@@ -99,7 +99,7 @@ def test_every_item_counts_for_itself(world: Any) -> None:
 
 
 @pytest.mark.promise("versions.ordinal")
-@pytest.mark.parametrize("ordinal", ["1/2", "x" * 65, "a\x00"])
+@pytest.mark.parametrize("ordinal", ["1/2", "x" * 65, "a\x1f"])
 def test_an_ordinal_that_no_path_could_name_is_refused(world: Any, ordinal: str) -> None:
     path = new_item(world.acme.owner.api)
     assert_error(send_bytes(world.acme.owner.api, path, "a.bin", query={"ordinal": ordinal}), "post_request_error")

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from registry_site import certificates, databases, environment
+from registry_site import certificates, databases, environment, secrets_check
 from registry_site.backups.restore import is_unfinished
 from registry_site.environment import Environment
 from tenants.services import ensure_default_tenant
@@ -32,6 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         variables: Environment = environment.load()
+        self._check_secrets(variables)
         if complaint := databases.complaint():
             raise CommandError(complaint)
         with databases.startup_lock():
@@ -61,6 +62,13 @@ class Command(BaseCommand):
         options = _options(address, port, variables) | {"certificate": opened, "redirect": redirect}
         os.chdir(environment.ROOT)
         os.execv(sys.executable, [sys.executable, "-m", "registry_site.server", json.dumps(options)])  # noqa: S606
+
+    def _check_secrets(self, variables: Environment) -> None:
+        """Warn of weak secrets. Raises CommandError where other machines could make use of them."""
+        for complaint in secrets_check.complaints(variables):
+            if not secrets_check.is_loopback(variables.HOST):
+                raise CommandError(complaint)
+            self.stderr.write(f"Warning: {complaint}")
 
     def _greet(self, variables: Environment, protocol: str, port: int) -> None:
         """Say where the registry is and where its first credentials are, but never what they are."""

@@ -1,0 +1,62 @@
+"""Nobody refers to what is being removed, and nothing is removed that somebody just referred to.
+
+A tenant has a few gates. Who writes a reference passes one of them, chosen by chance, so that writers hardly ever meet;
+who removes what may be referred to shuts them all. Passing and shutting write the gates' rows: of two such transactions
+one waits for the other or conflicts with it, on every engine.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+from django.db import DatabaseError
+from django.db.models import F, Q
+from rest_framework.exceptions import AuthenticationFailed
+
+from tenants.fields import now
+from tenants.models import GATES, Gate, Tenant, User
+from tenants.transactions import Conflict, atomic
+
+PATIENCE = timedelta(seconds=5)  # for which a removal that never comes back keeps others waiting
+
+
+def build_gates(tenant: Tenant) -> None:
+    """Give a tenant that has none its gates."""
+    Gate.objects.bulk_create([Gate(tenant=tenant, number=number) for number in range(GATES)])
+
+
+@contextmanager
+def referring(tenant_id: str, by: User | None = None) -> Iterator[None]:
+    """Give a transaction in which nothing of the tenant that could be referred to is removed.
+
+    Raises AuthenticationFailed where the tenant or `by` is gone, and Conflict while something is being removed.
+    """
+    with atomic():
+        gate = Gate.objects.of(tenant_id).filter(number=random.randrange(GATES))
+        if not gate.filter(Q(shut_until=None) | Q(shut_until__lte=now())).update(passes=F("passes") + 1):
+            if Tenant.objects.filter(pk=tenant_id).exists():
+                raise Conflict("something of the tenant is being removed")
+            raise AuthenticationFailed("The tenant is no longer there")
+        if by is not None and not User.objects.filter(pk=by.pk).exists():
+            raise AuthenticationFailed("The user is no longer there")
+        yield
+
+
+@contextmanager
+def removing(tenant_id: str) -> Iterator[None]:
+    """Give a transaction during which nobody refers to anything of the tenant.
+
+    Shutting the gates beforehand is only for fairness: on MongoDB a transaction does not wait for others, and a removal
+    would never find all gates free in a busy tenant.
+    """
+    gates = Gate.objects.of(tenant_id)
+    gates.update(shut_until=now() + PATIENCE)
+    try:
+        with atomic():
+            gates.update(shut_until=None, passes=F("passes") + 1)
+            yield
+    except BaseException:
+        with suppress(DatabaseError):  # they open by themselves
+            gates.update(shut_until=None)
+        raise

@@ -1,0 +1,116 @@
+"""Whatever is sent to whatever route by whomever: an answer, or an error in the contract's shape, never a crash.
+
+The routes are those of the URL conf, so that a new one is covered on the day it is added; the fields are those of its
+serializers. `TORTURE_ROUNDS` multiplies the examples.
+"""
+
+import json
+import os
+from typing import Any
+
+import pytest
+from django.urls import resolve
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.answers import ERRORS, ok
+from tests.catalog.items import KINDS, create
+from tests.client import ABSENT
+from tests.routes import ROUTES, UNKNOWN, Route
+
+EXAMPLES = 40 * int(os.environ.get("TORTURE_ROUNDS") or 1)
+METHODS = ("get", "head", "post", "put", "patch", "delete")
+QUERIES = ("filter", "sort", "select", "page", "limit", "verbose", "ordinal", "sha256", "description", "tenant")
+ODD = ["", "\0", "a\0b", "\u202eexe.csv", "\ud800", "\U0010ffff", "é" * 300, "x" * 70_000, "../../etc/passwd", "/", "."]
+ODD += ["$where", "metadata.name", "__proto__", "' OR 1=1 --", "{{7*7}}", "%00", "CON", "-1", "1e999", "nan", "(a+)+$"]
+NUMBERS = [0, -1, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63) - 1, 10**400, 1e308, -0.0, 5e-324]
+REAL = ["thing", "owner", "shared", "acme", "public", "private", "test", "admin", "regular", "word", "Passw0rd!x"]
+
+texts = st.one_of(st.text(max_size=20), st.sampled_from(ODD), st.sampled_from(REAL))
+scalars = st.one_of(st.none(), st.booleans(), st.sampled_from(NUMBERS), st.floats(allow_nan=False, width=32), texts)
+anything = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4), max_leaves=12
+)
+OPERATORS = ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists", "$regex", "$options", "$all"]
+OPERATORS += ["$elemMatch", "$size", "$not", "$and", "$or", "$nor", "$where"]
+FIELDS = ["_id", "name", "owner", "users", "datasets", "tags", "visibility", "status", "timestamp", "metadata"]
+FIELDS += ["metadata.name", "metadata.value", "versions.size"]
+operators, names = st.sampled_from(OPERATORS), st.sampled_from(FIELDS)
+filters = st.recursive(
+    scalars,
+    lambda inner: st.dictionaries(operators | names | texts, inner, max_size=3) | st.lists(inner, max_size=3),
+    max_leaves=8,
+)
+paths = st.sampled_from(["{thing}", *UNKNOWN.values(), "shared", "word", "unused", "rival", "file.bin", "1"]) | texts
+
+
+@pytest.fixture
+def place(world: Any, settings: Any) -> Any:
+    """The two tenants with an item of each kind and words; callers by name."""
+    settings.LOGIN_FAILURES_LIMIT = settings.LOGIN_FAILURES_ADDRESS_LIMIT = 10**9
+    settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
+    for kind in KINDS:
+        item = create(world.acme.owner.api, kind, tags=["word"], metadata=[{"name": "word", "value": 1}])["_id"]
+        ok(world.acme.owner.api.upload(f"{kind}/{item}/versions", "file.bin", b"bytes"))
+        world.__dict__.setdefault("things", {})[kind] = item
+    world.callers = {"administrator": world.acme.admin.api, "regular user": world.acme.owner.api}
+    world.callers |= {"operator": world.operator}
+    return world
+
+
+def _fields(route: Route) -> list[str]:
+    """Return the names of all fields that the route's bodies may have."""
+    view: Any = resolve(route.example).func
+    view = getattr(view, "cls", None)
+    bodies = [getattr(view, name, None) for name in ("input_class", "changes_class")]
+    bodies += getattr(view, "bodies", {}).values()
+    serializers = [body for body in bodies if isinstance(body, type)]
+    return sorted({field for serializer in serializers for field in serializer().fields}) or ["name"]
+
+
+def _bodies(route: Route) -> st.SearchStrategy[Any]:
+    known = st.sampled_from(_fields(route))
+    change = st.fixed_dictionaries({}, optional={"remove": anything, "add": anything})
+    pairs = st.lists(st.fixed_dictionaries({}, optional={"name": scalars, "value": anything}), max_size=3)
+    values = st.one_of(anything, change, pairs, st.lists(texts, max_size=3))
+    likely = st.dictionaries(known, values, max_size=6)
+    return st.one_of(st.just(ABSENT), likely, likely, anything, st.lists(likely, max_size=3))
+
+
+def _cleaned(path: str) -> str:
+    """Return what a client can put in a URL: text in UTF-8."""
+    return path.encode("utf-8", "replace").decode()[:2000]
+
+
+@pytest.mark.promise("errors.any-body", "errors.shape")
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_nothing_that_is_sent_is_answered_with_a_crash(place: Any, route: Route) -> None:
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def send(data: st.DataObject) -> None:
+        caller = data.draw(st.sampled_from(sorted(place.callers)), "caller")
+        method = data.draw(st.sampled_from((*route.methods, *METHODS)), "method")
+        body = data.draw(_bodies(route), "body") if method in ("post", "put", "patch", "delete") else ABSENT
+        values = st.one_of(texts, scalars.map(json.dumps), filters.map(json.dumps))
+        query = data.draw(st.dictionaries(st.sampled_from(QUERIES), values, max_size=2), "query")
+        query = {name: _cleaned(value) for name, value in query.items()}
+        key, version = (_cleaned(data.draw(paths, name)) for name in ("key", "version"))
+        if method == "delete" and key in ("admin", "owner"):
+            key = "nobody"  # the callers stay
+        thing = place.things.get(route.name.split("-")[0], "thing")
+        path = "/" + route.template.format(pk=key.replace("{thing}", thing), version=version)
+        response = place.callers[caller].request(method, path.replace("?", "").replace("#", ""), json=body, query=query)
+        assert response.status_code < 500, response
+        if response.status_code >= 400 and method != "head":
+            error = response.json()
+            assert set(error) == {"status", "value", "message", "details"}, error
+            assert (error["value"], error["message"]) in {(row["value"], row["message"]) for row in ERRORS.values()}
+            assert isinstance(error["details"], str)
+
+    send()

@@ -1,0 +1,167 @@
+"""Whoever removes a thing and whoever refers to it at that moment do not pass each other: the end is consistent.
+
+Real processes, real connections. `TORTURE_ROUNDS` multiplies the rounds.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.served import Served
+from tests.talk import administrator, at_once, created
+
+ROUNDS = 4 * int(os.environ.get("TORTURE_ROUNDS") or 1)
+WRITERS = 12
+PASSWORD = "Passw0rd!x"
+FINE = {200, 400, 401, 403, 404}
+
+
+@pytest.fixture(scope="module")
+def client(served: Served) -> Iterator[httpx.Client]:
+    with administrator(served) as client:
+        yield client
+
+
+def _race(write: Callable[[int], httpx.Response], remove: Callable[[], httpx.Response]) -> httpx.Response:
+    """Let many write while one removes; return what the removal was answered."""
+    answers = at_once(lambda index: remove() if index == WRITERS // 2 else write(index), WRITERS + 1)
+    assert {answer.status_code for answer in answers} <= FINE, [answer.text for answer in answers]
+    return answers[WRITERS // 2]
+
+
+def _found(client: httpx.Client, path: str, **query: str) -> list[dict[str, Any]]:
+    docs: list[dict[str, Any]] = client.get(path, params={"limit": "1000"} | query).json()["docs"]
+    return docs
+
+
+@pytest.mark.promise("items.name-unique")
+def test_two_hundred_creations_of_one_name_at_once_make_one_item(client: httpx.Client) -> None:
+    name = uuid4().hex
+    answers = at_once(lambda _: client.post("/models", json={"name": name, "tags": [f"tag-{name}"]}), 200)
+    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 199
+    assert {answer.json()["value"] for answer in answers if answer.status_code == 400} == {5}
+    assert len(_found(client, "/models", filter=f'{{"name": "{name}"}}')) == 1
+
+
+@pytest.mark.promise("races.dataset")
+@pytest.mark.parametrize("way", ["create", "change"])
+def test_no_model_names_a_dataset_that_is_deleted_meanwhile(client: httpx.Client, way: str) -> None:
+    for _ in range(ROUNDS):
+        dataset = created(client, "datasets", name=uuid4().hex)
+        models = [created(client, "models", name=uuid4().hex) for _ in range(WRITERS * (way == "change"))]
+
+        def write(index: int, dataset: str = dataset, models: list[str] = models) -> httpx.Response:
+            if models:
+                return client.put(f"/models/{models[index % WRITERS]}", json={"datasets": {"add": [dataset]}})
+            return client.post("/models", json={"name": uuid4().hex, "datasets": [dataset]})
+
+        gone = _race(write, lambda path=f"/datasets/{dataset}": client.delete(path)).status_code == 200
+        assert client.get(f"/datasets/{dataset}").status_code == (404 if gone else 200)
+        assert bool(_found(client, "/models", filter=f'{{"datasets": "{dataset}"}}')) != gone
+
+
+@pytest.mark.promise("races.user")
+def test_no_item_is_shared_with_a_user_who_is_deleted_meanwhile(client: httpx.Client) -> None:
+    for _ in range(ROUNDS):
+        username = uuid4().hex
+        user = client.post("/users", json={"username": username, "password": PASSWORD}).json()["_id"]
+
+        def write(index: int, user: str = user) -> httpx.Response:
+            return client.post("/models", json={"name": uuid4().hex, "users": [user]})
+
+        assert _race(write, lambda user=user: client.delete(f"/users/{user}")).status_code == 200
+        assert _found(client, "/models", filter=f'{{"users": "{user}"}}') == []
+
+
+@pytest.mark.promise("races.user")
+def test_a_deleted_user_owns_nothing(served: Served, client: httpx.Client) -> None:
+    for _ in range(ROUNDS):
+        username = uuid4().hex
+        user = client.post("/users", json={"username": username, "password": PASSWORD}).json()["_id"]
+        with administrator(served, {"username": username, "password": PASSWORD}) as his:
+
+            def write(index: int, his: httpx.Client = his) -> httpx.Response:
+                return his.post("/models", json={"name": uuid4().hex, "tags": [uuid4().hex]})
+
+            gone = _race(write, lambda user=user: client.delete(f"/users/{user}")).status_code == 200
+        owned = [_found(client, path, filter=f'{{"owner": "{user}"}}') for path in ("/models", "/tags")]
+        assert any(owned) != gone
+
+
+@pytest.mark.promise("races.user")
+def test_administrators_who_delete_each_other_leave_one(served: Served) -> None:
+    operator, names = {"Authorization": served.api_token}, ["first", "second", "third", "fourth"]
+    for _ in range(ROUNDS):
+        tenant = f"t{uuid4().hex}"
+        body = {"_id": tenant, "email": "t@t.example", "admin_username": "first", "admin_password": PASSWORD}
+        assert httpx.post(f"{served.base_url}/v1/tenants", json=body, headers=operator).status_code == 200
+        with administrator(served, {"username": "first", "password": PASSWORD, "tenant": tenant}) as client:
+            for name in names[1:]:
+                client.post("/users", json={"username": name, "password": PASSWORD, "role": "admin"})
+            answers = at_once(lambda index, client=client: client.delete(f"/users/{names[index]}"), 4)
+        assert {answer.status_code for answer in answers} <= FINE
+        assert sum(answer.status_code == 200 for answer in answers) <= 3
+        assert httpx.delete(f"{served.base_url}/v1/tenants/{tenant}", headers=operator).status_code == 200
+
+
+@pytest.mark.promise("races.term")
+@pytest.mark.parametrize("collection", ["tags", "metadata"])
+def test_no_item_has_a_word_that_is_deleted_meanwhile(client: httpx.Client, collection: str) -> None:
+    for _ in range(ROUNDS):
+        word = uuid4().hex
+        assert client.post(f"/{collection}", json={"_id": word}).status_code == 200
+        used = {"tags": [word]} if collection == "tags" else {"metadata": [{"name": word, "value": 1}]}
+
+        def write(index: int, used: dict[str, Any] = used) -> httpx.Response:
+            return client.post("/models", json={"name": uuid4().hex} | used)
+
+        _race(write, lambda path=f"/{collection}/{word}": client.delete(path))
+        field = "tags" if collection == "tags" else "metadata.name"
+        assert len(_found(client, "/models", filter=f'{{"{field}": "{word}"}}')) == WRITERS
+        assert client.get(f"/{collection}/{word}").status_code == 200
+
+
+@pytest.mark.promise("races.item")
+def test_no_bytes_are_left_of_an_item_that_is_deleted_during_uploads(served: Served, client: httpx.Client) -> None:
+    for _ in range(ROUNDS):
+        item = created(client, "models", name=uuid4().hex)
+        content = os.urandom(100)
+
+        def write(index: int, item: str = item, content: bytes = content) -> httpx.Response:
+            return client.post(f"/models/{item}/versions", files={"file": ("f.bin", content)})
+
+        assert _race(write, lambda item=item: client.delete(f"/models/{item}")).status_code == 200
+        kept = [path for path in (served.folder / "uploads").rglob("*") if path.is_file()]
+        assert content not in [path.read_bytes() for path in kept]
+
+
+@pytest.mark.promise("races.tenant")
+def test_nothing_is_left_of_a_tenant_that_is_deleted_while_it_is_used(served: Served) -> None:
+    operator = {"Authorization": served.api_token}
+    for _ in range(ROUNDS):
+        tenant = f"t{uuid4().hex}"
+        body = {"_id": tenant, "email": "t@t.example", "admin_username": "admin", "admin_password": PASSWORD}
+        assert httpx.post(f"{served.base_url}/v1/tenants", json=body, headers=operator).status_code == 200
+        with administrator(served, {"username": "admin", "password": PASSWORD, "tenant": tenant}) as client:
+            item = created(client, "models", name="first")
+
+            def write(index: int, client: httpx.Client = client, item: str = item) -> httpx.Response:
+                name = uuid4().hex
+                if index % 3 == 0:
+                    return client.post("/users", json={"username": name, "password": PASSWORD})
+                if index % 3 == 1:
+                    return client.post(f"/models/{item}/versions", files={"file": ("f.bin", os.urandom(50))})
+                return client.post("/datasets", json={"name": name, "tags": [name], "users": ["admin"]})
+
+            url = f"{served.base_url}/v1/tenants/{tenant}"
+            assert _race(write, lambda url=url: httpx.delete(url, headers=operator, timeout=120)).status_code == 200
+        assert [path for path in (served.folder / "uploads" / tenant).rglob("*") if path.is_file()] == []
+        assert httpx.post(f"{served.base_url}/v1/tenants", json=body, headers=operator).status_code == 200
+        with administrator(served, {"username": "admin", "password": PASSWORD, "tenant": tenant}) as client:
+            for path in ("/models", "/datasets", "/tags"):
+                assert _found(client, path) == []
+            assert [user["username"] for user in _found(client, "/users")] == ["admin"]
