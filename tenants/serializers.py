@@ -54,7 +54,7 @@ class LoginInput(serializers.Serializer[Any]):
     tenant = Text(required=False, allow_blank=True, help_text="The default tenant if left out")
 
 
-@example(_id="acme", organization="Acme Research", email="info@acme.example", admin_username="ada")
+@example(_id="initech", email="info@initech.example", admin_username="bill", admin_password="Gr33n-field")
 class TenantInput(serializers.Serializer[Any]):
     """Body of a tenant's creation."""
 
@@ -79,7 +79,7 @@ class TenantChanges(serializers.Serializer[Any]):
     phone = Text(max_length=64, required=False, allow_blank=True)
 
 
-@example(username="grace", password="C0b0l-59", email="grace@acme.example", role="regular")
+@example(username="alan", password="Bl3tchley", email="alan@acme.example", role="regular")
 class UserInput(serializers.Serializer[Any]):
     """Body of a user's creation."""
 
@@ -90,7 +90,7 @@ class UserInput(serializers.Serializer[Any]):
     validityPasswordDays = serializers.IntegerField(required=False, min_value=0, max_value=36500)
 
 
-@example(email="grace@acme.example")
+@example(email="grace.hopper@acme.example")
 class UserChanges(serializers.Serializer[Any]):
     """Body of a user's change."""
 

@@ -124,8 +124,7 @@ class PagePagination(BasePagination):
 
 def _property(name: str, example: Any) -> dict[str, Any]:
     kind = "boolean" if isinstance(example, bool) else "integer"
-    nullable = {"nullable": True} if name in ("prevPage", "nextPage") else {}
-    return {"type": kind, "example": example} | nullable
+    return {"type": [kind, "null"] if name in ("prevPage", "nextPage") else kind, "example": example}
 
 
 def parameter(name: str, description: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
