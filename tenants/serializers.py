@@ -36,6 +36,33 @@ class Name(Text):
         return text
 
 
+class Password(Text):
+    """Text that is shown to nobody."""
+
+
+class TenantId(Text):
+    """What names a tenant, in URLs and in paths of files."""
+
+
+class Whole(serializers.IntegerField):
+    """A whole number, and no text that looks like one."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool | str):
+            self.fail("invalid")
+        number: int = super().to_internal_value(data)
+        return number
+
+
+class Flag(serializers.BooleanField):
+    """True or false, which the original's clients send as texts too."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool) and data not in ("true", "false"):
+            self.fail("invalid", input=data)
+        return data in (True, "true")
+
+
 class Choice(serializers.ChoiceField):
     """One of a few texts."""
 
@@ -50,7 +77,7 @@ class Choice(serializers.ChoiceField):
 @example(username="ada", password="An3ngine!", tenant="acme")
 class LoginInput(serializers.Serializer[Any]):
     username = Text()
-    password = Text()
+    password = Password()
     tenant = Text(required=False, allow_blank=True, help_text="The default tenant if left out")
 
 
@@ -58,14 +85,14 @@ class LoginInput(serializers.Serializer[Any]):
 class TenantInput(serializers.Serializer[Any]):
     """Body of a tenant's creation."""
 
-    _id = Text(max_length=64, help_text="Letters, digits, `.`, `_` and `-`")
+    _id = TenantId(max_length=64, help_text="Letters, digits, `.`, `_` and `-`")
     organization = Text(max_length=255, required=False, allow_blank=True)
     address = Text(max_length=255, required=False, allow_blank=True)
     email = serializers.EmailField(max_length=255)
     phone = Text(max_length=64, required=False, allow_blank=True)
     admin_username = Name(max_length=150, required=False, allow_blank=True)
-    admin_password = Text(max_length=1024, required=False, allow_blank=True, write_only=True)
-    passwordhash = serializers.BooleanField(required=False)
+    admin_password = Password(max_length=1024, required=False, allow_blank=True, write_only=True)
+    passwordhash = Flag(required=False)
     database = Text(max_length=255, required=False, allow_blank=True)
 
 
@@ -84,17 +111,17 @@ class UserInput(serializers.Serializer[Any]):
     """Body of a user's creation."""
 
     username = Name(max_length=150)
-    password = Text(max_length=1024, write_only=True)
+    password = Password(max_length=1024, write_only=True)
     email = serializers.EmailField(max_length=255, required=False, allow_null=True)
     role = Choice(choices=ROLES, required=False)
-    validityPasswordDays = serializers.IntegerField(required=False, min_value=0, max_value=36500)
+    validityPasswordDays = Whole(required=False, min_value=0, max_value=36500)
 
 
 @example(email="grace.hopper@acme.example")
 class UserChanges(serializers.Serializer[Any]):
     """Body of a user's change."""
 
-    password = Text(max_length=1024, required=False, write_only=True)
+    password = Password(max_length=1024, required=False, write_only=True)
     email = serializers.EmailField(max_length=255, required=False)
 
 
@@ -107,7 +134,7 @@ class ResetRequest(serializers.Serializer[Any]):
 class ResetInput(serializers.Serializer[Any]):
     tenant = Text(required=False, allow_blank=True)
     reset = Text(max_length=255)
-    password = Text(max_length=1024, write_only=True)
+    password = Password(max_length=1024, write_only=True)
 
 
 def tenant_of(body: dict[str, Any]) -> str:

@@ -69,7 +69,7 @@ class StoreUploadHandler(FileUploadHandler):
         if self.incoming is None or self.done is not None:
             return None
         self.done = self.incoming.finish()
-        encoding = (self.content_type_extra or {}).get("encoding", b"7bit")
+        encoding = (self.content_type_extra or {}).get("encoding", "7bit")
         name, content_type = self.file_name or "", self.content_type or DEFAULT_TYPE
         return ReceivedFile(self.done, name, content_type, str(encoding))
 

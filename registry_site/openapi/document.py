@@ -16,6 +16,8 @@ class DocumentGenerator(SchemaGenerator):
     def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
         document: dict[str, Any] = super().get_schema(request, public)  # type: ignore[no-untyped-call]
         document["tags"] = [{"name": name, "description": text} for name, text in GROUPS.items()]
+        schemes = document["components"]["securitySchemes"]
+        document["components"]["securitySchemes"] = {name: schemes[name] for name in ("token", "apiToken")}
         for name, schema in document["components"]["schemas"].items():
             if name.endswith("Answer") and name.removesuffix("Answer") in SELECTABLE:
                 schema["required"] = [field for field in schema["required"] if field == "_id"]

@@ -71,7 +71,7 @@ NAMED = {
             "query",
             FILE_SHA256,
             "The file's sha256 as hex, checked before anything is kept",
-            pattern="^[0-9a-fA-F]{64}$",
+            pattern="^([0-9a-fA-F]{64})?$",
         ),
         _parameter("description", "query", "Beats the baseline", "What is to be said of the version"),
         _parameter("tenant", "query", "acme", "The user's tenant; the default one if left out"),
@@ -98,7 +98,11 @@ def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, 
         "sort": SORTS.get(key, '{"name": "asc"}'),
         "select": SELECTIONS.get(key, '["name", "tags"]'),
     }
-    return parameter | {"example": examples[parameter["name"]]} if parameter["name"] in examples else parameter
+    name = parameter["name"]
+    if name not in examples:
+        return parameter
+    schema = parameter["schema"] | ({} if name == "select" else {"format": name})
+    return parameter | {"schema": schema, "example": examples[name]}
 
 
 def _key(view: Any, path: str) -> str:

@@ -11,6 +11,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 
+from registry_site.openapi import fields  # noqa: F401 - to be known is all that they need
 from registry_site.openapi.creations import creation_answers, creation_body
 from registry_site.openapi.errors import error_answers
 from registry_site.openapi.names import group_of, operation_names
@@ -106,6 +107,10 @@ class RegistrySchema(AutoSchema):
         if not self._takes_lists():
             return body
         return creation_body(self.view.collection, body)
+
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        body = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        return body and body | {"required": body.get("required", False) or "octet-stream" not in str(body)}
 
     def _takes_lists(self) -> bool:
         collection = self.view.action == "create" and hasattr(self.view, "create_one")
