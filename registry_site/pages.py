@@ -13,16 +13,18 @@ from tenants.http import JSONRenderer
 
 def landing(request: HttpRequest) -> HttpResponse:
     """Say what this is and where its parts are: as a page to browsers, as JSON to programs."""
+    state = health()
     told = {
         "name": "Model Registry",
         "version": __version__,
+        "status": state["status"],
         "api": f"/{settings.VERSION}",
         "documentation": "/docs.html",
         "openapi": f"/{settings.VERSION}/docs",
         "health": "/healthz",
     }
     if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
-        parts: dict[str, Any] = {"health": health(), "api_version": settings.VERSION, "version": __version__}
+        parts: dict[str, Any] = {"health": state, "api_version": settings.VERSION, "version": __version__}
         response = render(request, "landing.html", parts)
     else:
         response = HttpResponse(JSONRenderer().render(told), "application/json")

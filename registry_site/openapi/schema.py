@@ -129,7 +129,7 @@ class RegistrySchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         self.resolve_serializer(ErrorAnswer, "response")
-        found: dict[str, Any] = super()._get_response_bodies(direction)  # type: ignore[no-untyped-call]
+        found: dict[str, Any] = super()._get_response_bodies(direction)
         if {"200", "206"} <= set(found):
             for status in ("200", "206"):
                 found[status]["headers"] = _headers(DOWNLOADED)
