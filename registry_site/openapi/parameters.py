@@ -47,7 +47,8 @@ SELECTIONS = {
 def _parameter(
     name: str, place: Literal["path", "query", "header"], example: str, description: str, **schema: Any
 ) -> OpenApiParameter:
-    examples = [OpenApiExample("Example", example)]
+    left_out = [] if place == "path" else [OpenApiExample("Left out", "")]  # first: what forms to try out start with
+    examples = [*left_out, OpenApiExample("Example", example)]
     described: Any = {"type": "string"} | schema
     return OpenApiParameter(name, described, place, description=description, examples=examples)
 
@@ -102,7 +103,8 @@ def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, 
     if name not in examples:
         return parameter
     schema = parameter["schema"] | ({} if name == "select" else {"format": name})
-    return parameter | {"schema": schema, "example": examples[name]}
+    shown = {"LeftOut": {"summary": "Left out", "value": ""}, "Example": {"value": examples[name]}}
+    return {key: value for key, value in parameter.items() if key != "example"} | {"schema": schema, "examples": shown}
 
 
 def _key(view: Any, path: str) -> str:

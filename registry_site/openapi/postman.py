@@ -197,7 +197,7 @@ def _url(path: str, query: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _example(parameter: Mapping[str, Any]) -> str:
-    shown = parameter["example"] if "example" in parameter else next(iter(parameter["examples"].values()))["value"]
+    shown = parameter["example"] if "example" in parameter else parameter["examples"]["Example"]["value"]
     return str(shown)
 
 

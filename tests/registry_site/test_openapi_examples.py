@@ -40,7 +40,7 @@ class Request:
 
 
 def _example(parameter: Any) -> str:
-    return str(parameter["example"] if "example" in parameter else next(iter(parameter["examples"].values()))["value"])
+    return str(parameter["example"] if "example" in parameter else parameter["examples"]["Example"]["value"])
 
 
 def _requests(name: str, operation: Any) -> Iterator[Request]:
