@@ -5,25 +5,25 @@ from typing import Any
 from rest_framework import serializers
 
 from catalog.serializers import Metadatum
-from tenants.documentation import ID, TIME, DatasetReference, UserReference, example
+from tenants.documentation import ADA, DATASET, FILE_SHA256, GRACE, ITEM, TIME, DatasetReference, UserReference, example
 
 VERSION = {
     "ordinal": "1",
     "original": "churn.onnx",
     "mimetype": "application/octet-stream",
     "encoding": "7bit",
-    "size": 18432,
-    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "size": 4,
+    "sha256": FILE_SHA256,
     "description": "First that beats the baseline",
     "timestamp": TIME,
 }
-DATASET = {
-    "_id": ID,
-    "id": ID,
+ITEM_EXAMPLE = {
+    "_id": ITEM,
+    "id": ITEM,
     "name": "churn",
-    "owner": {"_id": ID, "username": "ada"},
+    "owner": {"_id": ADA, "username": "ada"},
     "visibility": "private",
-    "users": [{"_id": ID, "username": "grace"}],
+    "users": [{"_id": GRACE, "username": "grace"}],
     "tags": ["customers"],
     "metadata": [{"name": "accuracy", "value": 0.94}],
     "versions": [VERSION],
@@ -42,11 +42,11 @@ class VersionAnswer(serializers.Serializer[Any]):
     encoding = serializers.CharField()
     size = serializers.IntegerField()
     sha256 = serializers.CharField()
-    description = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
     timestamp = serializers.DateTimeField()
 
 
-@example(**DATASET)
+@example(**ITEM_EXAMPLE)
 class DatasetAnswer(serializers.Serializer[Any]):
     """A dataset."""
 
@@ -63,7 +63,7 @@ class DatasetAnswer(serializers.Serializer[Any]):
     lastmod = serializers.DateTimeField()
 
 
-@example(**DATASET, status="production", datasets=[{"_id": ID, "name": "customers-2025"}])
+@example(**ITEM_EXAMPLE, status="production", datasets=[{"_id": DATASET, "name": "churn-2025"}])
 class ItemAnswer(DatasetAnswer):
     """A model or an algorithm."""
 

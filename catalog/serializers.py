@@ -93,7 +93,7 @@ def _names() -> serializers.ListField:
     return Texts(child=Name(max_length=255), required=False)
 
 
-@example(name="churn-2025", visibility="public", tags=["csv"], metadata=[{"name": "rows", "value": 150}])
+@example(name="customers", visibility="public", tags=["csv"], metadata=[{"name": "rows", "value": 150}])
 class DatasetInput(serializers.Serializer[Any]):
     """Body of a dataset's creation."""
 
@@ -161,7 +161,7 @@ class ItemChanges(DatasetChanges):
     datasets = TextsChange(required=False)
 
 
-@example("multipart/form-data", file="churn.onnx", description="Beats the baseline")
+@example("multipart/form-data", file="test", description="Beats the baseline")
 class VersionForm(serializers.Serializer[Any]):
     """A form that uploads a version."""
 

@@ -235,6 +235,7 @@ class DatasetVersions(VersionRoutes):
 
     kind = "dataset"
     collection = "datasets"
+    answer_class = DatasetAnswer
 
 
 class AlgorithmVersions(VersionRoutes):

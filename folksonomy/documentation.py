@@ -4,10 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tenants.documentation import ID, UserReference, example
+from tenants.documentation import ADA, UserReference, example
 
 
-@example(_id="vision", id="vision", usage="default", owner={"_id": ID, "username": "ada"})
+@example(_id="vision", id="vision", usage="default", owner={"_id": ADA, "username": "ada"})
 class TermAnswer(serializers.Serializer[Any]):
     """A tag or a metadata name."""
 

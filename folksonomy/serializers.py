@@ -8,7 +8,7 @@ from tenants.documentation import example
 from tenants.serializers import Name
 
 
-@example(_id="vision")
+@example(_id="audio")
 class TermInput(serializers.Serializer[Any]):
     """Body of a term's creation."""
 

@@ -7,8 +7,6 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,6 +17,8 @@ from catalog.models import STATUSES, VISIBILITIES
 from folksonomy.models import USAGES
 from registry_site import __version__
 from registry_site.errors import ERRORS
+from registry_site.openapi.document import openapi
+from tenants.documentation import ITEM
 from tenants.exceptions import Refused
 from tenants.fields import iso, now
 from tenants.hooks import hook
@@ -34,11 +34,21 @@ TYPES = {
     "ModelStatusTypes": STATUSES,
     "AlgorithmStatusTypes": STATUSES,
 }
+STRENGTHS = {name: level for level, (name, _, _) in enumerate(LEVELS)}
+JSON_TYPES = {str: "string", bool: "boolean", int: "integer", dict: "object"}
 
 
 def answer(**example: Any) -> OpenApiResponse:
-    """Return the description of an answer by its example."""
-    return OpenApiResponse(OpenApiTypes.OBJECT, examples=[OpenApiExample("Example", example)])
+    """Return the description of an answer by its example, whose names and types it has."""
+    properties = {name: {"type": JSON_TYPES[type(value)]} for name, value in example.items()}
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    return OpenApiResponse(schema, examples=[OpenApiExample("Example", example)])
+
+
+def named(values: str, **example: Any) -> OpenApiResponse:
+    """Return the description of an answer that has values of a type under names that are not known before."""
+    schema = {"type": "object", "additionalProperties": {"type": values}}
+    return OpenApiResponse(schema, examples=[OpenApiExample("Example", example)])
 
 
 class PublicViewSet(ViewSet):
@@ -51,7 +61,7 @@ class PublicViewSet(ViewSet):
 class ErrorsViewSet(PublicViewSet):
     """All errors by name."""
 
-    answers: ClassVar = {"retrieve": answer(resource_not_found=vars(ERRORS["resource_not_found"]))}
+    answers: ClassVar = {"retrieve": named("object", resource_not_found=vars(ERRORS["resource_not_found"]))}
 
     def retrieve(self, request: Request) -> Response:
         """List the errors that the registry answers with."""
@@ -74,8 +84,8 @@ class TypesViewSet(PublicViewSet):
 
     roles: ClassVar = dict.fromkeys(("retrieve", "password_strength", "tenants"), ANYONE)
     answers: ClassVar = {
-        "retrieve": answer(UserRoles={"admin": "admin", "regular": "regular"}),
-        "password_strength": answer(passwordStrength=1, ValidityPasswordDays=0),
+        "retrieve": named("object", UserRoles={"admin": "admin", "regular": "regular"}),
+        "password_strength": answer(passwordStrength=1, ValidityPasswordDays=0, levels=STRENGTHS),
         "tenants": OpenApiResponse(
             {"type": "array", "items": {"type": "string"}}, examples=[OpenApiExample("Tenants", ["acme"])]
         ),
@@ -91,7 +101,7 @@ class TypesViewSet(PublicViewSet):
             {
                 "passwordStrength": settings.MIN_PASSWORD_STRENGTH,
                 "ValidityPasswordDays": settings.DEFAULT_DAYS_VALIDITY_PASSWORD,
-                "levels": {name: level for level, (name, _, _) in enumerate(LEVELS)},
+                "levels": STRENGTHS,
             }
         )
 
@@ -137,14 +147,17 @@ class HealthViewSet(PublicViewSet):
     """Whether the registry can do its work."""
 
     renderer_classes = (JSONRenderer,)
-    answers: ClassVar = {"retrieve": answer(status="ok", database="ok", storage="ok")}
+    answers: ClassVar = {
+        "retrieve": {
+            200: answer(status="ok", database="ok", storage="ok"),
+            503: answer(status="failing", database="ok", storage="failing"),
+        }
+    }
 
     def retrieve(self, request: Request) -> Response:
         """Answer 200 when the database and the storage answer, else 503."""
-        parts = {"database": self.is_sound(self.ask_database), "storage": self.is_sound(hook("storage_is_healthy"))}
-        healthy = all(parts.values())
-        words = {part: "ok" if sound else "failing" for part, sound in parts.items()}
-        return Response({"status": "ok" if healthy else "failing"} | words, 200 if healthy else 503)
+        told = health()
+        return Response(told, 200 if told["status"] == "ok" else 503)
 
     @staticmethod
     def is_sound(question: Any) -> bool:
@@ -162,14 +175,27 @@ class HealthViewSet(PublicViewSet):
             raise
 
 
+def health() -> dict[str, str]:
+    """Tell whether the registry as a whole and each of its parts is `ok` or `failing`."""
+    view = HealthViewSet
+    parts = {"database": view.is_sound(view.ask_database), "storage": view.is_sound(hook("storage_is_healthy"))}
+    words = {part: "ok" if sound else "failing" for part, sound in parts.items()}
+    return {"status": "ok" if all(parts.values()) else "failing"} | words
+
+
+EXAMPLES = {f"models/{ITEM}": "demo-flower-classifier"}
+
+
 class DemoViewSet(ViewSet):
     """Examples to play with, in the demo tenant."""
 
     roles: ClassVar = dict.fromkeys(("retrieve", "create", "destroy"), ADMINISTRATORS)
     refused_with = "only_administrator"
-    answers: ClassVar = dict.fromkeys(
-        ("retrieve", "create", "destroy"), answer(**{"models/66a1f0c2b7d94e3f8a5c1d20": "demo-flower-classifier"})
-    )
+    answers: ClassVar = {
+        "retrieve": named("string", **EXAMPLES),
+        "create": named("string", **EXAMPLES),
+        "destroy": named("string"),
+    }
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -195,12 +221,18 @@ class DocsViewSet(PublicViewSet):
     """The OpenAPI description."""
 
     renderer_classes = (JSONRenderer,)
-    answers: ClassVar = {"retrieve": answer(openapi="3.0.3", info={"title": "Model Registry"})}
+    answers: ClassVar = {
+        "retrieve": OpenApiResponse(
+            {"type": "object", "required": ["openapi", "info", "paths"]},
+            examples=[
+                OpenApiExample("Beginning", {"openapi": "3.1.1", "info": {"title": "Model Registry"}, "paths": {}})
+            ],
+        )
+    }
 
     def retrieve(self, request: Request) -> Response:
         """Answer the OpenAPI 3 document of this API."""
-        document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-        return Response(document)
+        return Response(openapi())
 
 
 def reset_page(request: HttpRequest) -> HttpResponse:

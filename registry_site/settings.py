@@ -187,29 +187,33 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tenants.http.OneForm",
     "DEFAULT_PARSER_CLASSES": ["tenants.http.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["tenants.http.JSONRenderer", "registry_site.browsable.renderer.PageRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "registry_site.schema.RegistrySchema",
+    "DEFAULT_SCHEMA_CLASS": "registry_site.openapi.schema.RegistrySchema",
     "EXCEPTION_HANDLER": "registry_site.errors.handle",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "TEST_REQUEST_RENDERER_CLASSES": ["tenants.http.JSONRenderer", "rest_framework.renderers.MultiPartRenderer"],
 }
 
+DESCRIPTION = """Trained models and datasets with their metadata, tags, versions and bytes.
+
+Log in with `POST /v1/login` and send the token in the `Authorization` header. Every failure answers
+`{status, value, message, details}`; besides those named at each operation, any may answer 405 for a method that a route
+does not know and 500 for a crash. `GET /v1/errors` lists them all."""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Model Registry",
-    "DESCRIPTION": "Trained models and datasets with their metadata, tags, versions and bytes.",
+    "DESCRIPTION": DESCRIPTION,
     "VERSION": __version__,
-    "LICENSE": {"name": "MIT"},
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_AUTHENTICATION": [],
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "OAS_VERSION": "3.1.1",
+    "DEFAULT_GENERATOR_CLASS": "registry_site.openapi.document.DocumentGenerator",
     "AUTHENTICATION_WHITELIST": [  # a browser's login is for our own pages
         "tenants.authentication.TokenAuthentication",
         "tenants.authentication.ApiTokenAuthentication",
     ],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"displayRequestDuration": True, "persistAuthorization": True, "validatorUrl": None},
     "SORT_OPERATIONS": False,
+    "SORT_OPERATION_PARAMETERS": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENFORCE_NON_BLANK_FIELDS": True,
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
     "SCHEMA_PATH_PREFIX": f"/{environment.VERSION}",
 }

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, re_path
-from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from catalog.viewsets import (
     AlgorithmVersions,
@@ -19,7 +18,7 @@ from catalog.viewsets import (
     ModelViewSet,
 )
 from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
-from registry_site import about
+from registry_site import about, pages
 from registry_site.browsable.login import login_page, logout_page
 from registry_site.errors import method_not_allowed
 from tenants.viewsets import (
@@ -105,7 +104,8 @@ urlpatterns = [
     single("info", about.InfoViewSet),
     single("demo", about.DemoViewSet, {"get": "retrieve", "post": "create", "delete": "destroy"}),
     single("docs", about.DocsViewSet),
-    path("docs.html", page(SpectacularSwaggerSplitView.as_view(url=f"/{settings.VERSION}/docs")), name="docs-page"),
+    path("", page(pages.landing), name="landing-page"),
+    path("docs.html", page(pages.docs), name="docs-page"),
     path("reset.html", page(about.reset_page), name="reset-page"),
     path("login.html", page(login_page, ("GET", "HEAD", "POST")), name="login-page"),
     path("logout.html", page(logout_page, ("POST",)), name="logout-page"),

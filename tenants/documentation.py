@@ -5,8 +5,12 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-ID = "66a1f0c2b7d94e3f8a5c1d20"
-STATUSES = ("200", "202", "default")
+# The things of the examples: what stands under these ids is the same in all of them.
+ADA, GRACE, ALAN = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("01", "02", "03"))
+ITEM, DATASET = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("20", "30"))
+REQUEST = "66a1f0c2b7d94e3f8a5c1d40"
+FILE_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of the four bytes `test`
+STATUSES = ("200", "202")
 TIME = "2026-01-31T09:30:00.000Z"
 
 
@@ -26,7 +30,7 @@ UserReference = reference("username")
 DatasetReference = reference("name")
 
 
-@example(status=404, value=9, message="Resource Not found", details=f"No such resource: {ID}")
+@example(status=404, value=9, message="Resource Not found", details=f"No such resource: {ITEM}")
 class ErrorAnswer(serializers.Serializer[Any]):
     """What every failure answers."""
 
@@ -44,11 +48,11 @@ class MessageAnswer(serializers.Serializer[Any]):
 
 
 @example(
-    _id="acme",
-    id="acme",
-    organization="Acme Research",
+    _id="globex",
+    id="globex",
+    organization="Globex Research",
     address="1 Main Street",
-    email="info@acme.example",
+    email="info@globex.example",
     phone="+39 010 0000",
     passwordhash=True,
     database="",
@@ -58,21 +62,21 @@ class TenantAnswer(serializers.Serializer[Any]):
 
     _id = serializers.CharField()
     id = serializers.CharField()
-    organization = serializers.CharField()
-    address = serializers.CharField()
-    email = serializers.CharField()
-    phone = serializers.CharField()
+    organization = serializers.CharField(allow_blank=True)
+    address = serializers.CharField(allow_blank=True)
+    email = serializers.CharField(allow_blank=True)
+    phone = serializers.CharField(allow_blank=True)
     passwordhash = serializers.BooleanField()
-    database = serializers.CharField()
+    database = serializers.CharField(allow_blank=True)
     admin_password = serializers.CharField(required=False)
 
 
 @example(
-    _id=ID,
-    id=ID,
-    username="ada",
+    _id=ALAN,
+    id=ALAN,
+    username="alan",
     role="regular",
-    email="ada@acme.example",
+    email="alan@acme.example",
     createdPassword=TIME,
     validityPasswordDays=0,
     timestamp=TIME,
@@ -90,23 +94,39 @@ class UserAnswer(serializers.Serializer[Any]):
     timestamp = serializers.DateTimeField(required=False)
 
 
+class LoggedIn(UserAnswer):
+    """Who logged in, and of which tenant."""
+
+    tenant = serializers.CharField()
+
+
 @example(
-    user={"_id": ID, "id": ID, "username": "ada", "role": "regular", "tenant": "acme"},
+    user={
+        "_id": ADA,
+        "id": ADA,
+        "username": "ada",
+        "role": "admin",
+        "email": "info@acme.example",
+        "createdPassword": TIME,
+        "validityPasswordDays": 0,
+        "timestamp": TIME,
+        "tenant": "acme",
+    },
     token="JWT eyJhbGciOiJIUzI1NiJ9.e30.signature",
     token_expiration_time="30m",
 )
 class LoginAnswer(serializers.Serializer[Any]):
     """A token and for whom it is."""
 
-    user = UserAnswer()
+    user = LoggedIn()
     token = serializers.CharField()
     token_expiration_time = serializers.CharField()
 
 
 @example(
-    _id=ID,
+    _id=REQUEST,
     date=TIME,
-    user={"_id": ID, "username": "ada"},
+    user={"_id": ADA, "username": "ada"},
     method="POST",
     url="/v1/models",
     status=200,
@@ -123,4 +143,4 @@ class LogAnswer(serializers.Serializer[Any]):
     url = serializers.CharField()
     status = serializers.IntegerField()
     duration_ms = serializers.FloatField()
-    contents = serializers.CharField()
+    contents = serializers.CharField(allow_blank=True)

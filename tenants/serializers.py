@@ -49,6 +49,33 @@ class Name(Shown):
         return text
 
 
+class Password(Text):
+    """Text that is shown to nobody."""
+
+
+class TenantId(Text):
+    """What names a tenant, in URLs and in paths of files."""
+
+
+class Whole(serializers.IntegerField):
+    """A whole number, and no text that looks like one."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool | str):
+            self.fail("invalid")
+        number: int = super().to_internal_value(data)
+        return number
+
+
+class Flag(serializers.BooleanField):
+    """True or false, which the original's clients send as texts too."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool) and data not in ("true", "false"):
+            self.fail("invalid", input=data)
+        return data in (True, "true")
+
+
 class Choice(serializers.ChoiceField):
     """One of a few texts."""
 
@@ -63,22 +90,22 @@ class Choice(serializers.ChoiceField):
 @example(username="ada", password="An3ngine!", tenant="acme")
 class LoginInput(serializers.Serializer[Any]):
     username = Text()
-    password = Text(max_length=1024)
+    password = Password(max_length=1024)
     tenant = Text(required=False, allow_blank=True, help_text="The default tenant if left out")
 
 
-@example(_id="acme", organization="Acme Research", email="info@acme.example", admin_username="ada")
+@example(_id="initech", email="info@initech.example", admin_username="bill", admin_password="Gr33n-field")
 class TenantInput(serializers.Serializer[Any]):
     """Body of a tenant's creation."""
 
-    _id = Text(max_length=64, help_text="Letters, digits, `.`, `_` and `-`")
+    _id = TenantId(max_length=64, help_text="Letters, digits, `.`, `_` and `-`")
     organization = Shown(max_length=255, required=False, allow_blank=True)
     address = Text(max_length=255, required=False, allow_blank=True)
     email = serializers.EmailField(max_length=255)
     phone = Text(max_length=64, required=False, allow_blank=True)
     admin_username = Name(max_length=150, required=False, allow_blank=True)
-    admin_password = Text(max_length=1024, required=False, allow_blank=True, write_only=True)
-    passwordhash = serializers.BooleanField(required=False)
+    admin_password = Password(max_length=1024, required=False, allow_blank=True, write_only=True)
+    passwordhash = Flag(required=False)
     database = Text(max_length=255, required=False, allow_blank=True)
 
 
@@ -92,22 +119,22 @@ class TenantChanges(serializers.Serializer[Any]):
     phone = Text(max_length=64, required=False, allow_blank=True)
 
 
-@example(username="grace", password="C0b0l-59", email="grace@acme.example", role="regular")
+@example(username="alan", password="Bl3tchley", email="alan@acme.example", role="regular")
 class UserInput(serializers.Serializer[Any]):
     """Body of a user's creation."""
 
     username = Name(max_length=150)
-    password = Text(max_length=1024, write_only=True)
+    password = Password(max_length=1024, write_only=True)
     email = serializers.EmailField(max_length=255, required=False, allow_null=True)
     role = Choice(choices=ROLES, required=False)
-    validityPasswordDays = serializers.IntegerField(required=False, min_value=0, max_value=36500)
+    validityPasswordDays = Whole(required=False, min_value=0, max_value=36500)
 
 
-@example(email="grace@acme.example")
+@example(email="grace.hopper@acme.example")
 class UserChanges(serializers.Serializer[Any]):
     """Body of a user's change."""
 
-    password = Text(max_length=1024, required=False, write_only=True)
+    password = Password(max_length=1024, required=False, write_only=True)
     email = serializers.EmailField(max_length=255, required=False)
 
 
@@ -120,7 +147,7 @@ class ResetRequest(serializers.Serializer[Any]):
 class ResetInput(serializers.Serializer[Any]):
     tenant = Text(required=False, allow_blank=True)
     reset = Text(max_length=255)
-    password = Text(max_length=1024, write_only=True)
+    password = Password(max_length=1024, write_only=True)
 
 
 def tenant_of(body: dict[str, Any]) -> str:

@@ -75,10 +75,23 @@ class ApiClient:
     def delete(self, path: str, **options: Any) -> ApiResponse:
         return self.request("delete", path, **options)
 
-    def upload(self, path: str, name: str, content: bytes, *, content_type: str = "", **options: Any) -> ApiResponse:
-        """Post a form with one `file`."""
+    def upload(
+        self,
+        path: str,
+        name: str,
+        content: bytes,
+        *,
+        content_type: str = "",
+        fields: dict[str, str] | None = None,
+        **options: Any,
+    ) -> ApiResponse:
+        """Post a form with one `file`, after its other fields."""
         boundary = "boundary-of-the-tests"
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        texts = (fields or {}).items()
+        head = "".join(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{text}\r\n' for field, text in texts
+        )
+        head += f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
         if content_type:
             head += f"Content-Type: {content_type}\r\n"
         data = head.encode() + b"\r\n" + content + f"\r\n--{boundary}--\r\n".encode()

@@ -63,6 +63,7 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
             "types/passwordStrength",
             "types/tenants",
             "docs",
+            "landing-page",
             "docs-page",
             "reset-page",
             "healthz",

@@ -19,6 +19,7 @@ from registry_site.querying.sort import Key
 M = TypeVar("M", bound=Model)
 LIMIT = 10
 LARGEST_LIMIT = 1000
+LARGEST_PAGE = 2**53 - 1  # its first document's number fits 64 bits
 FARTHEST = 2**31
 OWN_PAGES = {"mongodb": f"{__package__}.on_mongodb.page"}
 
@@ -59,13 +60,12 @@ def envelope(docs: list[dict[str, Any]], total: int, page: int, limit: int) -> d
     }
 
 
-def _positive(request: Request, name: str, default: int, largest: int | None = None) -> int:
+def _positive(request: Request, name: str, default: int, largest: int) -> int:
     text = request.query_params.get(name, "").strip()
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 18 and 0 < int(text) <= (largest or int(text))):
-        upto = f" to {largest}" if largest else ""
-        raise refused(f"{name} is a number from 1{upto}, not {text[:100]}")
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and 0 < int(text) <= largest):
+        raise refused(f"{name} is a number from 1 to {largest}, not {text[:100]}")
     return int(text)
 
 
@@ -75,7 +75,7 @@ class PagePagination(BasePagination):
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request, self.view = request, view
         self.page, self.limit = (
-            _positive(request, "page", 1),
+            _positive(request, "page", 1, LARGEST_PAGE),
             _positive(request, "limit", LIMIT, LARGEST_LIMIT),
         )
         keys: Sequence[Key] = getattr(request, "list_order", (Key("pk"),))
@@ -105,7 +105,7 @@ class PagePagination(BasePagination):
             parameter(
                 "page",
                 "Number of the page, from 1.",
-                {"type": "integer", "minimum": 1, "default": 1},
+                {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": 1},
                 1,
             ),
             parameter(
@@ -124,8 +124,7 @@ class PagePagination(BasePagination):
 
 def _property(name: str, example: Any) -> dict[str, Any]:
     kind = "boolean" if isinstance(example, bool) else "integer"
-    nullable = {"nullable": True} if name in ("prevPage", "nextPage") else {}
-    return {"type": kind, "example": example} | nullable
+    return {"type": [kind, "null"] if name in ("prevPage", "nextPage") else kind, "example": example}
 
 
 def parameter(name: str, description: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:

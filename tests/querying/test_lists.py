@@ -128,7 +128,7 @@ def test_an_empty_collection_has_one_page() -> None:
     assert (answer["hasPrevPage"], answer["hasNextPage"], answer["prevPage"]) == (False, False, None)
 
 
-@pytest.mark.parametrize("page", ["4", str(10**9), str(10**17)])
+@pytest.mark.parametrize("page", ["4", str(10**9), str(2**53 - 1)])
 def test_a_page_beyond_the_last_is_empty(page: str) -> None:
     items.make_items(12)
     answer = ask(page=page)

@@ -10,7 +10,17 @@ from registry_site import __version__
 from tests.answers import assert_error, ok
 from tests.routes import ROUTES
 
-PUBLIC = ("errors", "version", "types", "types/passwordStrength", "types/tenants", "docs", "/docs.html", "/healthz")
+PUBLIC = (
+    "/",
+    "errors",
+    "version",
+    "types",
+    "types/passwordStrength",
+    "types/tenants",
+    "docs",
+    "/docs.html",
+    "/healthz",
+)
 TYPES = {
     "UserRoles": {"admin", "regular"},
     "UsageTypes": {"default", "folk"},
@@ -79,6 +89,33 @@ def test_the_page_of_documentation_loads_nothing_from_elsewhere(world: Any) -> N
     page = response.body().decode()
     assert "swagger" in page.lower()
     assert re.findall(r"""(?:src|href)=["'](https?:)?//""", page) == []
+
+
+@pytest.mark.promise("about.landing")
+def test_the_first_page_tells_browsers_and_programs_where_everything_is(world: Any) -> None:
+    page = world.anonymous.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert page.headers["Content-Type"].startswith("text/html")
+    told = ok(world.anonymous.get("/"))
+    assert told["version"] == __version__
+    for path in ("documentation", "openapi", "health"):
+        assert told[path] in page.body().decode()
+        assert world.anonymous.get(told[path]).status_code == 200
+
+
+@pytest.mark.promise("about.landing")
+def test_the_first_page_says_what_fails(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = {"headers": {"Accept": "text/html"}}
+    assert "In good health" in world.anonymous.get("/", **page).body().decode()
+    monkeypatch.setattr("versions.services.storage_is_healthy", lambda: False)
+    assert "storage failing" in world.anonymous.get("/", **page).body().decode()
+    assert ok(world.anonymous.get("/"))["status"] == "failing"
+
+
+@pytest.mark.promise("about.docs-page")
+def test_no_page_has_a_script_or_style_within(world: Any) -> None:
+    for path in ("/", "/docs.html", "/reset.html"):
+        page = world.anonymous.get(path, headers={"Accept": "text/html"}).body().decode()
+        assert re.findall(r"<style|style=|\son\w+=|<script(?![^>]*\ssrc=)", page) == [], path
 
 
 @pytest.mark.promise("about.healthz")

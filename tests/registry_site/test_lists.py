@@ -104,6 +104,13 @@ def test_a_page_beyond_the_last_is_empty(models: Any) -> None:
 
 
 @pytest.mark.promise("lists.page-limit")
+def test_the_farthest_page_is_answered_and_none_beyond_it(models: Any) -> None:
+    farthest = ok(models.get("models", query={"page": 2**53 - 1, "limit": 1000}))
+    assert (farthest["docs"], farthest["pagingCounter"]) == ([], (2**53 - 2) * 1000 + 1)
+    assert_error(models.get("models", query={"page": 2**53}), "get_request_error", "page")
+
+
+@pytest.mark.promise("lists.page-limit")
 @pytest.mark.parametrize("name", ["page", "limit"])
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "x", "1e3", "٣", "null", "[]", "99999999999999999999", "1001"])
 def test_a_page_or_limit_out_of_range_is_refused(models: Any, name: str, value: str) -> None:

@@ -1,0 +1,33 @@
+"""Shows the API as a Postman collection, which docs/ holds too."""
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from registry_site.environment import ROOT
+from registry_site.openapi.document import openapi
+from registry_site.openapi.postman import collection
+
+
+class Command(BaseCommand):
+    help = "Shows the API as a Postman collection: README's walk, then every operation with its example."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--write", type=Path, metavar="FILE", help="write the collection to FILE")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        file: Path | None = options["write"]
+        if file is None:
+            self.stdout.write(text())
+        else:
+            file.write_text(text(), encoding="utf-8")
+
+
+def text() -> str:
+    """Return the collection as JSON."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return json.dumps(collection(openapi(), readme), indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,75 @@
+"""What operations and their groups are called, by people and by programs."""
+
+from typing import Any
+
+THINGS = {
+    "models": "model",
+    "datasets": "dataset",
+    "algorithms": "algorithm",
+    "tags": "tag",
+    "metadatas": "metadata name",
+    "users": "user",
+    "tenants": "tenant",
+}
+# Action -> id and summary of the operation, on collections and on the versions of an item.
+COLLECTIONS = {
+    "list": ("list{Thing}s", "List {things}"),
+    "create": ("create{Thing}", "Create {a_thing}, or a list of them"),
+    "retrieve": ("get{Thing}", "Get {a_thing}"),
+    "update": ("change{Thing}", "Change {a_thing}"),
+    "destroy": ("delete{Thing}", "Delete {a_thing}"),
+}
+VERSIONS = {
+    "list": ("list{Thing}Versions", "List the versions of {a_thing}, newest first"),
+    "create": ("upload{Thing}Version", "Upload a version of {a_thing} in a form"),
+    "retrieve": ("download{Thing}Version", "Download a version of {a_thing}"),
+    "stream": ("stream{Thing}Version", "Upload a version of {a_thing} as the body itself"),
+    "destroy": ("delete{Thing}Version", "Delete a version of {a_thing}"),
+}
+# What there is one of: method and route -> id and summary of the operation.
+SINGLES = {
+    "POST /login": ("login", "Log in"),
+    "PUT /login": ("renewToken", "Exchange a token for a fresh one"),
+    "POST /self/reset": ("requestPasswordReset", "Ask for a link to reset a forgotten password"),
+    "PUT /self": ("resetPassword", "Choose a new password with the link that was mailed"),
+    "GET /log": ("listRequests", "List the requests of the tenant"),
+    "GET /errors": ("listErrors", "List the errors that the registry answers with"),
+    "GET /version": ("getVersion", "Tell the registry's version"),
+    "GET /types": ("listTypes", "List the enumerations"),
+    "GET /types/passwordStrength": ("getPasswordStrength", "Tell how strong passwords must be"),
+    "GET /types/tenants": ("listTenantIds", "List the tenants' ids for a login form"),
+    "GET /info": ("getInfo", "Tell version, environment and options"),
+    "GET /demo": ("listDemo", "List the examples that are there"),
+    "POST /demo": ("createDemo", "Make the examples"),
+    "DELETE /demo": ("deleteDemo", "Remove the examples"),
+    "GET /docs": ("getOpenAPI", "Get this document"),
+    "GET /healthz": ("getHealth", "Tell whether the registry can do its work"),
+}
+GROUPS = {
+    "Login": "Tokens and forgotten passwords. All but a few operations want a token in the `Authorization` header.",
+    "Models": "Trained models: registered with metadata, tags and the datasets they were trained with.",
+    "Datasets": "What models are trained and tested with.",
+    "Algorithms": "How models are trained.",
+    "Versions": "The files of models, datasets and algorithms: uploaded once, never changed, checked by sha256.",
+    "Tags": "Labels of the tenant: `default` ones are suggested by administrators, `folk` ones come from use.",
+    "Metadata": "Names that metadata go by, `default` or `folk` as tags are.",
+    "Users": "The users of a tenant and what they may do.",
+    "Tenants": "Groups of users that know nothing of each other. For the operator, who holds the `API_TOKEN`.",
+    "About": "What the registry tells of itself: health, version, errors, the log.",
+}
+
+
+def operation_names(view: Any, method: str, route: str) -> tuple[str, str]:
+    """Return id and summary of an operation; `route` is its path without the API's prefix."""
+    collection = getattr(view, "collection", "")
+    if collection not in THINGS:
+        return SINGLES[f"{method} {route}"]
+    id, summary = (VERSIONS if "/versions" in route else COLLECTIONS)[view.action]
+    thing = THINGS[collection]
+    words = {"things": f"{thing}s", "a_thing": f"{'an' if thing[0] == 'a' else 'a'} {thing}"}
+    return id.format(Thing="".join(map(str.capitalize, thing.split()))), summary.format(**words)
+
+
+def group_of(view: Any) -> str:
+    """Return the heading that an operation stands under."""
+    return str(getattr(view, "group", None) or getattr(view, "collection", "about")).capitalize()

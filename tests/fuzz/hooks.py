@@ -1,0 +1,59 @@
+"""What the document cannot say: what is good text of our own formats, which names are free, and what must stay."""
+
+import json
+import os
+from typing import Any
+from uuid import uuid4
+
+import schemathesis
+from hypothesis import strategies as st
+
+SPARED = set(os.environ["SPARED"].split(","))  # the user whose token is used, and what the examples speak of
+GOOD_PASSWORD = "C0b0l-1959"
+CREATIONS = {"name": "", "username": "", "_id": "", "email": "@fuzz.example"}  # what must be free, and how it ends
+KNOWN = {"users": "grace", "datasets": "churn-2025"}  # made before the run
+
+# Fields that every collection has; what filters find has its own tests.
+_ids = st.text(st.characters(codec="ascii", categories=("L", "N")), max_size=24)
+_conditions = st.one_of(
+    _ids,
+    st.builds(lambda text: {"$gt": text}, _ids),
+    st.builds(lambda texts: {"$in": texts}, st.lists(_ids, max_size=5)),
+    st.builds(lambda text: {"$regex": f"^{text}", "$options": "i"}, _ids),
+).map(lambda condition: {"_id": condition})
+_filters = st.one_of(_conditions, st.lists(_conditions, min_size=1, max_size=3))
+schemathesis.openapi.format("filter", _filters.map(json.dumps))
+schemathesis.openapi.format("sort", st.sampled_from(["asc", "desc", 1, -1]).map(lambda way: json.dumps({"_id": way})))
+schemathesis.openapi.format("ordinal", st.integers(0, 2**62).map(str))
+schemathesis.openapi.format("password", st.just(GOOD_PASSWORD))
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """Spare what must stay, and give valid requests what only the registry's state decides on."""
+    if case.method in ("PUT", "DELETE") and (case.path_parameters or {}).get("id") in SPARED:
+        case.path_parameters["id"] = "0" * 24
+    if case.media_type == "application/json" and case.meta is not None and case.meta.generation.mode.is_positive:
+        case.body = _legal(case.body, creates=case.method == "POST")
+
+
+def _legal(body: Any, *, creates: bool) -> Any:
+    """Return a body with free names, a password that is strong enough, and users and datasets that exist."""
+    if isinstance(body, list):
+        return [_legal(each, creates=creates) for each in body]
+    if not isinstance(body, dict):
+        return body
+    for field, value in body.items():
+        if field in CREATIONS and isinstance(value, str) and (creates or field == "email"):
+            body[field] = f"{uuid4().hex}{CREATIONS[field]}"
+        elif field == "password" and "reset" not in body:
+            body[field] = GOOD_PASSWORD
+        elif field in KNOWN and isinstance(value, list):
+            body[field] = [KNOWN[field]] * bool(value)
+        elif isinstance(value, dict) and "remove" in value:
+            value["remove"] = []
+        if field in KNOWN and isinstance(value, dict) and value.get("add"):
+            value["add"] = [KNOWN[field]]
+        if field == "metadata" and isinstance(value, list):  # a name has one value
+            body[field] = value[:1]
+    return body

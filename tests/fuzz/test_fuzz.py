@@ -1,0 +1,52 @@
+"""The served API keeps to its description, whatever is sent: schemathesis with all of its checks.
+
+`make fuzz` runs it for longer; FUZZ_EXAMPLES says how many requests each operation gets.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.engines import Server
+from tests.served import Served
+from tests.talk import administrator, created
+
+HERE = Path(__file__).resolve().parent
+MANY = "1000000"  # guesses are expected here
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "2")
+# What the examples speak of.
+NEEDED = (
+    ("users", {"username": "grace", "password": "C0b0l-59"}),
+    ("tags", {"_id": "draft"}),
+    ("datasets", {"name": "churn-2025"}),
+)
+
+
+@pytest.mark.timeout(7200 if "FUZZ_EXAMPLES" in os.environ else 600)
+@pytest.mark.promise("about.docs")
+def test_the_served_api_keeps_to_its_description_whatever_is_sent(server: Server, tmp_path: Path) -> None:
+    limits = {"LOGIN_FAILURES_LIMIT": MANY, "LOGIN_FAILURES_ADDRESS_LIMIT": MANY}
+    with Served.on(server, tmp_path, **limits) as registry:
+        admin = administrator(registry)
+        spared = ["admin", "grace", admin.get("/users/admin").json()["_id"]]
+        spared += [created(admin, kind, **body) for kind, body in NEEDED]
+        environment = os.environ | {
+            "TOKEN": admin.headers["Authorization"],
+            "API_TOKEN": registry.api_token,
+            "SPARED": ",".join(spared),
+            "PYTHONPATH": str(HERE.parent.parent),
+        }
+        command = [Path(sys.executable).with_name("st"), "--config-file", HERE / "schemathesis.toml", "run"]
+        options = ["--checks", "all", "--max-examples", EXAMPLES, "--generation-database", "none", "--no-color"]
+        run = subprocess.run(  # noqa: PLW1510 - what it says is shown below
+            [*command, f"{registry.base_url}/v1/docs", *options],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        (tmp_path / "schemathesis").write_text(run.stdout + run.stderr)
+        assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
