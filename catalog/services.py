@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from catalog.changes import LISTS, ListChange
+from catalog.changes import LISTS, ListChange, renamed_metadata
 from catalog.models import STATUSES, Item
 from catalog.references import dataset_ids, unique, user_ids
 from folksonomy.models import MetadataName, Tag
@@ -17,6 +17,7 @@ from versions.models import Version
 from versions.services import Upload, add_version, delete_tenant_versions, delete_versions, remove_unreferenced
 
 CREATION = "post_request_error"
+BATCH = 100  # items that a replaced word is written to in one transaction
 
 
 @retried
@@ -163,7 +164,33 @@ def forget_tenant(*, tenant: Tenant) -> None:
 
 def uses_term(*, term: Tag | MetadataName) -> bool:
     """Tell whether any item of the tenant has the tag or the metadata name."""
-    items = Item.objects.of(term.tenant_id)
-    if isinstance(term, Tag):
-        return items.filter(tags__holds=term.name).exists()
-    return items.filter(metadata__holds={"name": term.name}).exists()
+    return Item.objects.with_term(term).exists()
+
+
+def count_with_both(*, term: Tag | MetadataName, name: str) -> int:
+    """Return how many items have the term and also the word `name`."""
+    return Item.objects.with_term(term).with_word(type(term), name).count()
+
+
+def replace_term(*, term: Tag | MetadataName, name: str) -> int:
+    """Give every item that has the term the word `name` in its place; return how many were changed.
+
+    Items are changed some at a time, over whatever others change meanwhile. Whatever interrupts it, each item is whole.
+    """
+    changed = 0
+    while keys := list(Item.objects.with_term(term).values_list("pk", flat=True)[:BATCH]):
+        changed += _replace_in(keys, term, name)
+    return changed
+
+
+@retried
+def _replace_in(keys: Sequence[str], term: Tag | MetadataName, name: str) -> int:
+    with atomic():
+        items = list(Item.objects.with_term(term).filter(pk__in=keys))
+        for item in items:
+            if isinstance(term, Tag):
+                item.tags = unique(name if tag == term.name else tag for tag in item.tags)
+            else:
+                item.metadata = renamed_metadata(item.metadata, term.name, name)
+            _write(item, ("tags", "metadata"))
+    return len(items)
