@@ -15,7 +15,7 @@ from folksonomy.desk import CURATIONS, Curation
 from folksonomy.forms import NewTermsForm
 from folksonomy.models import USAGES, MetadataName, Tag
 from folksonomy.services import delete_term
-from tenants.admin.base import ServiceAdmin, actor
+from tenants.admin.base import ServiceAdmin, ServiceForm, actor
 from tenants.admin.lists import TenantFilter, choice_filter, fact, tenant_column
 from tenants.exceptions import Refused
 from tenants.hooks import hook
@@ -37,7 +37,7 @@ def _action(name: str) -> Callable[..., HttpResponseBase | None]:
 class TermAdmin(ServiceAdmin):
     """What tags and metadata names have in common."""
 
-    form = add_form = NewTermsForm
+    form, add_form = ServiceForm, NewTermsForm
     choice_columns = ("name", "name")
     list_display = (
         "name",
@@ -54,10 +54,10 @@ class TermAdmin(ServiceAdmin):
     readonly_fields = ("name", "tenant", "usage", "owner", "uses", "timestamp")
     actions = tuple(_action(name) for name in CURATIONS)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.readonly_fields if obj else ()
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.readonly_fields if obj else ("tenant", "words")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

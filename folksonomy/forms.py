@@ -1,6 +1,6 @@
 """Forms of the curator's desk."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -28,9 +28,6 @@ class NewTermsForm(ServiceForm):
         widget=forms.Textarea(attrs={"rows": 8}),
         help_text="One a line. Words that people use already become default ones; default ones stay as they are.",
     )
-
-    class Meta:
-        fields: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

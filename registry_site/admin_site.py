@@ -1,6 +1,5 @@
 """The admin site: for superusers, under `/admin/`."""
 
-from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
@@ -19,7 +18,7 @@ class RegistryAdminSite(AdminSite):
     site_url = None
     login_form = LoginForm
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Refuse what no database can look for before any is asked."""
 
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -18,7 +18,7 @@ class LoginForm(AdminAuthenticationForm):
         try:
             attempts.refuse_too_many(address=address, account=account)
         except Throttled as throttled:
-            raise ValidationError(f"{throttled.detail} (in {throttled.wait} seconds).") from None
+            raise ValidationError(f"{throttled.detail}.") from None
         try:
             return super().clean()
         except ValidationError:

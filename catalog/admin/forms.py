@@ -42,22 +42,16 @@ class DatasetForm(ServiceForm):
     lists: ClassVar[tuple[str, ...]] = ("users", "tags")
     changes_class: ClassVar[type[Serializer[Any]]] = DatasetChanges
 
-    class Meta:
-        model = Item
-        fields: ClassVar[tuple[str, ...]] = ()
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         item = self.instance
         shown = {field: getattr(item, field) for field in (*self.scalars, *self.lists, "metadata")}
-        self.initial |= shown | {"metadata": [row_of(pair) for pair in item.metadata]}
+        self.initial.update(shown, metadata=[row_of(pair) for pair in item.metadata])
         self.initial["before"] = signing.dumps(shown, salt=SALT)
         labels = User.objects.usernames(set(item.users) | self._chosen("users"))
         self.fields["users"].widget = Choices(choices_url("tenants_user", item.tenant_id), labels)
         self.fields["tags"].widget = Choices(choices_url("folksonomy_tag", item.tenant_id), free=True)
-        self.fields["metadata"].widget.names_url = choices_url(  # type: ignore[attr-defined]
-            "folksonomy_metadataname", item.tenant_id
-        )
+        self.fields["metadata"].widget.names_url = choices_url("folksonomy_metadataname", item.tenant_id)
 
     def _chosen(self, field: str) -> set[str]:
         return set(self.data.getlist(field)) if self.is_bound else set()  # type: ignore[attr-defined]
@@ -90,7 +84,7 @@ class DatasetForm(ServiceForm):
         return body | _metadata_differences(before["metadata"], after["metadata"])
 
     @property
-    def changed_data(self) -> list[str]:  # type: ignore[override]
+    def changed_data(self) -> list[str]:
         """What the history notes."""
         return list(getattr(self, "changes", ()))
 

@@ -28,9 +28,9 @@ class ItemAdmin(ServiceAdmin):
     """What models, datasets and algorithms have in common."""
 
     kind: ClassVar[str]
-    form = ItemForm
+    form: ClassVar[type[DatasetForm]] = ItemForm
     choice_columns = ("pk", "name")
-    list_display = (
+    list_display: tuple[Any, ...] = (
         "name",
         tenant_column,
         fact("owner", "Owner"),
@@ -40,7 +40,11 @@ class ItemAdmin(ServiceAdmin):
         fact("versions", "Versions"),
         "lastmod",
     )
-    list_filter = (TenantFilter, choice_filter("visibility", VISIBILITIES), choice_filter("status", STATUSES))
+    list_filter: tuple[Any, ...] = (
+        TenantFilter,
+        choice_filter("visibility", VISIBILITIES),
+        choice_filter("status", STATUSES),
+    )
     search_fields = ("name",)
     search_help_text = "Search by a part of the name"
     ordering = ("-id",)

@@ -22,6 +22,9 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     refusal: ClassVar[str] = ""
 
+    class Meta:
+        fields: ClassVar[tuple[str, ...]] = ()  # those that are declared, and no more
+
     def clean(self) -> dict[str, Any]:
         if self.refusal:
             raise ValidationError(self.refusal)
@@ -117,7 +120,7 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         counts, reasons = self.deletion(rows)
         return [str(row) for row in rows], counts, set(), reasons
 
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """Nothing yet: `delete_model` notes what is really gone."""
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.contrib.admin.widgets import AutocompleteMixin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
@@ -30,29 +30,25 @@ def choices_page(request: HttpRequest, rows: QuerySet[Any], value: str, label: s
     return JsonResponse({"results": options, "pagination": {"more": len(pairs) > OFFERED}})
 
 
-class ChoicesMixin(AutocompleteMixin):
-    """A select that asks for its options at `url`; `labels` name those that are chosen already."""
-
-    url = ""
-    i18n_name = None
+class Choice(forms.Select):
+    """One of the options at `url`; `labels` name what is chosen already, and with `free` any text may be."""
 
     def __init__(self, url: str = "", labels: Mapping[str, str] | None = None, free: bool = False) -> None:
-        super(AutocompleteMixin, self).__init__()
+        super().__init__()
         self.url, self.labels, self.free = url, labels or {}, free
 
     def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> Any:
-        attrs = super(AutocompleteMixin, self).build_attrs(base_attrs, extra_attrs)
-        return attrs | {
+        return super().build_attrs(base_attrs, extra_attrs) | {
             "class": "admin-autocomplete",
             "data-ajax--url": self.url,
             "data-ajax--delay": 250,
             "data-theme": "admin-autocomplete",
             "data-allow-clear": "false",
             "data-placeholder": "Type to search",
-            "data-tags": "true" if self.free else "false",  # whether what nobody offers may be chosen too
+            "data-tags": "true" if self.free else "false",
         }
 
-    def optgroups(self, name: str, value: list[str], attrs: Any = None) -> Any:
+    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
         chosen = [text for text in value if text]
         blank = [] if self.allow_multiple_selected else [self.create_option(name, "", "", not chosen, 0)]
         options = [self.create_option(name, text, self.labels.get(text, text), True, 1) for text in chosen]
@@ -60,15 +56,13 @@ class ChoicesMixin(AutocompleteMixin):
 
     @property
     def media(self) -> forms.Media:
-        return super().media + forms.Media(js=["registry/choices.js"])
+        return AutocompleteSelect(None, None).media + forms.Media(js=["registry/choices.js"])  # type: ignore[arg-type]
 
 
-class Choice(ChoicesMixin, forms.Select):
-    """One of the options."""
-
-
-class Choices(ChoicesMixin, forms.SelectMultiple):
+class Choices(Choice, forms.SelectMultiple):
     """Some of the options."""
+
+    allow_multiple_selected = True
 
 
 class ChoicesField(forms.MultipleChoiceField):

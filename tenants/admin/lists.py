@@ -23,7 +23,7 @@ class QuickPaginator(Paginator):  # type: ignore[type-arg]
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[:COUNTED].count()  # type: ignore[union-attr,call-arg]
+        return self.object_list.order_by()[:COUNTED].count()  # type: ignore[attr-defined]
 
     @property
     def capped(self) -> bool:
@@ -33,7 +33,7 @@ class QuickPaginator(Paginator):  # type: ignore[type-arg]
     def page(self, number: Any) -> Page[Any]:
         number = self.validate_number(number)
         rows = hook("page")(self.object_list, (number - 1) * self.per_page, self.per_page)
-        return self._get_page(rows, number, self)
+        return Page(rows, number, self)
 
 
 def fact(name: str, description: str) -> Callable[[Any], Any]:

@@ -1,7 +1,7 @@
 """Tenants: made with their first administrator, described, deleted with all that is theirs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -25,10 +25,6 @@ class TenantForm(ServiceForm):
     address = forms.CharField(max_length=255, required=False)
     email = forms.EmailField(max_length=255, label="E-mail")
     phone = forms.CharField(max_length=64, required=False)
-
-    class Meta:
-        model = Tenant
-        fields: ClassVar[tuple[str, ...]] = ()
 
 
 class NewTenantForm(TenantForm):
@@ -92,12 +88,11 @@ class TenantAdmin(ServiceAdmin):
     def name(self, tenant: Tenant) -> str:
         return tenant.pk
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("name", "timestamp") if obj else ()
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
-        fields: Sequence[str] = super().get_fields(request, obj)  # type: ignore[assignment]
-        return ("name", *CONTACT_FIELDS, "timestamp") if obj else fields
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("name", *CONTACT_FIELDS, "timestamp") if obj else super().get_fields(request, obj)
 
     def choosable(self, request: HttpRequest) -> QuerySet[Any]:
         return self.get_queryset(request)

@@ -1,7 +1,6 @@
 """Users: members of tenants, and the superusers of this site."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -26,7 +25,7 @@ class UserForm(ServiceForm):
 
     email = forms.EmailField(max_length=255, required=False, label="E-mail")
     role = forms.ChoiceField(choices=[(role, role.capitalize()) for role in ROLES])
-    is_active = forms.BooleanField(
+    is_active: forms.BooleanField | None = forms.BooleanField(
         required=False,
         label="May log in",
         help_text="Without it, the user's logins and tokens are refused at once.",
@@ -42,10 +41,6 @@ class UserForm(ServiceForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="Left empty, the password stays. A new one ends all tokens and links that were given out before.",
     )
-
-    class Meta:
-        model = User
-        fields: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -119,10 +114,10 @@ class UserAdmin(ServiceAdmin):
     def tenant_shown(self, user: User) -> str | None:
         return user.tenant_id
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("username", "tenant_shown", "timestamp", "password_changed") if obj else ()
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return NewUserForm.field_order
         changeable = ("email", "role", "is_active", "password", "validity_days")
@@ -136,6 +131,3 @@ class UserAdmin(ServiceAdmin):
 
     def remove(self, obj: User) -> None:
         delete_user(user=obj)
-
-    def facts(self, rows: Sequence[User]) -> Mapping[str, Mapping[str, Any]]:
-        return {}
