@@ -16,7 +16,7 @@ from folksonomy.forms import NewTermsForm
 from folksonomy.models import USAGES, MetadataName, Tag
 from folksonomy.services import delete_term
 from tenants.admin.base import ServiceAdmin, ServiceForm, actor
-from tenants.admin.lists import TenantFilter, choice_filter, fact, tenant_column
+from tenants.admin.lists import TenantFilter, choice_filter, created_column, fact, tenant_column
 from tenants.exceptions import Refused
 from tenants.hooks import hook
 from tenants.models import User
@@ -45,13 +45,13 @@ class TermAdmin(ServiceAdmin):
         "usage",
         fact("owner", "First used by"),
         fact("uses", "Items using it"),
-        "timestamp",
+        created_column,
     )
     list_filter = (TenantFilter, choice_filter("usage", USAGES))
     search_fields = ("name",)
     search_help_text = "Search by a part of the word"
     ordering = ("name", "id")
-    readonly_fields = ("name", "tenant", "usage", "owner", "uses", "timestamp")
+    readonly_fields = ("name", "tenant", "usage", "owner", "uses", "created")
     actions = tuple(_action(name) for name in CURATIONS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -14,7 +14,7 @@ from catalog.admin.forms import DatasetForm, ItemForm
 from catalog.models import STATUSES, VISIBILITIES, Algorithm, Dataset, Item, Model
 from catalog.services import delete_item, update_item
 from tenants.admin.base import ServiceAdmin, actor
-from tenants.admin.lists import TenantFilter, choice_filter, fact, tenant_column
+from tenants.admin.lists import TenantFilter, choice_filter, fact, short, tenant_column
 from tenants.exceptions import Refused
 from tenants.models import User
 from versions.download import download
@@ -38,7 +38,7 @@ class ItemAdmin(ServiceAdmin):
         "status",
         "tags_shown",
         fact("versions", "Versions"),
-        "lastmod",
+        "changed",
     )
     list_filter: tuple[Any, ...] = (
         TenantFilter,
@@ -48,12 +48,12 @@ class ItemAdmin(ServiceAdmin):
     search_fields = ("name",)
     search_help_text = "Search by a part of the name"
     ordering = ("-id",)
-    readonly_fields = ("name", "tenant_shown", "owner_shown", "versions", "timestamp", "lastmod")
+    readonly_fields = ("name", "tenant_shown", "owner_shown", "versions", "created", "changed")
     fieldsets = (
         (None, {"fields": (*DESCRIPTION, "status", "tags")}),
         ("Metadata", {"fields": ("metadata",)}),
         ("Sharing and origin", {"fields": ("users", "datasets")}),
-        ("Versions", {"fields": ("versions", "timestamp", "lastmod")}),
+        ("Versions", {"fields": ("versions", "created", "changed")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -69,6 +69,10 @@ class ItemAdmin(ServiceAdmin):
     def tags_shown(self, item: Item) -> str:
         more = len(item.tags) - SHOWN_TAGS
         return ", ".join(item.tags[:SHOWN_TAGS]) + (f" and {more} more" if more > 0 else "")
+
+    @admin.display(description="Changed (UTC)", ordering="lastmod")
+    def changed(self, item: Item) -> str:
+        return short(item.lastmod)
 
     @admin.display(description="Tenant")
     def tenant_shown(self, item: Item) -> str:
@@ -155,5 +159,5 @@ class DatasetAdmin(ItemAdmin):
         (None, {"fields": (*DESCRIPTION, "tags")}),
         ("Metadata", {"fields": ("metadata",)}),
         ("Sharing", {"fields": ("users",)}),
-        ("Versions", {"fields": ("versions", "timestamp", "lastmod")}),
+        ("Versions", {"fields": ("versions", "created", "changed")}),
     )

@@ -10,9 +10,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import path
+from django.utils.text import capfirst
 
 from tenants.admin.choices import choices_page
-from tenants.admin.lists import QuickPaginator
+from tenants.admin.lists import QuickPaginator, short
 from tenants.exceptions import Refused
 from tenants.models import User
 
@@ -48,6 +49,7 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     choice_columns: ClassVar[tuple[str, str] | None] = None  # of a row as an option: what is sent, and what is read
     paginator = QuickPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # they would count all rows, once a choice
     list_per_page = 50
     list_max_show_all = 50
     actions_selection_counter = True
@@ -100,7 +102,8 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         try:
-            return super().changelist_view(request, extra_context)
+            title = {"title": capfirst(str(self.opts.verbose_name_plural))}
+            return super().changelist_view(request, title | (extra_context or {}))
         except Refused as refused:
             return self.refused(request, refused)
 
@@ -108,6 +111,10 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Say why nothing was done, on the page that the user came from."""
         self.message_user(request, refused.details, messages.ERROR)
         return HttpResponseRedirect(request.get_full_path())
+
+    @admin.display(description="Created (UTC)")
+    def created(self, row: Any) -> str:
+        return short(row.timestamp)
 
     # --- Deletion ---------------------------------------------------------------------------------------------------
 

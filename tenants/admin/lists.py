@@ -1,7 +1,7 @@
 """What lists of the admin site are made of: columns, filters, and pages that cost little for any number of rows."""
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -49,6 +49,16 @@ def fact(name: str, description: str) -> Callable[[Any], Any]:
 @admin.display(description="Tenant", ordering="tenant_id", empty_value="—")
 def tenant_column(row: Any) -> Any:
     return row.tenant_id
+
+
+@admin.display(description="Created (UTC)", ordering="timestamp")
+def created_column(row: Any) -> str:
+    return short(row.timestamp)
+
+
+def short(time: datetime) -> str:
+    """Return a time as a list shows it, in UTC."""
+    return f"{time:%Y-%m-%d %H:%M}"
 
 
 class Filter(admin.SimpleListFilter):

@@ -43,7 +43,7 @@ class UserFilter(Filter):
 class RequestLogAdmin(ServiceAdmin):
     """Who asked for what, and what came of it."""
 
-    list_display = ("date", "method", "url_shown", "status", tenant_column, "username", "duration")
+    list_display = ("time", "method", "url_shown", "status", tenant_column, "username", "duration")
     list_filter = (
         PeriodFilter,
         OutcomeFilter,
@@ -57,6 +57,10 @@ class RequestLogAdmin(ServiceAdmin):
     fields = ("date", "tenant_id", "username", "method", "url", "status", "duration", "contents")
     readonly_fields = fields
     actions = None
+
+    @admin.display(description="Time (UTC)", ordering="date")
+    def time(self, entry: RequestLog) -> str:
+        return f"{entry.date:%Y-%m-%d %H:%M:%S}"
 
     @admin.display(description="Address")
     def url_shown(self, entry: RequestLog) -> str:

@@ -17,6 +17,8 @@ from tenants.hooks import hook
 from tenants.models import Tenant
 from tenants.services import CONTACT_FIELDS, TENANT_ID, create_tenant, delete_tenant, update_tenant
 
+NEW_FIELDS = ("id", *CONTACT_FIELDS, "admin_username", "admin_password")
+
 
 class TenantForm(ServiceForm):
     """A tenant's contact data."""
@@ -45,7 +47,6 @@ class NewTenantForm(TenantForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="The administrator's; one is made and shown once if left empty.",
     )
-    field_order = ("id", *CONTACT_FIELDS, "admin_username", "admin_password")
 
     def clean_id(self) -> str:
         id = str(self.cleaned_data["id"])
@@ -89,10 +90,10 @@ class TenantAdmin(ServiceAdmin):
         return tenant.pk
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("name", "timestamp") if obj else ()
+        return ("name", "created") if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("name", *CONTACT_FIELDS, "timestamp") if obj else super().get_fields(request, obj)
+        return ("name", *CONTACT_FIELDS, "created") if obj else NEW_FIELDS
 
     def choosable(self, request: HttpRequest) -> QuerySet[Any]:
         return self.get_queryset(request)

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from tenants.admin.base import ServiceAdmin, ServiceForm
 from tenants.admin.choices import Choice, choices_url
-from tenants.admin.lists import Filter, TenantFilter, choice_filter, tenant_column
+from tenants.admin.lists import Filter, TenantFilter, choice_filter, created_column, tenant_column
 from tenants.models import ROLES, Tenant, User
 from tenants.passwords import complaint
 from tenants.services import create_user, delete_user, update_user
@@ -62,7 +62,6 @@ class NewUserForm(UserForm):
     tenant = forms.CharField(max_length=64, widget=Choice)
     username = forms.CharField(max_length=150, strip=False)
     is_active = None
-    field_order = ("tenant", "username", "email", "role", "password", "validity_days")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -100,7 +99,7 @@ class UserAdmin(ServiceAdmin):
     form = UserForm
     add_form = NewUserForm
     choice_columns = ("pk", "username")
-    list_display = ("username", tenant_column, "email", "role_shown", "is_active", "timestamp")
+    list_display = ("username", tenant_column, "email", "role_shown", "is_active", created_column)
     list_filter = (TenantFilter, choice_filter("role", ROLES), ActiveFilter)
     search_fields = ("username", "email")
     search_help_text = "Search by username or e-mail"
@@ -115,13 +114,13 @@ class UserAdmin(ServiceAdmin):
         return user.tenant_id
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("username", "tenant_shown", "timestamp", "password_changed") if obj else ()
+        return ("username", "tenant_shown", "created", "password_changed") if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
-            return NewUserForm.field_order
+            return ("tenant", "username", "email", "role", "password", "validity_days")
         changeable = ("email", "role", "is_active", "password", "validity_days")
-        return ("username", "tenant_shown", *changeable, "password_changed", "timestamp")
+        return ("username", "tenant_shown", *changeable, "password_changed", "created")
 
     def create(self, request: HttpRequest, data: dict[str, Any]) -> User:
         return create_user(**data | {"email": data["email"] or None})
