@@ -1,6 +1,6 @@
 // Select2 leaves its fields without names for those who do not see them; each takes that of its label.
 function nameFields(root, label) {
-  for (const field of root.querySelectorAll('[role="combobox"], .select2-search__field')) {
+  for (const field of root.querySelectorAll('[role="combobox"], [role="textbox"], .select2-search__field')) {
     if (field.getAttribute("aria-labelledby") !== label.id) field.setAttribute("aria-labelledby", label.id);
   }
 }
