@@ -13,7 +13,7 @@ class LoginForm(AdminAuthenticationForm):
     """Asks for a superuser's name and password, and for patience after too many failures."""
 
     def clean(self) -> dict[str, Any]:
-        address = str(self.request.META.get("REMOTE_ADDR", "")) if self.request else ""
+        address = attempts.address_of(self.request) if self.request else ""
         account = f"superuser {self.cleaned_data.get('username', '')}"
         try:
             attempts.refuse_too_many(address=address, account=account)

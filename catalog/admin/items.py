@@ -28,7 +28,7 @@ class ItemAdmin(ServiceAdmin):
     """What models, datasets and algorithms have in common."""
 
     kind: ClassVar[str]
-    form: ClassVar[type[DatasetForm]] = ItemForm
+    form = ItemForm
     choice_columns = ("pk", "name")
     list_display: tuple[Any, ...] = (
         "name",
@@ -40,7 +40,7 @@ class ItemAdmin(ServiceAdmin):
         fact("versions", "Versions"),
         "changed",
     )
-    list_filter: tuple[Any, ...] = (
+    list_filter: ClassVar[tuple[Any, ...]] = (
         TenantFilter,
         choice_filter("visibility", VISIBILITIES),
         choice_filter("status", STATUSES),
@@ -152,7 +152,7 @@ class DatasetAdmin(ItemAdmin):
     """Datasets, which have neither a status nor datasets of their own."""
 
     kind = "dataset"
-    form = DatasetForm
+    form = DatasetForm  # type: ignore[assignment]
     list_display = tuple(column for column in ItemAdmin.list_display if column != "status")
     list_filter = ItemAdmin.list_filter[:2]
     fieldsets = (
