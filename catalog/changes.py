@@ -51,6 +51,13 @@ def changed_metadata(item: Item, change: ListChange, by: User) -> list[dict[str,
     return [{"name": name, "value": value} for name, value in values.items()]
 
 
+def renamed_metadata(metadata: list[dict[str, Any]], old: str, new: str) -> list[dict[str, Any]]:
+    """Return the metadata with `old` called `new`; where both are there the value of `new` stays."""
+    taken = any(pair["name"] == new for pair in metadata)
+    kept = [pair for pair in metadata if pair["name"] != old or not taken]
+    return [{"name": new, "value": pair["value"]} if pair["name"] == old else pair for pair in kept]
+
+
 LISTS: dict[str, Callable[[Item, ListChange, User], list[Any]]] = {
     "users": changed_users,
     "datasets": changed_datasets,

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from django.db import models
 
+from folksonomy.models import MetadataName, Tag
 from tenants.fields import KeyField, ListField, TextField, iso, now
 from tenants.models import Tenant, User
 from tenants.querysets import TenantQuerySet
@@ -25,6 +26,14 @@ class ItemQuerySet(TenantQuerySet["Item"]):
 
     def datasets(self) -> Self:
         return self.filter(kind="dataset")
+
+    def with_term(self, term: Tag | MetadataName) -> Self:
+        """Keep the items of the term's tenant that have it."""
+        return self.of(term.tenant_id).with_word(type(term), term.name)
+
+    def with_word(self, kind: type[Tag | MetadataName], word: str) -> Self:
+        """Keep the items that have this tag or metadata name."""
+        return self.filter(tags__holds=word) if kind is Tag else self.filter(metadata__holds={"name": word})
 
 
 class Item(models.Model):
@@ -100,3 +109,24 @@ class Item(models.Model):
                 {"_id": pk, "name": datasets[pk]} if pk in datasets else {"_id": pk} for pk in self.datasets
             ]
         return document
+
+
+class Model(Item):
+    """An item of the kind `model`, for the admin site."""
+
+    class Meta:
+        proxy = True
+
+
+class Dataset(Item):
+    """An item of the kind `dataset`, for the admin site."""
+
+    class Meta:
+        proxy = True
+
+
+class Algorithm(Item):
+    """An item of the kind `algorithm`, for the admin site."""
+
+    class Meta:
+        proxy = True

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from catalog.changes import LISTS, ListChange
+from catalog.changes import LISTS, ListChange, renamed_metadata
 from catalog.models import STATUSES, Item
 from catalog.references import dataset_ids, unique, user_ids
 from folksonomy.models import MetadataName, Tag
@@ -23,6 +23,7 @@ from versions.services import Upload, add_version, delete_tenant_versions, delet
 CREATION = "post_request_error"
 LISTS_OF_ITEM = ("tags", "metadata", "users", "datasets")
 LARGEST = 8 * 1024 * 1024  # bytes of an item's lists; MongoDB keeps at most 16 MiB in one document
+BATCH = 100  # items that a replaced word is written to in one transaction
 
 
 @retried
@@ -184,7 +185,33 @@ def forget_tenant(*, tenant: Tenant) -> None:
 
 def uses_term(*, term: Tag | MetadataName) -> bool:
     """Tell whether any item of the tenant has the tag or the metadata name."""
-    items = Item.objects.of(term.tenant_id)
-    if isinstance(term, Tag):
-        return items.filter(tags__holds=term.name).exists()
-    return items.filter(metadata__holds={"name": term.name}).exists()
+    return Item.objects.with_term(term).exists()
+
+
+def count_with_both(*, term: Tag | MetadataName, name: str) -> int:
+    """Return how many items have the term and also the word `name`."""
+    return Item.objects.with_term(term).with_word(type(term), name).count()
+
+
+def replace_term(*, term: Tag | MetadataName, name: str) -> int:
+    """Give every item that has the term the word `name` in its place; return how many were changed.
+
+    Items are changed some at a time, over whatever others change meanwhile. Whatever interrupts it, each item is whole.
+    """
+    changed = 0
+    while keys := list(Item.objects.with_term(term).values_list("pk", flat=True)[:BATCH]):
+        changed += _replace_in(keys, term, name)
+    return changed
+
+
+@retried
+def _replace_in(keys: Sequence[str], term: Tag | MetadataName, name: str) -> int:
+    with referring(term.tenant_id):
+        items = list(Item.objects.with_term(term).filter(pk__in=keys))
+        for item in items:
+            if isinstance(term, Tag):
+                item.tags = unique(name if tag == term.name else tag for tag in item.tags)
+            else:
+                item.metadata = renamed_metadata(item.metadata, term.name, name)
+            _write(item, ("tags", "metadata"))
+    return len(items)

@@ -21,7 +21,7 @@ def use_terms(model: type[T], names: Iterable[str], *, by: User, timestamp: date
     if not used:
         return
     known = set(model.objects.of(by.tenant_id).filter(name__in=used).values_list("name", flat=True))
-    common = {"tenant_id": by.tenant_id, "usage": "folk", "owner": by, "timestamp": timestamp or now()}
+    common = {"tenant_id": by.tenant_id, "usage": "folk", "owner": by.as_owner, "timestamp": timestamp or now()}
     model.objects.bulk_create([model(name=name, **common) for name in sorted(used - known)])
 
 
@@ -34,7 +34,7 @@ def suggest_term(model: type[T], *, name: str, by: User, timestamp: datetime | N
     with referring(by.tenant_id, by):
         term = model.objects.of(by.tenant_id).filter(name=name).first()
         if term is None:
-            term = model(tenant_id=by.tenant_id, name=name, owner=by, timestamp=timestamp or now())
+            term = model(tenant_id=by.tenant_id, name=name, owner=by.as_owner, timestamp=timestamp or now())
         elif term.usage == "default":
             raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({name})")
         term.usage = "default"

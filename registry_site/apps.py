@@ -1,6 +1,7 @@
 """The registry's own app: the lookups of the list language."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.db.backends.signals import connection_created
 
 from registry_site.querying import lookups
@@ -14,3 +15,9 @@ class RegistrySite(AppConfig):
         """Make the lookups usable before the first query."""
         lookups.register()
         connection_created.connect(lookups.prepare_connection, dispatch_uid="registry_site.querying")
+
+
+class Admin(AdminConfig):
+    """Django's admin, with a site of ours."""
+
+    default_site = "registry_site.admin_site.RegistryAdminSite"

@@ -96,7 +96,7 @@ def _mongodb(url: str) -> Database:
         {"ENGINE": "django_mongodb_backend", "HOST": host, "NAME": unquote(name) or DEFAULT_NAME},
         threads=32,
         contrib={
-            "django.contrib.admin": "registry_site.mongodb_apps.Admin",
+            "registry_site.apps.Admin": "registry_site.mongodb_apps.Admin",
             "django.contrib.auth": "registry_site.mongodb_apps.Auth",
             "django.contrib.contenttypes": "registry_site.mongodb_apps.Contenttypes",
         },

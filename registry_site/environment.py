@@ -161,6 +161,11 @@ class Environment(BaseSettings):
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
         description="Tenant that the demo routes work in.",
     )
+    SUPERUSER_USERNAME: str = Field("superuser", description="Name of the superuser that `SUPERUSER_PASSWORD` makes.")
+    SUPERUSER_PASSWORD: str = Field(
+        "",
+        description="First password of a superuser of the admin site, made at the start unless there; empty: none is.",
+    )
     DEMO: bool = Field(False, description="Whether there is a demo tenant and demo routes.")
     PUBLIC_TENANT_LIST: bool = Field(True, description="Whether `/v1/types/tenants` lists the tenants' ids.")
     MIN_PASSWORD_STRENGTH: int = Field(1, ge=0, le=3, description="Strength a password needs, from 0 to 3.")

@@ -1,13 +1,14 @@
 """Django's own apps with keys that MongoDB can make; see databases.py."""
 
-from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth.apps import AuthConfig
 from django.contrib.contenttypes.apps import ContentTypesConfig
+
+from registry_site import apps
 
 OBJECT_ID = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 
-class Admin(AdminConfig):
+class Admin(apps.Admin):
     default_auto_field = OBJECT_ID
 
 

@@ -30,6 +30,8 @@ DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD = environment.DEFAULT_TENANT_ADMIN_TEMPO
 DEFAULT_TENANT_PASSWORDHASH = environment.DEFAULT_TENANT_PASSWORDHASH
 DEFAULT_TENANT_DEMO = environment.DEFAULT_TENANT_DEMO
 DEMO = environment.DEMO
+SUPERUSER_USERNAME = environment.SUPERUSER_USERNAME
+SUPERUSER_PASSWORD = environment.SUPERUSER_PASSWORD
 PUBLIC_TENANT_LIST = environment.PUBLIC_TENANT_LIST
 MIN_PASSWORD_STRENGTH = environment.MIN_PASSWORD_STRENGTH
 DEFAULT_DAYS_VALIDITY_PASSWORD = environment.DEFAULT_DAYS_VALIDITY_PASSWORD
@@ -60,7 +62,7 @@ THREADS = environment.THREADS or database.threads
 
 # --- Apps -----------------------------------------------------------------------------------------------------------
 CONTRIB = (
-    "django.contrib.admin",
+    "registry_site.apps.Admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -87,6 +89,11 @@ HOOKS = {
     "tenant_leaves": "catalog.services.forget_tenant",  # (tenant): remove its rows, within the transaction
     "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): remove its bytes, after the transaction
     "term_is_used": "catalog.services.uses_term",  # (term): whether any item has the tag or metadata name
+    "replace_term": "catalog.services.replace_term",  # (term, name): rewrite all items that have it, and count them
+    "count_with_both": "catalog.services.count_with_both",  # (term, name): how many items have both words
+    "count_uses": "catalog.arrays.count_uses",  # (terms): how many items have each, by key, in one query
+    "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): numbers of what is theirs, by what and tenant
+    "page": "registry_site.querying.page.ordered_page",  # (queryset, offset, limit): rows, by an index
     "storage_is_healthy": "versions.services.storage_is_healthy",  # (): whether bytes can be written
 }
 
@@ -131,6 +138,7 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 DATA_UPLOAD_MAX_MEMORY_SIZE = environment.MAX_BODY_SIZE
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000  # the form of an item has three for each metadatum
 
 # --- Browsers -------------------------------------------------------------------------------------------------------
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.https
@@ -168,6 +176,8 @@ STORAGES = {
 # --- Sign-in --------------------------------------------------------------------------------------------------------
 PASSWORD_HASHERS = ["tenants.hashers.PasswordHasher", "tenants.hashers.ImportedHasher"]  # the first is for new ones
 AUTHENTICATION_BACKENDS = ["tenants.backends.SuperuserBackend"]
+LOGIN_REDIRECT_URL = "admin:index"
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "tenants.passwords.StrengthValidator"}]
 SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # usernames are unique in their tenant, which the backend knows
     "security.W005",  # HSTS speaks for this host, not for the domain's others

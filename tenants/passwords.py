@@ -3,6 +3,7 @@
 import re
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 
 # (name, fewest kinds of character, fewest characters), the weakest first
 LEVELS = (("Too weak", 0, 0), ("Weak", 2, 6), ("Medium", 4, 8), ("Strong", 4, 10))
@@ -21,3 +22,16 @@ def complaint(password: str) -> str | None:
     if level >= settings.MIN_PASSWORD_STRENGTH:
         return None
     return f"The password strength is {LEVELS[level][0]}, please choose a stronger password"
+
+
+class StrengthValidator:
+    """Holds Django's own forms and commands to the rule."""
+
+    def validate(self, password: str, user: object = None) -> None:
+        weakness = complaint(password)
+        if weakness:
+            raise ValidationError(weakness)
+
+    def get_help_text(self) -> str:
+        _, kinds, length = LEVELS[settings.MIN_PASSWORD_STRENGTH]
+        return f"At least {length} characters, with {kinds} of: small letters, capital letters, digits, other signs."

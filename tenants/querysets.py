@@ -13,8 +13,8 @@ M = TypeVar("M", bound=models.Model, covariant=True)
 class TenantQuerySet(models.QuerySet[M]):
     """Rows that belong to tenants; every read and write starts with `of`."""
 
-    def of(self, tenant_id: str) -> Self:
-        """Keep the rows of this tenant."""
+    def of(self, tenant_id: str | None) -> Self:
+        """Keep the rows of this tenant, or of none."""
         return self.filter(tenant_id=tenant_id)
 
     def visible_to(self, user: "User") -> Self:

@@ -126,21 +126,27 @@ def create_user(
 
 
 @retried
-def update_user(*, user: User, password: str | None = None, email: str | None = None) -> User:
-    """Change a user's password or email. Raises Refused (`put_request_error`) as `create_user` does.
+def update_user(*, user: User, password: str | None = None, email: str | None = None, **rights: Any) -> User:
+    """Change a user's password, email or rights: `role`, `is_active`, `validity_days`.
 
-    Raises Refused (`resource_not_found`) where the user is gone.
+    Raises Refused: `put_request_error` as `create_user` does, and where no administrator would be left;
+    `resource_not_found` where the user is gone.
     """
     weakness = complaint(password) if password is not None else None
     if weakness:
         raise Refused("put_request_error", weakness)
     if password is not None:
         user.set_password(password)
-    with atomic():
+    # Two administrators who take each other's rights at once must not both succeed.
+    with removing(user.tenant_id) if rights else atomic():
         if email is not None:
             user.email = email or None
             _refuse_taken_email(user, "put_request_error")
-        _write(user, ("password", "password_changed", "email"))
+        for right, value in rights.items():
+            setattr(user, right, value)
+        if rights and not (user.is_admin and user.is_active):
+            _refuse_last_administrator(user, "put_request_error", "The last administrator must remain one")
+        _write(user, ("password", "password_changed", "email", *rights))
         if password is not None:  # links that were mailed before would set yet another one
             PasswordReset.objects.filter(user=user).delete()
     return user
@@ -149,6 +155,13 @@ def update_user(*, user: User, password: str | None = None, email: str | None = 
 def _write(user: User, fields: tuple[str, ...]) -> None:
     if not User.objects.filter(pk=user.pk).update(**{field: getattr(user, field) for field in fields}):
         raise Refused("resource_not_found", f"No such resource: {user.pk}")
+
+
+def _refuse_last_administrator(user: User, error: str, details: str) -> None:
+    """Raise Refused where the tenant has no administrator beside the user who may log in, and he is one."""
+    administrators = User.objects.of(user.tenant_id).filter(role="admin", is_active=True)
+    if administrators.filter(pk=user.pk).exists() and not administrators.exclude(pk=user.pk).exists():
+        raise Refused(error, details)
 
 
 def _refuse_taken_email(user: User, error: str) -> None:
@@ -164,9 +177,7 @@ def delete_user(*, user: User) -> None:
     Raises Refused (`delete_request_error`) for the last administrator and for an owner of anything.
     """
     with removing(user.tenant_id):
-        administrators = User.objects.of(user.tenant_id).filter(role="admin").exclude(pk=user.pk)
-        if user.is_admin and not administrators.exists():
-            raise Refused("delete_request_error", "The last administrator cannot be deleted")
+        _refuse_last_administrator(user, "delete_request_error", "The last administrator cannot be deleted")
         hook("user_leaves")(user=user)
         user.delete()
 
@@ -207,3 +218,17 @@ def ensure_default_tenant() -> dict[str, Any]:
             except Refused:  # another process was quicker
                 continue
     return made
+
+
+def ensure_superuser() -> None:
+    """Make the superuser that `SUPERUSER_PASSWORD` asks for, unless he is there; one who is there is left as he is.
+
+    Raises Refused (`post_request_error`) for a weak password.
+    """
+    username, password = settings.SUPERUSER_USERNAME, settings.SUPERUSER_PASSWORD
+    if not password or User.objects.of(None).filter(username=username).exists():
+        return
+    weakness = complaint(password)
+    if weakness:
+        raise Refused("post_request_error", f"SUPERUSER_PASSWORD: {weakness}")
+    User.objects.create_superuser(username, password)

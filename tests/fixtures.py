@@ -11,6 +11,7 @@ from django.core.cache import cache
 
 from tenants import services, tokens
 from tests.client import ApiClient
+from tests.desk import Desk
 from tests.engines import Server
 from tests.object_store import ObjectStore
 from tests.served import Served
@@ -79,3 +80,9 @@ def fresh_served(server: Server, tmp_path: Path) -> Iterator[Served]:
     """A registry served over HTTP for one test, empty."""
     with Served.on(server, tmp_path) as registry:
         yield registry
+
+
+@pytest.fixture
+def desk(world: SimpleNamespace) -> Desk:
+    """The admin site, as a superuser sees it."""
+    return Desk()

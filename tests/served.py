@@ -19,6 +19,7 @@ START_SECONDS = 90
 STOP_SECONDS = 60
 API_TOKEN = "api-token-of-the-tests"
 ADMIN_PASSWORD = "Temporary1!"
+SUPERUSER, SUPERUSER_PASSWORD = "root", "Superuser1!"
 
 
 class Served:
@@ -39,6 +40,8 @@ class Served:
             "API_TOKEN": API_TOKEN,
             "JWT_SECRET": "jwt-secret-of-the-tests-which-is-long-enough",
             "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD": ADMIN_PASSWORD,
+            "SUPERUSER_USERNAME": SUPERUSER,
+            "SUPERUSER_PASSWORD": SUPERUSER_PASSWORD,
         } | variables
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -35,6 +35,12 @@ def page_of(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int)
     return list(queryset.order_by(*(key.expression() for key in keys))[offset : offset + limit])
 
 
+def ordered_page(queryset: QuerySet[M], offset: int, limit: int) -> list[M]:
+    """Return `limit` rows from `offset` on in the order that the queryset has already."""
+    keys = [Key(str(path).removeprefix("-"), str(path).startswith("-")) for path in queryset.query.order_by]
+    return page_of(queryset, keys, offset, limit)
+
+
 def page_and_total(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> tuple[list[M], int]:
     """Return a page and the number of all rows, which is counted only where the page does not tell it."""
     rows = page_of(queryset, keys, offset, limit)

@@ -18,7 +18,7 @@ import pymongo
 import pytest
 
 from tests.engines import Server, free_port
-from tests.served import ADMIN_PASSWORD, ROOT, Served
+from tests.served import ADMIN_PASSWORD, ROOT, SUPERUSER, SUPERUSER_PASSWORD, Served
 
 SECRETS = ("API_TOKEN", "JWT_SECRET", "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD")
 
@@ -261,3 +261,36 @@ def _port(server: Server) -> int | None:
     if server.name == "mongodb":
         return int(pymongo.uri_parser.parse_uri(server.url_of("x"))["nodelist"][0][1])
     return int(psycopg.conninfo.conninfo_to_dict(server.url_of("x"))["port"] or 0)
+
+
+def _superuser_enters(served: Served, password: str) -> bool:
+    with httpx.Client(base_url=served.base_url, timeout=30) as browser:
+        browser.get("/admin/login/")
+        form = {"username": SUPERUSER, "password": password, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        return browser.post("/admin/login/", data=form).status_code == 302
+
+
+def test_the_variables_make_a_superuser_and_never_change_his_password(fresh_served: Served) -> None:
+    assert _superuser_enters(fresh_served, SUPERUSER_PASSWORD)
+    fresh_served.stop()
+    fresh_served.env["SUPERUSER_PASSWORD"] = "An0ther-one!"
+    fresh_served.start()
+    assert _superuser_enters(fresh_served, SUPERUSER_PASSWORD)
+    assert not _superuser_enters(fresh_served, "An0ther-one!")
+
+
+def test_a_weak_superuser_password_is_refused_in_words(variables: dict[str, str]) -> None:
+    done = manage("serve", "--prepare-only", env=variables | {"SUPERUSER_PASSWORD": "weak"})
+    assert done.returncode != 0
+    assert "SUPERUSER_PASSWORD: The password strength is Too weak" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_createsuperuser_needs_no_question_and_refuses_a_second_of_the_name(variables: dict[str, str]) -> None:
+    manage("serve", "--prepare-only", env=variables)
+    env = variables | {"DJANGO_SUPERUSER_PASSWORD": "Superuser1!"}
+    words = ("createsuperuser", "--noinput", "--username", "boss")
+    assert manage(*words, env=env).returncode == 0
+    again = manage(*words, env=env)
+    assert again.returncode != 0
+    assert "already taken" in again.stderr

@@ -18,7 +18,8 @@ from django.db import connections
 from registry_site import certificates, databases, environment, secrets_check
 from registry_site.backups.restore import is_unfinished
 from registry_site.environment import Environment
-from tenants.services import ensure_default_tenant
+from tenants.exceptions import Refused
+from tenants.services import ensure_default_tenant, ensure_superuser
 
 # Open connections of a process, idle ones included: each costs little, and a full house would answer nobody.
 CONNECTIONS = 4096
@@ -40,6 +41,7 @@ class Command(BaseCommand):
             if is_unfinished():
                 raise CommandError("A restore into this database is running or was interrupted: run it again")
             made = ensure_default_tenant()
+            _ensure_superuser()
         connections.close_all()
         for tenant, created in made.items():
             if created.generated_password:  # it stands nowhere else
@@ -84,6 +86,13 @@ class Command(BaseCommand):
                 f"with the password {password} in {environment.origin(password)}"
             )
         self.stdout.write(f"Tenants are managed with {token} in {environment.origin(token)}")
+
+
+def _ensure_superuser() -> None:
+    try:
+        ensure_superuser()
+    except Refused as refused:
+        raise CommandError(refused.details) from None
 
 
 def _options(address: str, port: int, variables: Environment) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""Counts of words in the lists of items, in each engine's own words: one query however many words there are."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db import connection
+
+from catalog.models import Item
+from folksonomy.models import MetadataName, Tag
+
+Counts = dict[tuple[str, str], int]  # by tenant and word
+TABLE = Item._meta.db_table
+
+
+def count_uses(terms: Sequence[Tag | MetadataName]) -> dict[str, int]:
+    """Return how many items have each of the terms, which are all tags or all metadata names, by the term's key."""
+    if not terms:
+        return {}
+    tenants = sorted({term.tenant_id for term in terms})
+    names = sorted({term.name for term in terms})
+    found = COUNTS[connection.vendor](isinstance(terms[0], Tag), tenants, names)
+    return {term.pk: found.get((term.tenant_id, term.name), 0) for term in terms}
+
+
+def _on_sqlite(tags: bool, tenants: list[str], names: list[str]) -> Counts:
+    source = "json_each(item.tags) AS word" if tags else "json_each(item.metadata) AS pair"
+    word = "word.value" if tags else "json_extract(pair.value, '$.name')"
+    marks = [", ".join(["%s"] * len(values)) for values in (tenants, names)]
+    return _rows(
+        f"SELECT item.tenant_id, {word}, count(*) FROM {TABLE} AS item, {source} "
+        f"WHERE item.tenant_id IN ({marks[0]}) AND {word} IN ({marks[1]}) GROUP BY 1, 2",
+        [*tenants, *names],
+    )
+
+
+def _on_postgresql(tags: bool, tenants: list[str], names: list[str]) -> Counts:
+    source = "jsonb_array_elements_text(item.tags) AS word" if tags else "jsonb_array_elements(item.metadata) AS pair"
+    word = "word" if tags else "pair ->> 'name'"
+    return _rows(
+        f"SELECT item.tenant_id, {word}, count(*) FROM {TABLE} AS item, {source} "
+        f"WHERE item.tenant_id = ANY(%s) AND {word} = ANY(%s) GROUP BY 1, 2",
+        [tenants, names],
+    )
+
+
+def _on_mongodb(tags: bool, tenants: list[str], names: list[str]) -> Counts:
+    column, word = ("tags", "tags") if tags else ("metadata", "metadata.name")
+    wanted = {word: {"$in": names}}
+    pipeline = [
+        {"$match": {"tenant_id": {"$in": tenants}} | wanted},
+        {"$project": {"tenant_id": 1, word: 1}},
+        {"$unwind": f"${column}"},
+        {"$match": wanted},
+        {"$group": {"_id": {"tenant": "$tenant_id", "word": f"${word}"}, "count": {"$sum": 1}}},
+    ]
+    groups = connection.get_collection(TABLE).aggregate(pipeline)  # type: ignore[attr-defined]
+    return {(group["_id"]["tenant"], group["_id"]["word"]): group["count"] for group in groups}
+
+
+def _rows(sql: str, parameters: list[Any]) -> Counts:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return {(tenant, word): count for tenant, word, count in cursor.fetchall()}
+
+
+COUNTS: dict[str, Callable[[bool, list[str], list[str]], Counts]] = {
+    "sqlite": _on_sqlite,
+    "postgresql": _on_postgresql,
+    "mongodb": _on_mongodb,
+}

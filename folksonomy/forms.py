@@ -1,0 +1,95 @@
+"""Forms of the curator's desk."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from folksonomy.models import MetadataName, Tag
+from folksonomy.serializers import TermInput
+from tenants.admin.base import ServiceForm
+from tenants.admin.choices import Choice, choices_url
+from tenants.models import Tenant
+
+
+def valid_word(word: str) -> str:
+    """Return the word. Raises ValidationError where the API would not take it."""
+    checked = TermInput(data={"_id": word})
+    if not checked.is_valid():
+        raise ValidationError([f"{word}: {error}" for errors in checked.errors.values() for error in errors])
+    return word
+
+
+class NewTermsForm(ServiceForm):
+    """Words to suggest, one a line."""
+
+    tenant = forms.CharField(max_length=64)
+    words = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 8}),
+        help_text="One a line. Words that people use already become default ones; default ones stay as they are.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["tenant"].widget = Choice(choices_url("tenants_tenant"))
+
+    def clean_tenant(self) -> Tenant:
+        tenant = Tenant.objects.filter(pk=self.cleaned_data["tenant"]).first()
+        if tenant is None:
+            raise ValidationError("There is no such tenant.")
+        return tenant
+
+    def clean_words(self) -> list[str]:
+        lines = (line.strip() for line in self.cleaned_data["words"].splitlines())
+        return [valid_word(line) for line in dict.fromkeys(lines) if line]
+
+
+class CurationForm(forms.Form):
+    """What a curator is asked before terms change: nothing but to confirm."""
+
+    def __init__(self, *args: Any, terms: list[Tag | MetadataName], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.terms = terms
+
+
+class MergeForm(CurationForm):
+    """Which term the chosen ones become."""
+
+    into = forms.CharField(max_length=255, strip=False, label="Merge into", widget=Choice)
+
+    def __init__(self, *args: Any, terms: list[Tag | MetadataName], **kwargs: Any) -> None:
+        super().__init__(*args, terms=terms, **kwargs)
+        opts = terms[0]._meta
+        url = choices_url(f"{opts.app_label}_{opts.model_name}", terms[0].tenant_id)
+        self.fields["into"].widget = Choice(url)
+
+    def clean(self) -> dict[str, Any]:
+        if len({term.tenant_id for term in self.terms}) > 1:
+            raise ValidationError("These words belong to several tenants; choose those of one.")
+        return self.cleaned_data
+
+    def clean_into(self) -> Tag | MetadataName:
+        first = self.terms[0]
+        into = type(first).objects.of(first.tenant_id).filter(name=self.cleaned_data["into"]).first()
+        if into is None:
+            raise ValidationError("There is no such word in this tenant.")
+        if all(term.pk == into.pk for term in self.terms):
+            raise ValidationError("Choose another word than the one that is to be merged.")
+        return into
+
+
+class RenameForm(CurationForm):
+    """What the one chosen term is to be called."""
+
+    name = forms.CharField(max_length=255, label="New name")
+
+    def clean(self) -> dict[str, Any]:
+        if len(self.terms) != 1:
+            raise ValidationError("Choose one word to rename; several can be merged.")
+        return self.cleaned_data
+
+    def clean_name(self) -> str:
+        name = valid_word(str(self.cleaned_data["name"]))
+        if name == self.terms[0].name:
+            raise ValidationError("This is its name already.")
+        return name

@@ -1,0 +1,181 @@
+"""Pages of the admin site whose writes go through services, and whose lists stay quick."""
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Any, ClassVar, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import path
+from django.utils.text import capfirst
+
+from tenants.admin.choices import choices_page
+from tenants.admin.lists import QuickPaginator, short
+from tenants.exceptions import Refused
+from tenants.models import User
+
+
+class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A form whose contents a service keeps; what the service refuses is said on the form."""
+
+    refusal: ClassVar[str] = ""
+
+    class Meta:
+        fields: ClassVar[tuple[str, ...]] = ()  # those that are declared, and no more
+
+    def clean(self) -> dict[str, Any]:
+        if self.refusal:
+            raise ValidationError(self.refusal)
+        return super().clean() or self.cleaned_data
+
+    def _post_clean(self) -> None:
+        """Leave the row as it is: the service changes it, and knows what it must be."""
+
+    def save(self, commit: bool = True) -> Any:
+        return self.instance
+
+
+class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Lists, forms and deletions of a model.
+
+    Subclasses give `create`, `update` and `remove`, which call services, `facts` (what columns show that is not in the
+    row) and `deletion` (what goes with rows that are to be deleted, and what speaks against it).
+    """
+
+    add_form: ClassVar[type[ServiceForm] | None] = None
+    choice_columns: ClassVar[tuple[str, str] | None] = None  # of a row as an option: what is sent, and what is read
+    paginator = QuickPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # they would count all rows, once a choice
+    list_per_page = 50
+    list_max_show_all = 50
+    actions_selection_counter = True
+
+    # --- Writes: what a service refuses is said to the user, and changes nothing ------------------------------------
+
+    def create(self, request: HttpRequest, data: dict[str, Any]) -> Model:
+        raise NotImplementedError
+
+    def update(self, request: HttpRequest, obj: Any, data: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def remove(self, obj: Any) -> None:
+        raise NotImplementedError
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change:
+            self.update(request, obj, form.cleaned_data)
+        else:
+            vars(obj).update(vars(self.create(request, form.cleaned_data)))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Nothing is left to save."""
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        """Show the form, and show it again with the reason where a service refuses it.
+
+        Django would put a transaction round it; services have their own, and remove bytes only after those.
+        """
+        try:
+            return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+        except Refused as refused:
+            request.refusal = refused.details  # type: ignore[attr-defined]
+            return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None and self.add_form is not None:
+            kwargs["form"] = self.add_form
+        form = super().get_form(request, obj, change, **kwargs)
+        form.refusal = getattr(request, "refusal", "")  # type: ignore[attr-defined]
+        return form
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        try:
+            return self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined]
+        except Refused as refused:
+            return self.refused(request, refused)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        try:
+            title = {"title": capfirst(str(self.opts.verbose_name_plural))}
+            return super().changelist_view(request, title | (extra_context or {}))
+        except Refused as refused:
+            return self.refused(request, refused)
+
+    def refused(self, request: HttpRequest, refused: Refused) -> HttpResponseBase:
+        """Say why nothing was done, on the page that the user came from."""
+        self.message_user(request, refused.details, messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+
+    @admin.display(description="Created (UTC)")
+    def created(self, row: Any) -> str:
+        return short(row.timestamp)
+
+    # --- Deletion ---------------------------------------------------------------------------------------------------
+
+    def deletion(self, rows: Sequence[Any]) -> tuple[dict[str, int], list[str]]:
+        """Return how many of what goes, and the reasons why it may not."""
+        return {str(self.opts.verbose_name_plural): len(rows)}, []
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        rows = list(objs)
+        counts, reasons = self.deletion(rows)
+        return [str(row) for row in rows], counts, set(), reasons
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Nothing yet: `delete_model` notes what is really gone."""
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.remove(copy(obj))  # which may take its key from it
+        self.note_deletion(request, obj)
+
+    def note_deletion(self, request: HttpRequest, obj: Any) -> None:
+        super().log_deletions(request, [obj])  # type: ignore[arg-type]
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for obj in queryset:
+            self.delete_model(request, obj)
+
+    # --- Lists ------------------------------------------------------------------------------------------------------
+
+    def facts(self, rows: Sequence[Any]) -> Mapping[str, Mapping[str, Any]]:
+        """Return by column and key what the page's rows show, with as few queries for all of them as for one."""
+        return {}
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changes = super().get_changelist_instance(request)
+        rows = list(changes.result_list)
+        columns = self.facts(rows) if rows else {}
+        for row in rows:
+            row.facts = {name: values.get(row.pk) for name, values in columns.items()}
+        changes.result_list = rows
+        return changes
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Filter by what the page offers and by nothing else."""
+        return lookup in {each.parameter_name for each in self.list_filter}  # type: ignore[union-attr]
+
+    def get_urls(self) -> Any:
+        if self.choice_columns is None:
+            return super().get_urls()
+        name = f"{self.opts.app_label}_{self.opts.model_name}_choices"
+        return [path("choices/", self.admin_site.admin_view(self.choices_view), name=name), *super().get_urls()]
+
+    def choosable(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows that may be chosen: those of the tenant that the form is about."""
+        return self.get_queryset(request).filter(tenant_id=request.GET.get("tenant", ""))
+
+    def choices_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a page of the rows that a user who types may mean."""
+        value, label = self.choice_columns or ("pk", "pk")
+        return choices_page(request, self.choosable(request), value, label)
+
+
+def actor(request: HttpRequest, tenant_id: str) -> User:
+    """Return the superuser who asks, as an administrator of the tenant."""
+    return cast(User, request.user).acting_in(tenant_id)

@@ -1,0 +1,75 @@
+"""Fields that complete what is typed, from the rows of a tenant: Django's own need a foreign key, which lists lack."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.db.models import QuerySet
+from django.http import HttpRequest, JsonResponse
+from django.urls import reverse
+
+OFFERED = 20  # options at once
+FARTHEST = 500  # pages of them
+
+
+def choices_url(model: str, tenant_id: str = "") -> str:
+    """Return where the options of a model (`app_model`) come from, within a tenant."""
+    return f"{reverse(f'admin:{model}_choices')}?{urlencode({'tenant': tenant_id})}"
+
+
+def choices_page(request: HttpRequest, rows: QuerySet[Any], value: str, label: str) -> JsonResponse:
+    """Answer the options whose label has what was typed, in the form that select2 wants."""
+    term, page = request.GET.get("term", ""), request.GET.get("page", "1")
+    number = min(int(page), FARTHEST) if page.isascii() and page.isdigit() and len(page) < 9 else 1
+    start = (max(number, 1) - 1) * OFFERED
+    found = rows.filter(**{f"{label}__icontains": term}) if term else rows
+    pairs = list(found.order_by(label, "pk").values_list(value, label)[start : start + OFFERED + 1])
+    options = [{"id": id, "text": text} for id, text in pairs[:OFFERED]]
+    return JsonResponse({"results": options, "pagination": {"more": len(pairs) > OFFERED}})
+
+
+class Choice(forms.Select):
+    """One of the options at `url`; `labels` name what is chosen already, and with `free` any text may be."""
+
+    def __init__(self, url: str = "", labels: Mapping[str, str] | None = None, free: bool = False) -> None:
+        super().__init__()
+        self.url, self.labels, self.free = url, labels or {}, free
+
+    def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> Any:
+        return super().build_attrs(base_attrs, extra_attrs) | {
+            "class": "admin-autocomplete",
+            "data-ajax--url": self.url,
+            "data-ajax--delay": 250,
+            "data-theme": "admin-autocomplete",
+            "data-allow-clear": "false",
+            "data-placeholder": "Type to search",
+            "data-tags": "true" if self.free else "false",
+        }
+
+    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
+        chosen = [text for text in value if text]
+        blank = [] if self.allow_multiple_selected else [self.create_option(name, "", "", not chosen, 0)]
+        options = [self.create_option(name, text, self.labels.get(text, text), True, 1) for text in chosen]
+        return [(None, [*blank, *options], 0)]
+
+    @property
+    def media(self) -> forms.Media:
+        return AutocompleteSelect(None, None).media + forms.Media(js=["registry/choices.js"])  # type: ignore[arg-type]
+
+
+class Choices(Choice, forms.SelectMultiple):
+    """Some of the options."""
+
+    allow_multiple_selected = True
+
+
+class ChoicesField(forms.MultipleChoiceField):
+    """Texts, of which the service knows whether they are legal."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, widget=Choices, **kwargs)
+
+    def valid_value(self, value: Any) -> bool:
+        return True

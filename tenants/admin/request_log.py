@@ -1,0 +1,80 @@
+"""The log of requests of all tenants: to be read, never changed."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from tenants.admin.base import ServiceAdmin
+from tenants.admin.lists import OFFERED, Filter, PeriodFilter, TenantFilter, choice_filter, tenant_column
+from tenants.models import RequestLog, User
+
+OUTCOMES = {"done": ("Done", 200, 399), "refused": ("Refused", 400, 499), "failed": ("Failed", 500, 599)}
+
+
+class OutcomeFilter(Filter):
+    """Requests by how they ended."""
+
+    title, parameter_name = "status", "status"
+    values = [(key, f"{label} ({first} to {last})") for key, (label, first, last) in OUTCOMES.items()]
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value not in OUTCOMES:
+            return queryset.none()
+        _, first, last = OUTCOMES[value]
+        return queryset.filter(status__gte=first, status__lte=last)
+
+
+class UserFilter(Filter):
+    """Requests of one user: the users of the chosen tenant are offered."""
+
+    title, parameter_name, column = "user", "user", "username"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        chosen = request.GET.getlist(self.parameter_name)[-1:]
+        tenant = request.GET.get("tenant")
+        users = User.objects.of(tenant) if tenant else User.objects.none()
+        names = list(users.order_by("username").values_list("username", flat=True)[:OFFERED])
+        return [(name, name) for name in [name for name in chosen if name not in names] + names]
+
+
+@admin.register(RequestLog)
+class RequestLogAdmin(ServiceAdmin):
+    """Who asked for what, and what came of it."""
+
+    list_display = ("time", "method", "url_shown", "status", tenant_column, "username", "duration")
+    list_filter = (
+        PeriodFilter,
+        OutcomeFilter,
+        choice_filter("method", ("GET", "POST", "PUT", "DELETE")),
+        TenantFilter,
+        UserFilter,
+    )
+    search_fields = ("username", "url")
+    search_help_text = "Search by username or address"
+    ordering = ("-id",)
+    fields = ("date", "tenant_id", "username", "method", "url", "status", "duration", "contents")
+    readonly_fields = fields
+    actions = None
+
+    @admin.display(description="Time (UTC)", ordering="date")
+    def time(self, entry: RequestLog) -> str:
+        return f"{entry.date:%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="Address")
+    def url_shown(self, entry: RequestLog) -> str:
+        return entry.url if len(entry.url) <= 80 else f"{entry.url[:79]}…"
+
+    @admin.display(description="Milliseconds", ordering="duration_ms")
+    def duration(self, entry: RequestLog) -> str:
+        return f"{entry.duration_ms:.1f}"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

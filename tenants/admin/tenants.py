@@ -1,0 +1,125 @@
+"""Tenants: made with their first administrator, described, deleted with all that is theirs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+
+from tenants.admin.base import ServiceAdmin, ServiceForm
+from tenants.admin.lists import fact
+from tenants.hooks import hook
+from tenants.models import Tenant
+from tenants.services import CONTACT_FIELDS, TENANT_ID, create_tenant, delete_tenant, update_tenant
+
+NEW_FIELDS = ("id", *CONTACT_FIELDS, "admin_username", "admin_password")
+
+
+class TenantForm(ServiceForm):
+    """A tenant's contact data."""
+
+    organization = forms.CharField(max_length=255, required=False)
+    address = forms.CharField(max_length=255, required=False)
+    email = forms.EmailField(max_length=255, label="E-mail")
+    phone = forms.CharField(max_length=64, required=False)
+
+
+class NewTenantForm(TenantForm):
+    """A new tenant and its first administrator."""
+
+    id = forms.CharField(max_length=64, label="Name", help_text="Letters, digits, dots, underscores and hyphens.")
+    admin_username = forms.CharField(
+        max_length=150,
+        required=False,
+        label="Administrator",
+        help_text="Username of the first administrator; a usual one is taken if left empty.",
+    )
+    admin_password = forms.CharField(
+        max_length=1024,
+        required=False,
+        strip=False,
+        label="Password",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="The administrator's; one is made and shown once if left empty.",
+    )
+
+    def clean_id(self) -> str:
+        id = str(self.cleaned_data["id"])
+        if not TENANT_ID.fullmatch(id):
+            raise ValidationError("Letters, digits, dots, underscores and hyphens only.")
+        if Tenant.objects.filter(pk=id).exists():
+            raise ValidationError("There is a tenant of this name already.")
+        return id
+
+    def clean_admin_username(self) -> str:
+        username = str(self.cleaned_data["admin_username"])
+        if username.endswith("/"):
+            raise ValidationError("A username does not end with a slash.")
+        return username
+
+
+@admin.register(Tenant)
+class TenantAdmin(ServiceAdmin):
+    """Tenants with what they use."""
+
+    form = TenantForm
+    add_form = NewTenantForm
+    choice_columns = ("pk", "pk")
+    list_display = (
+        "name",
+        "organization",
+        "email",
+        fact("users", "Users"),
+        fact("models", "Models"),
+        fact("datasets", "Datasets"),
+        fact("algorithms", "Algorithms"),
+        fact("versions", "Versions"),
+        fact("size", "Size"),
+    )
+    search_fields = ("id", "organization", "email")
+    search_help_text = "Search by name, organization or e-mail"
+    ordering = ("id",)
+
+    @admin.display(description="Name", ordering="id")
+    def name(self, tenant: Tenant) -> str:
+        return tenant.pk
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("name", "created") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("name", *CONTACT_FIELDS, "created") if obj else NEW_FIELDS
+
+    def choosable(self, request: HttpRequest) -> QuerySet[Any]:
+        return self.get_queryset(request)
+
+    def facts(self, rows: Sequence[Tenant]) -> Mapping[str, Mapping[str, Any]]:
+        usage = hook("tenant_usage")([row.pk for row in rows])
+        return usage | {"size": {pk: filesizeformat(size) for pk, size in usage["bytes"].items()}}
+
+    def create(self, request: HttpRequest, data: dict[str, Any]) -> Tenant:
+        made = create_tenant(**data)
+        if made.generated_password:
+            message = (
+                f"The administrator of {made.tenant} is {made.admin.username}, with this password, shown only now: "
+                f"{made.generated_password}"
+            )
+            self.message_user(request, message, messages.WARNING)
+        return made.tenant
+
+    def update(self, request: HttpRequest, obj: Tenant, data: dict[str, Any]) -> None:
+        update_tenant(tenant=obj, changes={field: data[field] for field in CONTACT_FIELDS})
+
+    def remove(self, obj: Tenant) -> None:
+        delete_tenant(tenant=obj)
+
+    def deletion(self, rows: Sequence[Tenant]) -> tuple[dict[str, int], list[str]]:
+        usage = hook("tenant_usage")([row.pk for row in rows])
+        counts = {name: sum(values.values()) for name, values in usage.items()}
+        fixed = [f"{row} is the default tenant" for row in rows if row.pk == settings.DEFAULT_TENANT]
+        return {"tenants": len(rows)} | counts, fixed

@@ -1,0 +1,132 @@
+"""Users: members of tenants, and the superusers of this site."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth import admin as auth_admin
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from tenants.admin.base import ServiceAdmin, ServiceForm
+from tenants.admin.choices import Choice, choices_url
+from tenants.admin.lists import Filter, TenantFilter, choice_filter, created_column, tenant_column
+from tenants.models import ROLES, Tenant, User
+from tenants.passwords import complaint
+from tenants.services import create_user, delete_user, update_user
+
+admin.site.unregister(Group)  # which `auth_admin` has registered; roles are what this registry has
+__all__ = ["UserAdmin", "auth_admin"]
+
+
+class UserForm(ServiceForm):
+    """What can be changed of a user."""
+
+    email = forms.EmailField(max_length=255, required=False, label="E-mail")
+    role = forms.ChoiceField(choices=[(role, role.capitalize()) for role in ROLES])
+    is_active: forms.BooleanField | None = forms.BooleanField(
+        required=False,
+        label="May log in",
+        help_text="Without it, the user's logins and tokens are refused at once.",
+    )
+    validity_days = forms.IntegerField(
+        min_value=0, max_value=36500, label="Password is good for", help_text="Days; 0: for ever."
+    )
+    password = forms.CharField(
+        max_length=1024,
+        required=False,
+        strip=False,
+        label="New password",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Left empty, the password stays. A new one ends all tokens and links that were given out before.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in ("email", "role", "is_active", "validity_days"):
+            if field in self.fields:
+                self.initial.setdefault(field, getattr(self.instance, field))
+
+    def clean_password(self) -> str:
+        password = str(self.cleaned_data["password"])
+        weakness = complaint(password) if password else None
+        if weakness:
+            raise ValidationError(weakness)
+        return password
+
+
+class NewUserForm(UserForm):
+    """A new user of a tenant."""
+
+    tenant = forms.CharField(max_length=64, widget=Choice)
+    username = forms.CharField(max_length=150, strip=False)
+    is_active = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["tenant"].widget = Choice(choices_url("tenants_tenant"))
+        self.fields["password"].required = True
+        self.fields["password"].label, self.fields["password"].help_text = "Password", ""
+
+    def clean_tenant(self) -> Tenant:
+        tenant = Tenant.objects.filter(pk=self.cleaned_data["tenant"]).first()
+        if tenant is None:
+            raise ValidationError("There is no such tenant.")
+        return tenant
+
+    def clean_username(self) -> str:
+        username = str(self.cleaned_data["username"])
+        if username.endswith("/"):
+            raise ValidationError("A username does not end with a slash.")
+        return username
+
+
+class ActiveFilter(Filter):
+    """Those who may log in, or those who may not."""
+
+    title, parameter_name, column = "may log in", "active", "is_active"
+    values = [("yes", "Yes"), ("no", "No")]
+
+    def narrow(self, queryset: Any, value: str) -> Any:
+        return queryset.filter(is_active=value == "yes") if value in dict(self.values) else queryset.none()
+
+
+@admin.register(User)
+class UserAdmin(ServiceAdmin):
+    """Users of all tenants."""
+
+    form = UserForm
+    add_form = NewUserForm
+    choice_columns = ("pk", "username")
+    list_display = ("username", tenant_column, "email", "role_shown", "is_active", created_column)
+    list_filter = (TenantFilter, choice_filter("role", ROLES), ActiveFilter)
+    search_fields = ("username", "email")
+    search_help_text = "Search by username or e-mail"
+    ordering = ("-id",)
+
+    @admin.display(description="Role", ordering="role")
+    def role_shown(self, user: User) -> str:
+        return "Superuser" if user.is_superuser else user.role.capitalize()
+
+    @admin.display(description="Tenant", empty_value="—")
+    def tenant_shown(self, user: User) -> str | None:
+        return user.tenant_id
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("username", "tenant_shown", "created", "password_changed") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ("tenant", "username", "email", "role", "password", "validity_days")
+        changeable = ("email", "role", "is_active", "password", "validity_days")
+        return ("username", "tenant_shown", *changeable, "password_changed", "created")
+
+    def create(self, request: HttpRequest, data: dict[str, Any]) -> User:
+        return create_user(**data | {"email": data["email"] or None})
+
+    def update(self, request: HttpRequest, obj: User, data: dict[str, Any]) -> None:
+        update_user(user=obj, **data | {"password": data["password"] or None})
+
+    def remove(self, obj: User) -> None:
+        delete_user(user=obj)

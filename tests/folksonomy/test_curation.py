@@ -1,0 +1,227 @@
+"""The curator's desk: what is done to words, and what becomes of items."""
+
+import threading
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+
+from catalog import services
+from catalog.arrays import count_uses
+from folksonomy import curation
+from folksonomy.models import MetadataName, Tag
+from tests.answers import ok
+from tests.catalog.items import change, create, pairs, read, terms
+from tests.desk import Desk, errors, messages, text_of
+
+
+def _tag(name: str, tenant: str = "acme") -> Any:
+    return Tag.objects.get(tenant_id=tenant, name=name)
+
+
+def _name(name: str) -> Any:
+    return MetadataName.objects.get(tenant_id="acme", name=name)
+
+
+@pytest.fixture
+def items(world: Any) -> dict[str, str]:
+    """Items that share words: `a` and a dataset `d` have old, `b` old and new, `c` new; another tenant has old too."""
+    api = world.acme.owner.api
+    ids = {}
+    for name, words in (("a", ["x", "old", "y"]), ("b", ["old", "new"]), ("c", ["new"])):
+        metadata = [{"name": word, "value": f"{name} {word}"} for word in words]
+        ids[name] = create(api, name=name, tags=words, metadata=metadata)["_id"]
+    ids["d"] = create(api, "datasets", name="d", tags=["old"])["_id"]
+    ids["rival"] = create(world.rival.owner.api, name="a", tags=["old"])["_id"]
+    return ids
+
+
+def test_a_list_shows_how_many_items_use_each_word(desk: Desk, items: dict[str, str]) -> None:
+    page = desk.get("folksonomy/tag/", tenant="acme")
+    shown = {row.name: row.facts["uses"] for row in page.context["cl"].result_list}
+    assert shown == {"x": 1, "old": 3, "y": 1, "new": 2}
+    page = desk.get("folksonomy/metadataname/", tenant="acme")
+    assert {row.name: row.facts["uses"] for row in page.context["cl"].result_list} == {
+        "x": 1,
+        "old": 2,
+        "y": 1,
+        "new": 2,
+    }
+    assert count_uses([_tag("old", "rival")]) == {_tag("old", "rival").pk: 1}
+    assert count_uses([]) == {}
+
+
+def test_several_words_are_suggested_at_once(desk: Desk, items: dict[str, str], world: Any) -> None:
+    answer = desk.post("folksonomy/tag/add/", tenant="acme", words="vision\n\n  audio \r\nold\nvision\n")
+    assert "3 words are default now, 0 were already" in messages(answer)
+    usages = terms(world.acme.owner.api, "tags")
+    assert {name for name, usage in usages.items() if usage == "default"} == {"vision", "audio", "old"}
+    again = desk.post("folksonomy/tag/add/", tenant="acme", words="vision\ntext")
+    assert "1 words are default now, 1 were already" in messages(again)
+    assert ok(world.acme.owner.api.get("tags/vision"))["owner"] is None
+
+
+def test_words_that_the_api_would_refuse_are_refused(desk: Desk, world: Any) -> None:
+    before = Tag.objects.count()
+    for tenant, words in (
+        ("acme", "good\nbad/"),
+        ("acme", "x" * 256),
+        ("acme", " \n"),
+        ("nobody", "good"),
+        ("", "good"),
+    ):
+        assert errors(desk.post("folksonomy/tag/add/", tenant=tenant, words=words)), words
+    assert Tag.objects.count() == before
+
+
+@pytest.mark.parametrize(("action", "usage"), [("promote", "default"), ("demote", "folk")])
+def test_words_become_default_or_folk_once_that_is_confirmed(
+    desk: Desk, items: dict[str, str], world: Any, action: str, usage: str
+) -> None:
+    rows = [_tag("old"), _tag("new")]
+    Tag.objects.filter(pk__in=[row.pk for row in rows]).update(usage="folk" if usage == "default" else "default")
+    page = desk.act("folksonomy/tag", action, rows)
+    assert f"Becomes {usage}" in text_of(page)
+    assert terms(world.acme.owner.api, "tags")["old"] != usage
+    answer = desk.act("folksonomy/tag", action, rows, asked="yes", confirmed="yes")
+    assert "2 of 2 words changed" in messages(answer)
+    assert {terms(world.acme.owner.api, "tags")[word] for word in ("old", "new")} == {usage}
+    assert LogEntry.objects.filter(user=desk.user).count() == 2
+
+
+def test_merged_tags_become_one_in_every_item_of_the_tenant(desk: Desk, items: dict[str, str], world: Any) -> None:
+    api = world.acme.owner.api
+    rows = [_tag("old"), _tag("y")]
+    assert "Merge into" in text_of(desk.act("folksonomy/tag", "merge", rows))
+    page = text_of(desk.act("folksonomy/tag", "merge", rows, asked="yes", into="new"))
+    assert "Becomes “new” in 3 items; 1 of them have both and keep one" in page
+    assert read(api, f"models/{items['a']}")["tags"] == ["x", "old", "y"]
+    messages(desk.act("folksonomy/tag", "merge", rows, asked="yes", confirmed="yes", into="new"))
+    assert read(api, f"models/{items['a']}")["tags"] == ["x", "new"]
+    assert read(api, f"models/{items['b']}")["tags"] == ["new"]
+    assert read(api, f"datasets/{items['d']}")["tags"] == ["new"]
+    assert set(terms(api, "tags")) == {"x", "new"}
+    assert read(world.rival.owner.api, f"models/{items['rival']}")["tags"] == ["old"]
+    assert ok(api.get("models", query={"filter": {"tags": "new"}}))["totalDocs"] == 3
+
+
+def test_merged_metadata_names_keep_the_value_of_the_one_that_stays(
+    desk: Desk, items: dict[str, str], world: Any
+) -> None:
+    api = world.acme.owner.api
+    page = text_of(desk.act("folksonomy/metadataname", "merge", [_name("old")], asked="yes", into="new"))
+    assert "1 of them have both and keep the value of “new”" in page
+    desk.act("folksonomy/metadataname", "merge", [_name("old")], asked="yes", confirmed="yes", into="new")
+    assert pairs(read(api, f"models/{items['a']}")) == {"x": "a x", "new": "a old", "y": "a y"}
+    assert pairs(read(api, f"models/{items['b']}")) == {"new": "b new"}
+    assert set(terms(api, "metadata")) == {"x", "y", "new"}
+
+
+def test_a_renamed_word_keeps_its_usage_and_its_owner(desk: Desk, items: dict[str, str], world: Any) -> None:
+    api = world.acme.owner.api
+    before = ok(api.get("tags/old"))
+    form = text_of(desk.act("folksonomy/tag", "rename", [_tag("old")]))
+    assert "New name" in form
+    assert "in 3 items" in text_of(desk.act("folksonomy/tag", "rename", [_tag("old")], asked="yes", name="newest"))
+    desk.act("folksonomy/tag", "rename", [_tag("old")], asked="yes", confirmed="yes", name="newest")
+    assert read(api, f"models/{items['a']}")["tags"] == ["x", "newest", "y"]
+    assert ok(api.get("tags/newest")) == before | {"_id": "newest", "id": "newest"}
+    assert "old" not in terms(api, "tags")
+
+
+def test_a_word_renamed_to_one_that_exists_becomes_one_with_it(desk: Desk, items: dict[str, str], world: Any) -> None:
+    desk.act("folksonomy/tag", "rename", [_tag("old")], asked="yes", confirmed="yes", name="new")
+    assert read(world.acme.owner.api, f"models/{items['b']}")["tags"] == ["new"]
+    assert set(terms(world.acme.owner.api, "tags")) == {"x", "y", "new"}
+
+
+def test_what_cannot_be_merged_or_renamed_is_said_and_changes_nothing(
+    desk: Desk, items: dict[str, str], world: Any
+) -> None:
+    before = sorted(Tag.objects.values_list("tenant_id", "name"))
+    old, sure = _tag("old"), {"asked": "yes", "confirmed": "yes"}
+    for action, rows, data in (
+        ("merge", [old], {"into": "nothing"}),
+        ("merge", [old], {"into": "old"}),
+        ("merge", [old, _tag("old", "rival")], {"into": "new"}),
+        ("rename", [old, _tag("new")], {"name": "z"}),
+        ("rename", [old], {"name": "old"}),
+        ("rename", [old], {"name": "bad/"}),
+        ("rename", [old], {"name": " "}),
+    ):
+        assert errors(desk.act("folksonomy/tag", action, rows, **sure, **data)), (action, data)
+    assert sorted(Tag.objects.values_list("tenant_id", "name")) == before
+
+
+def test_only_unused_words_are_deleted(desk: Desk, items: dict[str, str], world: Any) -> None:
+    ok(world.acme.admin.api.post("tags", json={"_id": "unused"}))
+    rows = [_tag("unused"), _tag("old")]
+    page = text_of(desk.act("folksonomy/tag", "delete_unused", rows))
+    assert "Is deleted" in page
+    assert "Stays, because 3 items use it" in page
+    answer = desk.act("folksonomy/tag", "delete_unused", rows, asked="yes", confirmed="yes")
+    assert "1 of 2 words changed" in messages(answer)
+    assert "unused" not in terms(world.acme.owner.api, "tags")
+    assert "old" in terms(world.acme.owner.api, "tags")
+
+
+def test_a_used_word_is_not_deleted_from_its_page(desk: Desk, items: dict[str, str]) -> None:
+    path = f"folksonomy/tag/{_tag('old').pk}/delete/"
+    assert "old is used by 3 items" in text_of(desk.get(path))
+    text_of(desk.post(path, post="yes"))
+    assert _tag("old")
+
+
+class Interrupted(Exception):
+    """As if the power went."""
+
+
+def test_an_interrupted_merge_loses_nothing_and_is_finished_by_a_repetition(
+    items: dict[str, str], world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = world.acme.owner.api
+    monkeypatch.setattr(services, "BATCH", 1)
+    written = services._write
+
+    def write_once(item: Any, fields: Any) -> None:
+        if Tag.objects.filter(name="gone").exists() and services.Item.objects.filter(tags__holds="new").count() > 2:
+            raise Interrupted
+        written(item, fields)
+
+    Tag(tenant_id="acme", name="gone").save()
+    monkeypatch.setattr(services, "_write", write_once)
+    with pytest.raises(Interrupted):
+        curation.merge_term(term=_tag("old"), into=_tag("new"))
+    known = set(terms(api, "tags"))
+    for kind, name in (("models", "a"), ("models", "b"), ("datasets", "d")):
+        tags = read(api, f"{kind}/{items[name]}")["tags"]
+        assert {"old", "new"} & set(tags)
+        assert set(tags) <= known
+    monkeypatch.setattr(services, "_write", written)
+    curation.merge_term(term=_tag("old"), into=_tag("new"))
+    assert "old" not in terms(api, "tags")
+    assert not services.Item.objects.of("acme").filter(tags__holds="old").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_merge_loses_no_change_that_others_make_meanwhile(items: dict[str, str], world: Any) -> None:
+    api = world.acme.owner.api
+    ids = [create(api, name=f"m{n}", tags=["old"])["_id"] for n in range(20)]
+    failures: list[Exception] = []
+
+    def edit() -> None:
+        try:
+            for id in ids:
+                change(api, f"models/{id}", tags={"add": ["edited"]})
+        except Exception as error:  # noqa: BLE001 - told below
+            failures.append(error)
+        finally:
+            connection.close()
+
+    editor = threading.Thread(target=edit)
+    editor.start()
+    curation.merge_term(term=_tag("old"), into=_tag("new"))
+    editor.join()
+    assert failures == []
+    assert {tuple(sorted(read(api, f"models/{id}")["tags"])) for id in ids} == {("edited", "new")}

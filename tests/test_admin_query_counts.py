@@ -1,0 +1,59 @@
+"""How many queries a list of the admin site takes, whatever the number of rows."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tenants.admin import lists
+from tests.answers import ok
+from tests.catalog.items import create
+from tests.desk import Desk, text_of
+
+SESSION, USER, COUNT, PAGE, TENANTS = 1, 1, 1, 1, 1
+LIST = SESSION + USER + COUNT + PAGE
+# What each list asks beside, in the order of its columns and filters.
+QUERIES = {
+    "tenants/tenant": LIST + 3,  # users, items, versions
+    "tenants/user": LIST + TENANTS,
+    "tenants/requestlog": LIST + TENANTS,
+    "folksonomy/tag": LIST + TENANTS + 2,  # owners, uses
+    "folksonomy/metadataname": LIST + TENANTS + 2,
+    "catalog/model": LIST + TENANTS + 2,  # owners, versions
+    "catalog/dataset": LIST + TENANTS + 2,
+    "catalog/algorithm": LIST + TENANTS + 2,
+}
+NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAGMA", "SESSION.")
+
+
+@pytest.fixture
+def many(world: Any) -> None:
+    """Several of everything, with all that a list shows of it."""
+    for api in (world.acme.owner.api, world.rival.owner.api):
+        for kind in ("models", "datasets", "algorithms"):
+            for number in range(4):
+                words = {"tags": [f"t{number}"], "metadata": [{"name": f"n{number}", "value": number}]}
+                item = create(api, kind, name=f"m{number}", **words)["_id"]
+                ok(api.upload(f"{kind}/{item}/versions", "f.bin", b"x"))
+
+
+@pytest.mark.parametrize("model", [model for model in QUERIES if model != "tenants/requestlog"])
+def test_a_list_takes_as_many_queries_for_all_rows_as_for_one(desk: Desk, many: None, model: str) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        page = text_of(desk.get(f"{model}/"))
+    queries = [query["sql"] for query in captured.captured_queries if not query["sql"].upper().startswith(NO_QUERY)]
+    assert "<tbody>" in page
+    assert len(queries) <= QUERIES[model], queries
+
+
+def test_a_long_list_is_counted_only_so_far(desk: Desk, many: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "COUNTED", 5)
+    page = desk.get("catalog/model/")
+    assert "The first 5 models; search or filter to find others" in text_of(page)
+
+
+def test_pages_of_a_list_show_every_row_once(desk: Desk, many: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tenants.admin.base.ServiceAdmin.list_per_page", 3)
+    seen = [row.pk for number in (1, 2, 3) for row in desk.get("catalog/model/", p=number).context["cl"].result_list]
+    assert len(seen) == len(set(seen)) == 8
