@@ -9,6 +9,7 @@ from catalog.models import STATUSES, Item
 from catalog.references import dataset_ids, unique, user_ids
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import use_terms
+from tenants.editions import advance_edition
 from tenants.exceptions import Refused
 from tenants.fields import now
 from tenants.models import Tenant, User
@@ -55,6 +56,7 @@ def create_item(
         use_terms(Tag, item.tags, by=by)
         use_terms(MetadataName, (pair["name"] for pair in item.metadata), by=by)
         item.save(force_insert=True)
+        advance_edition(item.tenant_id)
     return item
 
 
@@ -81,6 +83,7 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
         use_terms(Tag, changes.get("tags", ListChange()).add, by=by)
         use_terms(MetadataName, (pair["name"] for pair in changes.get("metadata", ListChange()).add), by=by)
         _write(item, ("visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
+        advance_edition(item.tenant_id)
     return item
 
 
@@ -110,6 +113,7 @@ def add_item_version(*, item: Item, upload: Upload, ordinal: str | None = None) 
         item = _current(item)
         _write(item, (), at=item.lastmod if upload.timestamp else None)
         add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, ordinal=ordinal)
+        advance_edition(item.tenant_id)
     return item
 
 
@@ -120,6 +124,7 @@ def delete_item_version(*, item: Item, version: Version) -> None:
         item = _current(item)
         _write(item, ())
         keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(pk=version.pk)))
+        advance_edition(item.tenant_id)
     remove_unreferenced(keys)
 
 
@@ -137,6 +142,7 @@ def delete_item(*, item: Item) -> None:
             raise Refused("delete_request_error", f"Used in {user.pk} {user.kind.capitalize()}")
         keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(subject=item.pk)))
         item.delete()
+        advance_edition(item.tenant_id)
     remove_unreferenced(keys)
 
 
@@ -152,6 +158,7 @@ def forget_user(*, user: User) -> None:
     for item in Item.objects.of(user.tenant_id).filter(users__holds=user.pk):
         item.users = [pk for pk in item.users if pk != user.pk]
         _write(item, ("users", "readers"))
+    advance_edition(user.tenant_id)
 
 
 def forget_tenant(*, tenant: Tenant) -> None:

@@ -34,6 +34,16 @@ class Tenant(models.Model):
         return {"_id": self.id, "id": self.id} | {field: getattr(self, field) for field in fields}
 
 
+class Edition(models.Model):
+    """One of the numbers that make up the edition of a tenant's items (see `tenants.editions`)."""
+
+    id = TextField(primary_key=True, max_length=80, db_column="_id")
+    tenant = models.ForeignKey(Tenant, models.CASCADE)
+    number = models.BigIntegerField()
+
+    objects = TenantQuerySet["Edition"].as_manager()
+
+
 class UserQuerySet(TenantQuerySet["User"]):
     def named(self, keys: list[str]) -> Self:
         """Keep the users whose id or username is among `keys`."""

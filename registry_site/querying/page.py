@@ -1,6 +1,6 @@
 """Pages of a list, in the envelope that every list answers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from registry_site.querying.bounded import bounded_search
 from registry_site.querying.json_text import refused
 from registry_site.querying.select import pick, selected_names
 from registry_site.querying.sort import Key
+from registry_site.querying.totals import total_of
 
 M = TypeVar("M", bound=Model)
 LIMIT = 10
@@ -34,12 +35,14 @@ def page_of(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int)
     return list(queryset.order_by(*(key.expression() for key in keys))[offset : offset + limit])
 
 
-def page_and_total(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> tuple[list[M], int]:
-    """Return a page and the number of all rows, which is counted only where the page does not tell it."""
+def page_and_total(
+    queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int, count: Callable[[QuerySet[M]], int]
+) -> tuple[list[M], int]:
+    """Return a page and the number of all rows, for which `count` is called only where the page does not tell it."""
     rows = page_of(queryset, keys, offset, limit)
     if len(rows) < limit and (rows or not offset):
         return rows, offset + len(rows)
-    return rows, queryset.order_by().count()
+    return rows, count(queryset)
 
 
 def envelope(docs: list[dict[str, Any]], total: int, page: int, limit: int) -> dict[str, Any]:
@@ -81,8 +84,13 @@ class PagePagination(BasePagination):
         keys: Sequence[Key] = getattr(request, "list_order", (Key("pk"),))
         bounded = getattr(request, "list_bounded", False)
         with bounded_search(queryset.db) if bounded else nullcontext():
-            rows, self.total = page_and_total(queryset, keys, (self.page - 1) * self.limit, self.limit)
+            rows, self.total = page_and_total(queryset, keys, (self.page - 1) * self.limit, self.limit, self.count)
         return rows
+
+    def count(self, queryset: QuerySet[Any]) -> int:
+        """Return the number of rows; a view that has a `totals_key` need not have them counted each time."""
+        key = getattr(self.view, "totals_key", lambda: None)
+        return total_of(queryset, self.request.query_params.get("filter", ""), key)
 
     def get_paginated_response(self, data: Sequence[Any]) -> Response:
         """Answer the page of these rows, each as the view's `to_api_page` tells it and as `select` cuts it."""
