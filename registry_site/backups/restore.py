@@ -24,7 +24,9 @@ from registry_site.backups.folder import (
 from registry_site.databases import startup_lock
 from registry_site.progress import Progress
 from tenants.batches import batches
+from tenants.editions import advance_edition
 from tenants.fields import now
+from tenants.models import Tenant
 from versions.holds import bytes_held, release
 from versions.models import Hold
 from versions.storage import TooLarge, store
@@ -94,6 +96,8 @@ def _fill(folder: Path, manifest: Manifest, progress: Progress) -> None:
         if model._base_manager.count() != manifest.tables[label(model)].rows:
             raise BackupError(f"{label(model)}: not all rows arrived; does another process write to this database?")
         progress.say(f"{label(model)}: {count} rows")
+    for tenant in Tenant.objects.all():
+        advance_edition(tenant.pk)
 
 
 def _bring_bytes(folder: Path, key: str) -> None:

@@ -82,6 +82,15 @@ def test_what_no_longer_matches_is_a_place_still(models: Any) -> None:
     assert [document["_id"] for document in answer["docs"]] == [document["_id"] for document in even[2:]]
 
 
+@pytest.mark.promise("lists.after")
+def test_a_browser_shows_what_follows(models: Any) -> None:
+    api = models.acme.admin.api
+    first = ok(api.get("models"))["docs"][0]["_id"]
+    page = api.get("models", query={"after": first}, headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    assert b"m9" in page.body() and b"m10" not in page.body()
+
+
 @pytest.mark.promise("lists.after-refused")
 @pytest.mark.parametrize("after", ["nothing", "000000000000000000000000", "\x00", "x" * 1000])
 def test_an_unknown_document_is_refused(models: Any, after: str) -> None:
