@@ -12,6 +12,6 @@ def constant(request: HttpRequest) -> HttpResponse:
     return HttpResponse(BODY, content_type="application/json")
 
 
-settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="none", LOGGING_CONFIG=None)  # noqa: S106
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="none", LOGGING_CONFIG=None)
 urlpatterns = [re_path("", constant)]
 application = get_wsgi_application()

@@ -1,8 +1,8 @@
 """Fills an empty registry with items, always the same: `DATABASE=… python -m benchmarks.fill 100000`.
 
-Half of the items are public, the rest belong to one of 50 users and are shared with up to two more. Each has 3 tags and
-8 metadata. `common` is on half of them, `rare` on 10; the user `guest` may read only 10 private ones, and `regular` is an
-ordinary one. It writes rows and no requests: a million takes minutes, not hours.
+Half of the items are public, the rest belong to one of 50 users and are shared with up to two more. Each has up to 3
+tags and 8 metadata. `common` is on half of them, `rare` on 10; the user `guest` may read only 10 private ones, and
+`regular` is an ordinary one. It writes rows and no requests: a million takes minutes, not hours.
 """
 
 import os
