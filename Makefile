@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENGINE ?= sqlite postgres mongodb
 PYTEST ?=
+BENCH ?=
+BENCH_MILLION ?=
 ROUNDS ?= 20
 CLIENTS ?= 12
 # Checks need settings, but no secrets and no server.
@@ -12,7 +14,8 @@ CHECKED := env VARIABLES_FILE=/dev/null API_TOKEN=none JWT_SECRET=none DATABASE=
 PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
-.PHONY: help run superuser test newman torture fuzz check lint format types imports migrations-check schema-check docs coverage-table lock clean
+.PHONY: help run superuser test newman torture fuzz check lint format types imports migrations-check schema-check docs \
+	coverage-table lock bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -75,6 +78,10 @@ lock: $(VENV)/.dev-stamp ## Lock what pyproject.toml asks for
 		-c requirements.txt pyproject.toml -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 \
 		benchmarks/requirements-mlflow.in -o benchmarks/requirements-mlflow.txt
+
+bench: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp ## Measure the registry beside others and write docs/performance.md
+	@$(BIN)/uv pip install --quiet --python $(VENV)-mlflow/bin/python --constraint requirements.txt "psycopg[binary]"
+	@BENCH_MILLION=$(BENCH_MILLION) $(BIN)/python -m benchmarks $(BENCH)
 
 clean: ## Remove the virtual environment and caches, never data
 	@rm -rf $(VENV) $(VENV)-mlflow .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

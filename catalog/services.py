@@ -16,7 +16,7 @@ from tenants.exceptions import Refused
 from tenants.fields import now
 from tenants.gates import referring, removing
 from tenants.models import Tenant, User
-from tenants.transactions import Conflict, atomic, retried
+from tenants.transactions import Conflict, retried
 from versions.models import Version
 from versions.services import Upload, add_version, delete_tenant_versions, delete_versions, remove_unreferenced
 
@@ -137,7 +137,7 @@ def add_item_version(*, item: Item, upload: Upload, ordinal: str | None = None) 
 @retried
 def delete_item_version(*, item: Item, version: Version) -> None:
     """Remove a version of the item, and its bytes where no other version names them."""
-    with atomic():
+    with referring(item.tenant_id):
         item = _current(item)
         _write(item, ())
         keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(pk=version.pk)))
@@ -150,7 +150,7 @@ def delete_item(*, item: Item) -> None:
 
     Raises Refused (`delete_request_error`) for a dataset that a model or algorithm names.
     """
-    with removing(item.tenant_id) if item.kind == "dataset" else atomic():
+    with (removing if item.kind == "dataset" else referring)(item.tenant_id):
         item = _current(item)
         _write(item, ())
         used = Item.objects.of(item.tenant_id).filter(datasets__holds=item.pk) if item.kind == "dataset" else None

@@ -1,7 +1,7 @@
 """Routes on models, datasets and algorithms, and on their versions."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
@@ -23,6 +23,7 @@ from catalog.services import (
     update_item,
 )
 from tenants.collections import CollectionViewSet, valid_changes
+from tenants.gates import edition_of
 from tenants.exceptions import Refused
 from tenants.http import JSONParser
 from tenants.models import User
@@ -93,6 +94,10 @@ class ItemViewSet(CollectionViewSet):
         for version in newest if rows else ():
             versions[version.subject].append(version.to_api())
         return [row.to_api(usernames, datasets, versions[row.pk]) for row in rows]
+
+    def totals_key(self) -> Hashable:
+        reader = self.user.tenant_id if self.user.is_admin else self.user.pk
+        return edition_of(self.user.tenant_id or ""), reader, self.request.path
 
     def create_one(self, body: dict[str, Any]) -> Item:
         return create_item(kind=self.kind, by=self.user, **body)

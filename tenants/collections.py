@@ -1,6 +1,6 @@
 """What all collections share: who may call, which rows, the page, bulk creation, partial change."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from django.conf import settings
@@ -88,6 +88,10 @@ class CollectionViewSet(GenericViewSet[Any]):
     def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
         """Return the documents of some rows, with as few queries for all of them as for one."""
         return [row.to_api() for row in rows]
+
+    def totals_key(self) -> Hashable:
+        """Return what the list's total follows from besides the filter, None where it must be counted each time."""
+        return None
 
     def answer(self, row: Any) -> Response:
         """Answer one resource, cut to what `select` asks for."""

@@ -12,7 +12,7 @@ from tenants.fields import KeyField, TextField, iso, now
 from tenants.querysets import TenantQuerySet
 
 ROLES = ("admin", "regular")
-GATES = 32  # of a tenant: more than writers meet in one
+GATES = 64  # of a tenant: more than writers meet in one
 
 
 class Tenant(models.Model):
@@ -42,7 +42,7 @@ class Gate(models.Model):
     id = KeyField()
     tenant = models.ForeignKey(Tenant, models.CASCADE)
     number = models.PositiveIntegerField()
-    passes = models.PositiveBigIntegerField(default=0)
+    mark = models.BigIntegerField(default=0)
     shut_until = models.DateTimeField(null=True)
 
     objects = TenantQuerySet["Gate"].as_manager()

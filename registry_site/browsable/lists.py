@@ -38,7 +38,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
         "page": data,
         "previous": _other_page(request, data.get("prevPage")),
         "next": _other_page(request, data.get("nextPage")),
-        "last": data.get("pagingCounter", 1) + len(docs) - 1,
+        "last": (data.get("pagingCounter") or 1) + len(docs) - 1,
         "sorts": _choices(collection.sorts, request.query_params.get("sort", "")),
         "limits": _choices(LIMITS, request.query_params.get("limit", "")),
         "words": route,

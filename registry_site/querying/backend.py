@@ -1,4 +1,4 @@
-"""The filter backend of every list: `?filter=` and `?sort=` over the fields that the view declares."""
+"""The filter backend of every list: `?filter=`, `?sort=` and `?after=` over the fields that the view declares."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from registry_site.querying.fields import FieldTable, field_table
 from registry_site.querying.json_text import refused
 from registry_site.querying.page import parameter
 from registry_site.querying.parse import parse
+from registry_site.querying.position import position_of
 from registry_site.querying.sort import NEWEST_FIRST, sort_keys
 from registry_site.querying.tree import ALWAYS, uses_patterns
 
@@ -28,6 +29,8 @@ class FilterLanguage(BaseFilterBackend):
         keys = sort_keys(_text_of(request, "sort"), fields, getattr(view, "default_sort", NEWEST_FIRST))
         request.list_order = keys  # type: ignore[attr-defined]
         request.list_bounded = uses_patterns(tree)  # type: ignore[attr-defined]
+        after = _text_of(request, "after")
+        request.list_position = position_of(after, queryset, keys, fields) if after else None  # type: ignore[attr-defined]
         if tree != ALWAYS:
             queryset = queryset.filter(to_q(tree, getattr(request.user, "tenant_id", None)))
         return queryset.order_by(*(key.expression() for key in keys))
@@ -48,6 +51,12 @@ class FilterLanguage(BaseFilterBackend):
                 "Order, as JSON: field to `asc` or `desc`; newest first by default.",
                 text,
                 '{"_id": "asc"}',
+            ),
+            parameter(
+                "after",
+                "Instead of `page`: the `_id` of a document, which the page follows in the list's order.",
+                text,
+                "66a1f0c2b7d94e3f8a5c1d20",
             ),
             parameter(
                 "select",

@@ -1,6 +1,6 @@
 """Pages of a list, in the envelope that every list answers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -13,14 +13,17 @@ from rest_framework.response import Response
 
 from registry_site.querying.bounded import bounded_search
 from registry_site.querying.json_text import refused
+from registry_site.querying.position import comes_after
 from registry_site.querying.select import pick, selected_names
 from registry_site.querying.sort import Key
+from registry_site.querying.totals import total_of
 
 M = TypeVar("M", bound=Model)
 LIMIT = 10
 LARGEST_LIMIT = 1000
 LARGEST_PAGE = 2**53 - 1  # its first document's number fits 64 bits
 FARTHEST = 2**31
+NULLABLE = ("page", "pagingCounter", "prevPage", "nextPage")
 OWN_PAGES = {"mongodb": f"{__package__}.on_mongodb.page"}
 
 
@@ -41,15 +44,17 @@ def ordered_page(queryset: QuerySet[M], offset: int, limit: int) -> list[M]:
     return page_of(queryset, keys, offset, limit)
 
 
-def page_and_total(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> tuple[list[M], int]:
-    """Return a page and the number of all rows, which is counted only where the page does not tell it."""
+def page_and_total(
+    queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int, count: Callable[[QuerySet[M]], int]
+) -> tuple[list[M], int]:
+    """Return a page and the number of all rows, for which `count` is called only where the page does not tell it."""
     rows = page_of(queryset, keys, offset, limit)
     if len(rows) < limit and (rows or not offset):
         return rows, offset + len(rows)
-    return rows, queryset.order_by().count()
+    return rows, count(queryset)
 
 
-def envelope(docs: list[dict[str, Any]], total: int, page: int, limit: int) -> dict[str, Any]:
+def envelope(docs: Sequence[dict[str, Any]], total: int, page: int, limit: int) -> dict[str, Any]:
     """Return the page envelope around the documents."""
     pages = max(1, -(-total // limit))
     return {
@@ -64,6 +69,11 @@ def envelope(docs: list[dict[str, Any]], total: int, page: int, limit: int) -> d
         "prevPage": page - 1 if page > 1 else None,
         "nextPage": page + 1 if page < pages else None,
     }
+
+
+def envelope_after(docs: Sequence[dict[str, Any]], total: int, limit: int, has_next: bool) -> dict[str, Any]:
+    """Return the envelope around documents that follow another one, of which nobody counts how many come before."""
+    return envelope(docs, total, 1, limit) | dict.fromkeys(NULLABLE) | {"hasPrevPage": True, "hasNextPage": has_next}
 
 
 def _positive(request: Request, name: str, default: int, largest: int) -> int:
@@ -87,13 +97,32 @@ class PagePagination(BasePagination):
         keys: Sequence[Key] = getattr(request, "list_order", (Key("pk"),))
         bounded = getattr(request, "list_bounded", False)
         with bounded_search(queryset.db) if bounded else nullcontext():
-            rows, self.total = page_and_total(queryset, keys, (self.page - 1) * self.limit, self.limit)
-        return rows
+            return self.rows(queryset, keys)
+
+    def rows(self, queryset: QuerySet[Any], keys: Sequence[Key]) -> list[Any]:
+        """Return the rows that the client asked for, and remember how many there are in all."""
+        position = getattr(self.request, "list_position", None)
+        self.has_next: bool | None = None
+        if position is None:
+            rows, self.total = page_and_total(queryset, keys, (self.page - 1) * self.limit, self.limit, self.count)
+            return rows
+        if self.request.query_params.get("page", "").strip():
+            raise refused("page and after exclude each other")
+        following = page_of(queryset.filter(comes_after(position, keys)), keys, 0, self.limit + 1)
+        self.has_next, self.total = len(following) > self.limit, self.count(queryset)
+        return following[: self.limit]
+
+    def count(self, queryset: QuerySet[Any]) -> int:
+        """Return the number of rows; a view that has a `totals_key` need not have them counted each time."""
+        key = getattr(self.view, "totals_key", lambda: None)
+        return total_of(queryset, self.request.query_params.get("filter", ""), key)
 
     def get_paginated_response(self, data: Sequence[Any]) -> Response:
         """Answer the page of these rows, each as the view's `to_api_page` tells it and as `select` cuts it."""
         names = selected_names(self.request)
         docs = [pick(document, names) for document in self.view.to_api_page(data)]
+        if self.has_next is not None:
+            return Response(envelope_after(docs, self.total, self.limit, self.has_next))
         return Response(envelope(docs, self.total, self.page, self.limit))
 
     @staticmethod
@@ -130,7 +159,7 @@ class PagePagination(BasePagination):
 
 def _property(name: str, example: Any) -> dict[str, Any]:
     kind = "boolean" if isinstance(example, bool) else "integer"
-    return {"type": [kind, "null"] if name in ("prevPage", "nextPage") else kind, "example": example}
+    return {"type": [kind, "null"] if name in NULLABLE else kind, "example": example}
 
 
 def parameter(name: str, description: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 import tenants.fields
 
-GATES = 32
+GATES = 64
 
 
 def make_gates(apps: Any, editor: Any) -> None:
@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", tenants.fields.KeyField(serialize=False)),
                 ("number", models.PositiveIntegerField()),
-                ("passes", models.PositiveBigIntegerField(default=0)),
+                ("mark", models.BigIntegerField(default=0)),
                 ("shut_until", models.DateTimeField(null=True)),
                 ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="tenants.tenant")),
             ],

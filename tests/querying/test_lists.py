@@ -103,6 +103,17 @@ def test_pages_never_overlap_and_leave_nothing_out(sort: dict[str, Any]) -> None
     assert met == order("_id", sort=sort)
 
 
+@pytest.mark.parametrize("sort", [{}, {"status": "asc"}, {"status": -1}, {"lastmod": "asc", "status": "desc"}])
+@pytest.mark.parametrize("filter", [{}, {"tags": "a"}, {"metadata.acc": {"$exists": False}}])
+def test_what_follows_each_document_is_the_rest_of_the_list(sort: dict[str, Any], filter: dict[str, Any]) -> None:
+    items.make_items(30)
+    whole = order("_id", sort=sort, filter=filter)
+    for place, id in enumerate(whole, 1):
+        answer = ask(sort=sort, filter=filter, after=id, limit="3")
+        assert [document["_id"] for document in answer["docs"]] == whole[place : place + 3]
+        assert (answer["totalDocs"], answer["hasNextPage"]) == (len(whole), place + 3 < len(whole))
+
+
 def test_the_envelope_tells_where_the_page_is() -> None:
     items.make_items(25)
     answer = ask(page="2")

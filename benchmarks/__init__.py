@@ -1,0 +1,1 @@
+"""How quick the registry is, beside others: `python -m benchmarks --help`."""

@@ -1,0 +1,164 @@
+"""Who is compared: each is started on a port of its own with the same data, and ended by process id."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks.load import Request
+from tests import engines
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 300
+WORKERS = "2"
+ADMIN_PASSWORD, PASSWORD = "Temporary1!", "Bench-mark-1"
+
+
+@dataclass
+class Contender:
+    """A running server and what it is asked; `roots` are the processes that all of its processes come from."""
+
+    name: str
+    url: str
+    roots: list[int]
+    requests: Mapping[str, Request]
+    headers: dict[str, str]
+    ids: list[str] = field(default_factory=list)
+    # What takes an upload as the body of a PUT, and where it is downloaded.
+    file: str = ""
+
+    def written(self, folder: Path) -> tuple[Path, Path]:
+        """Return the files of the headers and of the ids."""
+        headers, ids = folder / f"{self.name}.headers", folder / f"{self.name}.ids"
+        headers.write_text("".join(f"{name}: {value}\n" for name, value in self.headers.items()))
+        ids.write_text("".join(f"{id}\n" for id in self.ids or ["-"]))
+        return headers, ids
+
+
+@contextmanager
+def running(words: list[Any], log: Path, env: Mapping[str, str], url: str, cwd: Path = ROOT) -> Iterator[int]:
+    """Run a server in a session of its own; give its process id once it answers."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(url):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{words[0]} does not start: {log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.2)
+        yield process.pid
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=10).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _json(value: Any) -> str:
+    return httpx.Request("POST", "http://-", json=value).content.decode()
+
+
+WORDS = {"tags": ["common", "word-1", "new-{n}"]}
+METADATA = {
+    "accuracy": 0.9,
+    "loss": 0.1,
+    "f1": 0.8,
+    "epochs": 30,
+    "batch": 32,
+    "lr": 0.001,
+    "framework": "torch",
+    "seed": 1,
+}
+PAIRS = [{"name": name, "value": value} for name, value in METADATA.items()]
+LOGIN = {"username": "regular", "password": PASSWORD}
+REGISTRY = {
+    "list": Request("GET", "/v1/models"),
+    "search common": Request("GET", "/v1/models?filter=%7B%22tags%22:%22common%22%7D"),
+    "search rare": Request("GET", "/v1/models?filter=%7B%22tags%22:%22rare%22%7D"),
+    "search metric": Request("GET", "/v1/models?filter=%7B%22metadata.accuracy%22:%7B%22$gte%22:0.9%7D%7D"),
+    "get": Request("GET", "/v1/models/{id}"),
+    "create": Request("POST", "/v1/models", _json({"name": "new-{n}", "metadata": PAIRS} | WORDS)),
+    "change": Request("PUT", "/v1/models/{id}", _json({"metadata": {"add": [{"name": "note", "value": "{n}"}]}})),
+    "login": Request("POST", "/v1/login", _json(LOGIN)),
+}
+
+
+@contextmanager
+def registry(engine: str, size: int, folder: Path) -> Iterator[Contender]:
+    """Give this registry on one of its engines, which syncs to disk as it does in earnest."""
+    server = engines.start(engine, durable=True)
+    try:
+        server.create("benchmark")
+        port = engines.free_port()
+        url = f"http://127.0.0.1:{port}"
+        env = _environment(server.url_of("benchmark"), port, folder / f"registry-{engine}")
+        log = folder / f"registry-{engine}.log"
+        for words in (["manage.py", "serve", "--prepare-only"], ["-m", "benchmarks.fill", str(size)]):
+            with log.open("ab") as output:
+                subprocess.run([sys.executable, *words], cwd=ROOT, env=env, check=True, stdout=output, stderr=output)
+        with running([sys.executable, "manage.py", "serve"], log, env, f"{url}/healthz") as pid:
+            roots = [pid, *(process.pid for process in server.processes)]
+            yield _registry_contender(f"registry-{engine}", url, roots)
+    finally:
+        server.stop()
+
+
+def _environment(database: str, port: int, folder: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "VARIABLES_FILE": str(folder.with_suffix(".env")),
+        "DATABASE": database,
+        "UPLOAD_PATH": str(folder),
+        "HTTP_PORT": str(port),
+        "WORKERS": WORKERS,
+        "API_TOKEN": "api-token-of-the-benchmark",
+        "JWT_SECRET": "jwt-secret-of-the-benchmark-which-is-long-enough",
+        "JWT_EXPIRATIONTIME": "1d",
+        "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD": ADMIN_PASSWORD,
+    }
+
+
+def _registry_contender(name: str, url: str, roots: list[int]) -> Contender:
+    """Return the contender as a regular user meets it; the items asked for one by one are his own."""
+    answer = httpx.post(f"{url}/login", json=LOGIN).json()
+    headers = {"Authorization": answer["token"], "Content-Type": "application/json"}
+    own = {"filter": _json({"owner": answer["user"]["_id"]}), "limit": "1000"}
+    docs = httpx.get(f"{url}/v1/models", params=own, headers=headers, timeout=60).json()["docs"]
+    ids = [document["_id"] for document in docs]
+    return Contender(name, url, roots, REGISTRY, headers, ids, f"/v1/models/{ids[0]}/versions/{{name}}")
+
+
+@contextmanager
+def bare(size: int, folder: Path) -> Iterator[Contender]:
+    """Give a view that answers a constant, served as the registry is."""
+    port = engines.free_port()
+    url = f"http://127.0.0.1:{port}"
+    words = ["-m", "granian", "--interface", "wsgi", "--http", "1", "--host", "127.0.0.1", "--port", str(port)]
+    words += ["--workers", WORKERS, "--blocking-threads", "16", "--log-level", "error", "--no-ws"]
+    env = {"PATH": os.environ["PATH"]}
+    command = [sys.executable, *words, "benchmarks.bare:application"]
+    with running(command, folder / "bare.log", env, url) as pid:
+        constant = Request("GET", "/")
+        yield Contender("bare", url, [pid], {"list": constant, "get": constant}, {})

@@ -1,0 +1,125 @@
+"""Files: up and down, against what the machine can do at best; and lists while many slow clients hold on."""
+
+import hashlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from benchmarks.contenders import Contender, running
+from benchmarks.load import peak_memory
+from tests import engines
+
+MIB = 1024 * 1024
+SLOW_CLIENTS, SLOW_RATE = 64, "20k"
+NGINX = """
+daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log; worker_processes 2;
+events {{ worker_connections 256; }}
+http {{ access_log off; sendfile on; server {{ listen 127.0.0.1:{port}; root {folder}; }} }}
+"""
+
+
+def make_file(path: Path, size: int) -> None:
+    """Write a file that does not compress and is the like of no other."""
+    block = os.urandom(MIB)
+    with path.open("wb") as file:
+        for number in range(size // MIB):
+            file.write(number.to_bytes(8, "big") + block[8:])
+
+
+def speed(action: Callable[[], object], size: int) -> float:
+    """Return the MiB a second of an action over a file of that size."""
+    started = time.perf_counter()
+    action()
+    return size / MIB / (time.perf_counter() - started)
+
+
+def upload(contender: Contender, path: Path) -> None:
+    _curl(contender, "-T", str(path), contender.url + contender.file.format(name=path.name))
+
+
+def download(contender: Contender, path: Path) -> None:
+    _curl(contender, contender.url + contender.file.format(name=path.name))
+
+
+def _curl(contender: Contender, *words: str) -> None:
+    headers = [word for name in ("Authorization",) for word in _header(contender, name)]
+    command = ["curl", "-fsS", "-o", "/dev/null", "-H", "Content-Type: application/octet-stream", *headers, *words]
+    subprocess.run(command, check=True, timeout=1800)
+
+
+def _header(contender: Contender, name: str) -> list[str]:
+    return ["-H", f"{name}: {contender.headers[name]}"] if name in contender.headers else []
+
+
+def read_hash_write(path: Path) -> None:
+    """Do what an upload must: read, hash, write and sync, in a plain loop."""
+    digest, copy = hashlib.sha256(), path.with_suffix(".copy")
+    with path.open("rb", buffering=0) as source, copy.open("wb", buffering=0) as target:
+        while chunk := source.read(MIB):
+            digest.update(chunk)
+            target.write(chunk)
+        os.fsync(target.fileno())
+    copy.unlink()
+
+
+def copy_and_sum(path: Path) -> None:
+    """Do the same with the system's programs."""
+    copy = path.with_suffix(".copy")
+    subprocess.run(["cp", path, copy], check=True)
+    subprocess.run(["sha256sum", copy], check=True, stdout=subprocess.DEVNULL)
+    copy.unlink()
+
+
+@contextmanager
+def nginx(folder: Path) -> Iterator[Contender]:
+    """Give nginx, which serves the files of a folder."""
+    folder.chmod(0o755)
+    port = engines.free_port()
+    configuration = folder / "nginx.conf"
+    configuration.write_text(NGINX.format(folder=folder, port=port))
+    url = f"http://127.0.0.1:{port}"
+    words = ["nginx", "-c", str(configuration), "-g", "user root;"]
+    with running(words, folder / "nginx.out", dict(os.environ), f"{url}/nginx.conf", folder) as pid:
+        yield Contender("nginx", url, [pid], {}, {}, file="/{name}")
+
+
+def transfers(contenders: list[Contender], folder: Path, mib: int, rounds: int) -> Iterator[tuple[str, str, float]]:
+    """Give contender, operation and MiB a second of each round, in turns; and `memory` in MiB."""
+    size = mib * MIB
+    with nginx(folder) as front:
+        for number in range(rounds):
+            path = folder / f"file-{mib}-{number}.bin"
+            make_file(path, size)
+            yield "read-hash-write", "upload", speed(lambda path=path: read_hash_write(path), size)
+            yield "cp, sha256sum", "upload", speed(lambda path=path: copy_and_sum(path), size)
+            yield "nginx", "download", speed(lambda path=path: download(front, path), size)
+            for each in contenders:
+                yield each.name, "upload", speed(lambda each=each, path=path: upload(each, path), size)
+                yield each.name, "download", speed(lambda each=each, path=path: download(each, path), size)
+            path.unlink()
+    for each in contenders:
+        yield each.name, "memory", peak_memory(each.roots)
+
+
+@contextmanager
+def slow_clients(contender: Contender, path: Path) -> Iterator[None]:
+    """Let so many clients upload, and as many download, as slowly as over a bad line."""
+    upload(contender, path)
+    words = ["curl", "-s", "-o", "/dev/null", "--limit-rate", SLOW_RATE, "--max-time", "120"]
+    words += _header(contender, "Authorization")
+    processes = []
+    for number in range(SLOW_CLIENTS):
+        target = contender.url + contender.file
+        processes.append(subprocess.Popen([*words, target.format(name=path.name)]))
+        processes.append(subprocess.Popen([*words, "-T", str(path), target.format(name=f"slow-{number}.bin")]))
+    try:
+        time.sleep(2)
+        yield
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                process.kill()
+            process.wait()

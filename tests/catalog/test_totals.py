@@ -1,0 +1,198 @@
+"""A total is kept until something is written, and is exact after every kind of write, in every process."""
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tenants.gates import edition_of
+from tenants.services import create_tenant
+from tests.answers import ok
+from tests.catalog.items import KINDS, create
+from tests.fixtures import PASSWORD
+from tests.routes import ROUTES
+from tests.served import Served
+from tests.talk import administrator, at_once, created
+
+CALLERS = ("admin", "shared", "other")
+FILTERS: tuple[Any, ...] = (
+    "",
+    {"tags": "used"},
+    {"metadata.size": {"$gte": 1}},
+    {"visibility": "public"},
+    {"versions.original": "file.bin"},
+    {"versions.original": "other.bin"},
+)
+BODY = {"users": ["shared"], "tags": ["used"], "metadata": [{"name": "size", "value": 1}]}
+RENEWED = {
+    "users": {"remove": ["shared"], "add": ["other"]},
+    "tags": {"remove": ["used"]},
+    "metadata": {"remove": [{"name": "size"}]},
+    "visibility": "public",
+}
+
+
+@pytest.fixture
+def place(world: Any, settings: Any) -> Any:
+    """A tenant with two items of each kind, each with a version; `place.paths` are those of the first ones."""
+    settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
+    world.paths = {}
+    for kind in KINDS:
+        for name in ("first", "second"):
+            item = create(world.acme.owner.api, kind, name=name, **BODY)["_id"]
+            world.paths.setdefault(kind, f"{kind}/{item}")
+            ok(world.acme.owner.api.upload(f"{kind}/{item}/versions", "file.bin", b"bytes"))
+    return world
+
+
+def _create(kind: str) -> Callable[[Any], Any]:
+    return lambda place: place.acme.owner.api.post(kind, json=[{"name": "a"} | BODY, {"name": "b"}])
+
+
+def _change(kind: str) -> Callable[[Any], Any]:
+    more = {} if kind == "datasets" else {"status": "test"}
+    return lambda place: place.acme.owner.api.put(place.paths[kind], json=RENEWED | more)
+
+
+def _upload(kind: str) -> Callable[[Any], Any]:
+    return lambda place: place.acme.owner.api.upload(f"{place.paths[kind]}/versions", "other.bin", b"more")
+
+
+def _stream(kind: str) -> Callable[[Any], Any]:
+    return lambda place: place.acme.owner.api.put(
+        f"{place.paths[kind]}/versions/other.bin", data=b"more", content_type="application/octet-stream"
+    )
+
+
+def _delete(kind: str, part: str = "") -> Callable[[Any], Any]:
+    return lambda place: place.acme.owner.api.delete(f"{place.paths[kind]}{part}")
+
+
+# Every route and method that changes items or versions, and how it is called.
+WRITES: dict[tuple[str, str], Callable[[Any], Any]] = {
+    "demo-post": lambda place: place.acme.admin.api.post("demo"),
+    "demo-delete": lambda place: place.acme.admin.api.post("demo") and place.acme.admin.api.delete("demo"),
+    "users-detail-delete": lambda place: place.acme.admin.api.delete(f"users/{place.acme.shared.pk}"),
+}
+for kind in KINDS:
+    WRITES |= {
+        f"{kind}-list-post": _create(kind),
+        f"{kind}-detail-put": _change(kind),
+        f"{kind}-detail-delete": _delete(kind),
+        f"{kind}-versions-list-post": _upload(kind),
+        f"{kind}-versions-detail-put": _stream(kind),
+        f"{kind}-versions-detail-delete": _delete(kind, "/versions/file.bin"),
+    }
+# Those that change neither; a tenant that is deleted is the subject of a test of its own.
+OTHERS = {
+    *("login-alias-post", "login-alias-put", "login-post", "login-put", "self-put", "self/reset-post"),
+    *(
+        "login-page-post",
+        "logout-page-post",
+        "tenants-list-post",
+        "tenants-detail-put",
+        "tenants-detail-delete",
+        "users-list-post",
+        "users-detail-put",
+    ),
+    *("tags-list-post", "tags-detail-delete", "metadata-list-post", "metadata-detail-delete"),
+}
+
+
+def test_every_route_that_writes_says_whether_it_changes_items() -> None:
+    writing = {f"{route.name}-{method}" for route in ROUTES for method in route.methods if method != "get"}
+    assert writing - {f"{route.name}-head" for route in ROUTES} == set(WRITES) | OTHERS
+
+
+def _totals(place: Any, kind: str, limit: str) -> dict[Any, int]:
+    """Return the totals of some lists, told to everybody who is there."""
+    lists = [(caller, filter) for caller in CALLERS if hasattr(place.acme, caller) for filter in FILTERS]
+    return {
+        (caller, str(filter)): ok(getattr(place.acme, caller).api.get(kind, query={"limit": limit, "filter": filter}))[
+            "totalDocs"
+        ]
+        for caller, filter in lists
+    }
+
+
+@pytest.mark.promise("lists.total")
+@pytest.mark.parametrize("write", WRITES)
+def test_totals_are_exact_after_every_kind_of_write(place: Any, write: str) -> None:
+    kind = next((kind for kind in KINDS if write.startswith(kind)), "models")
+    edition, before = edition_of("acme"), _totals(place, kind, "1")
+    ok(WRITES[write](place))
+    assert edition_of("acme") != edition
+    if write == "users-detail-delete":
+        del place.acme.shared
+    after = _totals(place, kind, "1")
+    assert after != before or write == "demo-delete"
+    assert after == _totals(place, kind, "1000"), "a page that holds all rows tells their number without a count"
+
+
+@pytest.mark.promise("lists.total")
+def test_a_new_tenant_of_an_old_name_has_none_of_the_old_totals(place: Any) -> None:
+    edition = edition_of("acme")
+    ok(place.operator.delete("tenants/acme"))
+    create_tenant(id="acme", email="info@acme.example", admin_username="admin", admin_password=PASSWORD)
+    assert edition_of("acme") != edition
+
+
+@pytest.mark.promise("lists.total")
+def test_a_total_is_counted_once_until_something_changes(place: Any) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            ok(place.acme.owner.api.get("models", query={"limit": "1", "filter": {"tags": "used"}}))
+        return len(captured)
+
+    counting, knowing = queries(), queries()
+    assert knowing == queries() == counting - 1
+    create(place.acme.other.api, name="third")
+    assert queries() == counting
+
+
+@pytest.mark.promise("lists.total")
+def test_a_writer_that_fails_leaves_the_edition_as_it_was(place: Any) -> None:
+    edition = edition_of("acme")
+    assert place.acme.owner.api.post("models", json={"name": "first"}).status_code == 400
+    assert place.acme.owner.api.put(place.paths["models"], json={"users": {"add": ["nobody"]}}).status_code == 400
+    assert edition_of("acme") == edition
+
+
+def _total(client: Any, tag: str) -> int:
+    return int(client.get("/models", params={"limit": 1, "filter": f'{{"tags": "{tag}"}}'}).json()["totalDocs"])
+
+
+@pytest.mark.promise("lists.total")
+def test_no_process_tells_the_total_that_another_one_has_changed(served: Served) -> None:
+    tag = uuid4().hex
+    with administrator(served) as client:
+        for number in range(1, 9):
+            item = created(client, "models", name=f"{tag}-{number}", tags=[tag])
+            assert set(at_once(lambda _: _total(client, tag), 16)) == {number}, "several connections, to all processes"
+        client.delete(f"/models/{item}")
+        assert set(at_once(lambda _: _total(client, tag), 16)) == {7}
+
+
+@pytest.mark.promise("lists.total")
+def test_totals_are_exact_while_many_write(served: Served) -> None:
+    tag, lock, numbers = uuid4().hex, Lock(), {"begun": 1, "done": 1}
+
+    def write_and_read(index: int) -> None:
+        with lock:
+            numbers["begun"] += 1
+        created(client, "models", name=f"{tag}-{index}", tags=[tag])
+        with lock:
+            numbers["done"] += 1
+        for _ in range(3):
+            least = numbers["done"]
+            total = _total(client, tag)
+            assert least <= total <= numbers["begun"]
+
+    with administrator(served) as client:
+        created(client, "models", name=tag, tags=[tag])
+        at_once(write_and_read, 40)
+        assert _total(client, tag) == 41

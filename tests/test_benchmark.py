@@ -1,0 +1,45 @@
+"""The benchmark works: that it runs to its end and says something of everybody; how quick anything is is no test."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.served import ROOT
+
+OPERATIONS = ("list", "get", "create")
+
+
+def test_the_benchmark_measures_and_reports(engine: str, tmp_path: Path) -> None:
+    if engine != "sqlite":
+        pytest.skip("it starts engines of its own")
+    missing = [name for name in ("wrk", "curl", "nginx") if not shutil.which(name)]
+    if missing:
+        reason = f"the benchmark needs {', '.join(missing)}, which .ci/run installs"
+        assert not os.environ.get("CI"), reason
+        pytest.skip(reason)
+    words = [
+        "--quick",
+        "--contenders",
+        "registry-sqlite",
+        "bare",
+        "--operations",
+        *OPERATIONS,
+        "--output",
+        str(tmp_path),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", *words], cwd=ROOT, capture_output=True, text=True, timeout=250, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    page = (tmp_path / "performance.md").read_text()
+    tables = page.split("\n## ")[1:]
+    assert [table.split(",")[0].lower() for table in tables] == list(OPERATIONS)
+    for table in tables:
+        rates = {line.split("|")[1].strip(): line.split("|")[2].strip() for line in table.splitlines()[4:] if line}
+        assert set(rates) == ({"registry-sqlite"} if table.startswith("Create") else {"registry-sqlite", "bare"})
+        assert all(float(rate.replace(",", "")) > 0 for rate in rates.values())
+    assert (tmp_path / "performance.svg").read_text().count("<rect") == 6
