@@ -23,8 +23,8 @@ from catalog.services import (
     update_item,
 )
 from tenants.collections import CollectionViewSet, valid_changes
-from tenants.gates import edition_of
 from tenants.exceptions import Refused
+from tenants.gates import edition_of
 from tenants.http import JSONParser
 from tenants.models import User
 from tenants.permissions import USERS, refusal

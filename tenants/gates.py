@@ -1,11 +1,12 @@
 """Nobody refers to what is being removed, and nothing is removed that somebody just referred to.
 
-A tenant has a few gates. Who writes a reference passes one of them, that of his thread, so that writers hardly ever meet;
-who removes what may be referred to shuts them all. Passing and shutting write the gates' rows: of two such transactions
-one waits for the other or conflicts with it, on every engine.
+A tenant has a few gates. Who writes a reference passes one of them, that of his thread, so that writers hardly ever
+meet; who removes what may be referred to shuts them all. Passing and shutting write the gates' rows: of two such
+transactions one waits for the other or conflicts with it, on every engine.
 
-Who passes leaves a random mark, never a count: so the sum of the marks is the edition of the tenant's items, a number that
-every change of them alters and that never comes again. What was computed of the items is good for the edition read before.
+Who passes leaves a random mark, never a count. So the sum of the marks is the edition of the tenant's items, a number
+that every change of them alters and that never comes again: what was computed of the items is good for the edition that
+was read before.
 """
 
 import random
