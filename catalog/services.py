@@ -12,6 +12,7 @@ from catalog.models import STATUSES, Item
 from catalog.references import dataset_ids, unique, user_ids
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import use_terms
+from tenants.batches import batches, keys_of
 from tenants.exceptions import Refused
 from tenants.fields import now
 from tenants.gates import referring, removing
@@ -199,8 +200,9 @@ def replace_term(*, term: Tag | MetadataName, name: str) -> int:
     Items are changed some at a time, over whatever others change meanwhile. Whatever interrupts it, each item is whole.
     """
     changed = 0
-    while keys := list(Item.objects.with_term(term).values_list("pk", flat=True)[:BATCH]):
-        changed += _replace_in(keys, term, name)
+    while uses_term(term=term):  # once more for those who used it meanwhile
+        for keys in batches(keys_of(Item.objects.with_term(term)), BATCH):
+            changed += _replace_in(keys, term, name)
     return changed
 
 

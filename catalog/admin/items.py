@@ -70,7 +70,7 @@ class ItemAdmin(ServiceAdmin):
         more = len(item.tags) - SHOWN_TAGS
         return ", ".join(item.tags[:SHOWN_TAGS]) + (f" and {more} more" if more > 0 else "")
 
-    @admin.display(description="Changed (UTC)", ordering="lastmod")
+    @admin.display(description="Changed", ordering="lastmod")
     def changed(self, item: Item) -> str:
         return short(item.lastmod)
 

@@ -112,7 +112,7 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self.message_user(request, refused.details, messages.ERROR)
         return HttpResponseRedirect(request.get_full_path())
 
-    @admin.display(description="Created (UTC)")
+    @admin.display(description="Created")
     def created(self, row: Any) -> str:
         return short(row.timestamp)
 

@@ -51,7 +51,7 @@ def tenant_column(row: Any) -> Any:
     return row.tenant_id
 
 
-@admin.display(description="Created (UTC)", ordering="timestamp")
+@admin.display(description="Created", ordering="timestamp")
 def created_column(row: Any) -> str:
     return short(row.timestamp)
 
