@@ -56,8 +56,8 @@ class Server(MPServer):
             new: Any = self._spawn_worker(idx=index, target=spawn_target, callback_loader=target_loader)
             new.start()
             self.wrks[index] = new
-            if delay:
-                time.sleep(delay)
+            time.sleep(delay)
+            if delay and old.is_alive():
                 os.kill(old.inner.pid, ACCEPT_NO_MORE)
                 time.sleep(ARRIVAL_SECONDS)
             old.terminate()
@@ -71,6 +71,7 @@ class Server(MPServer):
 def main(words: dict[str, Any]) -> None:
     """Serve until a signal says stop; SIGHUP reads the certificate again and replaces the workers."""
     multiprocessing.set_start_method("fork")  # workers share our socket, and their ends know that they were forked
+    signal.signal(ACCEPT_NO_MORE, signal.SIG_IGN)  # until a worker can heed it
     opened, redirect = words.pop("certificate"), words.pop("redirect")
     routes = words.pop("static")
     words |= {"static_path_route": list(routes), "static_path_mount": [Path(folder) for folder in routes.values()]}
