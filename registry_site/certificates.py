@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from registry_site.environment import ANY_HOST, ROOT, Environment
+from registry_site.environment import ROOT
+from registry_site.variables import ANY_HOST, Environment
 
 KEYS = ("privkey.pem", "key.pem")
 OURS = ROOT / "data"  # where a certificate of our own lies if the operator's folder is read-only, as in a container

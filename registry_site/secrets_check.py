@@ -4,7 +4,7 @@ import ipaddress
 import secrets
 from collections.abc import Iterator
 
-from registry_site.environment import Environment
+from registry_site.variables import Environment
 
 SAMPLES = {
     "API_TOKEN": "ifhidhfudshuf8",

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from registry_site import __version__, databases, storages
-from registry_site.environment import ROOT, VariableError, lifetime, listed, load
+from registry_site.environment import ROOT, VariableError, load
+from registry_site.variables import lifetime, listed
 
 # --- Variables: the apps find them here under their own names -----------------------------------------------------
 try:
@@ -152,14 +153,29 @@ CORS_ALLOW_ALL_ORIGINS = environment.CORS_ORIGINS == "*"
 CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else listed(environment.CORS_ORIGINS)
 CORS_URLS_REGEX = rf"^/({VERSION}/|login/?$|healthz/?$)"
 CORS_ALLOW_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
-CORS_ALLOW_HEADERS = (
-    *("accept", "authorization", "content-type", "content-digest"),
-    *("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"),
-)
-CORS_EXPOSE_HEADERS = (
-    *("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Last-Modified"),
-    *("Repr-Digest", "Retry-After", "WWW-Authenticate"),
-)
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "content-digest",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "range",
+]
+CORS_EXPOSE_HEADERS = [
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Length",
+    "Content-Range",
+    "ETag",
+    "Last-Modified",
+    "Repr-Digest",
+    "Retry-After",
+    "WWW-Authenticate",
+]
 
 # --- Database -------------------------------------------------------------------------------------------------------
 DATABASES = {"default": database.default | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}

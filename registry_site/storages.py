@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from registry_site.environment import ROOT, Environment
+from registry_site.environment import ROOT
+from registry_site.variables import Environment
 
 MIB = 1024 * 1024
 # Who can send the bytes of which kind of storage.

@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 
 from registry_site import certificates
-from registry_site.environment import Environment
+from registry_site.variables import Environment
 from tests.engines import Server, free_port
 from tests.served import ROOT, Served
 

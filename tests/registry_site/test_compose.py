@@ -14,7 +14,7 @@ import yaml
 from pymongo.errors import OperationFailure
 
 from registry_site import compose, environment
-from registry_site.environment import Environment
+from registry_site.variables import Environment
 from tests.engines import SITE_PACKAGES, free_port
 from tests.served import ROOT
 

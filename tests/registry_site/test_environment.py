@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from registry_site import environment
-from registry_site.environment import REQUIRED, SECRETS, TEMPLATE, Environment, VariableError, lifetime, load
+from registry_site.environment import REQUIRED, SECRETS, TEMPLATE, VariableError, load
 from registry_site.management.commands.variables import BEGIN, END, table
+from registry_site.variables import Environment, lifetime
 
 ROOT = Path(environment.ROOT)
 NEEDED = "API_TOKEN=secret-token\nJWT_SECRET=secret-key\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from registry_site.environment import Environment
 from registry_site.secrets_check import SAMPLES, SHORTEST, complaints, is_loopback
+from registry_site.variables import Environment
 from tests.served import ROOT
 
 GOOD = "a-secret-of-the-tests-that-is-long-enough-for-whatever-it-is-used-for"

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from registry_site.environment import ROOT, Environment
+from registry_site.environment import ROOT
 from registry_site.storages import parse
+from registry_site.variables import Environment
 
 
 def variables(**given: Any) -> Environment:

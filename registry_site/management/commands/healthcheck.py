@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from registry_site import certificates, environment
+from registry_site.variables import ANY_HOST
 
 TIMEOUT = 4  # seconds
 
@@ -17,7 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         variables = environment.load()
-        host = "127.0.0.1" if variables.HOST in environment.ANY_HOST else variables.HOST
+        host = "127.0.0.1" if variables.HOST in ANY_HOST else variables.HOST
         connection = HTTPConnection(host, variables.HTTP_PORT, timeout=TIMEOUT)
         if certificates.find(variables)[0]:
             # The certificate is for the public name, not for the address that we ask.

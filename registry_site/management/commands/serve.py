@@ -17,7 +17,7 @@ from django.db import connections
 
 from registry_site import certificates, databases, environment, secrets_check
 from registry_site.backups.restore import is_unfinished
-from registry_site.environment import Environment
+from registry_site.variables import ANY_HOST, Environment
 from tenants.exceptions import Refused
 from tenants.services import ensure_default_tenant, ensure_superuser
 
@@ -34,18 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         variables: Environment = environment.load()
         self._check_secrets(variables)
-        if complaint := databases.complaint():
-            raise CommandError(complaint)
-        with databases.startup_lock():
-            call_command("migrate", verbosity=0, interactive=False)
-            if is_unfinished():
-                raise CommandError("A restore into this database is running or was interrupted: run it again")
-            made = ensure_default_tenant()
-            _ensure_superuser()
-        connections.close_all()
-        for tenant, created in made.items():
-            if created.generated_password:  # it stands nowhere else
-                self.stdout.write(f"Password of {tenant}'s administrator, shown once: {created.generated_password}")
+        self._prepare()
         if options["prepare_only"]:
             return
         certificate, problem = certificates.ensure(variables)
@@ -65,6 +54,21 @@ class Command(BaseCommand):
         os.chdir(environment.ROOT)
         os.execv(sys.executable, [sys.executable, "-m", "registry_site.server", json.dumps(options)])  # noqa: S606
 
+    def _prepare(self) -> None:
+        """Bring the database up to date, with the tenants and the superuser that variables ask for."""
+        if complaint := databases.complaint():
+            raise CommandError(complaint)
+        with databases.startup_lock():
+            call_command("migrate", verbosity=0, interactive=False)
+            if is_unfinished():
+                raise CommandError("A restore into this database is running or was interrupted: run it again")
+            made = ensure_default_tenant()
+            _ensure_superuser()
+        connections.close_all()
+        for tenant, created in made.items():
+            if created.generated_password:  # it stands nowhere else
+                self.stdout.write(f"Password of {tenant}'s administrator, shown once: {created.generated_password}")
+
     def _check_secrets(self, variables: Environment) -> None:
         """Warn of weak secrets. Raises CommandError where other machines could make use of them."""
         for complaint in secrets_check.complaints(variables):
@@ -74,7 +78,7 @@ class Command(BaseCommand):
 
     def _greet(self, variables: Environment, protocol: str, port: int) -> None:
         """Say where the registry is and where its first credentials are, but never what they are."""
-        host = "localhost" if variables.HOST in environment.ANY_HOST else variables.HOST
+        host = "localhost" if variables.HOST in ANY_HOST else variables.HOST
         url = f"{protocol}://{f'[{host}]' if ':' in host else host}:{port}"
         password, token = "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD", "API_TOKEN"
         self.stdout.write(

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from registry_site.environment import SECRETS, Environment
+from registry_site.environment import SECRETS
+from registry_site.variables import Environment
 
 BEGIN, END = "<!-- variables -->\n", "<!-- /variables -->"
 
