@@ -52,8 +52,9 @@ def markdown(results: Results, transfers: Mapping[tuple[str, str], Sequence[floa
         parts.append(f"## {case.title.capitalize()}\n\n" + COLUMNS.format(first=first))
         for name, samples in by_contender.items():
             row = medians(samples)
+            share = row.rate / best if best else 0
             parts[-1] += (
-                f"| {name} | {row.rate:,.0f} | {row.rate / best:.2f} | {row.p50:.1f} | {row.p99:.1f} | {row.cpu:.2f} "
+                f"| {name} | {row.rate:,.0f} | {share:.2f} | {row.p50:.1f} | {row.p99:.1f} | {row.cpu:.2f} "
                 f"| {row.memory:,.0f} |\n"
             )
     if transfers:
@@ -74,7 +75,7 @@ def svg(results: Results) -> str:
         parts.append(_text(8, top + 10, case.title, "bold"))
         top += 18
         for name, rate in rates.items():
-            length = max(1.0, (WIDTH - LEFT - 90) * rate / max(rates.values()))
+            length = max(1.0, (WIDTH - LEFT - 90) * rate / (max(rates.values()) or 1))
             parts.append(_text(16, top + 11, name))
             parts.append(f'<rect x="{LEFT}" y="{top}" width="{length:.0f}" height="{BAR - 2}" fill="{colours[name]}"/>')
             parts.append(_text(LEFT + int(length) + 6, top + 11, f"{rate:,.0f}"))
