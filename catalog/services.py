@@ -209,6 +209,8 @@ def replace_term(*, term: Tag | MetadataName, name: str) -> int:
 @retried
 def _replace_in(keys: Sequence[str], term: Tag | MetadataName, name: str) -> int:
     with referring(term.tenant_id):
+        if not type(term).objects.of(term.tenant_id).filter(name=name).exists():
+            raise Refused("put_request_error", f"The term is no longer there ({name})")
         items = list(Item.objects.with_term(term).filter(pk__in=keys))
         for item in items:
             if isinstance(term, Tag):

@@ -11,6 +11,7 @@ from catalog import services
 from catalog.arrays import count_uses
 from folksonomy import curation
 from folksonomy.models import MetadataName, Tag
+from tenants.exceptions import Refused
 from tests.answers import ok
 from tests.catalog.items import change, create, pairs, read, terms
 from tests.desk import Desk, errors, messages, text_of
@@ -202,6 +203,14 @@ def test_an_interrupted_merge_loses_nothing_and_is_finished_by_a_repetition(
     curation.merge_term(term=_tag("old"), into=_tag("new"))
     assert "old" not in terms(api, "tags")
     assert not services.Item.objects.of("acme").filter(tags__holds="old").exists()
+
+
+def test_items_get_no_word_that_was_deleted_meanwhile(items: dict[str, str], world: Any) -> None:
+    into = _tag("new")
+    Tag.objects.filter(pk=into.pk).delete()
+    with pytest.raises(Refused):
+        curation.merge_term(term=_tag("old"), into=into)
+    assert read(world.acme.owner.api, f"models/{items['a']}")["tags"] == ["x", "old", "y"]
 
 
 @pytest.mark.django_db(transaction=True)
