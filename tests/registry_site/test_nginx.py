@@ -28,7 +28,8 @@ Get = Callable[..., httpx.Response]
 
 @pytest.fixture(scope="module")
 def registry(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with Served.on(server, tmp_path_factory.mktemp("behind"), DOWNLOADS="accel") as registry:
+    folder, proxied = tmp_path_factory.mktemp("behind"), {"DOWNLOADS": "accel", "TRUSTED_PROXIES": "127.0.0.1"}
+    with Served.on(server, folder, **proxied) as registry:
         yield registry
 
 
