@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from registry_site import __version__, databases, storages
 from registry_site.environment import ROOT, VariableError, load
+from registry_site.openapi.names import DESCRIPTION
 from registry_site.variables import lifetime, listed
 
 # --- Variables: the apps find them here under their own names -----------------------------------------------------
@@ -153,29 +154,10 @@ CORS_ALLOW_ALL_ORIGINS = environment.CORS_ORIGINS == "*"
 CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else listed(environment.CORS_ORIGINS)
 CORS_URLS_REGEX = rf"^/({VERSION}/|login/?$|healthz/?$)"
 CORS_ALLOW_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
-CORS_ALLOW_HEADERS = [
-    "accept",
-    "authorization",
-    "content-type",
-    "content-digest",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "range",
-]
-CORS_EXPOSE_HEADERS = [
-    "Accept-Ranges",
-    "Content-Disposition",
-    "Content-Length",
-    "Content-Range",
-    "ETag",
-    "Last-Modified",
-    "Repr-Digest",
-    "Retry-After",
-    "WWW-Authenticate",
-]
+CONDITIONS = ("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range")
+CORS_ALLOW_HEADERS = ("accept", "authorization", "content-type", "content-digest", *CONDITIONS)
+LENGTHS = ("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range")
+CORS_EXPOSE_HEADERS = (*LENGTHS, "ETag", "Last-Modified", "Repr-Digest", "Retry-After", "WWW-Authenticate")
 
 # --- Database -------------------------------------------------------------------------------------------------------
 DATABASES = {"default": database.default | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
@@ -220,11 +202,6 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_RENDERER_CLASSES": ["tenants.http.JSONRenderer", "rest_framework.renderers.MultiPartRenderer"],
 }
 
-DESCRIPTION = """Trained models and datasets with their metadata, tags, versions and bytes.
-
-Log in with `POST /v1/login` and send the token in the `Authorization` header. Every failure answers
-`{status, value, message, details}`; besides those named at each operation, any may answer 405 for a method that a route
-does not know and 500 for a crash. `GET /v1/errors` lists them all."""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Model Registry",
     "DESCRIPTION": DESCRIPTION,

@@ -45,6 +45,11 @@ SINGLES = {
     "GET /docs": ("getOpenAPI", "Get this document"),
     "GET /healthz": ("getHealth", "Tell whether the registry can do its work"),
 }
+DESCRIPTION = """Trained models and datasets with their metadata, tags, versions and bytes.
+
+Log in with `POST /v1/login` and send the token in the `Authorization` header. Every failure answers
+`{status, value, message, details}`; besides those named at each operation, any may answer 405 for a method that a route
+does not know and 500 for a crash. `GET /v1/errors` lists them all."""
 GROUPS = {
     "Login": "Tokens and forgotten passwords. All but a few operations want a token in the `Authorization` header.",
     "Models": "Trained models: registered with metadata, tags and the datasets they were trained with.",
