@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import T, delete_term, suggest_term
 from tenants.exceptions import Refused
+from tenants.gates import referring
 from tenants.hooks import hook
 from tenants.models import User
-from tenants.transactions import atomic, retried
+from tenants.transactions import retried
 
 
 def suggest_terms(model: type[T], *, names: Sequence[str], by: User) -> list[T]:
@@ -60,7 +61,7 @@ def rename_term(*, term: T, name: str) -> tuple[T, int]:
 @retried
 def _namesake(*, term: T, name: str) -> T:
     """Return the term of that name, made like `term` where there is none."""
-    with atomic():
+    with referring(term.tenant_id):
         found: T | None = type(term).objects.of(term.tenant_id).filter(name=name).first()
         if found is None:
             found = type(term)(tenant_id=term.tenant_id, name=name, usage=term.usage, owner_id=term.owner_id)

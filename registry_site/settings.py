@@ -179,7 +179,7 @@ AUTH_PASSWORD_VALIDATORS = [{"NAME": "tenants.passwords.StrengthValidator"}]
 SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # usernames are unique in their tenant, which the backend knows
     "security.W005",  # HSTS speaks for this host, not for the domain's others
-    "security.W008",  # no redirect: the port of HTTPS speaks nothing else, and a redirected POST loses its body
+    "security.W008",  # the port of HTTPS speaks nothing else; that of HTTP may redirect by HTTP_REDIRECT
     "security.W021",  # and browsers' preload lists are the domain's owner's to choose
 ]
 
