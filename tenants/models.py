@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 from django.contrib.auth import hashers
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from tenants.fields import KeyField, TextField, iso, now
@@ -68,7 +69,12 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
         return user
 
     def create_superuser(self, username: str, password: str | None = None, **fields: Any) -> "User":
-        """Make a user of the Django admin."""
+        """Make a user of the Django admin. Raises ValidationError for a taken name.
+
+        Databases do not hold names to be unique where there is no tenant.
+        """
+        if self.filter(tenant=None, username=username).exists():
+            raise ValidationError("That username is already taken.")
         user: User = self.model(tenant=None, username=username, role="admin", is_superuser=True, **fields)
         user.set_password(password)
         user.save(force_insert=True)

@@ -10,6 +10,7 @@ from tenants.admin.base import ServiceAdmin
 from tenants.admin.lists import OFFERED, Filter, PeriodFilter, TenantFilter, choice_filter, tenant_column
 from tenants.models import RequestLog, User
 
+SHOWN = 40  # characters of an address in a list
 OUTCOMES = {"done": ("Done", 200, 399), "refused": ("Refused", 400, 499), "failed": ("Failed", 500, 599)}
 
 
@@ -43,7 +44,7 @@ class UserFilter(Filter):
 class RequestLogAdmin(ServiceAdmin):
     """Who asked for what, and what came of it."""
 
-    list_display = ("time", "method", "url_shown", "status", tenant_column, "username", "duration")
+    list_display = ("time", "status", "method", "url_shown", "username", tenant_column, "duration")
     list_filter = (
         PeriodFilter,
         OutcomeFilter,
@@ -54,7 +55,7 @@ class RequestLogAdmin(ServiceAdmin):
     search_fields = ("username", "url")
     search_help_text = "Search by username or address"
     ordering = ("-id",)
-    fields = ("date", "tenant_id", "username", "method", "url", "status", "duration", "contents")
+    fields = ("time", "tenant_shown", "username", "method", "address", "status", "duration", "contents")
     readonly_fields = fields
     actions = None
 
@@ -64,7 +65,15 @@ class RequestLogAdmin(ServiceAdmin):
 
     @admin.display(description="Address")
     def url_shown(self, entry: RequestLog) -> str:
-        return entry.url if len(entry.url) <= 80 else f"{entry.url[:79]}…"
+        return entry.url if len(entry.url) <= SHOWN else f"{entry.url[: SHOWN - 1]}…"
+
+    @admin.display(description="Address")
+    def address(self, entry: RequestLog) -> str:
+        return entry.url
+
+    @admin.display(description="Tenant")
+    def tenant_shown(self, entry: RequestLog) -> str | None:
+        return entry.tenant_id
 
     @admin.display(description="Milliseconds", ordering="duration_ms")
     def duration(self, entry: RequestLog) -> str:

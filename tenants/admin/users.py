@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from tenants.admin.base import ServiceAdmin, ServiceForm
 from tenants.admin.choices import Choice, choices_url
-from tenants.admin.lists import Filter, TenantFilter, choice_filter, created_column, tenant_column
+from tenants.admin.lists import Filter, TenantFilter, choice_filter, created_column, short, tenant_column
 from tenants.models import ROLES, Tenant, User
 from tenants.passwords import complaint
 from tenants.services import create_user, delete_user, update_user
@@ -113,14 +113,18 @@ class UserAdmin(ServiceAdmin):
     def tenant_shown(self, user: User) -> str | None:
         return user.tenant_id
 
+    @admin.display(description="Password set")
+    def password_set(self, user: User) -> str:
+        return short(user.password_changed)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("username", "tenant_shown", "created", "password_changed") if obj else ()
+        return ("username", "tenant_shown", "created", "password_set") if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ("tenant", "username", "email", "role", "password", "validity_days")
         changeable = ("email", "role", "is_active", "password", "validity_days")
-        return ("username", "tenant_shown", *changeable, "password_changed", "created")
+        return ("username", "tenant_shown", *changeable, "password_set", "created")
 
     def create(self, request: HttpRequest, data: dict[str, Any]) -> User:
         return create_user(**data | {"email": data["email"] or None})
