@@ -5,10 +5,11 @@ from typing import Any, Literal
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
-from tenants.documentation import FILE_SHA256, ITEM
+from tenants.documentation import FILE_SHA256, GRACE, ITEM, REQUEST, VERSION
 
 # What `{id}` is in the examples.
 IDS = {"tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex"}
+AFTER = IDS | {"users": GRACE, "versions": VERSION, "log": REQUEST}
 IDENTIFIERS = {
     "tags": "The tag itself",
     "metadatas": "The name itself",
@@ -97,12 +98,13 @@ def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, 
     examples = {
         "filter": FILTERS.get(key),
         "sort": SORTS.get(key, '{"name": "asc"}'),
+        "after": AFTER.get(key, ITEM),
         "select": SELECTIONS.get(key, '["name", "tags"]'),
     }
     name = parameter["name"]
     if name not in examples:
         return parameter
-    schema = parameter["schema"] | ({} if name == "select" else {"format": name})
+    schema = parameter["schema"] | ({"format": name} if name in ("filter", "sort") else {})
     shown = {"LeftOut": {"summary": "Left out", "value": ""}, "Example": {"value": examples[name]}}
     return {key: value for key, value in parameter.items() if key != "example"} | {"schema": schema, "examples": shown}
 

@@ -31,6 +31,7 @@ def stranger(url: str, served: Served) -> bool:
 def test_the_documentation_is_read_and_tried_with_a_token_that_outlives_a_reload(
     page: Page, look: Look, served: Served
 ) -> None:
+    page.set_default_timeout(60_000)  # it draws a large document, perhaps beside other tests
     strangers: list[str] = []
     page.on("request", lambda request: strangers.append(request.url) if stranger(request.url, served) else None)
     client = administrator(served)

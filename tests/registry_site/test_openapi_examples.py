@@ -13,13 +13,14 @@ from jsonschema import Draft202012Validator
 
 from registry_site.openapi.document import openapi
 from tenants import services, tokens
-from tenants.documentation import ITEM
+from tenants.documentation import GRACE, ITEM, REQUEST, VERSION
 from tenants.fields import now
 from tenants.models import PasswordReset, RequestLog
 from tenants.resets import digest_of
 from tests.answers import ok
 from tests.client import ApiClient
 from tests.registry_site.test_schema import operations
+from versions.models import Version
 
 DOCUMENT = openapi()
 FILE = b"test"
@@ -72,7 +73,7 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
     grace = services.create_user(tenant=acme.tenant, username="grace", password="C0b0l-59", email="grace@acme.example")
     expires = now() + timedelta(hours=1)
     PasswordReset(digest=digest_of("the-secret-of-the-link"), user=grace, expires=expires).save(force_insert=True)
-    RequestLog(
+    logged = RequestLog(
         tenant_id="acme",
         date=now(),
         user_id=acme.admin.pk,
@@ -81,12 +82,13 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
         url="/",
         status=404,
         duration_ms=1,
-    ).save()
+    )
+    logged.save()
     ada = ApiClient(tokens.issue(acme.admin))
     for words, name in (("tags", "vision"), ("tags", "draft"), ("metadata", "licence")):
         ok(ada.post(words, json={"_id": name}))
-    trained_on = ok(ada.post("datasets", json={"name": "churn-2025"}))["_id"]
-    ids = {}
+    ok(ada.post("datasets", json={"name": "churn-2025"}))
+    ids = {GRACE: grace.pk, REQUEST: logged.pk}
     for kind in ("models", "datasets", "algorithms"):
         body = {
             "name": "baseline",
@@ -95,24 +97,29 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
             "metadata": [{"name": "accuracy", "value": 0.9}],
         }
         body |= {} if kind == "datasets" else {"datasets": ["churn-2025"]}
-        ids[kind] = ok(ada.post(kind, json=body))["_id"]
-        ok(ada.upload(f"{kind}/{ids[kind]}/versions", "churn.onnx", FILE))
-    return SimpleNamespace(ada=ada, ids=ids, dataset=trained_on, operator=ApiClient(settings.API_TOKEN))
+        item = ok(ada.post(kind, json=body))["_id"]
+        ok(ada.upload(f"{kind}/{item}/versions", "churn.onnx", FILE))
+        ids |= {(kind, ITEM): item, (kind, VERSION): Version.objects.get(subject=item).pk}
+    return SimpleNamespace(ada=ada, ids=ids, operator=ApiClient(settings.API_TOKEN))
+
+
+def _real(place: Any, kind: list[str], parameter: Any) -> str:
+    """Return a parameter's example, or the id of what really is in its place."""
+    example = _example(parameter)
+    return str(place.ids.get((*kind, example)) or place.ids.get(example) or example)
 
 
 def _send(place: Any, request: Request) -> Any:
     callers = {"token": place.ada, "apiToken": place.operator}
     security = [name for each in request.operation.get("security", ()) for name in each]
-    path = request.path
+    path, kind = request.path, request.path.split("/")[2:3]
     for parameter in request.operation.get("parameters", ()):
         if parameter["in"] == "path":
-            real = {ITEM: place.ids.get(path.split("/")[2])}
-            value = real.get(_example(parameter), _example(parameter))
-            path = path.replace(f"{{{parameter['name']}}}", quote(value, safe=""))
+            path = path.replace(f"{{{parameter['name']}}}", quote(_real(place, kind, parameter), safe=""))
     options: dict[str, Any] = {}
     if request.parameter:
         place_of = {"query": "query", "header": "headers"}[request.parameter["in"]]
-        options[place_of] = {request.parameter["name"]: _example(request.parameter)}
+        options[place_of] = {request.parameter["name"]: _real(place, kind, request.parameter)}
     caller = callers[security[0]] if security else ApiClient()
     if request.media_type == FORM:
         fields = {name: value for name, value in request.body.items() if name != "file"}
