@@ -46,7 +46,7 @@ export async function send(method, route, body) {
 }
 
 // Show a refusal in its place on the page; without one, hide what stood there.
-export function showRefusal(place, refusal) {
+function showRefusal(place, refusal) {
   place.hidden = !refusal;
   place.replaceChildren();
   if (!refusal) return;
@@ -60,6 +60,28 @@ export function showRefusal(place, refusal) {
     place.append(" ", link);
   }
   place.scrollIntoView({ block: "nearest" });
+}
+
+// Do what may be refused, with its button out of reach meanwhile, and show a refusal in its place.
+export async function attempt(place, button, action) {
+  showRefusal(place);
+  button.disabled = true;
+  try {
+    await action();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    showRefusal(place, error);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+// Send a form by an action of ours.
+export function onSubmit(form, action) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    return attempt(form.querySelector(".refusal"), form.querySelector("[type=submit]"), () => action(form));
+  });
 }
 
 // Go to a page and say there what was done.

@@ -1,5 +1,5 @@
 // Deletions are asked about first.
-import { leave, Refusal, send, showRefusal } from "./api.js";
+import { attempt, leave, send } from "./api.js";
 
 const dialog = document.getElementById("confirm");
 
@@ -15,16 +15,11 @@ function confirmed(question) {
 export function wireDeletions() {
   for (const button of document.querySelectorAll("[data-delete]")) {
     button.addEventListener("click", async () => {
-      const place = document.querySelector("main > .refusal");
-      showRefusal(place);
       if (!(await confirmed(button.dataset.question))) return;
-      try {
+      await attempt(document.querySelector("main > .refusal"), button, async () => {
         await send("DELETE", button.dataset.delete);
         leave(button.dataset.then, button.dataset.done);
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        showRefusal(place, error);
-      }
+      });
     });
   }
 }

@@ -1,5 +1,5 @@
 // Forms that create and change: what is put in goes to the API as JSON, and its refusals come back in words.
-import { leave, Refusal, send, showRefusal } from "./api.js";
+import { leave, onSubmit, Refusal, send } from "./api.js";
 import { changedPairs, pairs } from "./pairs.js";
 import { changedWords, words } from "./words.js";
 
@@ -40,20 +40,6 @@ async function submit(form) {
 export function wireForms() {
   for (const form of document.querySelectorAll("form[data-send]")) {
     for (const control of controls(form)) control.initial = control.value;
-    form.addEventListener("submit", async (event) => {
-      event.preventDefault();
-      const place = form.querySelector(".refusal");
-      const button = form.querySelector("[type=submit]");
-      showRefusal(place);
-      button.disabled = true;
-      try {
-        await submit(form);
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        showRefusal(place, error);
-      } finally {
-        button.disabled = false;
-      }
-    });
+    onSubmit(form, submit);
   }
 }

@@ -1,5 +1,5 @@
 // Uploads: the file itself is the body, read from the disk while it is sent, with a bar that says how far it is.
-import { headers, leave, read, Refusal, showRefusal, unreachable } from "./api.js";
+import { headers, leave, onSubmit, read, Refusal, unreachable } from "./api.js";
 
 const UNITS = ["bytes", "KB", "MB", "GB", "TB"];
 
@@ -50,21 +50,5 @@ async function upload(form) {
 }
 
 export function wireUploads() {
-  for (const form of document.querySelectorAll("form[data-upload]")) {
-    form.addEventListener("submit", async (event) => {
-      event.preventDefault();
-      const place = form.querySelector(".refusal");
-      const button = form.querySelector("[type=submit]");
-      showRefusal(place);
-      button.disabled = true;
-      try {
-        await upload(form);
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        showRefusal(place, error);
-      } finally {
-        button.disabled = false;
-      }
-    });
-  }
+  for (const form of document.querySelectorAll("form[data-upload]")) onSubmit(form, upload);
 }
