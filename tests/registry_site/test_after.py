@@ -92,7 +92,7 @@ def test_a_browser_shows_what_follows(models: Any) -> None:
 
 
 @pytest.mark.promise("lists.after-refused")
-@pytest.mark.parametrize("after", ["nothing", "000000000000000000000000", "\x00", "x" * 1000])
+@pytest.mark.parametrize("after", ["nothing", "000000000000000000000000", "x" * 1000])
 def test_an_unknown_document_is_refused(models: Any, after: str) -> None:
     assert_error(models.acme.admin.api.get("models", query={"after": after}), "get_request_error", "after")
 

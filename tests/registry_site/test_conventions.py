@@ -50,7 +50,7 @@ def test_a_post_keeps_its_body_whatever_the_slash(world: Any, slash: str) -> Non
 
 @pytest.mark.promise("json.utf-8")
 @pytest.mark.parametrize(
-    "text", ["città", "モデル", "🧪", 'q"uote', "back\\slash", "line\u2028separator", "\u202eleft"]
+    "text", ["città", "モデル", "🧪", 'q"uote', "back\\slash", "line\u2028separator", "\u200fright"]
 )
 def test_text_comes_back_as_it_was_sent(world: Any, text: str) -> None:
     created = create(world.acme.owner.api, name=text, tags=[text], metadata=[{"name": "m", "value": text}])
