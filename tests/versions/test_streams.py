@@ -39,11 +39,11 @@ def large_file(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.promise("versions.streamed")
-def test_a_gibibyte_goes_in_and_out_in_little_memory(served: Served, large_file: Path, tmp_path: Path) -> None:
-    with administrator(served) as client:
+def test_a_gibibyte_goes_in_and_out_in_little_memory(fresh_served: Served, large_file: Path, tmp_path: Path) -> None:
+    with administrator(fresh_served) as client:
         model = created(client, "models", name=uuid4().hex)
         curl = ["curl", "-fsS", "-H", f"Authorization: {client.headers['Authorization']}"]
-        versions = f"{served.base_url}/v1/models/{model}/versions"
+        versions = f"{fresh_served.base_url}/v1/models/{model}/versions"
         subprocess.run([*curl, "-T", str(large_file), f"{versions}/large.bin"], check=True, capture_output=True)
         subprocess.run([*curl, "-F", f"file=@{large_file}", versions], check=True, capture_output=True)
         download = subprocess.Popen([*curl, f"{versions}/1"], stdout=subprocess.PIPE)
@@ -58,7 +58,7 @@ def test_a_gibibyte_goes_in_and_out_in_little_memory(served: Served, large_file:
         expected = hashlib.file_digest(stream, "sha256").hexdigest()
     assert digest.hexdigest() == expected
     assert [version["sha256"] for version in stored] == [expected, expected]
-    assert peak_memory(served) < 200
+    assert peak_memory(fresh_served) < 200
 
 
 @pytest.mark.promise("versions.put", "versions.chunked")
