@@ -40,18 +40,29 @@ class WholeBody:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         length = environ.get("CONTENT_LENGTH", "")
+        chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         if length.isascii() and length.isdigit():
             environ["wsgi.input"] = ExactInput(environ["wsgi.input"], int(length))
-        elif "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
+        elif chunked:
             environ["CONTENT_LENGTH"] = str(ENDLESS)
-        response = self.application(environ, start_response)
-        _read_rest(environ["wsgi.input"])
+        stream = environ["wsgi.input"]
+        answer: list[Any] = []
+        response = self.application(environ, lambda *words: answer.append(words))
+        status, headers, *_ = answer[-1]
+        left = _read_rest(stream) if isinstance(stream, ExactInput) else chunked and status >= "400"
+        if left:
+            headers = [*headers, ("Connection", "close")]  # the client must not send its next request behind it
+        start_response(status, headers)
         return response
 
 
-def _read_rest(stream: Any) -> None:
-    """Read what is left of a small body that was refused unread: else the connection breaks before the answer."""
-    if isinstance(stream, ExactInput) and 0 < stream.missing <= SMALL:
+def _read_rest(stream: ExactInput) -> bool:
+    """Read what is left of a small body that was refused unread, else the connection breaks before the answer.
+
+    Returns whether something is left still.
+    """
+    if 0 < stream.missing <= SMALL:
         with suppress(OSError):
             while stream.read(SMALL):
                 continue
+    return stream.missing > 0

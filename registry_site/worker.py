@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.util import Finalize
@@ -15,13 +16,17 @@ from tenants.request_log import writer
 
 __all__ = ["application"]
 
+ASKED_AGAIN_SECONDS = 0.5
+
 
 def _follow_parent() -> None:
     """Stop when the main process is gone, however it went: a restarted server must not meet old workers."""
     parent = parent_process()
     if parent is not None:
         parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
+        while True:  # granian heeds the signal only once it serves
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(ASKED_AGAIN_SECONDS)
 
 
 def _accept_no_more(*_: object) -> None:

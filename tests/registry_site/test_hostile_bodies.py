@@ -103,6 +103,19 @@ def test_a_malformed_form_makes_no_version(client: httpx.Client, content_type: s
     assert client.get(f"/models/{item}").json()["versions"] == []
 
 
+def test_a_connection_with_an_unread_body_is_not_used_again(client: httpx.Client) -> None:
+    item = created(client, "models", name="unread")
+    for _ in range(5):
+        answer = client.post(
+            f"/models/{item}/versions",
+            content=DESCRIPTION[2:] + b"x" * 60_000_000,
+            headers={"Content-Type": FORM},
+        )
+        assert (answer.status_code, answer.headers["Connection"]) == (413, "close")
+        answer = client.get(f"/models/{item}")
+        assert (answer.status_code, answer.headers.get("Connection")) == (200, None)
+
+
 @pytest.mark.promise("versions.names")
 def test_no_name_of_a_file_leads_out_of_the_store(served: Served, client: httpx.Client) -> None:
     item = created(client, "models", name="names that lead astray")
