@@ -28,6 +28,7 @@ from tenants.gates import edition_of
 from tenants.http import JSONParser
 from tenants.models import User
 from tenants.permissions import USERS, refusal
+from tenants.prepared import Prepared
 from tenants.querysets import TenantQuerySet
 from versions.download import download
 from versions.models import Version
@@ -58,6 +59,9 @@ DATASET_FIELDS = {
     "versions.size": "number",
 }
 
+item_of_kind = Prepared(lambda tenant, kind, key: Item.objects.of(tenant).filter(kind=kind, pk=key))
+newest_versions = Prepared(lambda ids: Version.objects.filter(subject__in=ids).order_by("-timestamp", "-pk"))
+
 
 class ItemViewSet(CollectionViewSet):
     """What models, datasets and algorithms have in common."""
@@ -75,7 +79,7 @@ class ItemViewSet(CollectionViewSet):
 
     def get_object(self) -> Item:
         """Return the item. Raises Http404, and Refused (`restricted_access_*`) where the caller may not do this."""
-        item = Item.objects.of(self.user.tenant_id).filter(kind=self.kind, pk=self.kwargs["pk"]).first()
+        item = item_of_kind.first(self.user.tenant_id or "", self.kind, self.kwargs["pk"])
         if item is None:
             raise Http404(f"No such resource: {self.kwargs['pk']}")
         reads = self.request.method in ("GET", "HEAD")
@@ -90,8 +94,7 @@ class ItemViewSet(CollectionViewSet):
         readable = Item.objects.visible_to(self.user).datasets().filter(pk__in=ids) if ids else None
         datasets = dict(readable.values_list("pk", "name")) if readable is not None else {}
         versions = defaultdict(list)
-        newest = Version.objects.filter(subject__in=[row.pk for row in rows]).order_by("-timestamp", "-pk")
-        for version in newest if rows else ():
+        for version in newest_versions([row.pk for row in rows]):
             versions[version.subject].append(version.to_api())
         return [row.to_api(usernames, datasets, versions[row.pk]) for row in rows]
 

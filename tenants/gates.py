@@ -21,8 +21,12 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from tenants.fields import now
 from tenants.models import GATES, Gate, Tenant, User
+from tenants.prepared import Prepared
 from tenants.transactions import Conflict, atomic
 
+editions = Prepared(
+    lambda tenant: Gate.objects.of(tenant).values("tenant").annotate(edition=Sum("mark")).values_list("edition")
+)
 LARGEST_MARK = 2**48
 PATIENCE = timedelta(seconds=5)  # for which a removal that never comes back keeps others waiting
 
@@ -34,7 +38,7 @@ def build_gates(tenant: Tenant) -> None:
 
 def edition_of(tenant_id: str) -> int:
     """Return the edition of the tenant's items."""
-    return int(Gate.objects.of(tenant_id).aggregate(edition=Sum("mark"))["edition"] or 0)
+    return sum(int(edition) for (edition,) in editions.rows(tenant_id))
 
 
 def _mark() -> int:

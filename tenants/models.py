@@ -1,5 +1,6 @@
 """Tenants, their users, failed logins and the log of requests."""
 
+from collections.abc import Iterable
 from copy import copy
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
@@ -10,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from tenants.fields import KeyField, TextField, iso, now
+from tenants.prepared import Prepared
 from tenants.querysets import TenantQuerySet
 
 ROLES = ("admin", "regular")
@@ -57,12 +59,12 @@ class UserQuerySet(TenantQuerySet["User"]):
         """Keep the users whose id or username is among `keys`."""
         return self.filter(models.Q(pk__in=keys) | models.Q(username__in=keys))
 
-    def usernames(self, ids: set[str]) -> dict[str, str]:
-        """Return the usernames of those of `ids` that exist, by id; no query where there are none."""
-        return dict(self.filter(pk__in=ids).values_list("pk", "username")) if ids else {}
-
 
 class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
+    def usernames(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the usernames of those of `ids` that exist, by id; no query where there are none."""
+        return {row[0]: row[1] for row in users_named.rows(list(ids))}
+
     def get_by_natural_key(self, username: str | None) -> "User":
         """Return the superuser of that name: superusers belong to no tenant."""
         user: User = self.get(tenant=None, username=username)
@@ -167,6 +169,9 @@ class User(AbstractBaseUser):
             "validityPasswordDays": self.validity_days,
             "timestamp": iso(self.timestamp),
         }
+
+
+users_named = Prepared(lambda ids: User.objects.filter(pk__in=ids).values_list("pk", "username"))
 
 
 class PasswordReset(models.Model):

@@ -1,0 +1,116 @@
+"""Queries that every request asks: compiled once, for the ORM takes longer to compile one than engines to answer it.
+
+An item is answered with less than half of the processor's time that it took when each of its queries was compiled anew.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from django.db import connections
+from django.db.models import Model, QuerySet
+from django_mongodb_backend.query import wrap_database_errors
+
+M = TypeVar("M", bound=Model)
+Value: TypeAlias = str | Sequence[str]
+Row: TypeAlias = Sequence[Any]
+Ask: TypeAlias = Callable[[Any, Sequence[str]], Sequence[Row]]  # (connection, texts): what the database answers
+KEPT = 128  # plans of a query: one for lists of each length
+MARK = "\ue000"  # of private use; with a number it stands for a text while a query is compiled
+
+
+class Prepared(Generic[M]):
+    """A query of texts, and of lists of texts, which `build` compares with columns of texts.
+
+    `users = Prepared(lambda ids: User.objects.filter(pk__in=ids))`, then `users(["a", "b"])`.
+    """
+
+    def __init__(self, build: Callable[..., QuerySet[M, Any]]) -> None:
+        self.build = build
+        self.plan = lru_cache(KEPT)(self._plan)
+
+    def __call__(self, *values: Value) -> list[M]:
+        """Return what the query finds for these values; nothing, without asking, where one of them is empty."""
+        return [self.model.from_db(self.alias, self.names, row) for row in self.rows(*values)]
+
+    def first(self, *values: Value) -> M | None:
+        """Return the first that the query finds, None where there is none."""
+        return next(iter(self(*values)), None)
+
+    def rows(self, *values: Value) -> list[Row]:
+        """Return the columns that the query selects."""
+        if not all(values):
+            return []
+        plan = self.plan(tuple(None if isinstance(value, str) else len(value) for value in values))
+        return plan([text for value in values for text in ([value] if isinstance(value, str) else value)])
+
+    def _plan(self, shape: tuple[int | None, ...]) -> Callable[[Sequence[str]], list[Row]]:
+        """Compile the query for texts (None) and lists of so many."""
+        queryset = self.build(*_marks(shape))
+        self.model, self.alias = queryset.model, queryset.db
+        compiler = queryset.query.get_compiler(using=self.alias)
+        ask = (_on_mongodb if compiler.connection.vendor == "mongodb" else _on_sql)(compiler)
+        expressions = [expression for expression, *_ in compiler.select]
+        self.names = [expression.target.attname for expression in expressions if hasattr(expression, "target")]
+        converters = compiler.get_converters(expressions)
+        steps = [(place, step, expression) for place, (steps, expression) in converters.items() for step in steps]
+
+        def run(texts: Sequence[str]) -> list[Row]:
+            connection = connections[self.alias]
+            return [_converted(row, steps, connection) for row in ask(connection, texts)]
+
+        return run
+
+
+def _marks(shape: Sequence[int | None]) -> Iterator[str | list[str]]:
+    """Give marks in place of texts and lists, numbered through."""
+    number = 0
+    for length in shape:
+        marks = [f"{MARK}{number + place}" for place in range(1 if length is None else length)]
+        number += len(marks)
+        yield marks[0] if length is None else marks
+
+
+def _filled(part: Any, texts: Sequence[str]) -> Any:
+    """Return a part of a compiled query with the texts in place of their marks."""
+    match part:
+        case str():
+            return texts[int(part[1:])] if part.startswith(MARK) else part
+        case dict():
+            return {key: _filled(inner, texts) for key, inner in part.items()}
+        case list() | tuple():
+            return [_filled(inner, texts) for inner in part]
+    return part
+
+
+def _converted(row: Row, steps: Sequence[tuple[int, Any, Any]], connection: Any) -> Row:
+    values = list(row)
+    for place, step, expression in steps:
+        values[place] = step(values[place], expression, connection)
+    return values
+
+
+def _on_sql(compiler: Any) -> Ask:
+    statement, parameters = compiler.as_sql()
+
+    def ask(connection: Any, texts: Sequence[str]) -> Sequence[Row]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, _filled(parameters, texts))
+            found: Sequence[Row] = cursor.fetchall()
+        return found
+
+    return ask
+
+
+def _on_mongodb(compiler: Any) -> Ask:
+    compiler.pre_sql_setup()
+    columns, whole = compiler.columns, compiler.query.default_cols and not compiler.query.annotations
+    pipeline = compiler.build_query(None if whole else columns).get_pipeline()
+    name, names = compiler.collection_name, [name for name, _ in columns]
+
+    @wrap_database_errors  # type: ignore[untyped-decorator]
+    def ask(connection: Any, texts: Sequence[str]) -> Sequence[Row]:
+        found = connection.get_collection(name).aggregate(_filled(pipeline, texts), session=connection.session)
+        return [[document.get(name) for name in names] for document in found]
+
+    return ask
