@@ -7,6 +7,9 @@ from django.db.models import Q
 from catalog.models import Item
 from tenants.exceptions import Refused
 from tenants.models import User
+from tenants.prepared import Prepared
+
+users_of_tenant = Prepared(lambda tenant, keys: User.objects.of(tenant).named(keys).values_list("pk", "username"))
 
 
 def unique(values: Iterable[str]) -> list[str]:
@@ -16,7 +19,7 @@ def unique(values: Iterable[str]) -> list[str]:
 
 def user_ids(keys: Sequence[str], *, by: User, error: str) -> list[str]:
     """Return the ids of users named by id or username. Raises Refused with that error for an unknown one."""
-    found = User.objects.of(by.tenant_id).named(list(keys)).values_list("pk", "username") if keys else ()
+    found = users_of_tenant.rows(by.tenant_id or "", keys)
     ids = {name: pk for pk, name in found} | {pk: pk for pk, _ in found}
     for key in keys:
         if key not in ids:

@@ -17,6 +17,7 @@ from tenants.exceptions import Refused
 from tenants.fields import now
 from tenants.gates import referring, removing
 from tenants.models import Tenant, User
+from tenants.prepared import Prepared
 from tenants.transactions import Conflict, retried
 from versions.models import Version
 from versions.services import Upload, add_version, delete_tenant_versions, delete_versions, remove_unreferenced
@@ -25,6 +26,11 @@ CREATION = "post_request_error"
 LISTS_OF_ITEM = ("tags", "metadata", "users", "datasets")
 LARGEST = 8 * 1024 * 1024  # bytes of an item's lists; MongoDB keeps at most 16 MiB in one document
 BATCH = 100  # items that a replaced word is written to in one transaction
+items_named = Prepared(
+    lambda tenant, kind, owner, name: (
+        Item.objects.of(tenant).filter(kind=kind, owner_id=owner, name=name).values_list("pk")
+    )
+)
 
 
 @retried
@@ -53,7 +59,7 @@ def create_item(
     item.tags = unique(tags)
     item.metadata = _single_valued(metadata)
     with referring(by.tenant_id, by):
-        if Item.objects.of(item.tenant_id).filter(kind=kind, owner=by, name=name).exists():
+        if items_named.rows(item.tenant_id, kind, by.pk, name):
             raise Refused(CREATION, f"A {kind} with the same name already exists for this user")
         item.users = user_ids(unique(users), by=by, error=CREATION)
         item.datasets = [] if kind == "dataset" else dataset_ids(unique(datasets), by=by, error=CREATION)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
@@ -10,9 +10,16 @@ from tenants.fields import now
 from tenants.gates import referring, removing
 from tenants.hooks import hook
 from tenants.models import User
+from tenants.prepared import Prepared
 from tenants.transactions import retried
 
 T = TypeVar("T", Tag, MetadataName)
+KNOWN: dict[type[Tag | MetadataName], Prepared[Any]] = {
+    Tag: Prepared(lambda tenant, names: Tag.objects.of(tenant).filter(name__in=names).values_list("name")),
+    MetadataName: Prepared(
+        lambda tenant, names: MetadataName.objects.of(tenant).filter(name__in=names).values_list("name")
+    ),
+}
 
 
 def use_terms(model: type[T], names: Iterable[str], *, by: User, timestamp: datetime | None = None) -> None:
@@ -20,7 +27,7 @@ def use_terms(model: type[T], names: Iterable[str], *, by: User, timestamp: date
     used = set(names)
     if not used:
         return
-    known = set(model.objects.of(by.tenant_id).filter(name__in=used).values_list("name", flat=True))
+    known = {name for (name,) in KNOWN[model].rows(by.tenant_id or "", sorted(used))}
     common = {"tenant_id": by.tenant_id, "usage": "folk", "owner": by.as_owner, "timestamp": timestamp or now()}
     model.objects.bulk_create([model(name=name, **common) for name in sorted(used - known)])
 

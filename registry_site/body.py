@@ -1,8 +1,10 @@
 """A request's body comes whole or fails: a client that vanishes never leaves half a file behind."""
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from io import BytesIO
 from typing import Any
+
+from registry_site.turns import turn, turn_given_up
 
 SMALL = 1024 * 1024  # bytes
 ENDLESS = 2**62  # bytes; more than any body, for those of unknown length
@@ -32,8 +34,28 @@ class ExactInput:
         return line
 
 
+class PatientInput:
+    """A stream whose reader gives up his turn while he waits for more."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        with turn_given_up():
+            data: bytes = self.stream.read(size)
+        return data
+
+    def readline(self, size: int = -1) -> bytes:
+        with turn_given_up():
+            line: bytes = self.stream.readline(size)
+        return line
+
+
 class WholeBody:
-    """Gives Django bodies of known length checked, and those sent in chunks (of unknown length) at all."""
+    """Gives the application its turn: with bodies of known length checked, and those in chunks (of unknown) at all.
+
+    A small body is read before, when there is nothing of ours that could be kept waiting with it.
+    """
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self.application = application
@@ -41,28 +63,38 @@ class WholeBody:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         length = environ.get("CONTENT_LENGTH", "")
         chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-        if length.isascii() and length.isdigit():
-            environ["wsgi.input"] = ExactInput(environ["wsgi.input"], int(length))
-        elif chunked:
-            environ["CONTENT_LENGTH"] = str(ENDLESS)
         stream = environ["wsgi.input"]
+        if length.isascii() and length.isdigit():
+            stream = ExactInput(_arrived(stream, int(length)), int(length))
+        elif chunked:
+            stream = PatientInput(stream)
+            environ["CONTENT_LENGTH"] = str(ENDLESS)
+        environ["wsgi.input"] = stream
         answer: list[Any] = []
-        response = self.application(environ, lambda *words: answer.append(words))
+        with turn():
+            response = _whole(self.application(environ, lambda *words: answer.append(words)))
         status, headers, *_ = answer[-1]
-        left = _read_rest(stream) if isinstance(stream, ExactInput) else chunked and status >= "400"
+        left = stream.missing > 0 if isinstance(stream, ExactInput) else chunked and status >= "400"
         if left:
             headers = [*headers, ("Connection", "close")]  # the client must not send its next request behind it
         start_response(status, headers)
         return response
 
 
-def _read_rest(stream: ExactInput) -> bool:
-    """Read what is left of a small body that was refused unread, else the connection breaks before the answer.
+def _arrived(stream: Any, length: int) -> Any:
+    """Return a small body as it came, which nobody has to wait for any more, or else the stream."""
+    if length > SMALL:
+        return PatientInput(stream)
+    body = BytesIO()
+    while part := stream.read(length - body.tell()):
+        body.write(part)
+    body.seek(0)
+    return body
 
-    Returns whether something is left still.
-    """
-    if 0 < stream.missing <= SMALL:
-        with suppress(OSError):
-            while stream.read(SMALL):
-                continue
-    return stream.missing > 0
+
+def _whole(response: Any) -> Iterable[bytes]:
+    """Return an answer that is all there as such: the server sends it quicker than what it must ask for by and by."""
+    if getattr(response, "streaming", True):
+        return response
+    response.close()
+    return [response.content]

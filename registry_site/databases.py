@@ -19,12 +19,13 @@ SQLITE_PRAGMAS = """
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous=FULL;
 PRAGMA foreign_keys=ON;
-PRAGMA cache_size=-65536;
+PRAGMA cache_size=-8192;
 PRAGMA mmap_size=1073741824;
 PRAGMA temp_store=MEMORY;
 """
 # Acknowledged means kept: by a majority of the replica set, in its journals.
 MONGODB_OPTIONS = {"w": "majority", "journal": "true", "serverSelectionTimeoutMS": "10000"}
+BESIDES = 2  # connections for what works besides requests, such as the request log
 LOCK_NUMBER = 7_264_738_475  # of PostgreSQL's advisory locks, this registry's
 LOCK_LIFETIME = timedelta(minutes=10)
 
@@ -35,30 +36,30 @@ class Database:
 
     engine: str
     default: dict[str, Any]
-    threads: int  # that suit the engine, a server process
+    threads: int  # of a server process that work at once
     contrib: dict[str, str] = field(default_factory=dict)  # contrib apps -> the configs that the engine needs
     migrations: dict[str, str] = field(default_factory=dict)
     auto_field: str = "django.db.models.BigAutoField"
 
 
-def parse(url: str, root: Path) -> Database:
-    """Return what the URL of a database stands for; relative SQLite paths start at `root`.
+def parse(url: str, root: Path, threads: int = 0) -> Database:
+    """Return what the URL of a database stands for; relative SQLite paths start at `root`, 0 threads are what suits it.
 
     Raises ImproperlyConfigured where it is none of sqlite, postgres and mongodb.
     """
     scheme = url.partition(":")[0].lower()
     parsers = {"sqlite": _sqlite, "postgres": _postgresql, "postgresql": _postgresql}
     if scheme in ("mongodb", "mongodb+srv"):
-        return _mongodb(url)
+        return _mongodb(url, threads or 32)
     if scheme not in parsers:
         raise ImproperlyConfigured("DATABASE is malformed: sqlite:///…, postgres://… or mongodb://… is wanted")
     try:
-        return parsers[scheme](url, root)
+        return parsers[scheme](url, root, threads)
     except ValueError:  # its message may hold a part of the password
         raise ImproperlyConfigured("DATABASE is malformed: its path, host or port cannot be read") from None
 
 
-def _sqlite(url: str, root: Path) -> Database:
+def _sqlite(url: str, root: Path, threads: int) -> Database:
     name = unquote(urlsplit(url).path.removeprefix("/"))
     if not name or urlsplit(url).netloc:
         raise ValueError("no file")
@@ -66,11 +67,11 @@ def _sqlite(url: str, root: Path) -> Database:
     path.parent.mkdir(parents=True, exist_ok=True)
     # IMMEDIATE: a transaction that reads first and writes later would otherwise fail as soon as another one writes.
     options = {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": SQLITE_PRAGMAS}
-    return Database("sqlite", {"ENGINE": "django.db.backends.sqlite3", "NAME": path, "OPTIONS": options}, threads=16)
+    return Database("sqlite", {"ENGINE": "django.db.backends.sqlite3", "NAME": path, "OPTIONS": options}, threads or 16)
 
 
-def _postgresql(url: str, root: Path) -> Database:
-    parts = urlsplit(url)
+def _postgresql(url: str, root: Path, threads: int) -> Database:
+    parts, threads = urlsplit(url), threads or 32
     default = {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.strip("/")) or DEFAULT_NAME,
@@ -78,12 +79,13 @@ def _postgresql(url: str, root: Path) -> Database:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": parts.port or "",
-        "OPTIONS": dict(parse_qsl(parts.query)),
+        "OPTIONS": dict(parse_qsl(parts.query)) | {"pool": {"min_size": 0, "max_size": threads + BESIDES}},
+        "CONN_MAX_AGE": 0,  # as a pool needs it
     }
-    return Database("postgresql", default, threads=32)
+    return Database("postgresql", default, threads)
 
 
-def _mongodb(url: str) -> Database:
+def _mongodb(url: str, threads: int) -> Database:
     scheme, _, rest = url.partition("://")
     hosts, _, tail = rest.partition("/")
     name, _, query = tail.partition("?")
@@ -94,7 +96,7 @@ def _mongodb(url: str) -> Database:
     return Database(
         "mongodb",
         {"ENGINE": "django_mongodb_backend", "HOST": host, "NAME": unquote(name) or DEFAULT_NAME},
-        threads=32,
+        threads,
         contrib={
             "registry_site.apps.Admin": "registry_site.mongodb_apps.Admin",
             "django.contrib.auth": "registry_site.mongodb_apps.Auth",

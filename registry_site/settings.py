@@ -16,7 +16,7 @@ from registry_site.variables import lifetime, listed
 # --- Variables: the apps find them here under their own names -----------------------------------------------------
 try:
     environment = load()
-    database = databases.parse(environment.DATABASE, ROOT)
+    database = databases.parse(environment.DATABASE, ROOT, environment.THREADS)
     storage = storages.parse(environment)
 except (VariableError, ImproperlyConfigured) as error:
     sys.exit(str(error))
@@ -60,7 +60,7 @@ JWT_RENEW_LIFETIME = lifetime(environment.JWT_RENEW_EXPIRATIONTIME)
 RESET_LIFETIME = lifetime(environment.RESET_EXPIRATIONTIME)
 PUBLIC_URL = environment.public_url
 ENGINE_NAME = database.engine
-THREADS = environment.THREADS or database.threads
+THREADS = database.threads
 
 # --- Apps -----------------------------------------------------------------------------------------------------------
 CONTRIB = (
@@ -160,7 +160,7 @@ LENGTHS = ("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Ra
 CORS_EXPOSE_HEADERS = (*LENGTHS, "ETag", "Last-Modified", "Repr-Digest", "Retry-After", "WWW-Authenticate")
 
 # --- Database -------------------------------------------------------------------------------------------------------
-DATABASES = {"default": database.default | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
+DATABASES = {"default": {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True} | database.default}
 DEFAULT_AUTO_FIELD = database.auto_field
 MIGRATION_MODULES = database.migrations
 

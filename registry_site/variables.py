@@ -165,7 +165,15 @@ class Environment(BaseSettings):
     SMTP_EMAIL: str = Field("", description="Sender of mails.")
     SMTP_SECURITY: Literal["starttls", "tls", "none"] = Field("starttls", description="How mails are encrypted.")
     WORKERS: int = Field(2, ge=1, le=256, description="Processes that serve.")
-    THREADS: int = Field(0, ge=0, le=1024, description="Threads in each; 0: what suits the database.")
+    THREADS: int = Field(
+        0, ge=0, le=1024, description="Requests that work in each at once; 0: what suits the database."
+    )
+    TRANSFERS: int = Field(
+        256,
+        ge=1,
+        le=4096,
+        description="Requests that wait for their clients, in each, besides: slow uploads and downloads.",
+    )
     STOP_SECONDS: int = Field(30, ge=1, description="Seconds that running requests have to end when the server stops.")
     ENVIRONMENT_NAME: Literal["production", "development", "test"] = Field(
         "production", description="What `/v1/info` calls this server."

@@ -24,6 +24,7 @@ from tenants.models import GATES, Gate, Tenant, User
 from tenants.prepared import Prepared
 from tenants.transactions import Conflict, atomic
 
+users_there = Prepared(lambda key: User.objects.filter(pk=key).values_list("pk"))
 editions = Prepared(
     lambda tenant: Gate.objects.of(tenant).values("tenant").annotate(edition=Sum("mark")).values_list("edition")
 )
@@ -57,7 +58,7 @@ def referring(tenant_id: str, by: User | None = None) -> Iterator[None]:
             if Tenant.objects.filter(pk=tenant_id).exists():
                 raise Conflict("something of the tenant is being removed")
             raise AuthenticationFailed("The tenant is no longer there")
-        if by is not None and not User.objects.filter(pk=by.pk).exists():
+        if by is not None and not users_there.rows(by.pk):
             raise AuthenticationFailed("The user is no longer there")
         yield
 

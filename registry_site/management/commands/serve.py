@@ -105,7 +105,7 @@ def _options(address: str, port: int, variables: Environment) -> dict[str, Any]:
         "address": address,
         "port": port,
         "workers": variables.WORKERS,
-        "blocking_threads": settings.THREADS,
+        "blocking_threads": settings.THREADS + variables.TRANSFERS,
         "backpressure": CONNECTIONS,
         "backlog": CONNECTIONS,
         "workers_kill_timeout": variables.STOP_SECONDS,
