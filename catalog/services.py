@@ -62,7 +62,8 @@ def create_item(
     item.metadata = _single_valued(metadata)
     with referring(by.tenant_id, by):
         if items_named.rows(item.tenant_id, kind, by.pk, name):
-            raise Refused(CREATION, f"A {kind} with the same name already exists for this user")
+            article = "An" if kind[0] == "a" else "A"
+            raise Refused(CREATION, f"{article} {kind} with the same name already exists for this user")
         item.users = user_ids(unique(users), by=by, error=CREATION)
         item.datasets = [] if kind == "dataset" else dataset_ids(unique(datasets), by=by, error=CREATION)
         for field, value in (kept or {}).items():
