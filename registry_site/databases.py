@@ -176,9 +176,11 @@ def _lease(holder: str) -> list[dict[str, Any]]:
 
 def _take(locks: Any, holder: str) -> bool:
     """Take the lock if it is free, or its holder has not renewed it and so must have died."""
+    forsaken = {"_id": "startup", "$expr": {"$lt": ["$until", "$$NOW"]}}
+    if locks.update_one(forsaken, _lease(holder)).matched_count:
+        return True
     try:
-        free = {"_id": "startup", "$expr": {"$lt": ["$until", "$$NOW"]}}
-        locks.update_one(free, _lease(holder), upsert=True)
+        locks.update_one({"_id": "startup", "holder": holder}, _lease(holder), upsert=True)
     except DuplicateKeyError:
         return False
     return True
