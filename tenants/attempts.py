@@ -25,7 +25,8 @@ from tenants.models import FailedAttempt
 from tenants.transactions import atomic, retried
 
 TOO_MANY = "Too many failed attempts, please try again later"
-PATIENCE = timedelta(seconds=10)  # for those whose secrets are being looked at; one who takes longer has failed
+PATIENCE = timedelta(seconds=30)  # for those whose secrets are being looked at; one who takes longer has failed
+LONGEST_WAIT = timedelta(seconds=60)  # for a place, while others get theirs back
 PAUSE = 0.05  # seconds until a place may be free
 
 
@@ -73,7 +74,7 @@ def counted(*, address: str, account: str | None = None) -> Iterator[Attempt]:
 
 def _take_places(limits: dict[str, int]) -> list[str]:
     """Take a place of each key and return their ids, once those who may give theirs back have. Raises Throttled."""
-    latest = now() + PATIENCE
+    latest = now() + LONGEST_WAIT
     while True:
         taken = _taken_places(limits)
         if taken:
