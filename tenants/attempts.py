@@ -21,6 +21,7 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
 from tenants.fields import now
+from tenants.hooks import hook
 from tenants.models import FailedAttempt
 from tenants.transactions import atomic, retried
 
@@ -81,7 +82,8 @@ def _take_places(limits: dict[str, int]) -> list[str]:
             return taken
         if now() > latest:
             raise Throttled(wait=1, detail=TOO_MANY)
-        time.sleep(PAUSE)
+        with hook("turn_given_up")():
+            time.sleep(PAUSE)
 
 
 @retried
