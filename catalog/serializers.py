@@ -11,7 +11,7 @@ from catalog.changes import ListChange
 from catalog.models import STATUSES, VISIBILITIES
 from tenants.documentation import example
 from tenants.fields import INT64
-from tenants.serializers import Choice, Name, Shown, Text
+from tenants.serializers import Choice, Name, Text
 
 VALUE_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
 
@@ -97,7 +97,7 @@ def _names() -> serializers.ListField:
 class DatasetInput(serializers.Serializer[Any]):
     """Body of a dataset's creation."""
 
-    name = Shown(max_length=255)
+    name = Text(max_length=255)
     visibility = Choice(choices=VISIBILITIES, required=False)
     users = _texts()
     tags = _names()

@@ -18,11 +18,12 @@ from tenants.fields import now
 from tenants.gates import referring, removing
 from tenants.models import Tenant, User
 from tenants.prepared import Prepared
+from tenants.texts import refuse, turning
 from tenants.transactions import Conflict, retried
 from versions.models import Version
 from versions.services import Upload, add_version, delete_tenant_versions, delete_versions, remove_unreferenced
 
-CREATION = "post_request_error"
+CREATION, CHANGE = "post_request_error", "put_request_error"
 LISTS_OF_ITEM = ("tags", "metadata", "users", "datasets")
 LARGEST = 8 * 1024 * 1024  # bytes of an item's lists; MongoDB keeps at most 16 MiB in one document
 BATCH = 100  # items that a replaced word is written to in one transaction
@@ -51,8 +52,9 @@ def create_item(
 
     `kept` holds fields that stay as they are when an item moves in from elsewhere: its id, times and references.
     Users are named by id or username, datasets by id or name. Raises Refused (`post_request_error`) for a name that
-    is taken, for unknown users and datasets, and for a metadata name given twice.
+    is taken or nobody should read, for unknown users and datasets, and for a metadata name given twice.
     """
+    refuse([name], turning, CREATION)
     item = Item(tenant_id=by.tenant_id, kind=kind, name=name, owner=by, visibility=visibility)
     item.status = None if kind == "dataset" else status or STATUSES[0]
     item.lastmod = item.timestamp
@@ -60,7 +62,8 @@ def create_item(
     item.metadata = _single_valued(metadata)
     with referring(by.tenant_id, by):
         if items_named.rows(item.tenant_id, kind, by.pk, name):
-            raise Refused(CREATION, f"A {kind} with the same name already exists for this user")
+            article = "An" if kind[0] == "a" else "A"
+            raise Refused(CREATION, f"{article} {kind} with the same name already exists for this user")
         item.users = user_ids(unique(users), by=by, error=CREATION)
         item.datasets = [] if kind == "dataset" else dataset_ids(unique(datasets), by=by, error=CREATION)
         for field, value in (kept or {}).items():
@@ -98,16 +101,17 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     """Apply all changes or none, over whatever others changed meanwhile.
 
     `changes` maps `visibility` and `status` to values and `users`, `datasets`, `tags`, `metadata` to ListChange.
-    Raises Refused (`put_request_error`) for references to what does not exist.
+    Raises Refused (`put_request_error`) for references to what does not exist, and words that cannot be names.
     """
     with referring(item.tenant_id, by):
         item = _current(item)
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
             setattr(item, field, LISTS[field](item, change, by) if is_list else change)
-        _refuse_too_large(item, "put_request_error")
-        use_terms(Tag, changes.get("tags", ListChange()).add, by=by)
-        use_terms(MetadataName, (pair["name"] for pair in changes.get("metadata", ListChange()).add), by=by)
+        _refuse_too_large(item, CHANGE)
+        names = (pair["name"] for pair in changes.get("metadata", ListChange()).add)
+        use_terms(Tag, changes.get("tags", ListChange()).add, by=by, error=CHANGE)
+        use_terms(MetadataName, names, by=by, error=CHANGE)
         _write(item, ("visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
     return item
 

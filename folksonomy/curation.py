@@ -12,11 +12,16 @@ from tenants.exceptions import Refused
 from tenants.gates import referring
 from tenants.hooks import hook
 from tenants.models import User
+from tenants.texts import refuse, unfit_name
 from tenants.transactions import retried
 
 
 def suggest_terms(model: type[T], *, names: Sequence[str], by: User) -> list[T]:
-    """Make `default` terms and return them; those that are default ones already stay as they are."""
+    """Make `default` terms and return them; those that are default ones already stay as they are.
+
+    Raises Refused (`post_request_error`), before any is made, for a text that cannot be a name.
+    """
+    refuse(names, unfit_name, "post_request_error")
     made = []
     for name in names:
         try:
@@ -51,9 +56,11 @@ def rename_term(*, term: T, name: str) -> tuple[T, int]:
     """Call the term by another name, in all items too; where there is such a term the two become one.
 
     Returns the term of that name and the number of changed items.
+    Raises Refused (`put_request_error`) for a text that cannot be a name.
     """
     if name == term.name:
         return term, 0
+    refuse([name], unfit_name, "put_request_error")
     renamed = _namesake(term=term, name=name)
     return renamed, merge_term(term=term, into=renamed)
 

@@ -8,36 +8,28 @@ from django.core.exceptions import ValidationError
 from folksonomy.models import MetadataName, Tag
 from folksonomy.serializers import TermInput
 from tenants.admin.base import ServiceForm
-from tenants.admin.choices import Choice, choices_url
-from tenants.models import Tenant
+from tenants.admin.choices import Choice, TenantField, choices_url
+from tenants.texts import unfit_name
 
 
 def valid_word(word: str) -> str:
-    """Return the word. Raises ValidationError where the API would not take it."""
+    """Return the word. Raises ValidationError where the API would not take it, before anything is confirmed."""
     checked = TermInput(data={"_id": word})
     if not checked.is_valid():
         raise ValidationError([f"{word}: {error}" for errors in checked.errors.values() for error in errors])
+    if why := unfit_name(word):
+        raise ValidationError(f"{word}: {why}")
     return word
 
 
 class NewTermsForm(ServiceForm):
     """Words to suggest, one a line."""
 
-    tenant = forms.CharField(max_length=64)
+    tenant = TenantField()
     words = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 8}),
         help_text="One a line. Words that people use already become default ones; default ones stay as they are.",
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["tenant"].widget = Choice(choices_url("tenants_tenant"))
-
-    def clean_tenant(self) -> Tenant:
-        tenant = Tenant.objects.filter(pk=self.cleaned_data["tenant"]).first()
-        if tenant is None:
-            raise ValidationError("There is no such tenant.")
-        return tenant
 
     def clean_words(self) -> list[str]:
         lines = (line.strip() for line in self.cleaned_data["words"].splitlines())

@@ -11,6 +11,7 @@ from tenants.gates import referring, removing
 from tenants.hooks import hook
 from tenants.models import User
 from tenants.prepared import Prepared
+from tenants.texts import refuse, unfit_name
 from tenants.transactions import retried
 
 T = TypeVar("T", Tag, MetadataName)
@@ -22,9 +23,20 @@ KNOWN: dict[type[Tag | MetadataName], Prepared[Any]] = {
 }
 
 
-def use_terms(model: type[T], names: Iterable[str], *, by: User, timestamp: datetime | None = None) -> None:
-    """Add the names that the tenant does not know yet as `folk`; call it in the transaction that refers to them."""
+def use_terms(
+    model: type[T],
+    names: Iterable[str],
+    *,
+    by: User,
+    timestamp: datetime | None = None,
+    error: str = "post_request_error",
+) -> None:
+    """Add the names that the tenant does not know yet as `folk`; call it in the transaction that refers to them.
+
+    Raises Refused with that error for a text that cannot be a name.
+    """
     used = set(names)
+    refuse(used, unfit_name, error)
     if not used:
         return
     known = {name for (name,) in KNOWN[model].rows(by.tenant_id or "", sorted(used))}
@@ -36,8 +48,9 @@ def use_terms(model: type[T], names: Iterable[str], *, by: User, timestamp: date
 def suggest_term(model: type[T], *, name: str, by: User, timestamp: datetime | None = None) -> T:
     """Make a `default` term, of a new name or of a `folk` one.
 
-    Raises Refused (`post_request_error`) where it is a default term already.
+    Raises Refused (`post_request_error`) where it is a default term already, or cannot be a name.
     """
+    refuse([name], unfit_name, "post_request_error")
     with referring(by.tenant_id, by):
         term = model.objects.of(by.tenant_id).filter(name=name).first()
         if term is None:

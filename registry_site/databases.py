@@ -3,12 +3,14 @@
 import fcntl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import uuid4
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
@@ -27,7 +29,7 @@ PRAGMA temp_store=MEMORY;
 MONGODB_OPTIONS = {"w": "majority", "journal": "true", "serverSelectionTimeoutMS": "10000"}
 BESIDES = 2  # connections for what works besides requests, such as the request log
 LOCK_NUMBER = 7_264_738_475  # of PostgreSQL's advisory locks, this registry's
-LOCK_LIFETIME = timedelta(minutes=10)
+LEASE = timedelta(seconds=30)  # that a lock outlives its holder by, where the engine does not know that he died
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def complaint() -> str:
 
 @contextmanager
 def startup_lock() -> Iterator[None]:
-    """Let one starting process at a time migrate; the others wait."""
+    """Let one starting process at a time migrate; the others wait, and go on soon after one that was killed."""
     with {"sqlite": _file_lock, "postgresql": _advisory_lock, "mongodb": _document_lock}[connection.vendor]():
         yield
 
@@ -153,20 +155,39 @@ def _advisory_lock() -> Iterator[None]:
 def _document_lock() -> Iterator[None]:
     connection.ensure_connection()
     locks = connection.get_collection("registry_locks")  # type: ignore[attr-defined]
-    while not _take(locks):
+    holder, ended = uuid4().hex, Event()
+    while not _take(locks, holder):
         time.sleep(0.2)
+    renewing = Thread(target=_renew, args=(locks, holder, ended), name="startup-lock", daemon=True)
+    renewing.start()
     try:
         yield
     finally:
-        locks.delete_one({"_id": "startup"})
+        ended.set()
+        renewing.join()
+        locks.delete_one({"_id": "startup", "holder": holder})
 
 
-def _take(locks: Any) -> bool:
-    """Take the lock if it is free or its holder has not let go for so long that it must have died."""
-    now = datetime.now(UTC)
+def _lease(holder: str) -> list[dict[str, Any]]:
+    """Return the update that gives the lock to a holder, for a time by the database's own clock."""
+    until = {"$add": ["$$NOW", LEASE // timedelta(milliseconds=1)]}
+    return [{"$set": {"holder": holder, "until": until}}]
+
+
+def _take(locks: Any, holder: str) -> bool:
+    """Take the lock if it is free, or its holder has not renewed it and so must have died."""
+    forsaken = {"_id": "startup", "$expr": {"$lt": ["$until", "$$NOW"]}}
+    if locks.update_one(forsaken, _lease(holder)).matched_count:
+        return True
     try:
-        free = {"_id": "startup", "taken": {"$lt": now - LOCK_LIFETIME}}
-        locks.update_one(free, {"$set": {"taken": now}}, upsert=True)
+        locks.update_one({"_id": "startup", "holder": holder}, _lease(holder), upsert=True)
     except DuplicateKeyError:
         return False
     return True
+
+
+def _renew(locks: Any, holder: str, ended: Event) -> None:
+    """Renew the lease of a holder who lives, often enough that some may fail."""
+    while not ended.wait(LEASE.total_seconds() / 6):
+        with suppress(PyMongoError):
+            locks.update_one({"_id": "startup", "holder": holder}, _lease(holder))

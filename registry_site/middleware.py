@@ -6,14 +6,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from registry_site.errors import METHODS, refused
+from registry_site.policies import OF_DATA, OF_PAGES
 
 KEEPS_SLASH = ("/admin/", "/static/")
-# Pages run scripts from files of ours alone; styles may stand in them, which the documentation's page needs.
-OF_PAGES = (
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
-)
-OF_DATA = "default-src 'none'; frame-ancestors 'none'"
 
 
 class ContentLength:

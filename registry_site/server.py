@@ -73,8 +73,6 @@ def main(words: dict[str, Any]) -> None:
     multiprocessing.set_start_method("fork")  # workers share our socket, and their ends know that they were forked
     signal.signal(ACCEPT_NO_MORE, signal.SIG_IGN)  # until a worker can heed it
     opened, redirect = words.pop("certificate"), words.pop("redirect")
-    routes = words.pop("static")
-    words |= {"static_path_route": list(routes), "static_path_mount": [Path(folder) for folder in routes.values()]}
     if opened:
         words |= {"ssl_cert": Path(opened), "ssl_key": Path(opened), "ssl_protocol_min": SSLProtocols.tls12}
     server = Server(**words)

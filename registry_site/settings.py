@@ -96,6 +96,7 @@ HOOKS = {
     "count_uses": "catalog.arrays.count_uses",  # (terms): how many items have each, by key, in one query
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): numbers of what is theirs, by what and tenant
     "page": "registry_site.querying.page.ordered_page",  # (queryset, offset, limit): rows, by an index
+    "turn_given_up": "registry_site.turns.turn_given_up",  # (): a context in which others may work in one's place
     "storage_is_healthy": "versions.services.storage_is_healthy",  # (): whether bytes can be written
 }
 

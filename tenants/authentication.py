@@ -50,9 +50,8 @@ class ApiTokenAuthentication(TokenAuthentication):
         token = tokens.bare(request.headers.get("Authorization", ""))
         if not token:
             return None
-        address = attempts.address_of(request)
-        attempts.refuse_too_many(address=address)
-        if not constant_time_compare(token, settings.API_TOKEN):
-            attempts.record(address=address)
-            raise AuthenticationFailed("The API token is not valid")
+        with attempts.counted(address=attempts.address_of(request)) as attempt:
+            attempt.failed = not constant_time_compare(token, settings.API_TOKEN)
+            if attempt.failed:
+                raise AuthenticationFailed("The API token is not valid")
         return Operator(), token

@@ -1,12 +1,15 @@
 """What all collections share: who may call, which rows, the page, bulk creation, partial change."""
 
+import logging
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError
 from django.db.models import Model
 from django.http import Http404
+from pymongo.errors import PyMongoError
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +19,11 @@ from rest_framework.viewsets import GenericViewSet
 from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.querysets import TenantQuerySet
+from tenants.transactions import is_disk_full
+
+logger = logging.getLogger(__name__)
+
+NO_ROOM = "Insufficient storage"
 
 
 def valid_body(serializer: type[Serializer[Any]], body: Any) -> dict[str, Any]:
@@ -113,7 +121,10 @@ class CollectionViewSet(GenericViewSet[Any]):
         raise NotImplementedError
 
     def create_each(self, bodies: Sequence[Any]) -> Response:
-        """Create each element on its own; what cannot be created is reported by index and harms no other."""
+        """Create each element on its own; what cannot be created is reported by index and harms no other.
+
+        That goes for a full disk too: what was kept before it is told. Where nothing was, the list is refused as one.
+        """
         if len(bodies) > settings.MAX_BULK_LENGTH:
             raise Refused("payload_too_large", f"A list has at most {settings.MAX_BULK_LENGTH} elements")
         created, errors = [], []
@@ -122,6 +133,11 @@ class CollectionViewSet(GenericViewSet[Any]):
                 created.append(self.create_one(valid_body(self.input_class, body)))
             except (APIException, RequestDataTooBig) as error:
                 errors.append(f"Index: {index} ({explain(error)})")
+            except (DatabaseError, PyMongoError) as error:
+                if not (created and is_disk_full(error)):
+                    raise
+                logger.error("%s: %s", NO_ROOM, error)
+                errors.append(f"Index: {index} ({NO_ROOM})")
         status = 202 if errors else 200
         if self.request.query_params.get("verbose") == "false":
             return Response({"saved": len(created), "errors": len(errors), "Indexes": errors}, status)

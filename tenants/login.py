@@ -16,17 +16,16 @@ def authenticate(*, tenant_id: str, username: str, password: str, address: str) 
     Raises AuthenticationFailed, without telling which part was wrong and in the same time for unknown users, and
     Throttled after too many failures of the account or the address.
     """
-    account = f"{tenant_id}/{username}"
-    attempts.refuse_too_many(address=address, account=account)
-    user: User | None = User.objects.of(tenant_id).filter(username=username, is_active=True).first()
-    if user is not None and user.check_password(password):
-        tokens.refuse_old_password(user)
-        return user
-    attempts.record(address=address, account=account)
-    if user is None and not Tenant.objects.filter(pk=tenant_id).exists():
-        raise AuthenticationFailed("Incorrect tenant")
-    take_as_long_as_any(password, user.password if user else "")
-    raise AuthenticationFailed(INCORRECT)
+    with attempts.counted(address=address, account=f"{tenant_id}/{username}") as attempt:
+        user: User | None = User.objects.of(tenant_id).filter(username=username, is_active=True).first()
+        if user is not None and user.check_password(password):
+            attempt.failed = False
+            tokens.refuse_old_password(user)
+            return user
+        if user is None and not Tenant.objects.filter(pk=tenant_id).exists():
+            raise AuthenticationFailed("Incorrect tenant")
+        take_as_long_as_any(password, user.password if user else "")
+        raise AuthenticationFailed(INCORRECT)
 
 
 def answer(user: User) -> dict[str, object]:

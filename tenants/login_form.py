@@ -16,11 +16,9 @@ class LoginForm(AdminAuthenticationForm):
         address = attempts.address_of(self.request) if self.request else ""
         account = f"superuser {self.cleaned_data.get('username', '')}"
         try:
-            attempts.refuse_too_many(address=address, account=account)
+            with attempts.counted(address=address, account=account) as attempt:
+                data = super().clean()
+                attempt.failed = False
+                return data
         except Throttled as throttled:
             raise ValidationError(f"{throttled.detail}.") from None
-        try:
-            return super().clean()
-        except ValidationError:
-            attempts.record(address=address, account=account)
-            raise

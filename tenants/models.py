@@ -183,13 +183,19 @@ class PasswordReset(models.Model):
 
 
 class FailedAttempt(models.Model):
-    """A wrong password or token; `key` says of which account or address."""
+    """A wrong password or token, or while it is `pending` perhaps a right one; `key` says of which account or address.
+
+    `place` is one of those that the key has: as many as it may have failures.
+    """
 
     id = KeyField()
     key = TextField(max_length=255)
+    place = models.PositiveIntegerField()
+    pending = models.BooleanField(default=False)
     timestamp = models.DateTimeField(default=now)
 
     class Meta:
+        constraints = (models.UniqueConstraint(fields=["key", "place"], name="place_of_key"),)
         indexes = (models.Index(fields=["key", "timestamp"], name="failed_attempts"),)
 
 

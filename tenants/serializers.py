@@ -7,7 +7,6 @@ from rest_framework import serializers
 
 from tenants.documentation import example
 from tenants.models import ROLES
-from tenants.texts import turns
 
 
 class Text(serializers.CharField):
@@ -25,28 +24,8 @@ class Text(serializers.CharField):
         return text
 
 
-class Shown(Text):
-    """Text by which people tell things apart."""
-
-    default_error_messages = {"turns": "No characters that turn the direction of reading"}
-
-    def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        if turns(text):
-            self.fail("turns")
-        return text
-
-
-class Name(Shown):
+class Name(Text):
     """Text that stands at the end of a URL, where a last slash would be taken off."""
-
-    default_error_messages = {"slash": "A name does not end with a slash"}
-
-    def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        if text.endswith("/"):
-            self.fail("slash")
-        return text
 
 
 class Password(Text):
@@ -99,7 +78,7 @@ class TenantInput(serializers.Serializer[Any]):
     """Body of a tenant's creation."""
 
     _id = TenantId(max_length=64, help_text="Letters, digits, `.`, `_` and `-`")
-    organization = Shown(max_length=255, required=False, allow_blank=True)
+    organization = Text(max_length=255, required=False, allow_blank=True)
     address = Text(max_length=255, required=False, allow_blank=True)
     email = serializers.EmailField(max_length=255)
     phone = Text(max_length=64, required=False, allow_blank=True)
@@ -113,7 +92,7 @@ class TenantInput(serializers.Serializer[Any]):
 class TenantChanges(serializers.Serializer[Any]):
     """Body of a tenant's change: contact data."""
 
-    organization = Shown(max_length=255, required=False, allow_blank=True)
+    organization = Text(max_length=255, required=False, allow_blank=True)
     address = Text(max_length=255, required=False, allow_blank=True)
     email = serializers.EmailField(max_length=255, required=False)
     phone = Text(max_length=64, required=False, allow_blank=True)

@@ -15,6 +15,7 @@ from tenants.gates import build_gates, referring, removing
 from tenants.hooks import hook
 from tenants.models import PasswordReset, RequestLog, Tenant, User
 from tenants.passwords import complaint
+from tenants.texts import refuse, turning, unfit_name
 from tenants.transactions import atomic, retried
 
 TENANT_ID = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
@@ -48,10 +49,12 @@ def create_tenant(
     """Make a tenant and its first administrator, both or neither.
 
     `admin` says more of the administrator, as `create_user` takes it.
-    Raises Refused (`post_request_error`) for an id that is malformed or taken.
+    Raises Refused (`post_request_error`) for an id that is malformed or taken, and an organization or username that
+    nobody should read.
     """
     if not TENANT_ID.fullmatch(id):
         raise Refused("post_request_error", "Path `_id` has 1 to 64 letters, digits, `.`, `_` or `-`")
+    refuse([organization], turning, "post_request_error")
     generated = None if admin_password else secrets.token_urlsafe(18)
     tenant = Tenant(pk=id, email=email, organization=organization, address=address, phone=phone)
     tenant.passwordhash, tenant.database, tenant.timestamp = passwordhash, database, timestamp or now()
@@ -71,7 +74,11 @@ def create_tenant(
 
 
 def update_tenant(*, tenant: Tenant, changes: dict[str, str]) -> Tenant:
-    """Change contact data (`CONTACT_FIELDS`). Raises Refused (`resource_not_found`) where it is gone."""
+    """Change contact data (`CONTACT_FIELDS`).
+
+    Raises Refused: `resource_not_found` where it is gone, `put_request_error` for an organization nobody should read.
+    """
+    refuse([changes.get("organization", "")], turning, "put_request_error")
     for field, value in changes.items():
         setattr(tenant, field, value)
     if not Tenant.objects.filter(pk=tenant.pk).update(**changes):
@@ -107,8 +114,10 @@ def create_user(
     """Make a user of the tenant.
 
     `kept` holds fields that stay as they are when a user moves in from elsewhere: his id, times and password's hash.
-    Raises Refused (`post_request_error`) for a weak password or a username or email that is taken in the tenant.
+    Raises Refused (`post_request_error`) for a weak password, a username that cannot be a name, and a username or email
+    that is taken in the tenant.
     """
+    refuse([username], unfit_name, "post_request_error")
     weakness = complaint(password) if check_strength else None
     if weakness:
         raise Refused("post_request_error", weakness)

@@ -193,22 +193,20 @@ class SelfViewSet(ViewSet):
         body = valid_body(ResetRequest, request.data)
         tenant_id = tenant_of({"tenant": request.query_params.get("tenant")})
         address, account = attempts.address_of(request), f"reset {tenant_id}/{body['email']}"
-        attempts.refuse_too_many(address=address, account=account)
-        attempts.record(address=address, account=account)
-        mail_reset_link(tenant_id=tenant_id, email=body["email"])
+        with attempts.counted(address=address, account=account):  # each is one too many for somebody
+            mail_reset_link(tenant_id=tenant_id, email=body["email"])
         return Response({"message": "If a user has this address, a reset link is on its way to it"})
 
     def reset(self, request: Request) -> Response:
         """Choose a new password with the link that was mailed."""
         body = valid_body(ResetInput, request.data)
-        address = attempts.address_of(request)
-        attempts.refuse_too_many(address=address)
-        try:
-            reset_password(digest=digest_of(body["reset"]), tenant_id=tenant_of(body), password=body["password"])
-        except Refused as refused:
-            if refused.name == "reset_invalid":
-                attempts.record(address=address)
-            raise
+        with attempts.counted(address=attempts.address_of(request)) as attempt:
+            try:
+                reset_password(digest=digest_of(body["reset"]), tenant_id=tenant_of(body), password=body["password"])
+            except Refused as refused:
+                attempt.failed = refused.name == "reset_invalid"
+                raise
+            attempt.failed = False
         return Response({"message": "The password is changed"})
 
 

@@ -18,7 +18,7 @@ import psycopg
 import pymongo
 
 ENGINES = ("sqlite", "postgres", "mongodb")
-START_SECONDS = 60
+START_SECONDS = 180  # a database that was killed recovers first, on a busy machine slowly
 SITE_PACKAGES = Path(sysconfig.get_paths()["purelib"])
 SHARED_MEMORY = Path("/dev/shm")
 

@@ -2,11 +2,15 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sysconfig
 import tempfile
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import httpx
@@ -104,3 +108,33 @@ class ObjectStore:
             return httpx.get(f"{self.endpoint}/minio/health/live", timeout=5).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
+
+
+class Cutting(ThreadingTCPServer):
+    """A way to a store that breaks in the midst of large answers: no connection brings more than `limit` bytes back."""
+
+    daemon_threads = True
+
+    def __init__(self, store: ObjectStore, limit: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Cut)
+        self.store_address, self.limit = ("127.0.0.1", store.port), limit
+        self.endpoint = f"http://127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class _Cut(BaseRequestHandler):
+    server: Cutting
+
+    def handle(self) -> None:
+        with socket.create_connection(self.server.store_address) as store:
+            threading.Thread(target=self._send, args=(store,), daemon=True).start()
+            left = self.server.limit
+            with suppress(OSError):
+                while left and (data := store.recv(min(left, 65536))):
+                    self.request.sendall(data)
+                    left -= len(data)
+
+    def _send(self, store: socket.socket) -> None:
+        with suppress(OSError):
+            while data := self.request.recv(65536):
+                store.sendall(data)

@@ -76,6 +76,30 @@ def test_no_page_holds_a_script_or_loads_one_from_elsewhere(world: Any, path: st
     assert not re.search(r"\son[a-z]+\s*=|javascript:", html)
 
 
+STATIC = ("/static/admin/css/base.css", "/static/registry/metadata.js", "/static/admin/img/icon-yes.svg")
+
+
+@pytest.mark.promise("browser.headers")
+@pytest.mark.parametrize("path", STATIC)
+def test_the_pages_own_files_are_guarded_too_and_never_out_of_date(served: Served, path: str) -> None:
+    url = served.base_url + path
+    whole = httpx.get(url)
+    assert whole.status_code == 200
+    assert len(whole.content) == int(whole.headers["Content-Length"])
+    _assert_guarded(whole)
+    assert "Access-Control-Allow-Origin" not in whole.headers
+    assert "max-age=0" in whole.headers["Cache-Control"], "a browser asks whether an upgrade has changed it"
+    assert httpx.get(url, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
+    assert httpx.get(url, headers={"If-None-Match": '"of an older one"'}).content == whole.content
+    for answer in (
+        httpx.head(url),
+        httpx.get(url, headers={"Range": "bytes=999999999-"}),
+        httpx.post(url, content=b"x"),
+        httpx.get(f"{url}.not"),
+    ):
+        _assert_guarded(answer)
+
+
 @pytest.mark.promise("browser.downloads")
 def test_what_was_uploaded_never_runs_as_a_page_of_the_registry(world: Any) -> None:
     api = world.acme.owner.api

@@ -1,6 +1,7 @@
 """A full disk is told as what it is, wherever it fills up; the registry goes on, and nothing is kept by half."""
 
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -25,6 +26,7 @@ from tests.talk import administrator, created
 MIB = 1024 * 1024
 DISK = 24  # MiB
 SYS_ADMIN = 1 << 21  # the capability to mount
+LIST = 500  # items that do not all find room
 MOST = 5000  # items that fill any disk of ours
 OUT_OF_DISK_SPACE = 14031
 
@@ -57,6 +59,10 @@ class Room:
             except OSError:
                 return
 
+    def almost_fill(self) -> None:
+        self.fill()
+        os.truncate(self.ballast, self.ballast.stat().st_size - MIB)
+
     def free(self) -> None:
         self.ballast.unlink()
 
@@ -71,10 +77,13 @@ class MongoRoom:
     def fill(self) -> None:
         self._switch("alwaysOn")
 
+    def almost_fill(self) -> None:
+        self._switch({"skip": 40})
+
     def free(self) -> None:
         self._switch("off")
 
-    def _switch(self, mode: str) -> None:
+    def _switch(self, mode: Any) -> None:
         commands = ["insert", "update", "delete", "findAndModify"]
         data = {"failCommands": commands, "errorCode": OUT_OF_DISK_SPACE, "appName": self.name}
         self.admin.command("configureFailPoint", "failCommand", mode=mode, data=data)
@@ -147,6 +156,7 @@ def test_a_full_disk_of_the_database_is_told_so_and_reads_and_the_log_fail_no_re
         refused = _create_until_full(client, kept)
         assert_error(refused, "insufficient_storage")
         assert refused.json()["details"] == "Insufficient storage"
+        assert_error(client.post("/models", json=[_body("alone")]), "insufficient_storage")
         assert _ids(client) == set(kept), "a refused item is there, or one that was acknowledged is not"
         assert_error(client.put(f"/models/{kept[0]}/versions/a.bin", content=b"x" * 1000), "insufficient_storage")
         for _ in range(30):
@@ -160,11 +170,34 @@ def test_a_full_disk_of_the_database_is_told_so_and_reads_and_the_log_fail_no_re
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.promise("errors.storage", "bulk.partial")
+def test_a_list_that_meets_a_full_disk_halfway_is_told_what_was_kept(cramped: tuple[Served, Any]) -> None:
+    registry, room = cramped
+    with administrator(registry) as client:
+        first = created(client, "models", name="first")
+        room.almost_fill()
+        answer = client.post("/models", json=[_body(f"item-{number}") for number in range(LIST)])
+        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        document = answer.json()
+        kept, lost = [each["name"] for each in document["models"]], document["errors"]
+        assert len(kept) + len(lost) == LIST
+        assert lost == [f"Index: {n} (Insufficient storage)" for n in range(LIST) if f"item-{n}" not in kept]
+        assert _ids(client) == {first} | {each["_id"] for each in document["models"]}
+        room.free()
+        again = client.post("/models", json=[_body(f"item-{number}") for number in range(LIST)]).json()
+        assert len(again["models"]) == len(lost) > 0
+        assert len(_ids(client)) == LIST + 1
+
+
+def _body(name: str) -> dict[str, Any]:
+    """Return an item that takes some room, however well an engine packs it."""
+    return {"name": name, "metadata": [{"name": "m", "value": secrets.token_hex(2500)}]}
+
+
 def _create_until_full(client: httpx.Client, kept: list[str]) -> httpx.Response:
     """Create items that take some room until one is refused; note those that were not."""
     for number in range(MOST):
-        body = {"name": f"item-{number}", "metadata": [{"name": "m", "value": "x" * 5000}]}
-        answer = client.post("/models", json=body)
+        answer = client.post("/models", json=_body(f"item-{number}"))
         if answer.status_code != httpx.codes.OK:
             return answer
         kept.append(answer.json()["_id"])

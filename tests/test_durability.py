@@ -59,7 +59,11 @@ def test_all_that_was_acknowledged_is_there_however_often_it_is_killed(durable: 
             with administrator(registry) as client:
                 assert_nothing_is_lost(client, writers, shared)
             written += writers
-        assert sum(len(writer.kept) for writer in written) >= ROUNDS
+        kept, gone = (
+            sum(len(each) for each in sets) for sets in zip(*((w.kept, w.deleted) for w in written), strict=True)
+        )
+        print(f"{ROUNDS} rounds: {kept} items and {sum(len(w.tags) for w in written)} tags kept, {gone} items deleted")
+        assert kept >= ROUNDS
         with administrator(registry) as client:
             assert_nothing_is_lost(client, written, shared)
             assert_bytes_are_whole(client)

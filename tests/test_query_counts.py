@@ -16,7 +16,7 @@ COUNT = 1  # the first time after a change
 ONE = USER + PAGE + USERNAMES + DATASETS + VERSIONS
 EMPTY = USER + PAGE
 CREATE = 12
-LOGIN = 2  # failed attempts, user
+LOGIN = 4  # attempts that count, this one, user, and it is none any more
 NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAGMA", "SESSION.")
 
 

@@ -26,9 +26,12 @@ BEHIND_NGINX = "/.versions/"  # the internal location of the front server that h
 def download(request: HttpRequest, version: Version) -> HttpResponseBase:
     """Answer a version's bytes: 200, 206 or 416 for a range, 304 or 412 for a condition (RFC 9110)."""
     etag, modified = f'"{version.sha256}"', version.timestamp.replace(microsecond=0)
-    unmodified = get_conditional_response(request, etag=etag, last_modified=int(modified.timestamp()))
-    if unmodified is not None:
-        return _described(unmodified, version)
+    judged = get_conditional_response(request, etag=etag, last_modified=int(modified.timestamp()))
+    if judged is not None and judged.status_code == 412:
+        changed = "The file is not, or no longer, the one that If-Match or If-Unmodified-Since ask for"
+        raise Refused("get_request_error", changed, {"ETag": etag}, status=412)
+    if judged is not None:
+        return _described(judged, version)
     span = _span(request, version, etag) if request.method == "GET" else None
     if span is not None and span[0] >= span[1]:
         headers = {"Content-Range": f"bytes */{version.size}", "Accept-Ranges": "bytes"}

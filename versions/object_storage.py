@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from threading import Lock
-from typing import IO, Any, Self
+from typing import IO, Any, Self, cast
 from uuid import uuid4
 
 from boto3 import Session
@@ -55,6 +55,29 @@ def as_os_errors() -> Iterator[None]:
         raise OSError(ERRORS.get(error.response["Error"].get("Code", ""), errno.EIO), str(error)) from None
     except (BotoCoreError, Boto3Error) as error:
         raise OSError(errno.EIO, str(error)) from None
+
+
+class Body:
+    """An object's bytes on their way here; whatever stops them is an OSError, as with files."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            data: bytes = self.stream.read(None if size < 0 else size)
+        except BotoCoreError as error:  # its words differ from time to time, which a second look would take for another
+            raise OSError(errno.EIO, "the store broke off in the midst of it") from error
+        return data
+
+    def close(self) -> None:
+        self.stream.close()
 
 
 class IncomingObject(Counted):
@@ -183,8 +206,8 @@ class ObjectStorage:
         """Open the bytes of a key for reading, from `start` on, to `stop` if given. Raises FileNotFoundError."""
         part = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop else {}
         with as_os_errors():
-            body: IO[bytes] = self.client.get_object(Bucket=self.bucket, Key=self.name(key), **part)["Body"]
-        return body
+            answer = self.client.get_object(Bucket=self.bucket, Key=self.name(key), **part)
+        return cast(IO[bytes], Body(answer["Body"]))
 
     def link(self, key: str, *, mimetype: str, disposition: str) -> str:
         """Return a URL at the store itself that gives the bytes of a key to whoever has it, for a few minutes."""

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 
 from tenants.exceptions import Refused
-from tenants.texts import turns
+from tenants.texts import turning
 from versions.services import Upload
 from versions.storage import Incoming, Received, store
 
@@ -128,7 +128,7 @@ def valid_type(sent: str | None) -> str | None:
 def valid_name(name: str) -> str:
     """Return the name of a file, which may lie in folders. Raises Refused (`post_request_error`)."""
     parts = name.split("/")
-    if not name or CONTROLS.search(name) or turns(name) or any(part in ("", ".", "..") for part in parts):
+    if not name or CONTROLS.search(name) or turning(name) or any(part in ("", ".", "..") for part in parts):
         raise Refused("post_request_error", f"Not a valid file name: {name!r}")
     if any(len(part.encode()) > 255 for part in parts) or len(name) > 1024:
         raise Refused("post_request_error", "A file name has at most 255 bytes, with its folders 1024 characters")
@@ -146,7 +146,7 @@ def valid_description(text: str) -> str:
 def valid_ordinal(request: Request) -> str | None:
     """Return the `ordinal` that the query asks for, if any. Raises Refused (`post_request_error`)."""
     ordinal = request.query_params.get("ordinal") or None
-    if ordinal is not None and (not ORDINAL.fullmatch(ordinal) or turns(ordinal)):
+    if ordinal is not None and (not ORDINAL.fullmatch(ordinal) or turning(ordinal)):
         raise Refused("post_request_error", f"Not a valid ordinal: {ordinal!r}")
     return ordinal
 

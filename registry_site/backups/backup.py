@@ -1,6 +1,7 @@
 """From a registry to a folder, while it serves: all rows as of one moment, then the bytes that they name."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -78,32 +79,53 @@ def _write_rows(folder: Path, model: type[Model], progress: Progress) -> Table:
 
 def _copy_all(folder: Path, progress: Progress) -> tuple[int, int]:
     """Copy the bytes of all versions; return how many files and bytes. Raises BackupError once all were tried."""
-    files = size = faults = 0
+    files = size = 0
+    faults: set[str] = set()
     for version in named_bytes(folder):
         path = bytes_path(folder, version.blob)
-        if path.exists():
+        if path.exists() or version.blob in faults:
             continue
         if fault := _copy(version, path):
             progress.say(f"{version.blob}: {fault}")
-            faults += 1
+            faults.add(version.blob)
         files, size = files + 1, size + version.size
         progress.step(f"bytes: {files} files, {size} bytes")
     progress.say(f"bytes: {files} files, {size} bytes")
     if faults:
-        raise BackupError(f"{faults} files are missing or damaged; check_integrity names their versions")
+        raise BackupError(f"{len(faults)} files are missing or damaged; check_integrity names their versions")
     return files, size
 
 
 def _copy(version: Version, path: Path) -> str:
-    """Copy a version's bytes; return what is wrong with them, if anything."""
+    """Copy a version's bytes; return what is wrong with them, if anything, and then leave none.
+
+    Raises BackupError where the store fails.
+    """
     digest = hashlib.sha256()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        source = store().read(version.blob)
+        with path.open("xb") as target:
+            for chunk in _read(version.blob):
+                digest.update(chunk)
+                target.write(chunk)
+        fault = "" if digest.hexdigest() == version.sha256 else "the content has changed"
     except FileNotFoundError:
-        return "the bytes are missing"
-    with source, path.open("xb") as target:
-        while chunk := source.read(BLOCK):
-            digest.update(chunk)
-            target.write(chunk)
-    return "" if digest.hexdigest() == version.sha256 else "the content has changed"
+        fault = "the bytes are missing"
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    if fault:
+        path.unlink(missing_ok=True)
+    return fault
+
+
+def _read(key: str) -> Iterator[bytes]:
+    """Give the bytes of a key. Raises FileNotFoundError, and BackupError where they do not come to their end."""
+    try:
+        with store().read(key) as source:
+            while chunk := source.read(BLOCK):
+                yield chunk
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise BackupError(f"{key} cannot be read: {error.strerror}") from None

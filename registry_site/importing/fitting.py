@@ -15,6 +15,7 @@ from catalog.serializers import Metadatum
 from tenants.fields import iso
 from tenants.serializers import Name
 from tenants.services import TENANT_ID
+from tenants.texts import TURNS, turning, unfit_name
 from versions.upload import CONTROLS, DEFAULT_TYPE, ORDINAL, valid_type
 
 KEY = re.compile(r"[0-9a-f]{24}")
@@ -49,7 +50,7 @@ def complaint(field: Any, value: Any) -> str:
 
 def fitting_title(name: str, id: str, tell: Tell) -> str:
     """Return an item's name."""
-    title = name.replace("\x00", " ")[:255] or id
+    title = TURNS.sub("", name.replace("\x00", " "))[:255] or id
     if title != name:
         tell(f"the name {name[:80]!r} cannot be, it is {title[:80]!r} now")
     return title
@@ -71,7 +72,7 @@ def fitting_metadata(pairs: Iterable[tuple[Any, Any]], tell: Tell) -> list[dict[
     kept: dict[str, Any] = {}
     for name, given in pairs:
         value, told = fitting_value(given)
-        if why := complaint(Metadatum(), {"name": name, "value": value}):
+        if why := complaint(Metadatum(), {"name": name, "value": value}) or unfit_name(name):
             tell(f"without the metadata {str(name)[:80]!r}: {why}")
             continue
         if told:
@@ -97,7 +98,7 @@ def fitting_value(value: Any) -> tuple[Any, str]:
 
 def fitting_file_name(name: str, tell: Tell) -> str:
     """Return the name of a file, which may lie in folders."""
-    parts = [CONTROLS.sub("_", part) for part in name.split("/")]
+    parts = [CONTROLS.sub("_", TURNS.sub("", part)) for part in name.split("/")]
     parts = [_cut(part) for part in parts if part not in ("", ".", "..")]
     fitting = "/".join(parts)[:1024].rstrip("/") or "unnamed"
     if fitting != name:
@@ -112,7 +113,7 @@ def fitting_type(sent: str) -> str:
 
 def fitting_ordinal(ordinal: str, taken: Iterable[str], tell: Tell) -> str:
     """Return the ordinal itself where it can be, else the number after the highest of `taken`."""
-    free = ordinal not in taken and ORDINAL.fullmatch(ordinal)
+    free = ordinal not in taken and ORDINAL.fullmatch(ordinal) and not turning(ordinal)
     if free:
         return ordinal
     numbers = [int(each) for each in taken if each.isascii() and each.isdigit()]
@@ -123,17 +124,17 @@ def fitting_ordinal(ordinal: str, taken: Iterable[str], tell: Tell) -> str:
 
 def fitting_text(value: str, length: int) -> str:
     """Return the text as far as there is room for it."""
-    return CONTROLS.sub(" ", value)[:length]
+    return CONTROLS.sub(" ", TURNS.sub("", value))[:length]
 
 
 def username_complaint(username: str) -> str:
     """Return why nobody can have that username, or nothing."""
-    return complaint(Name(max_length=150), username)
+    return complaint(Name(max_length=150), username) or unfit_name(username)
 
 
 def word_complaint(word: str) -> str:
     """Return why that cannot be a tag or a metadata name, or nothing."""
-    return complaint(Name(max_length=255), word)
+    return complaint(Name(max_length=255), word) or unfit_name(word)
 
 
 def fitting_email(email: str, taken: Container[str], tell: Tell) -> str | None:

@@ -35,9 +35,10 @@ SINGLES: dict[str, tuple[str, ...]] = {
     "createDemo": ("demo_tenant_required", "post_request_error"),
     "deleteDemo": ("demo_tenant_required", "delete_request_error"),
 }
-STATUSES = {("retrieve", "get_request_error"): 416}  # where HTTP wants another one than the table has
+STATUSES = {("retrieve", "get_request_error"): (412, 416)}  # where HTTP wants others than the table has
 HEADERS = {
     "401": {"WWW-Authenticate": "The scheme of the token that is missing or refused"},
+    "412": {"ETag": "The file as it is"},
     "416": {"Content-Range": "How many bytes the file has"},
     "429": {"Retry-After": "Seconds to wait"},
 }
@@ -58,8 +59,9 @@ def error_answers(view: Any, method: str, path: str, id: str) -> dict[str, Any]:
     by_status: dict[str, list[str]] = {}
     for name in dict.fromkeys(_names(view, method, path, id)):
         bytes_wanted = "/versions/" in path
-        status = STATUSES.get((view.action, name)) if bytes_wanted else None
-        by_status.setdefault(str(status or ERRORS[name].status), []).append(name)
+        wanted = STATUSES.get((view.action, name)) if bytes_wanted else None
+        for status in wanted or (ERRORS[name].status,):
+            by_status.setdefault(str(status), []).append(name)
     return {status: _answer(status, by_status[status]) for status in sorted(by_status)}
 
 

@@ -38,6 +38,14 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
         return self.instance
 
 
+def password_field(label: str, help_text: str) -> forms.CharField:
+    """Return the field of a password that may be left out."""
+    widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    return forms.CharField(
+        max_length=1024, required=False, strip=False, label=label, help_text=help_text, widget=widget
+    )
+
+
 class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Lists, forms and deletions of a model.
 

@@ -6,9 +6,13 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
+from django.utils.functional import lazy
+
+from tenants.models import Tenant
 
 OFFERED = 20  # options at once
 FARTHEST = 500  # pages of them
@@ -73,3 +77,17 @@ class ChoicesField(forms.MultipleChoiceField):
 
     def valid_value(self, value: Any) -> bool:
         return True
+
+
+class TenantField(forms.CharField):
+    """One of the tenants."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        url: Any = lazy(choices_url, str)("tenants_tenant")  # routes are known only later
+        super().__init__(max_length=64, widget=Choice(url), **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        tenant = Tenant.objects.filter(pk=super().clean(value)).first()
+        if tenant is None:
+            raise ValidationError("There is no such tenant.")
+        return tenant

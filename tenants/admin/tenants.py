@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 
-from tenants.admin.base import ServiceAdmin, ServiceForm
+from tenants.admin.base import ServiceAdmin, ServiceForm, password_field
 from tenants.admin.lists import fact
 from tenants.hooks import hook
 from tenants.models import Tenant
@@ -39,14 +39,7 @@ class NewTenantForm(TenantForm):
         label="Administrator",
         help_text="Username of the first administrator; a usual one is taken if left empty.",
     )
-    admin_password = forms.CharField(
-        max_length=1024,
-        required=False,
-        strip=False,
-        label="Password",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="The administrator's; one is made and shown once if left empty.",
-    )
+    admin_password = password_field("Password", "The administrator's; one is made and shown once if left empty.")
 
     def clean_id(self) -> str:
         id = str(self.cleaned_data["id"])
@@ -55,12 +48,6 @@ class NewTenantForm(TenantForm):
         if Tenant.objects.filter(pk=id).exists():
             raise ValidationError("There is a tenant of this name already.")
         return id
-
-    def clean_admin_username(self) -> str:
-        username = str(self.cleaned_data["admin_username"])
-        if username.endswith("/"):
-            raise ValidationError("A username does not end with a slash.")
-        return username
 
 
 @admin.register(Tenant)

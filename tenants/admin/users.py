@@ -9,10 +9,10 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from tenants.admin.base import ServiceAdmin, ServiceForm
-from tenants.admin.choices import Choice, choices_url
+from tenants.admin.base import ServiceAdmin, ServiceForm, password_field
+from tenants.admin.choices import TenantField
 from tenants.admin.lists import Filter, TenantFilter, choice_filter, created_column, short, tenant_column
-from tenants.models import ROLES, Tenant, User
+from tenants.models import ROLES, User
 from tenants.passwords import complaint
 from tenants.services import create_user, delete_user, update_user
 
@@ -33,13 +33,9 @@ class UserForm(ServiceForm):
     validity_days = forms.IntegerField(
         min_value=0, max_value=36500, label="Password is good for", help_text="Days; 0: for ever."
     )
-    password = forms.CharField(
-        max_length=1024,
-        required=False,
-        strip=False,
-        label="New password",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Left empty, the password stays. A new one ends all tokens and links that were given out before.",
+    password = password_field(
+        "New password",
+        "Left empty, the password stays. A new one ends all tokens and links that were given out before.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -59,27 +55,14 @@ class UserForm(ServiceForm):
 class NewUserForm(UserForm):
     """A new user of a tenant."""
 
-    tenant = forms.CharField(max_length=64, widget=Choice)
+    tenant = TenantField()
     username = forms.CharField(max_length=150, strip=False)
     is_active = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["tenant"].widget = Choice(choices_url("tenants_tenant"))
         self.fields["password"].required = True
         self.fields["password"].label, self.fields["password"].help_text = "Password", ""
-
-    def clean_tenant(self) -> Tenant:
-        tenant = Tenant.objects.filter(pk=self.cleaned_data["tenant"]).first()
-        if tenant is None:
-            raise ValidationError("There is no such tenant.")
-        return tenant
-
-    def clean_username(self) -> str:
-        username = str(self.cleaned_data["username"])
-        if username.endswith("/"):
-            raise ValidationError("A username does not end with a slash.")
-        return username
 
 
 class ActiveFilter(Filter):

@@ -59,7 +59,8 @@ def test_a_name_is_kept_as_it_was_sent(world: Any, name: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_owner_has_one_item_of_a_kind_and_name(world: Any, kind: str) -> None:
     create(world.acme.owner.api, kind)
-    message = f"{SINGULAR[kind]} with the same name already exists for this user"
+    article = "An" if kind == "algorithms" else "A"
+    message = f"{article} {SINGULAR[kind]} with the same name already exists for this user"
     assert_error(world.acme.owner.api.post(kind, json={"name": "thing"}), "post_request_error", message)
     assert read(world.acme.owner.api, kind)["totalDocs"] == 1
 

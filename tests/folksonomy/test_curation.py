@@ -234,3 +234,11 @@ def test_a_merge_loses_no_change_that_others_make_meanwhile(items: dict[str, str
     editor.join()
     assert failures == []
     assert {tuple(sorted(read(api, f"models/{id}")["tags"])) for id in ids} == {("edited", "new")}
+
+
+@pytest.mark.parametrize("word", ["report\u202egpj.exe", "a/"])
+def test_the_desk_makes_no_word_that_the_api_would_refuse(desk: Desk, items: dict[str, str], word: str) -> None:
+    before = set(Tag.objects.values_list("tenant_id", "name"))
+    assert errors(desk.post("folksonomy/tag/add/", tenant="acme", words=f"fine\n{word}"))
+    desk.act("folksonomy/tag", "rename", [_tag("x")], asked="1", confirmed="1", name=word)
+    assert set(Tag.objects.values_list("tenant_id", "name")) == before

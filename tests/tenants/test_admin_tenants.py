@@ -11,6 +11,7 @@ from tests.catalog.items import create
 from tests.desk import Desk, errors, messages, text_of
 
 SHOWN_ONCE = re.compile(r"shown only now: (\S+)")
+TURNED = "report\u202egpj.exe"
 ENOUGH = {"email": "info@new.example", "organization": "", "address": "", "phone": ""}
 
 
@@ -36,6 +37,8 @@ def test_a_tenant_that_the_api_would_refuse_is_refused(desk: Desk) -> None:
         {"id": ""},
         {"id": "x", "email": "no"},
         {"id": "x", "admin_username": "a/"},
+        {"id": "x", "admin_username": TURNED},
+        {"id": "x", "organization": TURNED},
     ):
         data = {"admin_username": "", "admin_password": ""} | ENOUGH | fields
         assert errors(desk.post("tenants/tenant/add/", **data)), fields
@@ -158,3 +161,14 @@ def test_tenants_and_users_are_found_by_what_is_typed(desk: Desk, world: Any) ->
     users = desk.get("tenants/user/choices/", term="own", tenant="rival").json()["results"]
     assert users == [{"id": world.rival.owner.pk, "text": "owner"}]
     assert Client().get("/admin/tenants/user/choices/?tenant=acme").status_code == 302
+
+
+def test_names_that_the_api_would_refuse_are_refused_here_too(desk: Desk, world: Any) -> None:
+    users = User.objects.count()
+    for username in (TURNED, "a/"):
+        data = {"tenant": "acme", "username": username, "email": "", "role": "regular", "validity_days": 0}
+        assert errors(desk.post("tenants/user/add/", password="Passw0rd!x", **data)), username
+    assert User.objects.count() == users
+    contact = ENOUGH | {"organization": TURNED}
+    assert "direction of reading" in errors(desk.post("tenants/tenant/acme/change/", **contact))
+    assert ok(world.operator.get("tenants/acme"))["organization"] == "Acme"

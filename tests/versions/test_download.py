@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.answers import ok
+from tests.answers import ERRORS, ok
 from tests.catalog.items import KINDS
 from tests.versions.files import CONTENT, new_item, post_file, put_file, saved_name, sha256
 
@@ -194,3 +194,17 @@ def test_head_of_what_is_not_there_is_not_found(world: Any) -> None:
     path = new_item(world.acme.owner.api)
     ok(world.acme.owner.api.get(path))
     assert world.acme.owner.api.head(f"{path}/versions/1").status_code == 404
+
+
+@pytest.mark.promise("versions.precondition")
+@pytest.mark.parametrize("condition", ["If-Match", "If-Unmodified-Since"])
+def test_a_condition_that_does_not_hold_is_an_error_in_the_shape_of_every_error(get: Get, condition: str) -> None:
+    headers = {condition: '"other"' if condition == "If-Match" else "Mon, 01 Jan 2001 00:00:00 GMT"}
+    response = get(headers)
+    assert response.status_code == 412
+    assert response.headers["ETag"] == get().headers["ETag"]
+    assert response.headers["Content-Type"].startswith("application/json")
+    assert response.json() == ERRORS["get_request_error"] | {"status": 412, "details": response.json()["details"]}
+    assert condition in response.json()["details"]
+    assert get(headers, "head").status_code == 412
+    assert get(headers, "head").body() == b""

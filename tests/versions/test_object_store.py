@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,16 +13,19 @@ from uuid import uuid4
 import httpx
 import pytest
 from botocore.exceptions import ClientError
+from django.core.management import CommandError, call_command
 
 from registry_site.errors import name_of
 from tests.answers import assert_error
 from tests.engines import Server
-from tests.object_store import ACCESS_KEY, BUCKET, SECRET_KEY, ObjectStore
+from tests.object_store import ACCESS_KEY, BUCKET, SECRET_KEY, Cutting, ObjectStore
 from tests.served import Served
 from tests.talk import administrator, created
 from tests.versions.files import CONTENT, new_item, put_file, send_bytes
 from tests.versions.test_streams import peak_memory
+from versions.models import Blob
 from versions.object_storage import ObjectStorage, as_os_errors
+from versions.storage import store
 
 MIB = 1024 * 1024
 PREFIX = "served"
@@ -266,3 +270,43 @@ def test_a_full_store_is_told_as_a_full_disk_is() -> None:
     with pytest.raises(OSError, match="full") as caught, as_os_errors():
         raise full
     assert name_of(caught.value, "PUT") == "insufficient_storage"
+
+
+@pytest.fixture
+def broken_off(
+    world: Any, transactional_db: None, settings: Any, object_store: ObjectStore, storage: dict[str, Any]
+) -> Iterator[str]:
+    """A store that breaks off in the midst of a large file, whose key this is, and gives small ones."""
+    use(settings, storage)
+    path, large = new_item(world.acme.owner.api), b"large" * MIB
+    put_file(world.acme.owner.api, path, "large.bin", large)
+    put_file(world.acme.owner.api, path, "small.bin", b"small")
+    with Cutting(object_store, limit=MIB) as way:
+        use(settings, storage | {"endpoint_url": way.endpoint})
+        yield Blob.key("acme", hashlib.sha256(large).hexdigest())
+        way.shutdown()
+
+
+def test_a_check_goes_on_where_the_store_fails_in_the_midst_of_a_file(broken_off: str) -> None:
+    told, faults = StringIO(), StringIO()
+    with pytest.raises(CommandError, match=r"^1 faults$"):
+        call_command("check_integrity", stdout=told, stderr=faults)
+    (fault,) = faults.getvalue().splitlines()
+    assert fault.startswith(f"{broken_off}: it cannot be read")
+    assert "bytes: 2" in told.getvalue().splitlines(), "it did not go on"
+
+
+def test_a_backup_ends_where_the_store_fails_in_the_midst_of_a_file_and_leaves_no_half_of_it(
+    broken_off: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backup"
+    with pytest.raises(CommandError, match=rf"^No backup was made: {broken_off} cannot be read: "):
+        call_command("backup", str(folder), stdout=StringIO())
+    assert not (folder / "manifest.json").exists()
+    assert not (folder / "bytes" / broken_off).exists()
+
+
+def test_a_download_that_the_store_breaks_off_is_no_whole_one(broken_off: str) -> None:
+    with pytest.raises(OSError, match=r"\w"), store().read(broken_off) as file:
+        while file.read(MIB):
+            continue

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+from pymongo.errors import PyMongoError
 
 from registry_site.integrity import find_faults
 from registry_site.progress import Progress
@@ -13,9 +15,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         faults = 0
-        for fault in find_faults(Progress(self.stdout.write)):
-            self.stderr.write(fault)
-            faults += 1
+        try:
+            for fault in find_faults(Progress(self.stdout.write)):
+                self.stderr.write(fault)
+                faults += 1
+        except (OSError, DatabaseError, PyMongoError) as error:  # a store that fails is a fault of each file
+            why = error or error.__cause__
+            raise CommandError(f"Not all was looked at, {faults} faults until now: {why}") from error
         if faults:
             raise CommandError(f"{faults} faults")
         self.stdout.write("Nothing is wrong")

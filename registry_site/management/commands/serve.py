@@ -5,12 +5,10 @@ import os
 import socket
 import sys
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.staticfiles.finders import AppDirectoriesFinder
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
@@ -109,7 +107,6 @@ def _options(address: str, port: int, variables: Environment) -> dict[str, Any]:
         "backpressure": CONNECTIONS,
         "backlog": CONNECTIONS,
         "workers_kill_timeout": variables.STOP_SECONDS,
-        "static": _static_folders(),
     }
 
 
@@ -117,13 +114,6 @@ def _public_port(variables: Environment) -> int:
     """Return the port that clients reach HTTPS on, which in a container may be another one than ours."""
     public = urlsplit(variables.public_url)
     return public.port or (443 if public.scheme == "https" else variables.HTTPS_PORT)
-
-
-def _static_folders() -> dict[str, str]:
-    """Return the folders of the apps' static files, which are served from where they are installed."""
-    storages = AppDirectoriesFinder().storages.values()
-    folders = [path for storage in storages for path in Path(storage.location).iterdir() if path.is_dir()]
-    return {f"{settings.STATIC_URL}{folder.name}": str(folder) for folder in sorted(folders)}
 
 
 def _free_address(host: str, port: int, variable: str) -> str:

@@ -14,6 +14,7 @@ from tests.registry_site.importing.running import Outcome
 from tests.registry_site.importing.test_measurify import api_of, bring
 from versions.models import Version
 
+TURNED = "report\u202egpj.exe"
 NOBODY = ObjectId("6469d1a0c0ffee0000000000")
 
 
@@ -38,6 +39,9 @@ def root(acme: OriginalTenant) -> Any:
         ({"visibility": "secret"}, "the visibility 'secret' is unknown, it is private", {"visibility": "private"}),
         ({"name": "x" * 300}, "cannot be, it is", {"name": "x" * 255}),
         ({"tags": ["good", "a/", 7, "good"]}, "without the tag 'a/'", {"tags": ["good"]}),
+        ({"name": TURNED}, "cannot be, it is 'reportgpj.exe' now", {"name": "reportgpj.exe"}),
+        ({"tags": ["good", TURNED]}, "direction of reading", {"tags": ["good"]}),
+        ({"metadata": [{"name": TURNED, "value": "1"}]}, "direction of reading", {"metadata": []}),
         (
             {"metadata": [{"name": "m", "value": "1"}, {"name": "m", "value": "2"}, {"name": "M", "value": "3"}]},
             "the metadata 'm' was there twice, without its value '1'",
@@ -123,10 +127,14 @@ def test_what_belongs_to_a_user_who_cannot_be_is_the_administrators(acme: Origin
 
 def test_words_that_cannot_be_are_left_out_and_lost_owners_are_told(acme: OriginalTenant, root: Any) -> None:
     acme.word("tags", "ends/", root)
+    acme.word("tags", TURNED, root)
+    turned = acme.user(TURNED)
     acme.word("tags", "lost", NOBODY)
     acme.word("metadata", "odd", None, usage="strange")
     outcome = bring(acme.registry)
     assert outcome.line("left out", "tag 'ends/'")
+    assert outcome.line("left out", "tag 'report", "direction of reading")
+    assert outcome.line("left out", f"({turned})", "direction of reading")
     assert outcome.line("tag 'lost'", str(NOBODY))
     assert outcome.brought["metadata name"] == 1
     assert ok(api_of("acme", "root").get("metadata/odd"))["usage"] == "folk"
@@ -170,6 +178,8 @@ def test_a_version_whose_file_is_not_in_the_uploads_is_left_out(acme: OriginalTe
         ({"size": 1000}, "it has 4 bytes, its record says 1000", {"size": 4}),
         ({"original": "a//../b\n.bin"}, "its name", {"original": "a/b_.bin"}),
         ({"original": "é" * 200}, "its name", {"original": "é" * 127}),
+        ({"original": TURNED}, "its name", {"original": "reportgpj.exe"}),
+        ({"ordinal": "\u2066"}, "the ordinal '\\u2066' cannot be", {"ordinal": "1"}),
         ({"original": ""}, "its name '' cannot be, it is 'unnamed' now", {"original": "unnamed"}),
     ],
 )
