@@ -8,6 +8,7 @@ from django.db import models
 from folksonomy.models import MetadataName, Tag
 from tenants.fields import KeyField, ListField, TextField, iso, now
 from tenants.models import Tenant, User
+from tenants.prepared import Prepared
 from tenants.querysets import TenantQuerySet
 
 KINDS = ("model", "dataset", "algorithm")
@@ -109,6 +110,9 @@ class Item(models.Model):
                 {"_id": pk, "name": datasets[pk]} if pk in datasets else {"_id": pk} for pk in self.datasets
             ]
         return document
+
+
+item_of_kind = Prepared(lambda tenant, kind, key: Item.objects.of(tenant).filter(kind=kind, pk=key))
 
 
 class Model(Item):

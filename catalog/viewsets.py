@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
-from catalog.models import Item
+from catalog.models import Item, item_of_kind
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput, VersionForm
 from catalog.services import (
     add_item_version,
@@ -28,10 +28,9 @@ from tenants.gates import edition_of
 from tenants.http import JSONParser
 from tenants.models import User
 from tenants.permissions import USERS, refusal
-from tenants.prepared import Prepared
 from tenants.querysets import TenantQuerySet
 from versions.download import download
-from versions.models import Version
+from versions.models import Version, newest_versions
 from versions.services import Upload
 from versions.upload import (
     announced_digests,
@@ -58,9 +57,6 @@ DATASET_FIELDS = {
     "versions.mimetype": "text",
     "versions.size": "number",
 }
-
-item_of_kind = Prepared(lambda tenant, kind, key: Item.objects.of(tenant).filter(kind=kind, pk=key))
-newest_versions = Prepared(lambda ids: Version.objects.filter(subject__in=ids).order_by("-timestamp", "-pk"))
 
 
 class ItemViewSet(CollectionViewSet):

@@ -15,6 +15,7 @@ ENGINE_MODULES = (
     "registry_site/querying/",
     "tenants/transactions.py",
     "tenants/fields.py",
+    "tenants/prepared.py",
 )
 # The engines' own indexes and counts have one home each; see docs/decisions/0001 and 0002.
 ENGINE_MODULES += ("tenants/indexes.py", "folksonomy/services.py", "catalog/arrays.py", "registry_site/mongodb")
