@@ -90,7 +90,7 @@ def test_a_request_that_does_not_end_keeps_no_server_from_stopping(server: Serve
         path = f"/v1/datasets/{made['_id']}/versions"
         head = f"PUT {path}/stuck.bin HTTP/1.1\r\nHost: x\r\nAuthorization: {headers['Authorization']}\r\n"
         with socket.create_connection(("127.0.0.1", registry.port)) as connection:
-            connection.sendall(f"{head}Content-Length: 1000000\r\n\r\n".encode() + b"x" * 1000)
+            connection.sendall(f"{head}Content-Length: 10000000\r\n\r\n".encode() + b"x" * 1000)
             incoming = tmp_path / "uploads" / "+incoming"
             _wait_for(lambda: incoming.is_dir() and any(incoming.iterdir()))
             registry.stop()  # which waits for a minute at most
