@@ -20,31 +20,31 @@ from tests.served import Served
 
 PASSWORD = "Passw0rd!x"
 TENANTS = {"acme": ("owner", "shared", "other"), "rival": ("owner",)}
-made: dict[Any, list[Any]] = {}  # the rows of the world, by their models
+ROWS: dict[Any, list[Any]] = {}  # of the world by their models, as the services have made them once in this process
 
 
-def _make() -> None:
+def _create() -> None:
     for id, regulars in TENANTS.items():
         made = services.create_tenant(
             id=id, email=f"info@{id}.example", admin_username="admin", admin_password=PASSWORD, organization=id.title()
         )
         for username in regulars:
-            services.create_user(
-                tenant=made.tenant, username=username, password=PASSWORD, email=f"{username}@{id}.example"
-            )
+            email = f"{username}@{id}.example"
+            services.create_user(tenant=made.tenant, username=username, password=PASSWORD, email=email)
+    ROWS[Tenant] = list(Tenant.objects.filter(pk__in=TENANTS))
+    for model in (Gate, User):
+        ROWS[model] = list(model._base_manager.filter(tenant__in=TENANTS))
 
 
 def _tenants() -> dict[str, SimpleNamespace]:
-    """Make the tenants of the world: the services make them once a process, whose rows are then put in as they were."""
-    if made:
-        rows = {model: model._base_manager.bulk_create([copy(row) for row in each]) for model, each in made.items()}
+    """Put in the rows of the tenants and their users; all that the services do for them would take most of a test."""
+    if ROWS:
+        for model, rows in ROWS.items():
+            model._base_manager.bulk_create(map(copy, rows))
     else:
-        _make()
-        rows = {Tenant: list(Tenant.objects.filter(pk__in=TENANTS))}
-        rows |= {model: list(model._base_manager.filter(tenant__in=TENANTS)) for model in (Gate, User)}
-        made.update({model: [copy(row) for row in each] for model, each in rows.items()})
-    tenants = {tenant.pk: SimpleNamespace(tenant=tenant) for tenant in rows[Tenant]}
-    for user in rows[User]:
+        _create()
+    tenants = {tenant.pk: SimpleNamespace(tenant=tenant) for tenant in map(copy, ROWS[Tenant])}
+    for user in map(copy, ROWS[User]):
         user.tenant = tenants[user.tenant_id].tenant
         user.api = ApiClient(tokens.issue(user))
         setattr(tenants[user.tenant_id], user.username, user)

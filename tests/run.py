@@ -15,7 +15,7 @@ from tests.engines import ENGINES
 
 NOT_RUN = 69
 NOTHING_SELECTED = 5
-WORKERS = "2"
+WORKERS = "3"  # on two cores: servers that tests wait for leave some of them idle
 
 
 def run(engine: str, options: list[str], *, again: bool) -> tuple[str, bool]:
