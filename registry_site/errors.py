@@ -39,6 +39,8 @@ class Error:
     message: str
 
     def answer(self, details: str) -> dict[str, Any]:
+        """Return the body of an answer; what is no text in words that a caller sent is written out."""
+        details = details.encode(errors="backslashreplace").decode()
         return {"status": self.status, "value": self.value, "message": self.message, "details": details}
 
 

@@ -27,6 +27,7 @@ VARIABLES = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=engines.ENGINES, default="sqlite", help="database to run on")
+    parser.addoption("--again", action="store_true", help="leave out what ran on another engine and depends on none")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -47,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.import_plugin("tests.database")
     config.pluginmanager.import_plugin("tests.fixtures")
     config.pluginmanager.import_plugin("tests.promises")
+    config.pluginmanager.import_plugin("tests.once")
 
 
 def _set_environment(config: pytest.Config, server: engines.Server) -> None:

@@ -1,6 +1,7 @@
 """What most tests start from: two tenants with users, and served registries."""
 
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from tenants import services, tokens
+from tenants.models import Gate, Tenant, User
 from tests.client import ApiClient
 from tests.desk import Desk
 from tests.engines import Server
@@ -17,24 +19,36 @@ from tests.object_store import ObjectStore
 from tests.served import Served
 
 PASSWORD = "Passw0rd!x"
+TENANTS = {"acme": ("owner", "shared", "other"), "rival": ("owner",)}
+ROWS: dict[Any, list[Any]] = {}  # of the world by their models, as the services have made them once in this process
 
 
-def _user(tenant: Any, username: str, role: str = "regular") -> Any:
-    user: Any = services.create_user(
-        tenant=tenant, username=username, password=PASSWORD, role=role, email=f"{username}@{tenant.pk}.example"
-    )
-    user.api = ApiClient(tokens.issue(user))
-    return user
+def _create() -> None:
+    for id, regulars in TENANTS.items():
+        made = services.create_tenant(
+            id=id, email=f"info@{id}.example", admin_username="admin", admin_password=PASSWORD, organization=id.title()
+        )
+        for username in regulars:
+            email = f"{username}@{id}.example"
+            services.create_user(tenant=made.tenant, username=username, password=PASSWORD, email=email)
+    ROWS[Tenant] = list(Tenant.objects.filter(pk__in=TENANTS))
+    for model in (Gate, User):
+        ROWS[model] = list(model._base_manager.filter(tenant__in=TENANTS))
 
 
-def _tenant(id: str, *regulars: str) -> SimpleNamespace:
-    made = services.create_tenant(
-        id=id, email=f"info@{id}.example", admin_username="admin", admin_password=PASSWORD, organization=id.title()
-    )
-    admin: Any = made.admin
-    admin.api = ApiClient(tokens.issue(admin))
-    users = {username: _user(made.tenant, username) for username in regulars}
-    return SimpleNamespace(tenant=made.tenant, admin=admin, **users)
+def _tenants() -> dict[str, SimpleNamespace]:
+    """Put in the rows of the tenants and their users; all that the services do for them would take most of a test."""
+    if ROWS:
+        for model, rows in ROWS.items():
+            model._base_manager.bulk_create(map(copy, rows))
+    else:
+        _create()
+    tenants = {tenant.pk: SimpleNamespace(tenant=tenant) for tenant in map(copy, ROWS[Tenant])}
+    for user in map(copy, ROWS[User]):
+        user.tenant = tenants[user.tenant_id].tenant
+        user.api = ApiClient(tokens.issue(user))
+        setattr(tenants[user.tenant_id], user.username, user)
+    return tenants
 
 
 @pytest.fixture
@@ -52,8 +66,7 @@ def world(db: None, uploads: Path) -> SimpleNamespace:
     """Two tenants: `world.acme` with admin, owner, shared and other, `world.rival` with admin and owner."""
     cache.clear()
     return SimpleNamespace(
-        acme=_tenant("acme", "owner", "shared", "other"),
-        rival=_tenant("rival", "owner"),
+        **_tenants(),
         anonymous=ApiClient(),
         operator=ApiClient(settings.API_TOKEN),
         password=PASSWORD,

@@ -50,6 +50,11 @@ class Front:
     certificate: Path
 
     @property
+    def challenges(self) -> Path:
+        """The folder that certbot puts answers for Let's Encrypt into."""
+        return self.folder / "html"
+
+    @property
     def trusting(self) -> ssl.SSLContext:
         """What a client needs to trust its certificate."""
         return ssl.create_default_context(cafile=self.certificate)
@@ -85,6 +90,7 @@ def _write_configuration(registry: Served, front: Front, port: int, plain: int) 
         ("listen 443", f"listen 127.0.0.1:{port}"),
         ("/etc/letsencrypt/live/models.example", str(front.folder)),
         ("/srv/registry/uploads/;", f"{registry.env['UPLOAD_PATH']}/;"),
+        ("root /var/www/html", f"root {front.challenges}"),
     ):
         site, times = re.subn(rf"{re.escape(shown)}\b" if shown[-1].isalnum() else re.escape(shown), ours, site)
         assert times, shown

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.once import ONCE
+
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("tenants", "folksonomy", "versions", "catalog", "registry_site")
 MODULE_LINES, FUNCTION_LINES = 250, 30
@@ -96,3 +98,7 @@ def test_no_secret_and_no_data_is_in_the_repository() -> None:
     names = [named(path) for path in tracked()]
     assert [name for name in names if name.endswith((".env", ".pem", ".sqlite3"))] == []
     assert [name for name in names if name.startswith(("data/", "uploads/"))] == []
+
+
+def test_tests_that_run_once_are_there() -> None:
+    assert [name for name in ONCE if not (ROOT / name).exists()] == []

@@ -13,9 +13,7 @@ from tests.served import ROOT
 OPERATIONS = ("list", "get", "create")
 
 
-def test_the_benchmark_measures_and_reports(engine: str, tmp_path: Path) -> None:
-    if engine != "sqlite":
-        pytest.skip("it starts engines of its own")
+def test_the_benchmark_measures_and_reports(tmp_path: Path) -> None:
     missing = [name for name in ("wrk", "curl", "nginx") if not shutil.which(name)]
     if missing:
         reason = f"the benchmark needs {', '.join(missing)}, which .ci/run installs"

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from ssl import SSLContext, create_default_context
 from typing import Any
 from urllib.parse import quote
 
@@ -22,16 +23,22 @@ class Failed(Exception):
     """MLflow did not answer, or answered with an error."""
 
 
+class Answered(Failed):
+    """MLflow answered with an error: what it cannot give now it may not be able to give ever."""
+
+
 class MLflow:
-    """An MLflow server, read and never written."""
+    """An MLflow server, read and never written; who asks is told by the variables that MLflow's own clients read."""
 
     def __init__(self, uri: str) -> None:
-        token = os.environ.get("MLFLOW_TRACKING_TOKEN")
-        user, password = (os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD"))
+        user, password, token = (_told(name) for name in ("USERNAME", "PASSWORD", "TOKEN"))
+        # A name with its password goes before a token, as it does there.
+        named = (user, password) if user and password else None
         self.client = httpx.Client(
             base_url=f"{uri.rstrip('/')}/api/2.0/",
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            auth=(user, password) if user and not token else None,
+            headers={"Authorization": f"Bearer {token}"} if token and not named else {},
+            auth=named,
+            verify=_trust(),
             timeout=TIMEOUT,
             follow_redirects=True,
         )
@@ -57,11 +64,15 @@ class MLflow:
     def artifacts(self, version: Document) -> tuple[str, Sequence[str]]:
         """Return where a version's files lie, and their paths. Raises Unreadable."""
         which = {"name": version["name"], "version": version["version"]}
-        uri = str(self._get("mlflow/model-versions/get-download-uri", which).get("artifact_uri", ""))
-        if not uri.startswith(PROXY):
-            raise Unreadable(f"its files lie at {uri or 'no place'}, which MLflow does not serve (--serve-artifacts)")
-        root = httpx.URL(uri).path.strip("/")
-        paths = sorted(self._walk(root, ""))
+        try:
+            uri = str(self._get("mlflow/model-versions/get-download-uri", which).get("artifact_uri", ""))
+            if not uri.startswith(PROXY):
+                where = uri or "no place"
+                raise Unreadable(f"its files lie at {where}, which MLflow does not serve (--serve-artifacts)")
+            root = httpx.URL(uri).path.strip("/")
+            paths = sorted(self._walk(root, ""))
+        except Answered as error:
+            raise Unreadable(f"its files cannot be listed: {error}") from None
         if not paths:
             raise Unreadable("it has no files")
         return root, paths
@@ -104,7 +115,19 @@ class MLflow:
             answer.raise_for_status()
             document: Document = answer.json()
         except httpx.HTTPStatusError as error:
-            raise Failed(f"MLflow answered {error.response.status_code} to {route}") from None
+            raise Answered(f"MLflow answered {error.response.status_code} to {route}") from None
         except (httpx.HTTPError, ValueError) as error:
             raise Failed(f"MLflow does not answer to {route}: {type(error).__name__}") from None
         return document
+
+
+def _told(name: str) -> str:
+    return os.environ.get(f"MLFLOW_TRACKING_{name}", "")
+
+
+def _trust() -> bool | SSLContext:
+    """Return whom to trust over HTTPS: the certificate's file that is named, anybody where that is asked for."""
+    if _told("INSECURE_TLS").lower() in ("true", "1"):
+        return False
+    file = _told("SERVER_CERT_PATH")
+    return create_default_context(cafile=file) if file else True

@@ -49,6 +49,12 @@ def test_an_unknown_route_is_not_found_whatever_the_method(world: Any, path: str
     assert_error(world.anonymous.request(method, path), "resource_not_found")
 
 
+@pytest.mark.promise("errors.shape")
+@pytest.mark.parametrize("query", [{"filter": '{"\\ud800": null}'}, {"sort": '{"\\ud800": 1}'}])
+def test_an_error_names_even_what_is_no_text(world: Any, query: dict[str, str]) -> None:
+    assert_error(world.acme.owner.api.get("models", query=query), "get_request_error", "\\ud800")
+
+
 @pytest.mark.promise("errors.method", "errors.shape")
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_a_method_that_a_route_does_not_know_is_refused_with_those_it_knows(world: Any, route: Any) -> None:

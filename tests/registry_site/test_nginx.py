@@ -158,6 +158,14 @@ def test_http_leads_to_https(front: Front) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (308, "https://127.0.0.1/v1/models?limit=1")
 
 
+def test_what_certbot_puts_there_is_answered_over_http(front: Front) -> None:
+    folder = front.challenges / ".well-known" / "acme-challenge"
+    folder.mkdir(parents=True)
+    (folder / "token").write_text("token.thumbprint")
+    answer = httpx.get(f"{front.plain_url}/.well-known/acme-challenge/token")
+    assert (answer.status_code, answer.text) == (200, "token.thumbprint")
+
+
 def test_the_log_holds_a_download_that_nginx_sent(client: httpx.Client, get: Get, path: str) -> None:
     get()
     deadline = time.monotonic() + 10

@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command
 
 from registry_site.errors import name_of
 from tests.answers import assert_error
+from tests.database import empty
 from tests.engines import Server
 from tests.object_store import ACCESS_KEY, BUCKET, SECRET_KEY, Cutting, ObjectStore
 from tests.served import Served
@@ -252,6 +253,33 @@ def test_what_is_kept_and_what_is_left_over_is_told_apart_and_swept_up(
     for each in leftovers:
         store.discard(each)
     assert object_store.keys(storage["prefix"]) == [f"{storage['prefix']}/{key}", f"{storage['prefix']}/not/ours"]
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_commands_back_up_restore_check_and_sweep_objects_as_they_do_files(
+    world: Any, settings: Any, storage: dict[str, Any], object_store: ObjectStore, tmp_path: Path
+) -> None:
+    use(settings, storage)
+    path = new_item(world.acme.owner.api)
+    put_file(world.acme.owner.api, path, "a.bin")
+    call_command("backup", str(tmp_path / "backup"), stdout=StringIO())
+    empty()
+    restored = storage | {"prefix": uuid4().hex}
+    use(settings, restored)
+    call_command("restore", str(tmp_path / "backup"), stdout=StringIO())
+    assert world.acme.owner.api.get(f"{path}/versions/a.bin").body() == CONTENT
+    call_command("check_integrity", stdout=StringIO())
+    (name,) = object_store.keys(restored["prefix"])
+    ObjectStorage(**restored).receive().write(b"x" * (6 * MIB))  # a killed process leaves it so
+    call_command("collect_garbage", "--delete", "--older-than", "1h", stdout=StringIO())
+    assert len(object_store.keys(restored["prefix"])) == 2
+    call_command("collect_garbage", "--delete", "--older-than", "0s", stdout=StringIO())
+    assert object_store.keys(restored["prefix"]) == [name]
+    object_store.client.put_object(Bucket=BUCKET, Key=name, Body=b"damaged")
+    told = StringIO()
+    with pytest.raises(CommandError):
+        call_command("check_integrity", stdout=StringIO(), stderr=told)
+    assert "its content has changed" in told.getvalue()
 
 
 def test_more_than_the_store_can_hold_is_too_large(

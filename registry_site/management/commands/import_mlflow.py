@@ -31,6 +31,8 @@ class Command(ImportCommand):
             server = MLflow(options["tracking_uri"])
         except httpx.InvalidURL:
             raise CommandError("--tracking-uri is malformed: http://localhost:5000 is wanted") from None
+        except OSError as error:
+            raise CommandError(f"MLFLOW_TRACKING_SERVER_CERT_PATH cannot be read: {error.strerror}") from None
 
         def bring(report: Report) -> None:
             tenant = Tenant.objects.filter(pk=options["tenant"]).first()

@@ -16,6 +16,31 @@ BINARY = ROOT / ".venv-mlflow" / "bin" / "mlflow"
 START_SECONDS = 240  # it imports a great deal
 # It is to serve models and nothing else, and to tell nobody.
 QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+USERNAME, PASSWORD, TOKEN = "admin", "password-of-the-tests", "token-of-the-tests"
+# Whom it lets in: who has the administrator's password, or, as companies add to it, a token.
+AUTHENTICATION = f"""
+[mlflow]
+default_permission = READ
+database_uri = sqlite:///{{folder}}/users.db
+admin_username = {USERNAME}
+admin_password = {PASSWORD}
+authorization_function = tokens:authenticate
+auth_cache_ttl_seconds = 3600
+"""
+TOKENS = f"""
+from flask import request
+from mlflow.server.auth import authenticate_request_basic_auth, make_basic_auth_response
+from werkzeug.datastructures import Authorization
+
+
+def authenticate():
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind != "Bearer":
+        return authenticate_request_basic_auth()
+    if token != "{TOKEN}":
+        return make_basic_auth_response()
+    return Authorization("basic", {{"username": "{USERNAME}", "password": "{PASSWORD}"}})
+"""
 
 
 class MLflowServer:
@@ -23,25 +48,24 @@ class MLflowServer:
 
     def __init__(self, folder: Path) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
-        self.log = folder / "log"
-        words = ["server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-        words += [
-            "--backend-store-uri",
-            f"sqlite:///{folder}/mlflow.db",
-            "--artifacts-destination",
-            str(folder / "files"),
-        ]
+        self.log, self.files = folder / "log", folder / "files"
+        (folder / "authentication.ini").write_text(AUTHENTICATION.format(folder=folder))
+        (folder / "tokens.py").write_text(TOKENS)
+        words = ["server", "--app-name", "basic-auth", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+        words += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(self.files)]
+        env = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(folder)} | QUIET
+        env |= {"MLFLOW_AUTH_CONFIG_PATH": f"{folder}/authentication.ini", "MLFLOW_FLASK_SERVER_SECRET_KEY": "tests"}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [BINARY, *words],
                 cwd=folder,
-                env={"PATH": os.environ["PATH"], "HOME": str(folder)} | QUIET,
+                env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.client = httpx.Client(base_url=f"{self.url}/api/2.0", timeout=60)
+        self.client = httpx.Client(base_url=f"{self.url}/api/2.0", auth=(USERNAME, PASSWORD), timeout=60)
         self._wait()
 
     def stop(self) -> None:
@@ -62,6 +86,10 @@ class MLflowServer:
         for name, content in files.items():
             self.client.put(f"/mlflow-artifacts/artifacts/{place}/{quote(name)}", content=content).raise_for_status()
         return id, f"mlflow-artifacts:/{place}"
+
+    def folder(self, place: str) -> Path:
+        """Return the folder of this machine that the files of a run lie in."""
+        return self.files / place.removeprefix("mlflow-artifacts:/")
 
     def logged_model(self, files: dict[str, bytes]) -> str:
         """Log a model apart from any run, as MLflow does since version 3; return its id."""

@@ -1,7 +1,12 @@
 """The models of an MLflow registry move in: a real server is asked, over HTTP."""
 
 import io
+import socket
+import ssl
+import threading
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zipfile import ZipFile
@@ -9,14 +14,22 @@ from zipfile import ZipFile
 import pytest
 from django.core.management import CommandError
 
+from registry_site import certificates
 from registry_site.importing.mlflow import number, typed
 from tests.answers import ok
 from tests.engines import free_port
-from tests.registry_site.importing.mlflow_server import MLflowServer
+from tests.registry_site.importing.mlflow_server import PASSWORD, TOKEN, USERNAME, MLflowServer
 from tests.registry_site.importing.running import Outcome, everything, run
 
 pytestmark = pytest.mark.timeout(600)  # the server that they share is slow to start
 FILES = {"MLmodel": b"flavors: {}\n", "data/weights é.bin": b"\x00\xff" * 600_000, "data/deep/empty": b""}
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the server lets in, as its own clients are told it."""
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", USERNAME)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
 
 
 @pytest.fixture
@@ -151,6 +164,96 @@ def test_a_version_whose_files_mlflow_does_not_have_is_left_out_by_name(
     assert outcome.line("left out", "version 3", registered)
     assert outcome.line("left out", "version 4", "s3://bucket/model")
     assert {version["ordinal"] for version in found(world, registered)["versions"]} == {"1", "2"}
+
+
+def test_a_version_whose_files_cannot_be_read_is_left_out_by_name_and_the_rest_comes(
+    world: Any, mlflow: MLflowServer, registered: str
+) -> None:
+    places = [mlflow.run({}, {}, {"MLmodel": b"flavors: {}", "weights": b"1"}) for _ in range(3)]
+    for id, place in places:
+        mlflow.version(registered, place, id)
+    (mlflow.folder(places[0][1]) / "dangling").symlink_to("nowhere")  # so that it cannot list them
+    with socket.socket(socket.AF_UNIX) as listening:  # so that it lists them, and cannot open one
+        listening.bind(str(mlflow.folder(places[1][1]) / "socket"))
+    outcome = bring(mlflow)
+    assert outcome.line("left out", "version 3", registered, "cannot be listed", "MLflow answered")
+    assert outcome.line("left out", "version 4", registered, "its file 'socket' cannot be read")
+    assert outcome.brought == {"model": 1, "version": 3}
+    assert {version["ordinal"] for version in found(world, registered)["versions"]} == {"1", "2", "5"}
+    (mlflow.folder(places[0][1]) / "dangling").unlink()
+    assert bring(mlflow).brought == {"version": 1}
+
+
+def test_more_than_a_page_of_models_and_versions_comes(
+    world: Any, mlflow: MLflowServer, registered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow.model(f"{registered}-too")
+    id, place = mlflow.run({}, {}, {"MLmodel": b"flavors: {}"})
+    for _ in range(2):
+        mlflow.version(f"{registered}-too", place, id)
+    monkeypatch.setattr("registry_site.importing.mlflow_server.PAGE", 1)
+    assert bring(mlflow).brought == {"model": 2, "version": 4}
+    assert bring(mlflow).present == {"model": 2, "version": 4}
+
+
+@pytest.mark.parametrize(
+    ("told", "enters"),
+    [
+        ({"USERNAME": USERNAME, "PASSWORD": PASSWORD}, True),
+        ({"TOKEN": TOKEN}, True),
+        ({"USERNAME": USERNAME, "PASSWORD": PASSWORD, "TOKEN": "another"}, True),
+        ({"USERNAME": USERNAME, "TOKEN": TOKEN}, True),
+        ({"USERNAME": USERNAME, "PASSWORD": "another"}, False),
+        ({"TOKEN": "another"}, False),
+        ({}, False),
+    ],
+)
+def test_credentials_are_those_that_mlflow_s_own_clients_read(
+    world: Any,
+    mlflow: MLflowServer,
+    registered: str,
+    monkeypatch: pytest.MonkeyPatch,
+    told: dict[str, str],
+    enters: bool,
+) -> None:
+    for name in ("USERNAME", "PASSWORD", "TOKEN"):
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", told.get(name, ""))
+    if enters:
+        assert bring(mlflow, "--dry-run").brought == {"model": 1, "version": 2}
+        return
+    with pytest.raises(CommandError, match="MLflow answered 401"):
+        bring(mlflow, "--dry-run")
+
+
+@pytest.fixture
+def over_https(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """An address that answers over HTTPS, but with 404, and the certificate that it signed itself."""
+    file = tmp_path / "certificate.pem"
+    file.write_bytes(certificates._self_signed(["127.0.0.1"]))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}", file
+    server.shutdown()
+    server.server_close()
+
+
+def test_whom_to_trust_over_https_is_what_mlflow_s_own_clients_read(
+    world: Any, over_https: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, file = over_https
+    words = ["import_mlflow", "--tracking-uri", url, "--tenant", "acme"]
+    with pytest.raises(CommandError, match="MLflow does not answer"):
+        run(*words)
+    for name, value in (("SERVER_CERT_PATH", str(file)), ("INSECURE_TLS", "true")):
+        with monkeypatch.context() as told, pytest.raises(CommandError, match="MLflow answered 404"):
+            told.setenv(f"MLFLOW_TRACKING_{name}", value)
+            run(*words)
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(file.with_name("nowhere")))
+    with pytest.raises(CommandError, match="MLFLOW_TRACKING_SERVER_CERT_PATH"):
+        run(*words)
 
 
 @pytest.mark.parametrize(
