@@ -4,6 +4,7 @@ All tests run on the first engine, and on the others those that depend on it (te
 Fails where a test failed or an engine could not run: what did not run has not passed.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,9 @@ def run(engine: str, options: list[str], *, again: bool) -> tuple[str, bool]:
         report = Path(folder, "report.xml")
         command = [sys.executable, "-m", "pytest", "-q", "-n", WORKERS, f"--engine={engine}", f"--junitxml={report}"]
         command += ["--again"] if again else []
-        status = subprocess.run([*command, *options], check=False).returncode
+        # Compiled once, not by each of xdist's workers on each engine, whatever the machine's environment says.
+        env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+        status = subprocess.run([*command, *options], env=env, check=False).returncode
         counts = _counts(report) if report.exists() else ""
     if again and status == NOTHING_SELECTED:
         status = 0
