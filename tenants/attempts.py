@@ -29,6 +29,7 @@ TOO_MANY = "Too many failed attempts, please try again later"
 PATIENCE = timedelta(seconds=30)  # for those whose secrets are being looked at; one who takes longer has failed
 LONGEST_WAIT = timedelta(seconds=60)  # for a place, while others get theirs back
 PAUSE = 0.05  # seconds until a place may be free
+PLACES = 2**31  # that a number of a place can tell apart, on every engine
 
 
 @dataclass
@@ -96,13 +97,17 @@ def _taken_places(limits: dict[str, int]) -> list[str]:
         if full:
             _refuse_unless_pending([rows[key][: limits[key]] for key in full], start)
             return []
-        free = {key: set(range(limit)) - {row.place for row in rows[key]} for key, limit in limits.items()}
-        mine = [
-            FailedAttempt(key=key, place=random.choice(sorted(places)), pending=True, timestamp=start)
-            for key, places in free.items()
-        ]
+        places = {key: _free_place(limit, {row.place for row in rows[key]}) for key, limit in limits.items()}
+        mine = [FailedAttempt(key=key, place=place, pending=True, timestamp=start) for key, place in places.items()]
         FailedAttempt.objects.bulk_create(mine)
     return [row.pk for row in mine]
+
+
+def _free_place(limit: int, taken: set[int]) -> int:
+    """Return one of the places that is free, of which there is one; that there are millions costs nothing."""
+    while (place := random.randrange(min(limit, PLACES))) in taken:
+        pass
+    return place
 
 
 def _counting(keys: Iterable[str], at: datetime) -> dict[str, list[FailedAttempt]]:
