@@ -15,12 +15,13 @@ from tenants.texts import refuse, unfit_name
 from tenants.transactions import retried
 
 T = TypeVar("T", Tag, MetadataName)
-KNOWN: dict[type[Tag | MetadataName], Prepared[Any]] = {
-    Tag: Prepared(lambda tenant, names: Tag.objects.of(tenant).filter(name__in=names).values_list("name")),
-    MetadataName: Prepared(
-        lambda tenant, names: MetadataName.objects.of(tenant).filter(name__in=names).values_list("name")
-    ),
-}
+
+
+def _known(model: type[Tag | MetadataName]) -> Prepared[Any]:
+    return Prepared(lambda tenant, names: model.objects.of(tenant).filter(name__in=names).values_list("name"))
+
+
+KNOWN = {model: _known(model) for model in (Tag, MetadataName)}
 
 
 def use_terms(
