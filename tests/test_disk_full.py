@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from django.db import OperationalError
 
 from registry_site.errors import name_of
 from tests.answers import assert_error
-from tests.engines import Server
+from tests.engines import Server, start
 from tests.served import Served
 from tests.talk import administrator, created
 
@@ -93,26 +94,25 @@ class MongoRoom:
 def cramped(server: Server, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Served, Any]]:
     """A registry whose database lies on a small disk, and the room there."""
     name = f"cramped_{uuid4().hex[:12]}"
-    if server.name == "mongodb":
-        if os.environ.get("MONGODB_URI", "").strip():
-            pytest.skip("the MongoDB of MONGODB_URI need not answer with errors on demand")
-        url = f"{server.url_of(name)}&appName={name}"
-        room: Any = MongoRoom(server.url_of("admin"), name)
-    else:
-        disk: Path = request.getfixturevalue("small_disk")
-        room, url = Room(disk / "ballast"), f"sqlite:///{disk}/{name}.sqlite3"
+    with ExitStack() as undo:
+        if server.name == "mongodb":
+            if os.environ.get("MONGODB_URI", "").strip():
+                pytest.skip("the MongoDB of MONGODB_URI need not answer with errors on demand")
+            undo.callback(server.drop, name)
+            url = f"{server.url_of(name)}&appName={name}"
+            room: Any = MongoRoom(server.url_of("admin"), name)
+        else:
+            disk: Path = request.getfixturevalue("small_disk")
+            room, url = Room(disk / "ballast"), f"sqlite:///{disk}/{name}.sqlite3"
         if server.name == "postgres":
-            url = server.url_of(name)
-            _create_on(disk, server, name)
-    registry = Served(url, tmp_path)
-    registry.start()
-    yield registry, room
-    registry.kill()
-    if server.name != "sqlite":
-        server.drop(name)
-    if server.name == "postgres":
-        with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
-            connection.execute(f"DROP TABLESPACE {name}")  # type: ignore[call-overload]
+            own = start("postgres")  # on a full disk no checkpoint succeeds, which others would be told too
+            undo.callback(own.stop)
+            _create_on(disk, own, name)
+            url = own.url_of(name)
+        registry = Served(url, tmp_path)
+        undo.callback(registry.kill)
+        registry.start()
+        yield registry, room
 
 
 def _create_on(disk: Path, server: Server, name: str) -> None:
