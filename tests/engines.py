@@ -19,6 +19,7 @@ import pymongo
 
 ENGINES = ("sqlite", "postgres", "mongodb")
 START_SECONDS = 180  # a database that was killed recovers first, on a busy machine slowly
+DROPS = 4  # times that PostgreSQL is asked to drop a database
 SITE_PACKAGES = Path(sysconfig.get_paths()["purelib"])
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -124,13 +125,18 @@ def _postgres_at(port: int, folder: Path) -> Server:
         with psycopg.connect(url_of("postgres"), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
 
-    return Server(
-        "postgres",
-        folder,
-        url_of,
-        create=lambda database: run(f'CREATE DATABASE "{database}"'),
-        drop=lambda database: run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)'),
-    )
+    def drop(database: str) -> None:
+        for attempt in range(DROPS):
+            try:
+                return run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+            except psycopg.errors.InternalError as error:  # a checkpoint failed, for what another test does
+                log = (folder / "log").read_text(errors="replace").splitlines()
+                said = "\n".join([line for line in log if " LOG: " not in line][-20:])
+                if attempt == DROPS - 1:
+                    raise AssertionError(f"{error}, and its log says:\n{said}") from error
+                time.sleep(attempt)
+
+    return Server("postgres", folder, url_of, create=lambda database: run(f'CREATE DATABASE "{database}"'), drop=drop)
 
 
 def _postgres_binaries() -> Path:
