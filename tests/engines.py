@@ -128,7 +128,8 @@ def _postgres_at(port: int, folder: Path) -> Server:
     def drop(database: str) -> None:
         for attempt in range(DROPS):
             try:
-                return run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+                run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+                break
             except psycopg.errors.InternalError as error:  # a checkpoint failed, for what another test does
                 log = (folder / "log").read_text(errors="replace").splitlines()
                 said = "\n".join([line for line in log if " LOG: " not in line][-20:])
