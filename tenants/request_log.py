@@ -33,22 +33,18 @@ CLEAN_SECONDS = 3600.0
 WAITING_LIMIT = 10_000  # entries; when the database cannot keep up the oldest are dropped, never a request
 
 
-def blanked_json(value: Any, depth: int = 0) -> Iterator[str]:
-    """Yield the pieces of a body as JSON without its secrets; what lies very deep is left out."""
+def _blanked(value: Any, left: Iterator[int], depth: int = 0) -> Any:
+    """Return a body without its secrets, and without what lies very deep, as far as numbers are left."""
     if isinstance(value, dict | list) and depth > DEEPEST:
-        yield f'"{BLANK}"'
-    elif isinstance(value, dict):
-        for index, (key, inner) in enumerate(value.items()):
-            yield f"{', ' if index else '{'}{json.dumps(key, ensure_ascii=False)}: "
-            yield from blanked_json(BLANK if key.lower() in SECRETS else inner, depth + 1)
-        yield "}" if value else "{}"
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield ", " if index else "["
-            yield from blanked_json(inner, depth + 1)
-        yield "]" if value else "[]"
-    else:
-        yield json.dumps(value, ensure_ascii=False)
+        return BLANK
+    if isinstance(value, dict):
+        return {
+            key: BLANK if key.lower() in SECRETS else _blanked(inner, left, depth + 1)
+            for (key, inner), _ in zip(value.items(), left, strict=False)
+        }
+    if isinstance(value, list):
+        return [_blanked(inner, left, depth + 1) for inner, _ in zip(value, left, strict=False)]
+    return value
 
 
 def blanked_url(request: HttpRequest) -> str:
@@ -65,19 +61,18 @@ def contents_of(request: HttpRequest) -> str:
 
     No more of a large body is looked at than is kept.
     """
-    text = ""
-    for piece in blanked_json(request.contents) if hasattr(request, "contents") else ():
-        text += piece
-        if len(text) >= settings.LOG_CONTENTS_LIMIT:
-            break
-    return text[: settings.LOG_CONTENTS_LIMIT].replace("\0", "")
+    if not hasattr(request, "contents"):
+        return ""
+    limit: int = settings.LOG_CONTENTS_LIMIT
+    text = json.dumps(_blanked(request.contents, iter(range(limit))), ensure_ascii=False)
+    return text[:limit].replace("\0", "")
 
 
 @retried
 def keep(entries: list[RequestLog], tenant_id: str | None) -> None:
     """Write a tenant's entries; those of one that is gone, or that never was, are no tenant's."""
     try:
-        with referring(tenant_id) if tenant_id else nullcontext():
+        with referring(tenant_id, changes_items=False) if tenant_id else nullcontext():
             RequestLog.objects.bulk_create(entries, batch_size=500)
     except AuthenticationFailed:
         for entry in entries:

@@ -9,7 +9,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from tenants.fields import now
 from tenants.gates import edition_of
+from tenants.models import RequestLog
+from tenants.request_log import keep
 from tenants.services import create_tenant
 from tests.answers import ok
 from tests.catalog.items import KINDS, create
@@ -159,6 +162,14 @@ def test_a_writer_that_fails_leaves_the_edition_as_it_was(place: Any) -> None:
     edition = edition_of("acme")
     assert place.acme.owner.api.post("models", json={"name": "first"}).status_code == 400
     assert place.acme.owner.api.put(place.paths["models"], json={"users": {"add": ["nobody"]}}).status_code == 400
+    assert edition_of("acme") == edition
+
+
+@pytest.mark.promise("lists.total")
+def test_the_request_log_leaves_the_edition_as_it_was(place: Any) -> None:
+    edition = edition_of("acme")
+    keep([RequestLog(tenant_id="acme", date=now(), method="GET", url="/here", status=200, duration_ms=1.0)], "acme")
+    assert RequestLog.objects.of("acme").filter(url="/here").exists()
     assert edition_of("acme") == edition
 
 

@@ -5,10 +5,17 @@ from typing import Any
 import pytest
 
 from tenants.models import User
-from tenants.prepared import KEPT, MARK, Prepared
+from tenants.prepared import KEPT, MARK, Prepared, PreparedUpdate
 
 named = Prepared(lambda tenant, names: User.objects.of(tenant).filter(username__in=names).order_by("-username"))
 columns = Prepared(lambda key: User.objects.filter(pk=key).values_list("username", "timestamp"))
+
+renamed = PreparedUpdate(
+    lambda tenant, old, new, days: (
+        User.objects.of(tenant).filter(username=old),
+        {"username": new, "validity_days": days},
+    )
+)
 
 
 @pytest.fixture
@@ -50,3 +57,19 @@ def test_no_more_plans_are_kept_than_a_few(world: Any) -> None:
     for length in range(1, KEPT + 20):
         named(world.acme.tenant.pk, ["nobody"] * length)
     assert named.plan.cache_info().currsize <= KEPT
+
+
+def test_an_update_changes_what_is_asked_for_and_tells_how_many_rows_there_are(world: Any, names: list[str]) -> None:
+    tenant = world.acme.tenant.pk
+    assert renamed(tenant, "user-1", f"{MARK}2", 7) == 1
+    assert renamed(tenant, "user-2", "user-2", 8) == 1
+    assert renamed(tenant, "user-1", "other", 9) == renamed("no such tenant", "user-3", "other", 9) == 0
+    users = User.objects.of(tenant).filter(username__in=[*names, f"{MARK}2"]).order_by("username")
+    found = {user.username: user.validity_days for user in users}
+    assert found == {
+        "user-0": found["user-0"],
+        "user-2": 8,
+        "user-3": found["user-3"],
+        "user-4": found["user-4"],
+        f"{MARK}2": 7,
+    }
