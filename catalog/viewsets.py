@@ -85,7 +85,8 @@ class ItemViewSet(CollectionViewSet):
         return item
 
     def to_api_page(self, rows: Sequence[Item]) -> Sequence[dict[str, Any]]:
-        usernames = User.objects.usernames({pk for row in rows for pk in (row.owner_id, *row.users)})
+        named = {pk for row in rows for pk in (row.owner_id, *row.users)} - {self.user.pk}
+        usernames = User.objects.usernames(named) | {self.user.pk: self.user.username}
         ids = {pk for row in rows for pk in row.datasets}
         readable = Item.objects.visible_to(self.user).datasets().filter(pk__in=ids) if ids else None
         datasets = dict(readable.values_list("pk", "name")) if readable is not None else {}
