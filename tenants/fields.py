@@ -69,9 +69,13 @@ DECODER = JSONDecoder()
 
 
 class ListField(models.JSONField):
-    """A JSON array inside the row: native on MongoDB, jsonb on PostgreSQL, JSON text on SQLite."""
+    """A JSON array inside the row: native on MongoDB, jsonb on PostgreSQL, JSON text on SQLite.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    `words` says that a migration gave it an index of its texts on SQLite (see `tenants.indexes.word_index`).
+    """
+
+    def __init__(self, *args: Any, words: bool = False, **kwargs: Any) -> None:
+        self.words = words
         kwargs |= {"default": list, "blank": True, "decoder": JSONDecoder}
         super().__init__(*args, **kwargs)
 

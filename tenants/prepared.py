@@ -82,7 +82,7 @@ class PreparedUpdate:
     @cached_property
     def plan(self) -> Callable[[Sequence[str | int]], int]:
         rows, columns = self.build(*_marks([None] * len(signature(self.build).parameters)))
-        query = rows.query.chain(UpdateQuery)
+        query: Any = rows.query.chain(UpdateQuery)
         query.add_update_values({name: Expression(mark, TextField()) for name, mark in columns.items()})
         compiler = query.get_compiler(using=rows.db)
         change = (_update_on_mongodb if compiler.connection.vendor == "mongodb" else _update_on_sql)(compiler)

@@ -1,9 +1,11 @@
-"""The lookups in SQLite's JSON functions."""
+"""The lookups in SQLite's JSON functions, and in its index of words."""
 
 import json
 from collections.abc import Sequence
 from typing import Any as Anything
 from typing import TypeAlias
+
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from registry_site.querying.fields import Field
 from registry_site.querying.patterns import Pattern
@@ -11,6 +13,7 @@ from registry_site.querying.tree import All, Any, Compare, Node, Not
 
 Sql: TypeAlias = tuple[str, list[Anything]]
 
+FEW = 1000  # rows
 ELEMENT = Field("element", "any")
 SIGNS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 TYPES = {
@@ -26,6 +29,15 @@ def holds(column: str, element: Anything) -> Sql:
         members = (Compare(Field(name, "any", name), "eq", value) for name, value in element.items())
         return any_element(column, All(tuple(members)))
     return any_element(column, Compare(ELEMENT, "eq", element))
+
+
+def few_with_word(connection: BaseDatabaseWrapper, key: str, field: Anything, word: str) -> Sql | None:
+    """Return the condition that the row of this key is one of the few with the word; None where there are many."""
+    sought = f"FROM {field.model._meta.db_table}_words WHERE list = %s AND word = %s"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM (SELECT 1 {sought} LIMIT {FEW})", [field.column, word])
+        (count,) = cursor.fetchone()
+    return (f"{key} IN (SELECT holder {sought})", [field.column, word]) if count < FEW else None
 
 
 def any_element(column: str, node: Node) -> Sql:
