@@ -1,6 +1,9 @@
 """From `STORAGE` to Django's settings: where the bytes of versions go."""
 
+import base64
+import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -10,6 +13,7 @@ from registry_site.environment import ROOT
 from registry_site.variables import Environment
 
 MIB = 1024 * 1024
+ACCOUNT = re.compile(r"[a-z0-9]{3,24}")  # of Azure
 # Who can send the bytes of which kind of storage.
 SENDERS = {"files": ("direct", "accel"), "objects": ("direct", "redirect")}
 
@@ -41,10 +45,31 @@ def _addressing(text: str) -> str:
 OPTIONS: dict[str, Callable[[str], Any]] = {
     "endpoint_url": _url,
     "public_endpoint_url": _url,
-    "region": str,
-    "addressing": _addressing,
     "part_size": _mebibytes,
     "timeout": _seconds,
+}
+OPTIONS_OF_S3: dict[str, Callable[[str], Any]] = OPTIONS | {"region": str, "addressing": _addressing}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object store: what keeps bytes there, and how it is told where they go."""
+
+    backend: str
+    place: str
+    options: dict[str, Callable[[str], Any]]
+    defaults: dict[str, Any] = field(default_factory=dict)
+    keys_are_needed: bool = True
+
+
+# Google's store speaks S3, but does not copy in pieces; in a path, the bucket's name may have dots.
+GOOGLE = {"endpoint_url": "https://storage.googleapis.com", "region": "auto", "addressing": "path"}
+KINDS = {
+    "s3": Kind("versions.object_storage.ObjectStorage", "bucket", OPTIONS_OF_S3, keys_are_needed=False),
+    "gs": Kind(
+        "versions.object_storage.ObjectStorage", "bucket", OPTIONS_OF_S3, defaults=GOOGLE | {"copies_pieces": False}
+    ),
+    "azure": Kind("versions.azure_storage.AzureStorage", "container", OPTIONS),
 }
 
 
@@ -57,22 +82,40 @@ def parse(variables: Environment) -> dict[str, Any]:
     if kind == "files":
         location = ROOT / variables.UPLOAD_PATH
         return {"BACKEND": "versions.storage.ContentStorage", "OPTIONS": {"location": location}}
-    options = _object_store(variables.STORAGE)
-    keys = {"access_key": variables.STORAGE_ACCESS_KEY, "secret_key": variables.STORAGE_SECRET_KEY}
-    options |= {name: key for name, key in keys.items() if key}
-    return {"BACKEND": "versions.object_storage.ObjectStorage", "OPTIONS": options}
+    scheme, options = _object_store(variables.STORAGE)
+    store = KINDS[scheme]
+    return {"BACKEND": store.backend, "OPTIONS": store.defaults | options | _keys(variables, scheme)}
 
 
-def _object_store(url: str) -> dict[str, Any]:
-    malformed = "STORAGE is malformed: s3://bucket/prefix?endpoint_url=… is wanted"
+def _keys(variables: Environment, scheme: str) -> dict[str, str]:
+    given = {"access_key": variables.STORAGE_ACCESS_KEY, "secret_key": variables.STORAGE_SECRET_KEY}
+    if KINDS[scheme].keys_are_needed and not all(given.values()):
+        raise ImproperlyConfigured(f"STORAGE: {scheme}://… needs STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY")
+    if scheme == "azure" and not ACCOUNT.fullmatch(variables.STORAGE_ACCESS_KEY):
+        raise ImproperlyConfigured("STORAGE_ACCESS_KEY is not the name of an Azure account")
+    if scheme == "azure" and not _is_base64(variables.STORAGE_SECRET_KEY):
+        raise ImproperlyConfigured("STORAGE_SECRET_KEY is not the key of an Azure account: it has another form")
+    return {name: key for name, key in given.items() if key}
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(base64.b64decode(text, validate=True))
+    except ValueError:
+        return False
+
+
+def _object_store(url: str) -> tuple[str, dict[str, Any]]:
+    malformed = "STORAGE is malformed: s3://bucket/prefix?endpoint_url=…, gs://… or azure://container/… is wanted"
     try:
         parts = urlsplit(url)
-        if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc:
+        if parts.scheme not in KINDS or not parts.netloc or "@" in parts.netloc:
             raise ImproperlyConfigured(f"{malformed}, its keys in STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY")
+        kind = KINDS[parts.scheme]
         given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-        options = {name: OPTIONS[name](value) for name, value in given.items()}
+        options = {name: kind.options[name](value) for name, value in given.items()}
     except KeyError as error:
         raise ImproperlyConfigured(f"{malformed}; {error} is not known") from None
     except ValueError as error:
         raise ImproperlyConfigured(f"{malformed} ({error})") from None
-    return {"bucket": parts.netloc, "prefix": unquote(parts.path).strip("/"), **options}
+    return parts.scheme, {kind.place: parts.netloc, "prefix": unquote(parts.path).strip("/"), **options}
