@@ -43,6 +43,10 @@ class AzureStore(ObjectStore):
     def answers(self) -> bool:
         return httpx.get(self.address, timeout=5).headers["Server"].startswith("Azurite")
 
+    def stop(self) -> None:
+        self.process.terminate()  # for it writes down what it holds only then, and now and then
+        self.process.wait()
+
     def connected(self) -> Any:
         credential = AzureNamedKeyCredential(self.access_key, self.secret_key)
         client = ContainerClient(self.endpoint, PLACE, credential, retry_total=0)
@@ -62,5 +66,5 @@ class AzureStore(ObjectStore):
         self.client.upload_blob(name, content, overwrite=True)
 
     def sweep(self, incoming: Any) -> None:
-        self.client.upload_blob(incoming.place, b"", overwrite=True)
+        self.client.get_blob_client(incoming.place).commit_block_list([])
         self.client.delete_blob(incoming.place)

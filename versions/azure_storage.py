@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import IO, cast
+from typing import IO, Any, cast
 from uuid import uuid4
 
 from azure.core.credentials import AzureNamedKeyCredential
@@ -17,7 +17,8 @@ from azure.storage.blob import (
     BlobProperties,
     BlobSasPermissions,
     ContainerClient,
-    ExponentialRetry,
+    LinearRetry,
+    StorageErrorCode,
     generate_blob_sas,
 )
 from requests import Session
@@ -41,7 +42,7 @@ LARGE = 256 * MIB  # more is copied in pieces: Azure copies no more at once with
 COPY_SECONDS = 3600  # that the store may read what it copies
 READ = 4 * MIB  # that a reader holds in memory
 UNFINISHED = "?blocks"  # stands in a place behind a blob that never came to be
-ERRORS = {"BlobNotFound": errno.ENOENT, "507": errno.ENOSPC}
+ERRORS: dict[Any, int] = {"BlobNotFound": errno.ENOENT, 507: errno.ENOSPC}  # by code, or else by status
 ADDRESS = re.compile(r"<[^>]* object at [^>]*>:? ?")  # in an error's words; another each time
 
 
@@ -53,9 +54,10 @@ def as_os_errors() -> Iterator[None]:
     except HttpResponseError as error:
         if error.response is None:
             raise OSError(errno.EIO, BROKEN_OFF) from None
-        code = str(getattr(error, "error_code", None) or error.status_code)
-        number = ERRORS.get(code) or ERRORS.get(str(error.status_code)) or errno.EIO
-        raise OSError(number, f"the store answered {code}") from None
+        code = getattr(error, "error_code", None) or error.reason
+        told = code.value if isinstance(code, StorageErrorCode) else code
+        number = ERRORS.get(told) or ERRORS.get(error.status_code) or errno.EIO
+        raise OSError(number, f"the store answered {told}") from None
     except AzureError as error:
         raise OSError(errno.EIO, ADDRESS.sub("", str(error))) from None
 
@@ -131,7 +133,7 @@ class AzureStorage(Objects):
                 session=session,
                 connection_timeout=min(seconds, 10),
                 read_timeout=seconds,
-                retry_policy=ExponentialRetry(1, 2, again, random_jitter_range=1),
+                retry_policy=LinearRetry(1, again, random_jitter_range=1),
                 max_single_put_size=part_size,
                 max_single_get_size=READ,
                 max_chunk_get_size=READ,
@@ -166,7 +168,7 @@ class AzureStorage(Objects):
         blob = self.container.get_blob_client(name)
         with as_os_errors():
             if unfinished:
-                blob.upload_blob(b"", overwrite=True)  # whose blocks are forgotten with it
+                blob.commit_block_list([])  # of none: all that came are forgotten
             blob.delete_blob(delete_snapshots="include")
 
     def remove(self, key: str) -> None:
