@@ -29,7 +29,7 @@ from versions.objects import (
 from versions.storage import Incoming, Received
 
 LARGE = 1024 * MIB  # copied in pieces, which never take so long that the store seems dead
-COPYING = TransferConfig(multipart_threshold=LARGE, multipart_chunksize=256 * MIB, max_concurrency=4)
+COPYING = TransferConfig(multipart_threshold=1, multipart_chunksize=256 * MIB, max_concurrency=4)
 UNFINISHED = "?uploadId="  # stands in a place between an object that never came to be and its upload
 # Sums that only some stores know are left out: TLS or the signature protect what travels.
 LENIENT = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
