@@ -1,9 +1,8 @@
 """From `STORAGE` to Django's settings: where the bytes of versions go."""
 
-import base64
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -13,7 +12,6 @@ from registry_site.environment import ROOT
 from registry_site.variables import Environment
 
 MIB = 1024 * 1024
-ACCOUNT = re.compile(r"[a-z0-9]{3,24}")  # of Azure
 # Who can send the bytes of which kind of storage.
 SENDERS = {"files": ("direct", "accel"), "objects": ("direct", "redirect")}
 
@@ -53,24 +51,25 @@ OPTIONS_OF_S3: dict[str, Callable[[str], Any]] = OPTIONS | {"region": str, "addr
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of object store: what keeps bytes there, and how it is told where they go."""
+    """A kind of object store: what keeps bytes there, how it is told where they go, and the form of its two keys."""
 
     backend: str
     place: str
     options: dict[str, Callable[[str], Any]]
     defaults: dict[str, Any] = field(default_factory=dict)
-    keys_are_needed: bool = True
+    keys: tuple[str, str] = (".+", ".+")
 
 
+S3 = Kind("versions.object_storage.ObjectStorage", "bucket", OPTIONS_OF_S3)
 # Google's store speaks S3, but does not copy in pieces; in a path, the bucket's name may have dots.
 GOOGLE = {"endpoint_url": "https://storage.googleapis.com", "region": "auto", "addressing": "path"}
+ACCOUNT, BASE64 = "[a-z0-9]{3,24}", "([A-Za-z0-9+/]{4})*[A-Za-z0-9+/]{2}([A-Za-z0-9+/]{2}|[A-Za-z0-9+/]=|==)"
 KINDS = {
-    "s3": Kind("versions.object_storage.ObjectStorage", "bucket", OPTIONS_OF_S3, keys_are_needed=False),
-    "gs": Kind(
-        "versions.object_storage.ObjectStorage", "bucket", OPTIONS_OF_S3, defaults=GOOGLE | {"copies_pieces": False}
-    ),
-    "azure": Kind("versions.azure_storage.AzureStorage", "container", OPTIONS),
+    "s3": replace(S3, keys=(".*", ".*")),  # without them they are looked for where AWS's own tools look
+    "gs": replace(S3, defaults=GOOGLE | {"copies_pieces": False}),
+    "azure": Kind("versions.azure_storage.AzureStorage", "container", OPTIONS, keys=(ACCOUNT, BASE64)),
 }
+KEYS = {"access_key": "STORAGE_ACCESS_KEY", "secret_key": "STORAGE_SECRET_KEY"}
 
 
 def parse(variables: Environment) -> dict[str, Any]:
@@ -88,21 +87,11 @@ def parse(variables: Environment) -> dict[str, Any]:
 
 
 def _keys(variables: Environment, scheme: str) -> dict[str, str]:
-    given = {"access_key": variables.STORAGE_ACCESS_KEY, "secret_key": variables.STORAGE_SECRET_KEY}
-    if KINDS[scheme].keys_are_needed and not all(given.values()):
-        raise ImproperlyConfigured(f"STORAGE: {scheme}://… needs STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY")
-    if scheme == "azure" and not ACCOUNT.fullmatch(variables.STORAGE_ACCESS_KEY):
-        raise ImproperlyConfigured("STORAGE_ACCESS_KEY is not the name of an Azure account")
-    if scheme == "azure" and not _is_base64(variables.STORAGE_SECRET_KEY):
-        raise ImproperlyConfigured("STORAGE_SECRET_KEY is not the key of an Azure account: it has another form")
+    given = {name: getattr(variables, variable) for name, variable in KEYS.items()}
+    for variable, key, form in zip(KEYS.values(), given.values(), KINDS[scheme].keys, strict=True):
+        if not re.fullmatch(form, key):
+            raise ImproperlyConfigured(f"{variable}: {scheme}://… needs one{' of another form' if key else ''}")
     return {name: key for name, key in given.items() if key}
-
-
-def _is_base64(text: str) -> bool:
-    try:
-        return bool(base64.b64decode(text, validate=True))
-    except ValueError:
-        return False
 
 
 def _object_store(url: str) -> tuple[str, dict[str, Any]]:
