@@ -96,6 +96,8 @@ def test_sizes_about_those_of_parts_are_kept_whole(
     assert object_store.content(f"{storage['prefix']}/acme/aa/key") == content
     assert received.sha256 == hashlib.sha256(content).hexdigest()
     assert store.read("acme/aa/key").read() == content
+    with store.read("acme/aa/key") as body:
+        assert b"".join(iter(lambda: body.read(MIB), b"")) == content
     if size > 10:
         assert store.read("acme/aa/key", 3, 7).read() == content[3:7]
     store.remove("acme/aa/key")
