@@ -8,7 +8,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
@@ -42,7 +42,10 @@ class ObjectStore(ABC):
         self.address = f"http://127.0.0.1:{self.port}"
         self.prepare()
         self.start()
-        self.client = self.connected()
+        with ExitStack() as unless_connected:
+            unless_connected.callback(self.remove)
+            self.client = self.connected()
+            unless_connected.pop_all()
 
     @property
     def path(self) -> str:
