@@ -14,8 +14,8 @@ CHECKED := env VARIABLES_FILE=/dev/null API_TOKEN=none JWT_SECRET=none DATABASE=
 PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
-.PHONY: help run superuser test newman torture fuzz check lint format types imports migrations-check schema-check docs \
-	coverage-table lock bench clean
+.PHONY: help run superuser test newman azurite torture fuzz check lint format types imports migrations-check \
+	schema-check docs coverage-table lock bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -26,19 +26,20 @@ run: $(VENV)/.run-stamp ## Prepare what is missing and serve in the foreground
 superuser: $(VENV)/.run-stamp ## Make a superuser of the admin site
 	@$(BIN)/python manage.py createsuperuser
 
-test: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp newman ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
+test: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp newman azurite ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
 	@$(BIN)/python -m tests.run $(ENGINE) -- $(PYTEST)
 
 torture: $(VENV)/.dev-stamp ## Kill it ROUNDS times (20) while CLIENTS (12) write, race it and send it anything, on every ENGINE
 	@TORTURE_ROUNDS=$(ROUNDS) TORTURE_CLIENTS=$(CLIENTS) $(BIN)/python -m tests.run $(ENGINE) -- \
 		tests/test_durability.py tests/test_races.py tests/test_any_body.py
 
-NEWMAN := tests/postman/node_modules/.package-lock.json
-newman: $(NEWMAN) ## Install what runs the Postman collection in the tests
+INSTALLED := node_modules/.package-lock.json
+newman: tests/postman/$(INSTALLED) ## Install what runs the Postman collection in the tests
+azurite: tests/azure/$(INSTALLED) ## Install the Azure Blob Storage of the tests
 
-$(NEWMAN): tests/postman/package.json tests/postman/package-lock.json
-	@command -v npm >/dev/null && npm ci --prefix tests/postman --no-audit --no-fund --silent \
-		|| echo "newman is not installed: its test needs npm (apt-get install nodejs npm)" >&2
+%/$(INSTALLED): %/package.json %/package-lock.json
+	@command -v npm >/dev/null && npm ci --prefix $* --no-audit --no-fund --silent \
+		|| echo "what $*/package.json names is not installed: its tests need npm (apt-get install nodejs npm)" >&2
 
 fuzz: $(VENV)/.dev-stamp ## Send many random requests to the served API, on all engines or on ENGINE
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} $(BIN)/python -m tests.run $(ENGINE) -- tests/fuzz

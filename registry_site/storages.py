@@ -1,6 +1,8 @@
 """From `STORAGE` to Django's settings: where the bytes of versions go."""
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -41,11 +43,33 @@ def _addressing(text: str) -> str:
 OPTIONS: dict[str, Callable[[str], Any]] = {
     "endpoint_url": _url,
     "public_endpoint_url": _url,
-    "region": str,
-    "addressing": _addressing,
     "part_size": _mebibytes,
     "timeout": _seconds,
 }
+OPTIONS_OF_S3: dict[str, Callable[[str], Any]] = OPTIONS | {"region": str, "addressing": _addressing}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object store: what keeps bytes there, how it is told where they go, and the form of its two keys."""
+
+    backend: str
+    place: str
+    options: dict[str, Callable[[str], Any]]
+    defaults: dict[str, Any] = field(default_factory=dict)
+    keys: tuple[str, str] = (".+", ".+")
+
+
+S3 = Kind("versions.object_storage.ObjectStorage", "bucket", OPTIONS_OF_S3)
+# Google's store speaks S3, but does not copy in pieces; in a path, the bucket's name may have dots.
+GOOGLE = {"endpoint_url": "https://storage.googleapis.com", "region": "auto", "addressing": "path"}
+ACCOUNT, BASE64 = "[a-z0-9]{3,24}", "([A-Za-z0-9+/]{4})*[A-Za-z0-9+/]{2}([A-Za-z0-9+/]{2}|[A-Za-z0-9+/]=|==)"
+KINDS = {
+    "s3": replace(S3, keys=(".*", ".*")),  # without them they are looked for where AWS's own tools look
+    "gs": replace(S3, defaults=GOOGLE | {"copies_pieces": False}),
+    "azure": Kind("versions.azure_storage.AzureStorage", "container", OPTIONS, keys=(ACCOUNT, BASE64)),
+}
+KEYS = {"access_key": "STORAGE_ACCESS_KEY", "secret_key": "STORAGE_SECRET_KEY"}
 
 
 def parse(variables: Environment) -> dict[str, Any]:
@@ -57,22 +81,30 @@ def parse(variables: Environment) -> dict[str, Any]:
     if kind == "files":
         location = ROOT / variables.UPLOAD_PATH
         return {"BACKEND": "versions.storage.ContentStorage", "OPTIONS": {"location": location}}
-    options = _object_store(variables.STORAGE)
-    keys = {"access_key": variables.STORAGE_ACCESS_KEY, "secret_key": variables.STORAGE_SECRET_KEY}
-    options |= {name: key for name, key in keys.items() if key}
-    return {"BACKEND": "versions.object_storage.ObjectStorage", "OPTIONS": options}
+    scheme, options = _object_store(variables.STORAGE)
+    store = KINDS[scheme]
+    return {"BACKEND": store.backend, "OPTIONS": store.defaults | options | _keys(variables, scheme)}
 
 
-def _object_store(url: str) -> dict[str, Any]:
-    malformed = "STORAGE is malformed: s3://bucket/prefix?endpoint_url=… is wanted"
+def _keys(variables: Environment, scheme: str) -> dict[str, str]:
+    given = {name: getattr(variables, variable) for name, variable in KEYS.items()}
+    for variable, key, form in zip(KEYS.values(), given.values(), KINDS[scheme].keys, strict=True):
+        if not re.fullmatch(form, key):
+            raise ImproperlyConfigured(f"{variable}: {scheme}://… needs one{' of another form' if key else ''}")
+    return {name: key for name, key in given.items() if key}
+
+
+def _object_store(url: str) -> tuple[str, dict[str, Any]]:
+    malformed = "STORAGE is malformed: s3://bucket/prefix?endpoint_url=…, gs://… or azure://container/… is wanted"
     try:
         parts = urlsplit(url)
-        if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc:
+        if parts.scheme not in KINDS or not parts.netloc or "@" in parts.netloc:
             raise ImproperlyConfigured(f"{malformed}, its keys in STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY")
+        kind = KINDS[parts.scheme]
         given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-        options = {name: OPTIONS[name](value) for name, value in given.items()}
+        options = {name: kind.options[name](value) for name, value in given.items()}
     except KeyError as error:
         raise ImproperlyConfigured(f"{malformed}; {error} is not known") from None
     except ValueError as error:
         raise ImproperlyConfigured(f"{malformed} ({error})") from None
-    return {"bucket": parts.netloc, "prefix": unquote(parts.path).strip("/"), **options}
+    return parts.scheme, {kind.place: parts.netloc, "prefix": unquote(parts.path).strip("/"), **options}

@@ -98,10 +98,13 @@ class Environment(BaseSettings):
     )
     UPLOAD_PATH: Path = Field(Path("./uploads"), description="Folder of the uploaded files.")
     STORAGE: str = Field(
-        "", description="Where uploaded files go instead: `s3://bucket/prefix?endpoint_url=…` is an object store."
+        "",
+        description="Where uploaded files go instead, an object store: `s3://bucket/prefix?endpoint_url=…`, "
+        "`gs://bucket/prefix` or `azure://container/prefix`.",
     )
     STORAGE_ACCESS_KEY: str = Field(
-        "", description="Access key of the object store; empty: as AWS's own tools find it."
+        "",
+        description="Access key of the object store, for Azure the account's name; empty: as AWS's own tools find it.",
     )
     STORAGE_SECRET_KEY: str = Field("", description="Secret key that goes with it.")
     DOWNLOADS: Literal["direct", "accel", "redirect"] = Field(

@@ -12,10 +12,12 @@ from django.core.cache import cache
 
 from tenants import services, tokens
 from tenants.models import Gate, Tenant, User
+from tests.azure_store import AzureStore
 from tests.client import ApiClient
 from tests.desk import Desk
 from tests.engines import Server
 from tests.object_store import ObjectStore
+from tests.s3_store import S3Store
 from tests.served import Served
 
 PASSWORD = "Passw0rd!x"
@@ -74,9 +76,17 @@ def world(db: None, uploads: Path) -> SimpleNamespace:
 
 
 @pytest.fixture(scope="session")
-def object_store() -> Iterator[ObjectStore]:
+def s3_store() -> Iterator[ObjectStore]:
     """An object store for the whole run; tests keep apart by prefixes."""
-    store = ObjectStore()
+    store = S3Store()
+    yield store
+    store.remove()
+
+
+@pytest.fixture(scope="session")
+def azure_store() -> Iterator[ObjectStore]:
+    """Another, which speaks Azure's protocol."""
+    store = AzureStore()
     yield store
     store.remove()
 

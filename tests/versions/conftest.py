@@ -1,4 +1,4 @@
-"""What is about bytes is tested over files and, on SQLite, over an object store too: no engine knows of stores."""
+"""What is about bytes is tested over files and, on SQLite, over object stores too: no engine knows of stores."""
 
 from pathlib import Path
 from typing import Any
@@ -6,16 +6,17 @@ from uuid import uuid4
 
 import pytest
 
-from tests.object_store import ACCESS_KEY, BUCKET, SECRET_KEY, ObjectStore
+from tests.object_store import MIB, ObjectStore
 
 ABOUT_BYTES = ("test_bytes", "test_download", "test_upload")
+OBJECT_STORES = ["s3_store", "azure_store"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "uploads" in metafunc.fixturenames:
         about_bytes = metafunc.module.__name__.rpartition(".")[2] in ABOUT_BYTES
-        both = about_bytes and metafunc.config.getoption("--engine") == "sqlite"
-        stores = ["files", "objects"] if both else ["files"]
+        everywhere = about_bytes and metafunc.config.getoption("--engine") == "sqlite"
+        stores = ["files", *OBJECT_STORES] if everywhere else ["files"]
         metafunc.parametrize("uploads", stores, indirect=True)
 
 
@@ -23,9 +24,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def uploads(request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> None:
     """An empty store of the test's own, so that it sees no other test's bytes and loses none to it."""
     ours = {"BACKEND": "versions.storage.ContentStorage", "OPTIONS": {"location": tmp_path / "uploads"}}
-    if request.param == "objects":
-        store: ObjectStore = request.getfixturevalue("object_store")
-        options = {"bucket": BUCKET, "prefix": uuid4().hex, "endpoint_url": store.endpoint, "addressing": "path"}
-        options |= {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
-        ours = {"BACKEND": "versions.object_storage.ObjectStorage", "OPTIONS": options}
+    if request.param != "files":
+        store: ObjectStore = request.getfixturevalue(request.param)
+        ours = {"BACKEND": store.backend, "OPTIONS": store.options(uuid4().hex)}
     settings.STORAGES = settings.STORAGES | {"versions": ours}
+
+
+@pytest.fixture(scope="module", params=OBJECT_STORES)
+def object_store(request: pytest.FixtureRequest) -> ObjectStore:
+    """Each object store that there is."""
+    store: ObjectStore = request.getfixturevalue(request.param)
+    return store
+
+
+@pytest.fixture
+def storage(object_store: ObjectStore) -> dict[str, Any]:
+    """The options of a store in this process, with part sizes and times as small as can be."""
+    return object_store.options(uuid4().hex, part_size=5 * MIB, timeout=1)

@@ -54,9 +54,8 @@ def stored() -> dict[str, bytes]:
     if isinstance(storage, FileSystemStorage):
         files = (file for file in Path(storage.location).rglob("*") if file.is_file())
         return {str(file): file.read_bytes() for file in files}
-    pages = storage.client.get_paginator("list_objects_v2").paginate(Bucket=storage.bucket, Prefix=storage.name(""))
-    names = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
-    return {name: storage.client.get_object(Bucket=storage.bucket, Key=name)["Body"].read() for name in names}
+    prefix = storage.name("")
+    return {name: storage.read(name.removeprefix(prefix)).read() for name in storage.names()}
 
 
 def copies(content: bytes) -> int:

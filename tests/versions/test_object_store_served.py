@@ -1,0 +1,153 @@
+"""A registry that keeps its bytes in an object store, over the wire."""
+
+import hashlib
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.answers import assert_error
+from tests.engines import Server
+from tests.object_store import MIB, ObjectStore
+from tests.served import Served
+from tests.talk import administrator, created
+from tests.versions.files import CONTENT
+from tests.versions.test_streams import peak_memory
+
+PREFIX = "served"
+
+
+@pytest.fixture(scope="module")
+def served(server: Server, tmp_path_factory: pytest.TempPathFactory, object_store: ObjectStore) -> Iterator[Served]:
+    """A registry that sends clients to the store for downloads."""
+    storage = object_store.variables(PREFIX, part_size="5")
+    with Served.on(server, tmp_path_factory.mktemp("objects"), DOWNLOADS="redirect", **storage) as registry:
+        yield registry
+
+
+@pytest.fixture
+def client(served: Served) -> Iterator[httpx.Client]:
+    with administrator(served) as client:
+        yield client
+
+
+@pytest.fixture
+def model(client: httpx.Client) -> str:
+    return f"/models/{created(client, 'models', name=uuid4().hex)}/versions"
+
+
+def blocks(count: int) -> Iterator[bytes]:
+    for number in range(count):
+        yield bytes([number % 251]) * MIB
+
+
+def test_a_large_file_goes_in_by_parts_and_comes_from_the_store_and_through_the_registry(
+    served: Served, client: httpx.Client, model: str, object_store: ObjectStore
+) -> None:
+    digest = hashlib.sha256()
+    for block in blocks(150):
+        digest.update(block)
+    sized = {"Content-Length": str(150 * MIB)}
+    sent = client.put(f"{model}/large.bin", content=blocks(150), headers=sized).json()["versions"][0]
+    assert (sent["sha256"], sent["size"]) == (digest.hexdigest(), 150 * MIB)
+    key = f"{PREFIX}/registry-default-tenant/{sent['sha256'][:2]}/{sent['sha256']}"
+    assert object_store.keys(PREFIX) == [key]
+    ways = [
+        httpx.stream("GET", _location(client, f"{model}/1"), timeout=120),
+        client.stream("GET", f"{model}/1", headers={"If-Match": "*"}),  # which the registry answers itself
+    ]
+    for way in ways:
+        received = hashlib.sha256()
+        with way as answer:
+            for block in answer.iter_bytes():
+                received.update(block)
+        assert received.hexdigest() == sent["sha256"]
+    assert peak_memory(served) < 250
+    client.delete(f"{model}/1")
+    assert object_store.keys(PREFIX) == []
+    assert not Path(served.env["UPLOAD_PATH"]).exists()
+
+
+def _location(client: httpx.Client, path: str, **headers: str) -> str:
+    answer = client.get(path, headers=headers)
+    assert answer.status_code == 307, answer.text
+    assert answer.content == b""
+    return answer.headers["Location"]
+
+
+def test_whoever_may_read_is_sent_to_the_store_which_describes_the_file(
+    client: httpx.Client, model: str, object_store: ObjectStore
+) -> None:
+    client.post(model, files={"file": ("été.csv", CONTENT, "text/csv")})
+    location = _location(client, f"{model}/1")
+    answer = httpx.get(location)
+    assert answer.content == CONTENT
+    assert answer.headers["Content-Type"] == "text/csv"
+    assert answer.headers["Content-Disposition"] == client.head(f"{model}/1").headers["Content-Disposition"]
+    signature = object_store.signature
+    assert httpx.get(location.replace(signature, f"{signature}0")).status_code == 403
+    assert object_store.secret_key not in location
+    assert_error(httpx.get(f"{client.base_url}{model.lstrip('/')}/1"), "authentication_error")
+    part = {"Range": "bytes=3-5"}
+    assert httpx.get(_location(client, f"{model}/1", **part), headers=part).content == CONTENT[3:6]
+
+
+def test_what_the_registry_judges_itself_it_answers_itself(client: httpx.Client, model: str) -> None:
+    client.put(f"{model}/a.bin", content=CONTENT)
+    head = client.head(f"{model}/1")
+    etag = head.headers["ETag"]
+    assert (head.status_code, head.headers["Content-Length"]) == (200, str(len(CONTENT)))
+    expected: list[tuple[dict[str, str], int, bytes]] = [
+        ({"If-None-Match": etag}, 304, b""),
+        ({"If-None-Match": '"other"'}, 200, CONTENT),
+        ({"If-Match": etag}, 200, CONTENT),
+        ({"Range": "bytes=0-4", "If-Range": etag}, 206, CONTENT[:5]),
+        ({"Range": "bytes=0-4", "If-Range": '"other"'}, 200, CONTENT),
+        ({"Range": "bytes=5-2"}, 200, CONTENT),
+    ]
+    answers = [(headers, client.get(f"{model}/1", headers=headers)) for headers, _, _ in expected]
+    assert [(headers, answer.status_code, answer.content) for headers, answer in answers] == expected
+    assert client.get(f"{model}/1", headers={"Range": "bytes=999-"}).status_code == 416
+
+
+def test_a_client_that_vanishes_leaves_no_object_and_no_unfinished_upload(
+    served: Served, client: httpx.Client, model: str, object_store: ObjectStore
+) -> None:
+    before = object_store.keys(PREFIX)
+    request = f"PUT /v1{model}/gone.bin HTTP/1.1\r\nHost: x\r\nContent-Length: {30 * MIB}\r\n"
+    request += f"Authorization: {client.headers['Authorization']}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served.port)) as connection:
+        connection.sendall(request.encode() + b"x" * (12 * MIB))
+        _wait_until(lambda: any(key.startswith("unfinished") for key in object_store.keys(PREFIX)))
+    _wait_until(lambda: object_store.keys(PREFIX) == before)
+    assert client.get(model).json()["docs"] == []
+
+
+def _wait_until(condition: Any) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come to be"
+        time.sleep(0.1)
+
+
+def test_a_store_that_goes_away_is_told_by_healthz_and_by_errors_and_all_is_well_when_it_is_back(
+    served: Served, client: httpx.Client, model: str, object_store: ObjectStore
+) -> None:
+    client.put(f"{model}/kept.bin", content=CONTENT)
+    object_store.stop()
+    try:
+        health = httpx.get(f"{served.base_url}/healthz", timeout=30)
+        assert (health.status_code, health.json()["storage"]) == (503, "failing")
+        assert_error(client.put(f"{model}/lost.bin", content=CONTENT), "generic_upload_error")
+        assert_error(client.get(f"{model}/1", headers={"If-Match": "*"}), "generic_download_error")
+        assert client.get(model).json()["totalDocs"] == 1
+    finally:
+        object_store.start()
+    assert httpx.get(f"{served.base_url}/healthz", timeout=30).status_code == 200
+    assert client.get(f"{model}/1", headers={"If-Match": "*"}).content == CONTENT
+    assert client.put(f"{model}/again.bin", content=CONTENT).status_code == 200
