@@ -120,10 +120,20 @@ def _options() -> argparse.ArgumentParser:
     return parser
 
 
+def _machine() -> str:
+    """Return what this machine is."""
+    models = [
+        line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "name" in line
+    ]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    cores = f"{os.cpu_count()} cores of {models[0] if models else platform.machine()}, {memory:.0f} GiB of memory"
+    system = f"{platform.system()}, Python {platform.python_version()}"
+    return f"{cores}, {system}; load {os.getloadavg()[0]:.1f} at the end"
+
+
 def _write(options: argparse.Namespace, found: Found) -> None:
     folder = options.output or (None if options.quick else ROOT / "docs")
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f} at the end"
-    page = markdown(found.samples, found.files, options.rounds, machine)
+    page = markdown(found.samples, found.files, options.rounds, _machine())
     if folder is None:
         print(page)
     else:

@@ -1,6 +1,7 @@
 """What was measured, as Markdown and as a picture."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from xml.sax.saxutils import escape
@@ -45,7 +46,7 @@ def medians(samples: Sequence[Sample]) -> Sample:
 
 def markdown(results: Results, transfers: Mapping[tuple[str, str], Sequence[float]], rounds: int, machine: str) -> str:
     """Return the page."""
-    parts = [HEAD.format(rounds=rounds, machine=machine)]
+    parts = [HEAD.format(rounds=rounds, machine=machine), _in_short(results)]
     for case, by_contender in results.items():
         first, *_ = by_contender
         best = medians(by_contender[first]).rate
@@ -63,6 +64,31 @@ def markdown(results: Results, transfers: Mapping[tuple[str, str], Sequence[floa
             f"| {name} | {what} | {median(found):,.0f} |\n" for (name, what), found in transfers.items()
         )
     return "\n".join(parts)
+
+
+def _in_short(results: Results) -> str:
+    """Return how the registry does beside others on the same engine, and how a list's cost grows with the registry."""
+    text = "## In short\n\n| | engine | requests/s, times MLflow's | p99, of MLflow's |\n|---|---|---|---|\n"
+    for case, by_contender in results.items():
+        for engine in ("sqlite", "postgres"):
+            pair = [by_contender.get(f"{who}-{engine}") for who in ("registry", "mlflow")]
+            if pair[0] and pair[1]:
+                ours, theirs = medians(pair[0]), medians(pair[1])
+                times, share = (a / b if b else math.inf for a, b in ((ours.rate, theirs.rate), (ours.p99, theirs.p99)))
+                text += f"| {case.title} | {engine} | {times:.1f} | {share:.2f} |\n"
+    text += "\n| | | CPU with the most items, times that with the fewest |\n|---|---|---|\n"
+    for name, small, large in _grown(results):
+        text += f"| list | {name} | {large / small:.2f} |\n"
+    return text
+
+
+def _grown(results: Results) -> Iterator[tuple[str, float, float]]:
+    """Give each contender whose lists were measured in several sizes, with the CPU of the smallest and the largest."""
+    cases = sorted((case for case in results if case.operation == "list"), key=lambda case: case.size)
+    alike = [case for case in cases if cases and case.connections == cases[0].connections]
+    if alike and alike[0].size < alike[-1].size:
+        for name in [name for name in results[alike[-1]] if name.startswith("registry") and name in results[alike[0]]]:
+            yield name, *(medians(results[case][name]).cpu for case in (alike[0], alike[-1]))
 
 
 def svg(results: Results) -> str:
