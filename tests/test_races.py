@@ -3,8 +3,11 @@
 Real processes, real connections. `TORTURE_ROUNDS` multiplies the rounds.
 """
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -45,6 +48,22 @@ def test_two_hundred_creations_of_one_name_at_once_make_one_item(client: httpx.C
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 199
     assert {answer.json()["value"] for answer in answers if answer.status_code == 400} == {5}
     assert len(_found(client, "/models", filter=f'{{"name": "{name}"}}')) == 1
+
+
+def test_on_sqlite_a_writer_waits_for_his_turn_which_who_waited_before_him_has_first(
+    served: Served, client: httpx.Client
+) -> None:
+    if not served.env["DATABASE"].startswith("sqlite"):
+        pytest.skip("other engines have writers wait themselves")
+    queue = Path(f"{served.env['DATABASE'].removeprefix('sqlite:///')}.writers")
+    with ThreadPoolExecutor() as pool, queue.open("ab") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        writing = pool.submit(client.post, "/models", json={"name": uuid4().hex})
+        with pytest.raises(TimeoutError):
+            writing.result(0.5)
+        assert client.get("/models").status_code == 200, "readers wait for nobody"
+        fcntl.flock(turn, fcntl.LOCK_UN)
+        assert writing.result().status_code == 200
 
 
 @pytest.mark.promise("races.dataset")
