@@ -68,7 +68,7 @@ def main(words: list[str]) -> int:
             measure(started, size, folder, options, found)
             if options.file and size == options.sizes[0]:
                 measure_files(started, size, folder, options, found)
-    _write(options, found)
+        _write(options, found)  # after each size, for what comes may take long
     return 0
 
 
