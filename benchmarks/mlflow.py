@@ -71,14 +71,15 @@ def fill(url: str, database: str, count: int) -> None:
 
 
 def _insert(connection: Any, mark: str, count: int) -> None:
-    cursor, rows = connection.cursor(), models(count)
-    while batch := list(islice(rows, BATCH)):
-        stamps = [("default", name, number, number) for name, number, _ in batch]
-        cursor.executemany(MODEL.format(mark), stamps)
-        tags = [("default", name, key, value) for name, _, tags in batch for key, value in tags]
-        cursor.executemany(TAG.format(mark), tags)
-    cursor.execute("ANALYZE")
-    connection.commit()
+    cursor = connection.cursor()
+    stamps = (("default", name, number, number) for name, number, _ in models(count))
+    tags = (("default", name, key, value) for name, _, tags in models(count) for key, value in tags)
+    for statement, rows in ((MODEL, stamps), (TAG, tags)):
+        while batch := list(islice(rows, BATCH)):
+            cursor.executemany(statement.format(mark), batch)
+            connection.commit()
+        cursor.execute("ANALYZE")  # or PostgreSQL looks through all models for each tag, as if there were few
+        connection.commit()
 
 
 def models(count: int) -> Iterator[tuple[str, int, Sequence[tuple[str, str]]]]:
