@@ -1,9 +1,8 @@
 """From `DATABASE` to Django's settings: the one module that knows what each engine needs."""
 
-import fcntl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,8 @@ from uuid import uuid4
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from tenants.locks import file_lock
 
 DEFAULT_NAME = "registry"
 SQLITE_PRAGMAS = """
@@ -133,12 +134,8 @@ def startup_lock() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _file_lock() -> Iterator[None]:
-    path = Path(connection.settings_dict["NAME"])
-    with path.with_name(f"{path.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _file_lock() -> AbstractContextManager[None]:
+    return file_lock("lock")
 
 
 @contextmanager

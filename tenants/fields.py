@@ -68,6 +68,11 @@ class JSONDecoder(json.JSONDecoder):
 DECODER = JSONDecoder()
 
 
+def words_of(table: str) -> str:
+    """Return the name of SQLite's index of a table's lists: which texts (`word`) each `list` of a `holder` has."""
+    return f"{table}_words"
+
+
 class ListField(models.JSONField):
     """A JSON array inside the row: native on MongoDB, jsonb on PostgreSQL, JSON text on SQLite.
 

@@ -6,6 +6,8 @@ from typing import Any
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
 
+from tenants.fields import words_of
+
 Keys = Sequence[tuple[str, int]]
 
 
@@ -45,7 +47,7 @@ def word_index(table: str, key: str, columns: Sequence[str]) -> RunPython:
 
 
 def _word_index(table: str, key: str, columns: Sequence[str]) -> Iterator[str]:
-    words = f"{table}_words"
+    words = words_of(table)
     yield f"DROP TABLE IF EXISTS {words}"
     columns_of_words = "list TEXT NOT NULL, word TEXT NOT NULL, holder TEXT NOT NULL"
     yield f"CREATE TABLE {words} ({columns_of_words}, PRIMARY KEY (list, word, holder)) WITHOUT ROWID"

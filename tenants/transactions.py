@@ -1,6 +1,5 @@
 """All or nothing, on every engine, and again when another writer came first."""
 
-import fcntl
 import random
 import sqlite3
 import threading
@@ -13,6 +12,8 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django_mongodb_backend import transaction as mongodb_transaction
 from pymongo.errors import PyMongoError
+
+from tenants.locks import file_lock
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,14 +50,11 @@ def _sqlite_transaction() -> Iterator[None]:
         with transaction.atomic():
             yield
         return
-    database = connection.settings_dict
-    if not _writing.acquire(timeout=database["OPTIONS"]["timeout"]):
+    if not _writing.acquire(timeout=connection.settings_dict["OPTIONS"]["timeout"]):
         raise OperationalError("database is locked")
     try:
-        with open(f"{database['NAME']}.writers", "ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # of those in other processes
-            with transaction.atomic():
-                yield
+        with file_lock("writers"), transaction.atomic():
+            yield
     finally:
         _writing.release()
 

@@ -131,9 +131,9 @@ def _postgres_at(port: int, folder: Path) -> Server:
                 run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
                 break
             except psycopg.errors.InternalError as error:  # a checkpoint failed, for what another test does
-                log = (folder / "log").read_text(errors="replace").splitlines()
-                said = "\n".join([line for line in log if " LOG: " not in line][-20:])
                 if attempt == DROPS - 1:
+                    log = (folder / "log").read_text(errors="replace").splitlines()
+                    said = "\n".join([line for line in log if " LOG: " not in line][-20:])
                     raise AssertionError(f"{error}, and its log says:\n{said}") from error
                 time.sleep(attempt)
 

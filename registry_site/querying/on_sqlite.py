@@ -10,6 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from registry_site.querying.fields import Field
 from registry_site.querying.patterns import Pattern
 from registry_site.querying.tree import All, Any, Compare, Node, Not
+from tenants.fields import words_of
 
 Sql: TypeAlias = tuple[str, list[Anything]]
 
@@ -33,7 +34,7 @@ def holds(column: str, element: Anything) -> Sql:
 
 def few_with_word(connection: BaseDatabaseWrapper, key: str, field: Anything, word: str) -> Sql | None:
     """Return the condition that the row of this key is one of the few with the word; None where there are many."""
-    sought = f"FROM {field.model._meta.db_table}_words WHERE list = %s AND word = %s"
+    sought = f"FROM {words_of(field.model._meta.db_table)} WHERE list = %s AND word = %s"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM (SELECT 1 {sought} LIMIT {FEW})", [field.column, word])
         (count,) = cursor.fetchone()
