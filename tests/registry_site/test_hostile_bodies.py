@@ -104,6 +104,7 @@ def test_a_malformed_form_makes_no_version(client: httpx.Client, content_type: s
 
 
 def test_a_connection_with_an_unread_body_is_not_used_again(client: httpx.Client) -> None:
+    client.headers["Connection"] = "keep-alive"
     item = created(client, "models", name="unread")
     for _ in range(5):
         answer = client.post(

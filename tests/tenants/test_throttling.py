@@ -17,7 +17,7 @@ from tests.answers import assert_error, login, ok
 from tests.client import ApiClient
 from tests.engines import Server
 from tests.served import ADMIN_PASSWORD, Served
-from tests.talk import administrator, at_once
+from tests.talk import UNSHARED, administrator, at_once
 
 PASSWORD = "Passw0rd!x"
 
@@ -154,7 +154,7 @@ def _burst(registry: Served, method: str, path: str, address: str, *tries: dict[
         return client.request(method, f"/v1/{path}", **options).status_code
 
     limits = httpx.Limits(max_connections=MANY)
-    with httpx.Client(base_url=registry.base_url, timeout=120, limits=limits) as client:
+    with httpx.Client(base_url=registry.base_url, headers=UNSHARED, timeout=120, limits=limits) as client:
         return Counter(at_once(send, MANY))
 
 
