@@ -7,6 +7,7 @@ ONCE = {
     "tests/browser/": "pages run in a browser; what they ask the API for is tested on every engine",
     "tests/postman/": "its requests are each tested on every engine",
     "tests/querying/test_parse.py": "no database is asked",
+    "tests/querying/test_totals.py": "no database is asked",
     "tests/registry_site/importing/test_fitting.py": "values are fitted before they are kept",
     "tests/registry_site/importing/test_mlflow.py": "MLflow is asked; the same services keep what it says",
     "tests/registry_site/test_certificates.py": "the server's own",

@@ -1,7 +1,9 @@
 """How many rows a list has, counted again only when that may have changed: counting costs more than a page."""
 
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import Event, Lock
 from typing import Any
 
 from django.db.models import QuerySet
@@ -18,13 +20,31 @@ def total_of(queryset: QuerySet[Any], filter: str, totals_key: Callable[[], Hash
     key = totals_key() if len(filter) <= LONGEST_FILTER else None
     if key is None:
         return queryset.order_by().count()
-    known = _known((key, filter))
-    if not known:
-        known.append(queryset.order_by().count())
-    return known[0]
+    return _total((key, filter)).counted_by(queryset.order_by().count)
+
+
+@dataclass
+class _Total:
+    """A number that who needs it first counts, while the others wait: all at once would take as long as in turn."""
+
+    number: int | None = None
+    claim: Lock = field(default_factory=Lock)
+    tried: Event = field(default_factory=Event)
+
+    def counted_by(self, count: Callable[[], int]) -> int:
+        """Return the number. If the first could not count it, each counts for himself."""
+        if self.number is None and self.claim.acquire(blocking=False):
+            try:
+                self.number = count()
+            finally:
+                self.tried.set()
+        self.tried.wait()
+        if self.number is None:
+            self.number = count()
+        return self.number
 
 
 @lru_cache(maxsize=KEPT)
-def _known(key: Hashable) -> list[int]:
-    """Return the place for a total: empty until it is counted."""
-    return []
+def _total(key: Hashable) -> _Total:
+    """Return the place for a total: without a number until it is counted."""
+    return _Total()
