@@ -106,21 +106,22 @@ REGISTRY = {
 
 
 @contextmanager
-def registry(engine: str, size: int, folder: Path) -> Iterator[Contender]:
+def registry(engine: str, size: int, folder: Path, **variables: str) -> Iterator[Contender]:
     """Give this registry on one of its engines, which syncs to disk as it does in earnest."""
+    name = "-".join(("registry", engine, *variables.values()))
     server = engines.start(engine, durable=True)
     try:
         server.create("benchmark")
         port = engines.free_port()
         url = f"http://127.0.0.1:{port}"
-        env = _environment(server.url_of("benchmark"), port, folder / f"registry-{engine}")
-        log = folder / f"registry-{engine}.log"
+        env = _environment(server.url_of("benchmark"), port, folder / name) | variables
+        log = folder / f"{name}.log"
         for words in (["manage.py", "serve", "--prepare-only"], ["-m", "benchmarks.fill", str(size)]):
             with log.open("ab") as output:
                 subprocess.run([sys.executable, *words], cwd=ROOT, env=env, check=True, stdout=output, stderr=output)
         with running([sys.executable, "manage.py", "serve"], log, env, f"{url}/healthz") as pid:
             roots = [pid, *(process.pid for process in server.processes)]
-            yield _registry_contender(f"registry-{engine}", url, roots)
+            yield _registry_contender(name, url, roots)
     finally:
         server.stop()
 

@@ -6,9 +6,10 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.contenders import Contender, running
+from benchmarks.contenders import Contender, registry, running
 from benchmarks.load import peak_memory
 from tests import engines
 
@@ -17,8 +18,17 @@ SLOW_CLIENTS, SLOW_RATE = 64, "20k"
 NGINX = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log; worker_processes 2;
 events {{ worker_connections 256; }}
-http {{ access_log off; sendfile on; server {{ listen 127.0.0.1:{port}; root {folder}; }} }}
+http {{
+    access_log off; sendfile on;
+    server {{ listen 127.0.0.1:{port}; root {folder}; }}
+    server {{
+        listen 127.0.0.1:{front_port};
+        location / {{ proxy_pass {behind.url}; proxy_request_buffering off; client_max_body_size 0; }}
+        location /.versions/ {{ internal; alias {folder}/{behind.name}/; }}
+    }}
+}}
 """
+OFFLOADED_ITEMS = 200
 
 
 def make_file(path: Path, size: int) -> None:
@@ -74,29 +84,31 @@ def copy_and_sum(path: Path) -> None:
 
 
 @contextmanager
-def nginx(folder: Path) -> Iterator[Contender]:
-    """Give nginx, which serves the files of a folder."""
+def nginx(folder: Path) -> Iterator[list[Contender]]:
+    """Give nginx, which serves the files of a folder, and nginx in front of a registry that has it send the bytes."""
     folder.chmod(0o755)
-    port = engines.free_port()
+    port, front_port = engines.free_port(), engines.free_port()
     configuration = folder / "nginx.conf"
-    configuration.write_text(NGINX.format(folder=folder, port=port))
     url = f"http://127.0.0.1:{port}"
     words = ["nginx", "-c", str(configuration), "-g", "user root;"]
-    with running(words, folder / "nginx.out", dict(os.environ), f"{url}/nginx.conf", folder) as pid:
-        yield Contender("nginx", url, [pid], {}, {}, file="/{name}")
+    with registry("sqlite", OFFLOADED_ITEMS, folder, DOWNLOADS="accel") as behind:
+        configuration.write_text(NGINX.format(folder=folder, port=port, front_port=front_port, behind=behind))
+        with running(words, folder / "nginx.out", dict(os.environ), f"{url}/nginx.conf", folder) as pid:
+            front = replace(behind, name="registry behind nginx", url=f"http://127.0.0.1:{front_port}")
+            yield [Contender("nginx", url, [pid], {}, {}, file="/{name}"), front]
 
 
 def transfers(contenders: list[Contender], folder: Path, mib: int, rounds: int) -> Iterator[tuple[str, str, float]]:
     """Give contender, operation and MiB a second of each round, in turns; and `memory` in MiB."""
     size = mib * MIB
-    with nginx(folder) as front:
+    with nginx(folder) as (plain, front):
         for number in range(rounds):
             path = folder / f"file-{mib}-{number}.bin"
             make_file(path, size)
             yield "read-hash-write", "upload", speed(lambda path=path: read_hash_write(path), size)
             yield "cp, sha256sum", "upload", speed(lambda path=path: copy_and_sum(path), size)
-            yield "nginx", "download", speed(lambda path=path: download(front, path), size)
-            for each in contenders:
+            yield plain.name, "download", speed(lambda path=path: download(plain, path), size)
+            for each in [front, *contenders]:
                 yield each.name, "upload", speed(lambda each=each, path=path: upload(each, path), size)
                 yield each.name, "download", speed(lambda each=each, path=path: download(each, path), size)
             path.unlink()
