@@ -1,0 +1,27 @@
+"""Logins over a real wire."""
+
+import os
+from pathlib import Path
+
+import httpx
+
+from tests.engines import Server
+from tests.served import Served
+from tests.talk import at_once
+from tests.versions.test_streams import peak_memory
+
+THREADS = 16
+HASHING = 2 * 19  # MiB that a thread which hashes may hold
+
+
+def test_many_logins_at_once_take_no_more_memory_than_the_processors_can_use(server: Server, tmp_path: Path) -> None:
+    with Served.on(server, tmp_path, WORKERS="1", THREADS=str(THREADS)) as registry:
+
+        def login(_: int) -> int:
+            return httpx.post(f"{registry.base_url}/login", json=registry.administrator, timeout=120).status_code
+
+        for address in ("/healthz", "/v1/version"):
+            at_once(lambda _, address=address: httpx.get(f"{registry.base_url}{address}", timeout=120), THREADS)
+        before = peak_memory(registry)
+        assert set(at_once(login, 4 * THREADS)) == {200}
+        assert peak_memory(registry) < before + HASHING * (os.cpu_count() or 1) + 60
