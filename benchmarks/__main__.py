@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.contenders import ROOT, Contender, bare, registry
-from benchmarks.load import Sample, load
+from benchmarks.load import Sample, load, settle
 from benchmarks.mlflow import BINARY, mlflow
 from benchmarks.report import Case, markdown, svg
 from benchmarks.transfers import MIB, make_file, slow_clients, transfers
@@ -88,7 +88,9 @@ def _sample(each: Contender, operation: str, folder: Path, options: argparse.Nam
     headers, ids = each.written(folder)
     request = each.requests[operation]
     how = {"headers": headers, "ids": ids, "connections": connections, "roots": each.roots}
-    return load(each.url, request, seconds=options.seconds, **how)
+    sample = load(each.url, request, seconds=options.seconds, **how)
+    settle(each.roots)
+    return sample
 
 
 def measure_files(started: list[Contender], size: int, folder: Path, options: argparse.Namespace, found: Found) -> None:

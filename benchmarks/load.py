@@ -15,6 +15,7 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).with_name("requests.lua")
 PATIENCE = (1, 10, 30)  # times as long
+IDLE, LOOK_SECONDS, SETTLE_SECONDS = 0.2, 0.2, 120  # of a processor; between looks; at most
 TICKS = os.sysconf("SC_CLK_TCK")
 numbers = itertools.count(int(time.time()) % 100_000 * 1_000, 1)
 
@@ -65,6 +66,16 @@ def _wrk(url: str, connections: int, seconds: int, arguments: list[str]) -> dict
     words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(SCRIPT), url, "--"]
     done = subprocess.run([*words, *arguments], capture_output=True, text=True, check=True, timeout=seconds + 90)
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def settle(roots: Iterable[int]) -> None:
+    """Wait until who was loaded has done what nobody waits for any more: others' processors are not to be taken."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        before = cpu_seconds(roots)
+        time.sleep(LOOK_SECONDS)
+        if cpu_seconds(roots) - before <= IDLE * LOOK_SECONDS:
+            return
 
 
 def processes(roots: Iterable[int]) -> set[int]:
