@@ -21,6 +21,7 @@ ONCE = {
     "tests/registry_site/test_schema.py": "the document is made of the code",
     "tests/registry_site/test_secrets.py": "a start that is refused before a database is asked",
     "tests/registry_site/test_storages.py": "no database is asked",
+    "tests/tenants/test_login_served.py": "no database hashes",
     "tests/test_architecture.py": "the code is read",
     "tests/test_benchmark.py": "it starts engines of its own",
     "tests/test_browsers.py": "headers are the same whatever an answer says",
