@@ -15,6 +15,8 @@ ARTIFACTS = Path(__file__).resolve().parent.parent.parent / "artifacts" / "scree
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 812}
 SERIOUS = ("serious", "critical")
+# A button that moves while it is pressed is not clicked.
+LAID_OUT = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 Look = Callable[[Page, str], None]
@@ -68,5 +70,6 @@ def look(engine: str) -> Look:
             assert not bad, f"{name}, {width}: {bad}"
             assert page.evaluate(OVERFLOW) <= 0, f"{name} does not fit a {width} window"
         page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+        page.evaluate(LAID_OUT)
 
     return at
