@@ -80,6 +80,7 @@ def measure(started: list[Contender], size: int, folder: Path, options: argparse
             for _ in range(options.rounds):
                 for each in [each for each in started if operation in each.requests]:
                     sample = _sample(each, operation, folder, options, connections)
+                    settle(each.roots)
                     found.samples[Case(operation, size, connections)][each.name].append(sample)
                     print(f"{operation:16} {size:>8} x{connections:<3} {each.name:18} {sample.rate:9.1f}/s", flush=True)
 
@@ -88,9 +89,7 @@ def _sample(each: Contender, operation: str, folder: Path, options: argparse.Nam
     headers, ids = each.written(folder)
     request = each.requests[operation]
     how = {"headers": headers, "ids": ids, "connections": connections, "roots": each.roots}
-    sample = load(each.url, request, seconds=options.seconds, **how)
-    settle(each.roots)
-    return sample
+    return load(each.url, request, seconds=options.seconds, **how)
 
 
 def measure_files(started: list[Contender], size: int, folder: Path, options: argparse.Namespace, found: Found) -> None:
