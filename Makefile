@@ -90,7 +90,7 @@ profile: $(VENV)/.dev-stamp ## Measure the processor time of each kind of read, 
 	@$(BIN)/python -m benchmarks.in_process $(if $(BASE),--base $(BASE)) $(PROFILE)
 
 trace: $(VENV)/.dev-stamp ## Count the files that four requests pass through
-	@$(CHECKED) $(BIN)/python -m benchmarks.trace
+	@$(BIN)/python -m benchmarks.trace
 
 clean: ## Remove the virtual environment and caches, never data
 	@rm -rf $(VENV) $(VENV)-mlflow .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

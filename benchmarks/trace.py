@@ -7,9 +7,11 @@ third is counted, because the first ones compile and fill caches.
 
 import json
 import os
+import secrets
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from io import StringIO
 from itertools import count, pairwise
 from pathlib import Path
 from types import FrameType
@@ -27,6 +29,10 @@ def main(words: Sequence[str]) -> None:
         os.environ |= {
             "DATABASE": f"sqlite:///{folder}/registry.sqlite3",
             "UPLOAD_PATH": f"{folder}/uploads",
+            "VARIABLES_FILE": os.devnull,
+            "API_TOKEN": secrets.token_urlsafe(32),
+            "JWT_SECRET": secrets.token_urlsafe(64),
+            "LOG": "false",
             "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD": PASSWORD,
             "DJANGO_SETTINGS_MODULE": "registry_site.settings",
         }
@@ -76,7 +82,7 @@ def requests() -> Iterator[tuple[str, Callable[[], Any]]]:
     from django.core.management import call_command  # noqa: PLC0415
     from django.test import Client  # noqa: PLC0415
 
-    call_command("serve", "--prepare-only", stdout=Path(os.devnull).open("w"))
+    call_command("serve", "--prepare-only", stdout=StringIO())
     client, numbers = Client(), count()
 
     def send(method: str, path: str, body: object) -> Any:
