@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.http import Http404, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -33,6 +33,7 @@ from versions.download import download
 from versions.models import Version, newest_versions
 from versions.services import Upload
 from versions.upload import (
+    FormParser,
     announced_digests,
     check_digests,
     upload_from_body,
@@ -161,7 +162,7 @@ class VersionRoutes(ItemViewSet):
         "sha256": "text",
         "timestamp": "date",
     }
-    parser_classes = (MultiPartParser, JSONParser, AnyBody)
+    parser_classes = (FormParser, JSONParser, AnyBody)
     group = "versions"
     bodies: ClassVar = {
         "create": {"multipart/form-data": VersionForm},
