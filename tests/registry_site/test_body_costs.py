@@ -83,7 +83,7 @@ def test_a_body_is_given_back_with_the_answer(world: Any, method: str, path: str
     answer = world.acme.admin.api.request(method, path, json=body)
     assert answer.status_code < 500
     del marked, body, answer
-    assert not [each for each in gc.get_objects() if isinstance(each, list) and len(each) == MARK]
+    assert not [each for each in gc.get_objects() if type(each) is list and len(each) == MARK]
 
 
 @pytest.mark.promise("json.utf-8", "errors.media-type")
