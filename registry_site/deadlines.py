@@ -26,7 +26,7 @@ CROWD = settings.TRANSFERS * 3 // 4  # slow clients; of more, the slowest are en
 CROWDED_SECONDS = 1.0
 TICK, SWEEP = 0.25, 2.0  # seconds between looks at bodies, and at unfetched answers
 LEAVES_WITHIN = 0.05  # seconds in which an answer is sent
-TCP_INFO = struct.Struct("=24xI16xI72xQ16xI")  # of Linux: what `Traffic` has
+TCP_INFO = struct.Struct("=44xI72xQ16xI")  # of Linux: what `Traffic` has
 ANSWER = {"status": 408, "value": 4, "message": "The request has errors", "details": "The body came too slowly"}
 HEADERS = [("Content-Type", "application/json"), ("Connection", "close")]
 
@@ -41,10 +41,9 @@ class TooSlow(OSError):
 class Traffic(NamedTuple):
     """What the system knows of a connection."""
 
-    unacknowledged: int  # segments
     sent_ms_ago: int
     acknowledged: int  # bytes
-    unsent: int  # bytes
+    unsent: int  # bytes, for which the client has no room
 
 
 class TimedInput:
@@ -54,7 +53,6 @@ class TimedInput:
         self.stream = environ["wsgi.input"]
         self.answer = environ["registry.answer"]
         self.client = environ["registry.address"]
-        self.expired = False
 
     def read(self, size: int = -1) -> bytes:
         pieces: list[bytes] = []
@@ -75,8 +73,8 @@ class TimedInput:
         try:
             data = read(size)
         finally:
-            del watch.bodies[self]
-        if self.expired:
+            in_time = watch.bodies.pop(self, None)
+        if in_time is None:
             raise TooSlow("the body came too slowly")
         return data
 
@@ -115,12 +113,12 @@ class Watch:
 
     def end_bodies(self) -> None:
         """Answer the overdue bodies, and stop to read from the connections on which the answers left."""
-        bodies = self.overdue(dict(self.bodies), settings.BODY_TIMEOUT)
+        overdue = self.overdue(dict(self.bodies), settings.BODY_TIMEOUT)
+        bodies = [body for body in overdue if self.bodies.pop(body, None) is not None]  # its reader, or we
         if not bodies:
             return
         started = time.monotonic()
         for body in bodies:
-            body.expired = True
             body.answer.response_bytes(ANSWER["status"], HEADERS, json.dumps(ANSWER).encode())
         ended = time.monotonic()
         time.sleep(4 * LEAVES_WITHIN)
@@ -135,7 +133,7 @@ class Watch:
         """End connections whose clients fetch too little of what was written for them."""
         now, before, self.fetchers = time.monotonic(), self.fetchers, {}
         for connection, traffic in _connections(self.port):
-            if traffic.unsent or traffic.unacknowledged:
+            if traffic.unsent:
                 name = connection.getpeername()
                 since, fetched = before.get(name, (now, traffic.acknowledged))
                 slow = traffic.acknowledged - fetched < PIECE
