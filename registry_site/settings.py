@@ -47,6 +47,8 @@ MAX_UPLOAD_SIZE = environment.MAX_UPLOAD_SIZE
 MAX_BODY_SIZE = environment.MAX_BODY_SIZE
 MAX_HEADER_SIZE = environment.MAX_HEADER_SIZE
 MAX_JSON_DEPTH = environment.MAX_JSON_DEPTH
+MAX_JSON_ELEMENTS = environment.MAX_JSON_ELEMENTS
+BODY_TIMEOUT, TRANSFERS = environment.BODY_TIMEOUT, environment.TRANSFERS
 MAX_LIST_LENGTH = environment.MAX_LIST_LENGTH
 MAX_BULK_LENGTH = environment.MAX_BULK_LENGTH
 TRUSTED_PROXIES = listed(environment.TRUSTED_PROXIES)
@@ -109,18 +111,20 @@ APPEND_SLASH = False
 SESSION_COOKIE_AGE = int(lifetime(environment.SESSION_EXPIRATIONTIME).total_seconds())
 CSRF_FAILURE_VIEW = "registry_site.errors.forged"
 MIDDLEWARE = [
+    "registry_site.middleware.Release",
     "tenants.request_log.RequestLogMiddleware",
     "registry_site.middleware.ContentLength",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "registry_site.middleware.ContentPolicy",
     "corsheaders.middleware.CorsMiddleware",
-    "registry_site.middleware.Readable",
+    "registry_site.middleware.RequestLimits",
     "registry_site.middleware.OptionalTrailingSlash",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "registry_site.middleware.PageBodies",
 ]
 TEMPLATES = [
     {

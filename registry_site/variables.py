@@ -115,6 +115,7 @@ class Environment(BaseSettings):
     MAX_BODY_SIZE: int = Field(50 * 1024 * 1024, ge=1024, description="Bytes that a JSON body may have.")
     MAX_HEADER_SIZE: int = Field(65536, ge=1024, description="Bytes that headers and URL of a request may have.")
     MAX_JSON_DEPTH: int = Field(20, ge=5, description="Levels that a JSON body may have.")
+    MAX_JSON_ELEMENTS: int = Field(1_000_000, ge=1000, description="Names and values that a JSON body may have.")
     MAX_LIST_LENGTH: int = Field(1000, ge=1, description="Tags, metadata, users and datasets that an item may have.")
     MAX_BULK_LENGTH: int = Field(10_000, ge=1, description="Resources that one request may create.")
     LOG: bool = Field(True, description="Whether requests are kept in the log of `/v1/log`.")
@@ -176,6 +177,9 @@ class Environment(BaseSettings):
         ge=1,
         le=4096,
         description="Requests that wait for their clients, in each, besides: slow uploads and downloads.",
+    )
+    BODY_TIMEOUT: int = Field(
+        30, ge=1, description="Seconds in which a client must send the next 32 KiB of a body, or its rest."
     )
     STOP_SECONDS: int = Field(30, ge=1, description="Seconds that running requests have to end when the server stops.")
     ENVIRONMENT_NAME: Literal["production", "development", "test"] = Field(

@@ -61,10 +61,10 @@ def contents_of(request: HttpRequest) -> str:
 
     No more of a large body is looked at than is kept.
     """
-    if not hasattr(request, "contents"):
+    if not hasattr(request, "parsed"):
         return ""
     limit: int = settings.LOG_CONTENTS_LIMIT
-    text = json.dumps(_blanked(request.contents, iter(range(limit))), ensure_ascii=False)
+    text = json.dumps(_blanked(request.parsed.contents, iter(range(limit))), ensure_ascii=False)
     return text[:limit].replace("\0", "")
 
 
