@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from registry_site import __version__, databases, storages
+from registry_site import __version__, databases, permissions, storages
 from registry_site.environment import ROOT, VariableError, load
 from registry_site.openapi.names import DESCRIPTION
 from registry_site.variables import lifetime, listed
@@ -16,6 +16,7 @@ from registry_site.variables import lifetime, listed
 # --- Variables: the apps find them here under their own names -----------------------------------------------------
 try:
     environment = load()
+    UMASK = permissions.apply(environment.UMASK)  # before anything is written
     database = databases.parse(environment.DATABASE, ROOT, environment.THREADS)
     storage = storages.parse(environment)
 except (VariableError, ImproperlyConfigured) as error:
@@ -89,8 +90,10 @@ AUTH_USER_MODEL = "tenants.User"
 
 # What the lower apps ask of the higher ones, by name, because imports run the other way.
 HOOKS = {
-    "user_leaves": "catalog.services.forget_user",  # (user): forget him in lists, refuse where he owns something
-    "tenant_leaves": "catalog.services.forget_tenant",  # (tenant): remove its rows, within the transaction
+    "user_leaves": "catalog.deletions.refuse_owner",  # (user): refuse where the user owns something
+    "user_left": "catalog.deletions.unlist_user",  # (user): take the user out of all lists, outside of a transaction
+    "tenant_emptied": "catalog.deletions.empty_tenant",  # (tenant_id): remove its rows, outside of a transaction
+    "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): remove what is left, within the transaction
     "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): remove its bytes, after the transaction
     "term_is_used": "catalog.services.uses_term",  # (term): whether any item has the tag or metadata name
     "replace_term": "catalog.services.replace_term",  # (term, name): rewrite all items that have it, and count them

@@ -97,6 +97,11 @@ class Environment(BaseSettings):
         description="`sqlite:///file`, `postgres://user:password@host/name` or `mongodb://host/name?replicaSet=rs0`.",
     )
     UPLOAD_PATH: Path = Field(Path("./uploads"), description="Folder of the uploaded files.")
+    UMASK: str = Field(
+        "077",
+        pattern=r"^0?0[0-7]{2}$",
+        description="Permissions that new files and folders are without; `027` lets the group read, for nginx.",
+    )
     STORAGE: str = Field(
         "",
         description="Where uploaded files go instead, an object store: `s3://bucket/prefix?endpoint_url=…`, "

@@ -13,6 +13,7 @@ from django.db import models
 from tenants.fields import KeyField, TextField, iso, now
 from tenants.prepared import Prepared
 from tenants.querysets import TenantQuerySet
+from tenants.texts import unfit_name
 
 ROLES = ("admin", "regular")
 GATES = 64  # of a tenant: more than writers meet in one
@@ -71,10 +72,12 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
         return user
 
     def create_superuser(self, username: str, password: str | None = None, **fields: Any) -> "User":
-        """Make a user of the Django admin. Raises ValidationError for a taken name.
+        """Make a user of the Django admin. Raises ValidationError for a name that is taken or breaks the rules.
 
         Databases do not hold names to be unique where there is no tenant.
         """
+        if why := unfit_name(username):
+            raise ValidationError(why)
         if self.filter(tenant=None, username=username).exists():
             raise ValidationError("That username is already taken.")
         user: User = self.model(tenant=None, username=username, role="admin", is_superuser=True, **fields)
@@ -95,6 +98,7 @@ class User(AbstractBaseUser):
     validity_days = models.PositiveIntegerField(default=0)
     is_superuser = models.BooleanField(default=False, editable=False)
     is_active = models.BooleanField(default=True)
+    leaving = models.DateTimeField(null=True, editable=False)  # since when the user is being deleted
     last_login = None
     timestamp = models.DateTimeField(default=now, editable=False)
 

@@ -34,7 +34,7 @@ def digest_of(secret: str) -> str:
 
 def mail_reset_link(*, tenant_id: str, email: str) -> None:
     """Mail a reset link where a user of the tenant has that address; who asks cannot tell whether one has."""
-    user = User.objects.of(tenant_id).filter(email=email, is_active=True).first()
+    user = User.objects.of(tenant_id).filter(email=email, is_active=True, leaving=None).first()
     if user is None:
         return
     secret = secrets.token_urlsafe(32)

@@ -12,14 +12,14 @@ from django.conf import settings
 from tenants.exceptions import Refused
 from tenants.fields import now
 from tenants.gates import build_gates, referring, removing
-from tenants.hooks import hook
-from tenants.models import PasswordReset, RequestLog, Tenant, User
+from tenants.models import PasswordReset, Tenant, User
 from tenants.passwords import complaint
-from tenants.texts import refuse, turning, unfit_name
+from tenants.texts import refuse, unfit_name, unreadable
 from tenants.transactions import atomic, retried
 
 TENANT_ID = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
 CONTACT_FIELDS = ("organization", "address", "email", "phone")
+ONE_LINE = ("organization", "phone")  # an address may have several lines
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ def create_tenant(
     """Make a tenant and its first administrator, both or neither.
 
     `admin` says more of the administrator, as `create_user` takes it.
-    Raises Refused (`post_request_error`) for an id that is malformed or taken, and an organization or username that
-    nobody should read.
+    Raises Refused (`post_request_error`) for an id that is malformed or taken, and an organization, phone, database or
+    username that breaks the rules for names.
     """
     if not TENANT_ID.fullmatch(id):
         raise Refused("post_request_error", "Path `_id` has 1 to 64 letters, digits, `.`, `_` or `-`")
-    refuse([organization], turning, "post_request_error")
+    refuse([organization, phone, database], unreadable, "post_request_error")
     generated = None if admin_password else secrets.token_urlsafe(18)
     tenant = Tenant(pk=id, email=email, organization=organization, address=address, phone=phone)
     tenant.passwordhash, tenant.database, tenant.timestamp = passwordhash, database, timestamp or now()
@@ -76,27 +76,14 @@ def create_tenant(
 def update_tenant(*, tenant: Tenant, changes: dict[str, str]) -> Tenant:
     """Change contact data (`CONTACT_FIELDS`).
 
-    Raises Refused: `resource_not_found` where it is gone, `put_request_error` for an organization nobody should read.
+    Raises Refused: `resource_not_found` where it is gone, `put_request_error` for contact data that breaks the rules.
     """
-    refuse([changes.get("organization", "")], turning, "put_request_error")
+    refuse([changes.get(field, "") for field in ONE_LINE], unreadable, "put_request_error")
     for field, value in changes.items():
         setattr(tenant, field, value)
     if not Tenant.objects.filter(pk=tenant.pk).update(**changes):
         raise Refused("resource_not_found", f"No such resource: {tenant.pk}")
     return tenant
-
-
-@retried
-def delete_tenant(*, tenant: Tenant) -> None:
-    """Remove the tenant with its users, items and bytes. Raises Refused for the default tenant."""
-    tenant_id = tenant.pk
-    if tenant_id == settings.DEFAULT_TENANT:
-        raise Refused("delete_request_error", "The default tenant cannot be deleted")
-    with removing(tenant_id):
-        hook("tenant_leaves")(tenant=tenant)
-        RequestLog.objects.of(tenant_id).delete()
-        tenant.delete()
-    hook("tenant_left")(tenant_id=tenant_id)
 
 
 @retried
@@ -154,7 +141,7 @@ def update_user(*, user: User, password: str | None = None, email: str | None = 
         for right, value in rights.items():
             setattr(user, right, value)
         if rights and not (user.is_admin and user.is_active):
-            _refuse_last_administrator(user, "put_request_error", "The last administrator must remain one")
+            refuse_last_administrator(user, "put_request_error", "The last administrator must remain one")
         _write(user, ("password", "password_changed", "email", *rights))
         if password is not None:  # links that were mailed before would set yet another one
             PasswordReset.objects.filter(user=user).delete()
@@ -166,9 +153,9 @@ def _write(user: User, fields: tuple[str, ...]) -> None:
         raise Refused("resource_not_found", f"No such resource: {user.pk}")
 
 
-def _refuse_last_administrator(user: User, error: str, details: str) -> None:
+def refuse_last_administrator(user: User, error: str, details: str) -> None:
     """Raise Refused where the tenant has no administrator beside the user who may log in, and he is one."""
-    administrators = User.objects.of(user.tenant_id).filter(role="admin", is_active=True)
+    administrators = User.objects.of(user.tenant_id).filter(role="admin", is_active=True, leaving=None)
     if administrators.filter(pk=user.pk).exists() and not administrators.exclude(pk=user.pk).exists():
         raise Refused(error, details)
 
@@ -177,18 +164,6 @@ def _refuse_taken_email(user: User, error: str) -> None:
     others = User.objects.of(user.tenant_id).exclude(pk=user.pk)
     if user.email and others.filter(email=user.email).exists():
         raise Refused(error, f"a user with the same email already exists ({user.email})")
-
-
-@retried
-def delete_user(*, user: User) -> None:
-    """Remove a user and his name from every list of users.
-
-    Raises Refused (`delete_request_error`) for the last administrator and for an owner of anything.
-    """
-    with removing(user.tenant_id):
-        _refuse_last_administrator(user, "delete_request_error", "The last administrator cannot be deleted")
-        hook("user_leaves")(user=user)
-        user.delete()
 
 
 @retried
@@ -232,11 +207,12 @@ def ensure_default_tenant() -> dict[str, Any]:
 def ensure_superuser() -> None:
     """Make the superuser that `SUPERUSER_PASSWORD` asks for, unless he is there; one who is there is left as he is.
 
-    Raises Refused (`post_request_error`) for a weak password.
+    Raises Refused (`post_request_error`) for a weak password and a username that breaks the rules for names.
     """
     username, password = settings.SUPERUSER_USERNAME, settings.SUPERUSER_PASSWORD
     if not password or User.objects.of(None).filter(username=username).exists():
         return
+    refuse([username], unfit_name, "post_request_error")
     weakness = complaint(password)
     if weakness:
         raise Refused("post_request_error", f"SUPERUSER_PASSWORD: {weakness}")

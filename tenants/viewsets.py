@@ -11,6 +11,7 @@ from rest_framework.viewsets import ViewSet
 from tenants import attempts, login, tokens
 from tenants.authentication import ApiTokenAuthentication
 from tenants.collections import CollectionViewSet, valid_body, valid_changes
+from tenants.deletions import delete_tenant, delete_user
 from tenants.documentation import LogAnswer, LoginAnswer, MessageAnswer, TenantAnswer, UserAnswer
 from tenants.exceptions import Refused
 from tenants.models import RequestLog, Tenant, User
@@ -30,8 +31,6 @@ from tenants.serializers import (
 from tenants.services import (
     create_tenant,
     create_user,
-    delete_tenant,
-    delete_user,
     reset_password,
     update_tenant,
     update_user,

@@ -16,14 +16,12 @@ from rest_framework.parsers import BaseParser, DataAndFiles
 from rest_framework.request import Request
 
 from tenants.exceptions import Refused
-from tenants.texts import turning
+from tenants.texts import CONTROLS, shown, unfit_file_name, unfit_ordinal
 from versions.services import Upload
 from versions.storage import Incoming, Received, store
 
 BLOCK = 1024 * 1024
 FIELD = "file"
-CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
-ORDINAL = re.compile(r"[^\x00-\x1f\x7f/]{1,64}")
 DIGEST = re.compile(r"(?:^|,)\s*sha-256\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:,|$)")
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 LONGEST_DESCRIPTION = 10_000
@@ -180,10 +178,9 @@ def valid_type(sent: str | None) -> str | None:
 
 def valid_name(name: str) -> str:
     """Return the name of a file, which may lie in folders. Raises Refused (`post_request_error`)."""
-    parts = name.split("/")
-    if not name or CONTROLS.search(name) or turning(name) or any(part in ("", ".", "..") for part in parts):
-        raise Refused("post_request_error", f"Not a valid file name: {name!r}")
-    if any(len(part.encode()) > 255 for part in parts) or len(name) > 1024:
+    if why := unfit_file_name(name):
+        raise Refused("post_request_error", f"Not a valid file name: {why} ({shown(name)})")
+    if any(len(part.encode()) > 255 for part in name.split("/")) or len(name) > 1024:
         raise Refused("post_request_error", "A file name has at most 255 bytes, with its folders 1024 characters")
     return name
 
@@ -199,8 +196,8 @@ def valid_description(text: str) -> str:
 def valid_ordinal(request: Request) -> str | None:
     """Return the `ordinal` that the query asks for, if any. Raises Refused (`post_request_error`)."""
     ordinal = request.query_params.get("ordinal") or None
-    if ordinal is not None and (not ORDINAL.fullmatch(ordinal) or turning(ordinal)):
-        raise Refused("post_request_error", f"Not a valid ordinal: {ordinal!r}")
+    if ordinal is not None and (why := unfit_ordinal(ordinal)):
+        raise Refused("post_request_error", f"Not a valid ordinal: {why} ({shown(ordinal)})")
     return ordinal
 
 

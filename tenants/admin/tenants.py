@@ -13,9 +13,10 @@ from django.template.defaultfilters import filesizeformat
 
 from tenants.admin.base import ServiceAdmin, ServiceForm, password_field
 from tenants.admin.lists import fact
+from tenants.deletions import delete_tenant
 from tenants.hooks import hook
 from tenants.models import Tenant
-from tenants.services import CONTACT_FIELDS, TENANT_ID, create_tenant, delete_tenant, update_tenant
+from tenants.services import CONTACT_FIELDS, TENANT_ID, create_tenant, update_tenant
 
 NEW_FIELDS = ("id", *CONTACT_FIELDS, "admin_username", "admin_password")
 

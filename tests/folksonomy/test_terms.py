@@ -61,7 +61,7 @@ def test_an_administrator_makes_default_terms(world: Any, collection: str) -> No
 
 @both
 @pytest.mark.promise("terms.create")
-@pytest.mark.parametrize("name", ["with blank", "slash/inside", "città", "per%cent", "a?b#c", "x" * 200, "..", '"q"'])
+@pytest.mark.parametrize("name", ["with blank", "slash/inside", "città", "per%cent", "a?b#c", "x" * 200, "...", '"q"'])
 def test_a_term_may_be_any_text(world: Any, collection: str, name: str) -> None:
     api = world.acme.admin.api
     assert ok(api.post(collection, json={"_id": name}))["_id"] == name

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.sessions.models import Session
 
-from tenants import services
+from tenants import deletions, services
 from tenants.fields import now
 from tenants.models import User
 from tests.answers import assert_error, ok
@@ -147,7 +147,7 @@ def test_a_password_that_grew_too_old_ends_the_login(world: Any, browser: Browse
 def test_the_login_ends_with_the_user_and_with_the_tenant(world: Any) -> None:
     other, rival = BrowserClient("acme", "other", PASSWORD), BrowserClient("rival", "owner", PASSWORD)
     User.objects.filter(pk=world.acme.other.pk).update(is_active=False)
-    services.delete_tenant(tenant=world.rival.tenant)
+    deletions.delete_tenant(tenant=world.rival.tenant)
     for browser in (other, rival):
         assert_error(browser.get("models"), "authentication_error", "log in again")
 
