@@ -112,6 +112,7 @@ ROOT_URLCONF = "registry_site.urls"
 WSGI_APPLICATION = "registry_site.wsgi.application"
 APPEND_SLASH = False
 SESSION_COOKIE_AGE = int(lifetime(environment.SESSION_EXPIRATIONTIME).total_seconds())
+SESSION_ENGINE = "tenants.sessions"
 CSRF_FAILURE_VIEW = "registry_site.errors.forged"
 MIDDLEWARE = [
     "registry_site.middleware.Release",

@@ -13,6 +13,7 @@ from pathlib import Path
 from registry_site.deadlines import watch
 from registry_site.server import ACCEPT_NO_MORE
 from registry_site.wsgi import application
+from tenants.outbox import sender
 from tenants.request_log import writer
 
 __all__ = ["application"]
@@ -51,5 +52,6 @@ def _accept_no_more(*_: object) -> None:
 signal.signal(ACCEPT_NO_MORE, _accept_no_more)
 watch.start()
 threading.Thread(target=_follow_parent, name="follow-parent", daemon=True).start()
+sender.start()
 # Workers are forked: their end runs multiprocessing's finalizers, after the last request, but not atexit's functions.
 Finalize(None, writer.flush, exitpriority=10)

@@ -3,6 +3,8 @@
 A deletion that was interrupted leaves nothing half done that anybody could use, and is finished by the next one.
 """
 
+from typing import Any
+
 from django.conf import settings
 
 from tenants.batches import delete_in_batches
@@ -10,9 +12,11 @@ from tenants.exceptions import Refused
 from tenants.fields import now
 from tenants.gates import removing
 from tenants.hooks import hook
-from tenants.models import RequestLog, Tenant, User
+from tenants.models import OutgoingMail, RequestLog, Tenant, User
 from tenants.services import refuse_last_administrator
 from tenants.transactions import retried
+
+KEPT_APART: tuple[Any, ...] = (RequestLog, OutgoingMail)  # rows that name a tenant without a foreign key
 
 
 def delete_tenant(*, tenant: Tenant) -> None:
@@ -26,7 +30,8 @@ def delete_tenant(*, tenant: Tenant) -> None:
         raise Refused("delete_request_error", "The default tenant cannot be deleted")
     _shut_out_users(tenant_id)
     hook("tenant_emptied")(tenant_id=tenant_id)
-    delete_in_batches(RequestLog.objects.of(tenant_id))
+    for model in KEPT_APART:
+        delete_in_batches(model.objects.of(tenant_id))
     _end_tenant(tenant_id)
     hook("tenant_left")(tenant_id=tenant_id)
 
@@ -41,7 +46,8 @@ def _shut_out_users(tenant_id: str) -> None:
 def _end_tenant(tenant_id: str) -> None:
     with removing(tenant_id):
         hook("tenant_leaves")(tenant_id=tenant_id)
-        RequestLog.objects.of(tenant_id).delete()
+        for model in KEPT_APART:
+            model.objects.of(tenant_id).delete()
         Tenant.objects.filter(pk=tenant_id).delete()
 
 

@@ -56,3 +56,9 @@ def test_the_walk_works_as_written_and_the_downloaded_model_predicts_the_same(
     assert (predicted == classifier.predict(features)).all()
     left = [file for file in (fresh_served.folder / "uploads").rglob("*") if file.is_file()]
     assert left == [], "bytes outlived what named them"
+
+    fresh_served.stop()  # which writes what still waits
+    assert "request log" not in fresh_served.output, "its last line deletes a tenant whose requests wait to be written"
+    read = "from tenants.models import RequestLog; print(*RequestLog.objects.values_list('method', 'url'), sep='\\n')"
+    logged = fresh_served.manage("shell", "--no-imports", "--command", read).stdout
+    assert "('DELETE', '/v1/tenants/acme')" in logged

@@ -19,7 +19,7 @@ def _claims() -> list[str]:
 
 @pytest.mark.parametrize("claim", _claims())
 def test_every_promise_names_tests_that_are_there(claim: str) -> None:
-    named = NAMED.findall(claim.split("|")[-2])
+    named = NAMED.findall(claim.split("|")[-2])  # the last column
     assert named
     assert [name for name in named if not (ROOT / "tests" / name).exists()] == []
 

@@ -29,6 +29,7 @@ from registry_site.backups.folder import (
 from registry_site.databases import startup_lock
 from registry_site.progress import Progress
 from tenants.batches import batches
+from tenants.emails import fill_email_keys
 from tenants.fields import now
 from tenants.gates import build_gates
 from tenants.models import Tenant, User
@@ -110,6 +111,7 @@ def _fill(folder: Path, manifest: Manifest, progress: Progress) -> None:
         if model._base_manager.count() != manifest.tables[label(model)].rows:
             raise BackupError(f"{label(model)}: not all rows arrived; does another process write to this database?")
         progress.say(f"{label(model)}: {count} rows")
+    fill_email_keys(User.objects.all())  # which an older backup does not have
     for tenant in Tenant.objects.all():
         build_gates(tenant)
     # An old backup may hold names from before there were rules for them.

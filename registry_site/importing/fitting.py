@@ -12,6 +12,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import EmailField
 
 from catalog.serializers import Metadatum
+from tenants.emails import email_key
 from tenants.fields import INT64, iso
 from tenants.serializers import Text
 from tenants.services import TENANT_ID
@@ -167,9 +168,9 @@ def _tell_of_word(kind: str, sent: str, kept: str, tell: Tell) -> None:
         tell(f"the {kind} {sent[:80]!r} cannot be, it is {kept[:80]!r} now")
 
 
-def fitting_email(email: str, taken: Container[str], tell: Tell) -> str | None:
-    """Return the e-mail address where it is one and nobody else's."""
-    if email in taken:
+def fitting_email(email: str, taken: Container[str | None], tell: Tell) -> str | None:
+    """Return the e-mail address where it is one and its key (see `tenants.emails`) is not among `taken`."""
+    if email and email_key(email) in taken:
         tell(f"without the e-mail address {email!r}, which is another user's")
     elif email and (why := complaint(EmailField(max_length=255), email)):
         tell(f"without the e-mail address {email!r}: {why}")

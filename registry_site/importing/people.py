@@ -21,6 +21,7 @@ from registry_site.importing.fitting import (
 )
 from registry_site.importing.report import Report
 from registry_site.importing.shapes import House, Person, Word
+from tenants.emails import email_key
 from tenants.exceptions import Refused
 from tenants.models import ROLES, Tenant, User
 from tenants.services import create_tenant, create_user
@@ -40,7 +41,7 @@ class Landing:
         self.users: dict[str, User] = {user.pk: user for user in here}
         self.usernames = {user.username: user for user in self.users.values()}
         self.claimed = set(self.usernames)  # by those who are here, and by those who come
-        self.emails = {user.email for user in self.users.values()}
+        self.emails = {email_key(user.email) for user in self.users.values()}
         self.items: dict[str, str] = dict(Item.objects.of(tenant.pk).values_list("pk", "kind"))
         self.names = set(Item.objects.of(tenant.pk).values_list("kind", "owner_id", "name"))
 
@@ -62,7 +63,7 @@ class Landing:
         """Take notice of a user who is here now."""
         self.users[user.pk] = self.usernames[user.username] = user
         self.claimed.add(user.username)
-        self.emails.add(user.email)
+        self.emails.add(email_key(user.email))
 
     def owner(self, id: str, tell: Tell) -> User:
         """Return whose something is that was `id`'s."""
@@ -192,7 +193,7 @@ def _free_name(name: str, people: Iterable[Person]) -> str:
     return next(each for each in (name, *(f"{name}-{n}" for n in range(2, len(taken) + 3))) if each not in taken)
 
 
-def _fields(person: Person, key: str, username: str, emails: Container[str], tell: Tell) -> dict[str, Any]:
+def _fields(person: Person, key: str, username: str, emails: Container[str | None], tell: Tell) -> dict[str, Any]:
     """Return what `create_user` needs to make the user that a person was."""
     if not (person.bcrypt or person.clear):
         tell("the password cannot be brought, a new one must be set")

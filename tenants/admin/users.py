@@ -44,6 +44,7 @@ class UserForm(ServiceForm):
         for field in ("email", "role", "is_active", "validity_days"):
             if field in self.fields:
                 self.initial.setdefault(field, getattr(self.instance, field))
+                self.fields[field].show_hidden_initial = True
 
     def clean_password(self) -> str:
         password = str(self.cleaned_data["password"])
@@ -114,7 +115,7 @@ class UserAdmin(ServiceAdmin):
         return create_user(**data | {"email": data["email"] or None})
 
     def update(self, request: HttpRequest, obj: User, data: dict[str, Any]) -> None:
-        update_user(user=obj, **data | {"password": data["password"] or None})
+        update_user(user=obj, **{field: value for field, value in data.items() if field != "password" or value})
 
     def remove(self, obj: User) -> None:
         delete_user(user=obj)

@@ -31,6 +31,7 @@ from versions.models import Version
 LEFT_OUT = {
     "tenants.gate": "made anew by the restore",
     "tenants.passwordreset": "links work for an hour",
+    "tenants.outgoingmail": "mails wait for minutes",
     "tenants.failedattempt": "failures count for minutes",
     "versions.hold": "whoever held bytes is another process",
     "sessions.session": "the admin site asks for the password again",

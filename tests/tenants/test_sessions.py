@@ -120,6 +120,14 @@ def test_a_login_has_a_fresh_session_and_csrf_token(world: Any) -> None:
     assert_error(victim.get("models"), "authentication_error")
 
 
+@pytest.mark.promise("browser.session-key", "errors.any-body")
+@pytest.mark.parametrize("key", ['"\\000bcdefghijklmnop"', "x" * 32 + "/", "X" * 32, "\u00e9" * 32, "x" * 5000])
+@pytest.mark.parametrize("path", ["/v1/models", "/login.html", "/admin/"])
+def test_a_key_that_was_not_made_here_is_none(world: Any, key: str, path: str) -> None:
+    answers = [world.anonymous.get(path, HTTP_COOKIE=cookie) for cookie in ("", f"sessionid={key}")]
+    assert answers[0].status_code == answers[1].status_code < 500
+
+
 @pytest.mark.promise("browser.session-key")
 def test_cookies_are_out_of_reach_of_scripts_and_other_sites(world: Any, browser: BrowserClient) -> None:
     cookie = browser.client.cookies["sessionid"]
