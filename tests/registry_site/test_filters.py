@@ -112,6 +112,7 @@ def test_datasets_are_not_filtered_by_what_they_have_not(world: Any, field: str)
     assert_error(response, "get_request_error", field)
 
 
+@pytest.mark.django_db(transaction=True)  # PostgreSQL ends the transaction of a statement that it stops
 @pytest.mark.promise("lists.time")
 def test_a_filter_that_takes_long_is_stopped_on_every_engine(world: Any, settings: Any) -> None:
     owner = world.acme.owner
