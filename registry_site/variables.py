@@ -123,6 +123,7 @@ class Environment(BaseSettings):
     MAX_JSON_ELEMENTS: int = Field(1_000_000, ge=1000, description="Names and values that a JSON body may have.")
     MAX_LIST_LENGTH: int = Field(1000, ge=1, description="Tags, metadata, users and datasets that an item may have.")
     MAX_BULK_LENGTH: int = Field(10_000, ge=1, description="Resources that one request may create.")
+    QUERY_TIMEOUT: int = Field(5, ge=1, le=3600, description="Seconds that the queries of one list may take.")
     LOG: bool = Field(True, description="Whether requests are kept in the log of `/v1/log`.")
     LOG_RETENTION_DAYS: int = Field(90, ge=1, description="Days after which the log forgets a request.")
     LOG_CONTENTS_LIMIT: Count = Field(2000, description="Characters of a request's body that the log keeps.")

@@ -81,6 +81,17 @@ def test_a_term_without_a_name_is_refused(world: Any, collection: str, body: dic
 
 
 @both
+@pytest.mark.promise("terms.usage")
+@pytest.mark.parametrize("usage", ["", "other", "Default", 5, None, True, ["folk"], {}])
+def test_a_usage_that_is_none_is_refused(world: Any, collection: str, usage: Any) -> None:
+    api = world.acme.admin.api
+    assert_error(api.post(collection, json={"_id": "word", "usage": usage}), "post_request_error", "usage")
+    assert ok(api.get(collection))["totalDocs"] == 0
+    for known in ("default", "folk"):
+        assert ok(api.post(collection, json={"_id": known, "usage": known}))["usage"] == "default"
+
+
+@both
 @pytest.mark.promise("terms.create")
 def test_others_make_no_terms(world: Any, collection: str) -> None:
     assert_error(world.acme.owner.api.post(collection, json={"_id": "word"}), "restricted_access_create")
