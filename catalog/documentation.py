@@ -21,7 +21,8 @@ ITEM_EXAMPLE = {
     "_id": ITEM,
     "id": ITEM,
     "name": "churn",
-    "owner": {"_id": ADA, "username": "ada"},
+    "owner": ADA,
+    "owner_username": "ada",
     "visibility": "private",
     "users": [{"_id": GRACE, "username": "grace"}],
     "tags": ["customers"],
@@ -53,7 +54,8 @@ class DatasetAnswer(serializers.Serializer[Any]):
     _id = serializers.CharField()
     id = serializers.CharField()
     name = serializers.CharField()
-    owner = UserReference()
+    owner = serializers.CharField(help_text="The `_id` of the user")
+    owner_username = serializers.CharField()
     visibility = serializers.CharField()
     users = UserReference(many=True)
     tags = serializers.ListField(child=serializers.CharField())

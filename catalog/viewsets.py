@@ -44,7 +44,7 @@ FIXED_FIELDS = ("_id", "id", "name", "owner", "versions", "timestamp", "lastmod"
 DATASET_FIELDS = {
     "_id": "text:pk",
     "name": "text",
-    "owner": "text:owner_id",
+    "owner": "user:owner_id",
     "visibility": "text",
     "users": "texts",
     "tags": "texts",

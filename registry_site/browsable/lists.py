@@ -14,12 +14,13 @@ from registry_site.browsable.versions import address_of, shared_names
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table; `link` is where its text leads, if anywhere."""
+    """A cell of a table; `link` is where its text leads, if anywhere, and `name` the name of what `value` identifies."""
 
     head: str
     kind: str
     value: Any
     link: str = ""
+    name: str = ""
 
 
 def list_context(view: Any, request: Request, data: Mapping[str, Any], collection: Collection) -> dict[str, Any]:
@@ -65,7 +66,10 @@ def _parent(route: str, arguments: Mapping[str, Any]) -> str:
 
 
 def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str) -> Sequence[Cell]:
-    return [Cell(column.head, column.kind, document.get(column.field), link) for column in columns]
+    return [
+        Cell(column.head, column.kind, document.get(column.field), link, document.get(column.name, ""))
+        for column in columns
+    ]
 
 
 def _other_page(request: Request, number: int | None) -> str:

@@ -51,7 +51,7 @@ def test_what_an_earlier_registry_kept_is_there_and_can_be_changed_after_an_upgr
             body = {"tenant": "acme", "username": "ada", "password": PASSWORD}
             client.headers["Authorization"] = client.post("/login", json=body).json()["token"]
             (item,) = client.get("/models", params={"filter": '{"tags": "old"}'}).json()["docs"]
-            assert (item["name"], item["owner"]["username"]) == ("churn", "ada")
+            assert (item["name"], item["owner_username"]) == ("churn", "ada")
             assert item["metadata"] == [{"name": "accuracy", "value": 0.9}]
             path = f"/models/{item['_id']}"
             assert client.get(f"{path}/versions/churn.bin").content == CONTENT
