@@ -14,7 +14,7 @@ from registry_site.browsable.versions import address_of, shared_names
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table; `link` is where its text leads, if anywhere, and `name` the name of what `value` identifies."""
+    """A cell of a table; `link` is where its text leads, if anywhere, and `name` the name of the id in `value`."""
 
     head: str
     kind: str

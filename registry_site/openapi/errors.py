@@ -30,7 +30,7 @@ SINGLES: dict[str, tuple[str, ...]] = {
     "requestPasswordReset": (*RESET, "post_request_error", "missing_email"),
     "resetPassword": (*RESET, "put_request_error", "reset_invalid"),
     "listRequests": ("get_request_error",),
-    "listTenantIds": ("restricted_access_read",),
+    "listTenantIds": ("get_request_error", "restricted_access_read"),
     "listDemo": ("demo_tenant_required",),
     "createDemo": ("demo_tenant_required", "post_request_error"),
     "deleteDemo": ("demo_tenant_required", "delete_request_error"),
