@@ -28,6 +28,7 @@ ITEM_EXAMPLE = {
     "tags": ["customers"],
     "metadata": [{"name": "accuracy", "value": 0.94}],
     "versions": [VERSION],
+    "versions_count": 1,
     "timestamp": TIME,
     "lastmod": TIME,
 }
@@ -60,7 +61,8 @@ class DatasetAnswer(serializers.Serializer[Any]):
     users = UserReference(many=True)
     tags = serializers.ListField(child=serializers.CharField())
     metadata = Metadatum(many=True)
-    versions = VersionAnswer(many=True)
+    versions = VersionAnswer(many=True, help_text="The newest 100, the oldest of them first")
+    versions_count = serializers.IntegerField(help_text="How many versions there are")
     timestamp = serializers.DateTimeField()
     lastmod = serializers.DateTimeField()
 

@@ -1,6 +1,5 @@
 """Routes on models, datasets and algorithms, and on their versions."""
 
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
 from typing import Any, ClassVar
@@ -13,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
+from catalog.documents import item_documents
 from catalog.models import Item, item_of_kind
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput, VersionForm
 from catalog.services import (
@@ -26,11 +26,10 @@ from tenants.collections import CollectionViewSet, valid_changes
 from tenants.exceptions import Refused
 from tenants.gates import edition_of
 from tenants.http import JSONParser
-from tenants.models import User
 from tenants.permissions import USERS, refusal
 from tenants.querysets import TenantQuerySet
 from versions.download import download
-from versions.models import Version, newest_versions
+from versions.models import Version
 from versions.services import Upload
 from versions.upload import (
     announced_digests,
@@ -40,7 +39,19 @@ from versions.upload import (
     valid_ordinal,
 )
 
-FIXED_FIELDS = ("_id", "id", "name", "owner", "versions", "timestamp", "lastmod", "status", "datasets")
+FIXED_FIELDS = (
+    "_id",
+    "id",
+    "name",
+    "owner",
+    "owner_username",
+    "versions",
+    "versions_count",
+    "timestamp",
+    "lastmod",
+    "status",
+    "datasets",
+)
 DATASET_FIELDS = {
     "_id": "text:pk",
     "name": "text",
@@ -85,15 +96,7 @@ class ItemViewSet(CollectionViewSet):
         return item
 
     def to_api_page(self, rows: Sequence[Item]) -> Sequence[dict[str, Any]]:
-        named = {pk for row in rows for pk in (row.owner_id, *row.users)} - {self.user.pk}
-        usernames = User.objects.usernames(named) | {self.user.pk: self.user.username}
-        ids = {pk for row in rows for pk in row.datasets}
-        readable = Item.objects.visible_to(self.user).datasets().filter(pk__in=ids) if ids else None
-        datasets = dict(readable.values_list("pk", "name")) if readable is not None else {}
-        versions = defaultdict(list)
-        for version in newest_versions([row.pk for row in rows]):
-            versions[version.subject].append(version.to_api())
-        return [row.to_api(usernames, datasets, versions[row.pk]) for row in rows]
+        return item_documents(rows, self.user, self.is_selected)
 
     def totals_key(self) -> Hashable:
         reader = self.user.tenant_id if self.user.is_admin else self.user.pk

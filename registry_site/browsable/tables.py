@@ -53,7 +53,7 @@ class Collection:
 LAST_CHANGE = Column("lastmod", "Last change", "moment")
 NAME, OWNER = Column("name", "Name", "name"), Column("owner", "Owner", "user", "owner_username")
 STATUS, VISIBILITY = Column("status", "Status", "badge"), Column("visibility", "Visibility", "badge")
-TAGS, VERSIONS = Column("tags", "Tags", "words"), Column("versions", "Versions", "count")
+TAGS, VERSIONS = Column("tags", "Tags", "words"), Column("versions_count", "Versions")
 BY_NAME = Search("name", "Name contains")
 BY_TAG = Search("tags", "Tag", "equals", suggest="tags")
 BY_STATUS = Search("status", "Status", "equals", STATUSES)

@@ -126,6 +126,12 @@ class PagePagination(BasePagination):
         return Response(envelope(docs, self.total, self.page, self.limit))
 
     @staticmethod
+    def selects(field: str, request: Request) -> bool:
+        """Tell whether the client selected the field, or a part of it."""
+        names = selected_names(request)
+        return names is None or any(name == field or name.startswith(f"{field}.") for name in names)
+
+    @staticmethod
     def select(document: dict[str, Any], request: Request) -> dict[str, Any]:
         """Return the parts of a single resource that the client selected."""
         return pick(document, selected_names(request))
