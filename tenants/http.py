@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -31,6 +32,14 @@ def _too_deep(data: Any, body: bytes) -> bool:
     return True
 
 
+def _read(stream: Any, what: str) -> bytes:
+    """Return the whole body. Raises RequestDataTooBig above `MAX_BODY_SIZE`."""
+    body: bytes = stream.read(settings.MAX_BODY_SIZE + 1)
+    if len(body) > settings.MAX_BODY_SIZE:
+        raise RequestDataTooBig(f"{what} has at most {settings.MAX_BODY_SIZE} bytes")
+    return body
+
+
 class JSONParser(BaseParser):
     """Reads a JSON body of at most `MAX_BODY_SIZE` bytes and `MAX_JSON_DEPTH` levels.
 
@@ -40,9 +49,7 @@ class JSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        body = stream.read(settings.MAX_BODY_SIZE + 1)
-        if len(body) > settings.MAX_BODY_SIZE:
-            raise RequestDataTooBig(f"A JSON body has at most {settings.MAX_BODY_SIZE} bytes")
+        body = _read(stream, "A JSON body")
         if not body.strip():
             return {}
         try:
@@ -53,6 +60,28 @@ class JSONParser(BaseParser):
             raise ParseError(f"The body is not valid JSON: {error}") from error
         if isinstance(data, dict | list) and _too_deep(data, body):
             raise ParseError(f"A JSON body has at most {settings.MAX_JSON_DEPTH} levels")
+        if parser_context:
+            parser_context["request"]._request.contents = data
+        return data
+
+
+class FormParser(BaseParser):
+    """Reads a form of at most `MAX_BODY_SIZE` bytes as a flat JSON object, whose values are all texts."""
+
+    media_type = "application/x-www-form-urlencoded"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        body = _read(stream, "A form")
+        if body.lstrip()[:1] in (b"{", b"["):  # as curl sends it without being told a type
+            raise UnsupportedMediaType(self.media_type, "JSON wants the header `Content-Type: application/json`")
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        try:
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=most)
+        except ValueError as error:
+            raise ParseError(f"The body is not a valid form in UTF-8: {error}") from error
+        data = dict(pairs)
+        if len(data) < len(pairs):
+            raise ParseError("A form has each field once; lists are sent as JSON")
         if parser_context:
             parser_context["request"]._request.contents = data
         return data
