@@ -9,9 +9,9 @@ from hashlib import sha256
 from typing import Any
 
 from rest_framework.exceptions import ValidationError
-from rest_framework.serializers import EmailField
 
 from catalog.serializers import Metadatum
+from tenants.emails import EmailField
 from tenants.fields import iso
 from tenants.serializers import Name
 from tenants.services import TENANT_ID

@@ -13,6 +13,7 @@ from django.template.defaultfilters import filesizeformat
 
 from tenants.admin.base import ServiceAdmin, ServiceForm, password_field
 from tenants.admin.lists import fact
+from tenants.emails import EmailFormField
 from tenants.hooks import hook
 from tenants.models import Tenant
 from tenants.services import CONTACT_FIELDS, TENANT_ID, create_tenant, delete_tenant, update_tenant
@@ -25,7 +26,7 @@ class TenantForm(ServiceForm):
 
     organization = forms.CharField(max_length=255, required=False)
     address = forms.CharField(max_length=255, required=False)
-    email = forms.EmailField(max_length=255, label="E-mail")
+    email = EmailFormField(max_length=255, label="E-mail")
     phone = forms.CharField(max_length=64, required=False)
 
 

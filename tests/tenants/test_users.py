@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.core import mail
 
 from tests.answers import assert_error, login, ok
 from tests.catalog.items import KINDS, create
@@ -248,3 +249,20 @@ def test_the_last_administrator_stays(world: Any) -> None:
     token = ok(login(world.anonymous, "acme", "new", PASSWORD))["token"]
     response = world.anonymous.delete("users/new", headers={"Authorization": token})
     assert_error(response, "delete_request_error", "administrator")
+
+
+@pytest.mark.promise("users.email-host")
+def test_the_host_of_an_address_needs_no_dot(world: Any) -> None:
+    ok(world.acme.admin.api.post("users", json=NEW | {"email": "ops@intranet"}))
+    ok(world.acme.owner.api.put("users/owner", json={"email": "root@localhost"}))
+    ok(world.operator.post("tenants", json={"_id": "inner", "email": "info@intranet"}))
+    ok(world.operator.put("tenants/inner", json={"email": "info@host-1"}))
+    ok(world.anonymous.post("self/reset", query={"tenant": "acme"}, json={"email": "ops@intranet"}))
+    assert [message.to for message in mail.outbox] == [["ops@intranet"]]
+
+
+@pytest.mark.promise("users.email-host")
+@pytest.mark.parametrize("email", ["ops@", "@host", "ops@-x", "ops@x-", "ops@in_tranet", "ops@a b", "ops@a..b", "ops"])
+def test_an_address_without_a_host_is_refused(world: Any, email: str) -> None:
+    response = world.acme.admin.api.post("users", json=NEW | {"email": email})
+    assert_error(response, "post_request_error", "email")
