@@ -135,9 +135,12 @@ def create_user(
 
 
 @retried
-def update_user(*, user: User, password: str | None = None, email: str | None = None, **rights: Any) -> User:
+def update_user(
+    *, user: User, password: str | None = None, email: str | None = None, kept_login: str = "", **rights: Any
+) -> User:
     """Change a user's password, email or rights: `role`, `is_active`, `validity_days`.
 
+    A new password ends all logins of the user but `kept_login`.
     Raises Refused: `put_request_error` as `create_user` does, and where no administrator would be left;
     `resource_not_found` where the user is gone.
     """
@@ -146,6 +149,7 @@ def update_user(*, user: User, password: str | None = None, email: str | None = 
         raise Refused("put_request_error", weakness)
     if password is not None:
         user.set_password(password)
+        user.kept_login = kept_login
     # Two administrators who take each other's rights at once must not both succeed.
     with removing(user.tenant_id) if rights else atomic():
         if email is not None:
@@ -155,7 +159,7 @@ def update_user(*, user: User, password: str | None = None, email: str | None = 
             setattr(user, right, value)
         if rights and not (user.is_admin and user.is_active):
             _refuse_last_administrator(user, "put_request_error", "The last administrator must remain one")
-        _write(user, ("password", "password_changed", "email", *rights))
+        _write(user, ("password", "password_changed", "kept_login", "email", *rights))
         if password is not None:  # links that were mailed before would set yet another one
             PasswordReset.objects.filter(user=user).delete()
     return user
@@ -204,7 +208,7 @@ def reset_password(*, digest: str, tenant_id: str, password: str) -> None:
         if reset is None or not PasswordReset.objects.filter(pk=digest).delete()[0]:
             raise Refused("reset_invalid", "The reset link is unknown, used or expired")
         reset.user.set_password(password)
-        _write(reset.user, ("password", "password_changed"))
+        _write(reset.user, ("password", "password_changed", "kept_login"))
         PasswordReset.objects.filter(user=reset.user).delete()
 
 

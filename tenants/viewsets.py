@@ -167,7 +167,8 @@ class UserViewSet(CollectionViewSet):
         if self.user.pk != user.pk and not self.user.is_admin:
             raise Refused("put_request_error", "You can change only your own user")
         changes = valid_changes(UserChanges, request.data, ("_id", *UserInput().fields))
-        return self.answer(update_user(user=user, **changes))
+        own = self.user.login if self.user.pk == user.pk else ""
+        return self.answer(update_user(user=user, kept_login=own, **changes))
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         user = self.get_object()
