@@ -4,10 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tenants.documentation import ADA, example
+from tenants.documentation import ADA, TIME, example
 
 
-@example(_id="vision", id="vision", usage="default", owner=ADA, owner_username="ada")
+@example(_id="vision", id="vision", usage="default", owner=ADA, owner_username="ada", timestamp=TIME)
 class TermAnswer(serializers.Serializer[Any]):
     """A tag or a metadata name."""
 
@@ -16,3 +16,4 @@ class TermAnswer(serializers.Serializer[Any]):
     usage = serializers.CharField()
     owner = serializers.CharField(allow_null=True, help_text="The `_id` of the user")
     owner_username = serializers.CharField(allow_null=True)
+    timestamp = serializers.DateTimeField()

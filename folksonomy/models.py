@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import models
 
-from tenants.fields import KeyField, TextField, now
+from tenants.fields import KeyField, TextField, iso, now
 from tenants.models import Tenant, User
 from tenants.querysets import TenantQuerySet
 
@@ -37,8 +37,14 @@ class Term(models.Model):
 
         `usernames` names, by id, the users that exist.
         """
-        owner = {"owner": self.owner_id, "owner_username": usernames.get(self.owner_id)}
-        return {"_id": self.name, "id": self.name, "usage": self.usage} | owner
+        return {
+            "_id": self.name,
+            "id": self.name,
+            "usage": self.usage,
+            "owner": self.owner_id,
+            "owner_username": usernames.get(self.owner_id),
+            "timestamp": iso(self.timestamp),
+        }
 
 
 class Tag(Term):

@@ -4,12 +4,14 @@ from typing import Any
 
 from rest_framework import serializers
 
+from folksonomy.models import USAGES
 from tenants.documentation import example
-from tenants.serializers import Name
+from tenants.serializers import Choice, Name
 
 
-@example(_id="audio")
+@example(_id="audio", usage="default")
 class TermInput(serializers.Serializer[Any]):
     """Body of a term's creation."""
 
     _id = Name(max_length=255, help_text="The word itself")
+    usage = Choice(choices=USAGES, required=False, help_text="`default` if left out")

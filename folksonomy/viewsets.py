@@ -34,7 +34,8 @@ class TermViewSet(CollectionViewSet):
         return [row.to_api(usernames) for row in rows]
 
     def create_one(self, body: dict[str, Any]) -> Tag | MetadataName:
-        return suggest_term(cast(type[Tag], self.model), name=body["_id"], by=self.user)
+        usage = body.get("usage", "default")
+        return suggest_term(cast(type[Tag], self.model), name=body["_id"], by=self.user, usage=usage)
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         term = self.get_object()

@@ -5,10 +5,13 @@ from urllib.parse import quote
 
 import pytest
 
+from folksonomy.models import MetadataName, Tag
+from tenants.fields import iso
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
 
-COLLECTIONS = ("tags", "metadata")
+MODELS: dict[str, Any] = {"tags": Tag, "metadata": MetadataName}
+COLLECTIONS = tuple(MODELS)
 both = pytest.mark.parametrize("collection", COLLECTIONS)
 
 
@@ -55,7 +58,9 @@ def test_a_term_is_read_by_everybody_of_its_tenant(world: Any, collection: str) 
 def test_an_administrator_makes_default_terms(world: Any, collection: str) -> None:
     owner = {"owner": world.acme.admin.pk, "owner_username": "admin"}
     created = ok(world.acme.admin.api.post(collection, json={"_id": "word"}))
+    assert created.pop("timestamp") == iso(MODELS[collection].objects.get().timestamp)
     assert created == {"_id": "word", "id": "word", "usage": "default"} | owner
+    created = ok(world.acme.other.api.get(f"{collection}/word"))
     assert ok(world.acme.admin.api.get(f"{collection}/word")) == created
     assert ok(world.acme.admin.api.get(collection))["docs"] == [created]
 
@@ -96,6 +101,30 @@ def test_posting_a_folk_term_makes_it_default(world: Any, collection: str) -> No
     assert [term["usage"] for term in ok(world.acme.owner.api.get(collection))["docs"]] == ["default"]
     create(world.acme.owner.api, name="again", **_using(collection, "word"))
     assert ok(world.acme.owner.api.get(f"{collection}/word"))["usage"] == "default"
+
+
+@both
+@pytest.mark.promise("terms.create", "terms.duplicate", "terms.promote")
+def test_an_administrator_makes_folk_terms_and_promotes_them(world: Any, collection: str) -> None:
+    api = world.acme.admin.api
+    made = ok(
+        api.post(collection, json=[{"_id": "a", "usage": "folk"}, {"_id": "b", "usage": "default"}, {"_id": "c"}])
+    )
+    assert [term["usage"] for term in next(iter(made.values()))] == ["folk", "default", "default"]
+    for name in ("a", "b"):
+        response = api.post(collection, json={"_id": name, "usage": "folk"})
+        assert_error(response, "post_request_error", f"the _id is already used ({name})")
+    assert ok(api.get(f"{collection}/b"))["usage"] == "default"
+    assert ok(api.post(collection, json={"_id": "a", "usage": "default"}))["usage"] == "default"
+
+
+@both
+@pytest.mark.promise("terms.usage")
+@pytest.mark.parametrize("usage", ["common", "", "Folk", None, 5, ["folk"]])
+def test_an_unknown_usage_is_refused(world: Any, collection: str, usage: Any) -> None:
+    response = world.acme.admin.api.post(collection, json={"_id": "word", "usage": usage})
+    assert_error(response, "post_request_error", "usage")
+    assert ok(world.acme.admin.api.get(collection))["totalDocs"] == 0
 
 
 @both

@@ -79,6 +79,7 @@ def test_all_that_a_tenant_has_moves_in_with_its_ids_and_times(furnished: Any) -
     api = api_of("acme", "root")
     model = ok(api.get(f"models/{furnished.model}"))
     versions = {version["ordinal"]: version for version in model.pop("versions")}
+    assert model.pop("versions_count") == 2
     assert model == {
         "_id": str(furnished.model),
         "id": str(furnished.model),
@@ -107,6 +108,7 @@ def test_all_that_a_tenant_has_moves_in_with_its_ids_and_times(furnished: Any) -
         "usage": "folk",
         "owner": str(furnished.ada),
         "owner_username": "ada",
+        "timestamp": hex_of(at(3)),
     }
     ada = ok(api.get("users/ada"))
     assert (ada["createdPassword"], ada["timestamp"]) == (hex_of(at(2)), hex_of(at(1)))
