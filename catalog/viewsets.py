@@ -74,6 +74,7 @@ class ItemViewSet(CollectionViewSet):
     """What models, datasets and algorithms have in common."""
 
     kind: ClassVar[str]
+    change_method: ClassVar[str] = ""  # the one whose error all that change the item are refused with, if not their own
     model = Item
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), USERS)
     input_class: ClassVar[type[Serializer[Any]]] = ItemInput
@@ -92,7 +93,10 @@ class ItemViewSet(CollectionViewSet):
         reads = self.request.method in ("GET", "HEAD")
         if not (item.is_readable_by if reads else item.is_changeable_by)(self.user):
             who = "its owner, the users it is shared with" if reads else "its owner"
-            raise refusal(self.request.method, f"This {self.kind} is open only to {who} and administrators")
+            raise refusal(
+                self.request.method if reads else self.change_method or self.request.method,
+                f"This {self.kind} is open only to {who} and administrators",
+            )
         return item
 
     def to_api_page(self, rows: Sequence[Item]) -> Sequence[dict[str, Any]]:
@@ -164,6 +168,7 @@ class VersionRoutes(ItemViewSet):
         "sha256": "text",
         "timestamp": "date",
     }
+    change_method = "PUT"  # who adds or deletes a version modifies the item
     parser_classes = (MultiPartParser, JSONParser, AnyBody)
     group = "versions"
     bodies: ClassVar = {

@@ -146,17 +146,18 @@ class DemoViewSet(ViewSet):
     """Examples to play with, in the demo tenant."""
 
     roles: ClassVar = dict.fromkeys(("retrieve", "create", "destroy"), ADMINISTRATORS)
-    refused_with = "only_administrator"
     answers: ClassVar = {
         "retrieve": named("string", **EXAMPLES),
         "create": named("string", **EXAMPLES),
         "destroy": named("string"),
     }
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if not settings.DEMO or cast(User, request.user).tenant_id != settings.DEFAULT_TENANT_DEMO:
+    def check_permissions(self, request: Request) -> None:
+        """Refuse the users of other tenants first, whatever their role is there."""
+        user = cast(User | None, request.user)
+        if user and not (settings.DEMO and user.tenant_id == settings.DEFAULT_TENANT_DEMO):
             raise Refused("demo_tenant_required", f"The demo tenant is {settings.DEFAULT_TENANT_DEMO}")
+        super().check_permissions(request)
 
     def retrieve(self, request: Request) -> Response:
         """List the examples that are there."""

@@ -89,7 +89,7 @@ def test_a_term_without_a_name_is_refused(world: Any, collection: str, body: dic
 @both
 @pytest.mark.promise("terms.create")
 def test_others_make_no_terms(world: Any, collection: str) -> None:
-    assert_error(world.acme.owner.api.post(collection, json={"_id": "word"}), "restricted_access_create")
+    assert_error(world.acme.owner.api.post(collection, json={"_id": "word"}), "only_administrator")
     assert_error(world.acme.owner.api.get(f"{collection}/word"), "resource_not_found")
 
 
@@ -140,7 +140,7 @@ def test_posting_a_default_term_again_is_refused(world: Any, collection: str) ->
 @pytest.mark.promise("terms.delete")
 def test_administrators_alone_delete_terms(world: Any, collection: str) -> None:
     ok(world.acme.admin.api.post(collection, json={"_id": "word"}))
-    assert_error(world.acme.owner.api.delete(f"{collection}/word"), "restricted_access_delete")
+    assert_error(world.acme.owner.api.delete(f"{collection}/word"), "only_administrator")
     assert_error(world.rival.admin.api.delete(f"{collection}/word"), "resource_not_found")
     assert ok(world.acme.admin.api.delete(f"{collection}/word"))["_id"] == "word"
     assert_error(world.acme.admin.api.get(f"{collection}/word"), "resource_not_found")

@@ -55,7 +55,7 @@ def test_a_wrong_login_is_refused_in_the_words_of_the_api(world: Any, fields: di
 @pytest.mark.promise("browser.login")
 def test_an_empty_form_is_refused_in_words(world: Any) -> None:
     answer = BrowserClient().log_in("acme", "", "")
-    assert answer.status_code == 400
+    assert answer.status_code == 401
     assert "Path `username` is required" in answer.body().decode()
 
 

@@ -98,7 +98,7 @@ def test_a_user_needs_only_a_name_and_a_password(world: Any, settings: Any) -> N
 
 @pytest.mark.promise("users.create")
 def test_others_make_no_users(world: Any) -> None:
-    assert_error(world.acme.owner.api.post("users", json=NEW), "restricted_access_create")
+    assert_error(world.acme.owner.api.post("users", json=NEW), "only_administrator")
     assert_error(world.anonymous.post("users", json=NEW), "authentication_error")
     assert_error(world.acme.admin.api.get("users/new"), "resource_not_found")
 
@@ -214,7 +214,7 @@ def test_a_deleted_user_disappears_from_all_lists(world: Any, kind: str) -> None
 @pytest.mark.promise("users.delete")
 def test_others_delete_no_users(world: Any) -> None:
     for key in ("shared", "owner"):
-        assert_error(world.acme.owner.api.delete(f"users/{key}"), "restricted_access_delete")
+        assert_error(world.acme.owner.api.delete(f"users/{key}"), "only_administrator")
     assert_error(world.rival.admin.api.delete("users/shared"), "resource_not_found")
     ok(world.acme.admin.api.get("users/shared"))
 
