@@ -5,7 +5,19 @@ from typing import Any
 from rest_framework import serializers
 
 from catalog.serializers import Metadatum
-from tenants.documentation import ADA, DATASET, FILE_SHA256, GRACE, ITEM, TIME, DatasetReference, UserReference, example
+from folksonomy.documentation import TermAnswer
+from tenants.documentation import (
+    ADA,
+    DATASET,
+    FILE_SHA256,
+    GRACE,
+    ITEM,
+    TIME,
+    DatasetReference,
+    UserAnswer,
+    UserReference,
+    example,
+)
 
 VERSION = {
     "ordinal": "1",
@@ -73,3 +85,14 @@ class ItemAnswer(DatasetAnswer):
 
     status = serializers.CharField()
     datasets = DatasetReference(many=True)
+
+
+@example(users=[], tags=[], metadata=[], datasets=[], models=[])
+class DemoAnswer(serializers.Serializer[Any]):
+    """The items of the demo, their users and their words."""
+
+    users = UserAnswer(many=True)
+    tags = TermAnswer(many=True)
+    metadata = TermAnswer(many=True)
+    datasets = DatasetAnswer(many=True)
+    models = ItemAnswer(many=True)

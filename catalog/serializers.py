@@ -168,7 +168,7 @@ class TagsChange(ChangeInput):
     """Tags to remove, to replace and to add."""
 
     remove = _texts()
-    update = TagUpdate(many=True, required=False)
+    update = TagUpdate(many=True, required=False)  # type: ignore[assignment]
     add = _names()
 
 
@@ -176,7 +176,7 @@ class TextsChange(ChangeInput):
     """Texts to remove, to replace and to add."""
 
     remove = _texts()
-    update = TextUpdate(many=True, required=False)
+    update = TextUpdate(many=True, required=False)  # type: ignore[assignment]
     add = _texts()
 
 
@@ -184,7 +184,7 @@ class MetadataChange(ChangeInput):
     """Metadata to remove and to replace, by name, and to add."""
 
     remove = MetadataName(many=True, required=False)
-    update = MetadataUpdate(many=True, required=False)
+    update = MetadataUpdate(many=True, required=False)  # type: ignore[assignment]
     add = Metadatum(many=True, required=False)
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.http import Http404, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -25,7 +25,7 @@ from catalog.services import (
 from tenants.collections import CollectionViewSet, valid_changes
 from tenants.exceptions import Refused
 from tenants.gates import edition_of
-from tenants.http import JSONParser
+from tenants.http import AnyBody, JSONParser
 from tenants.permissions import USERS, refusal
 from tenants.querysets import TenantQuerySet
 from versions.download import download
@@ -144,15 +144,6 @@ class AlgorithmViewSet(ItemViewSet):
 
     kind = "algorithm"
     collection = "algorithms"
-
-
-class AnyBody(BaseParser):
-    """Leaves a body that is a file to the view."""
-
-    media_type = "*/*"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
-        return {}
 
 
 class VersionRoutes(ItemViewSet):

@@ -13,10 +13,11 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from catalog.demo import create_demo, delete_demo, demo_items
+from catalog.documentation import DemoAnswer
+from catalog.documents import documents_with_words
 from registry_site import __version__
 from registry_site.errors import ERRORS
 from registry_site.openapi.document import openapi
-from tenants.documentation import ITEM
 from tenants.exceptions import Refused
 from tenants.fields import iso, now
 from tenants.hooks import hook
@@ -139,18 +140,11 @@ def health() -> dict[str, str]:
     return {"status": "ok" if all(parts.values()) else "failing"} | words
 
 
-EXAMPLES = {f"models/{ITEM}": "demo-flower-classifier"}
-
-
 class DemoViewSet(ViewSet):
     """Examples to play with, in the demo tenant."""
 
     roles: ClassVar = dict.fromkeys(("retrieve", "create", "destroy"), ADMINISTRATORS)
-    answers: ClassVar = {
-        "retrieve": named("string", **EXAMPLES),
-        "create": named("string", **EXAMPLES),
-        "destroy": named("string"),
-    }
+    answer_class = DemoAnswer
 
     def check_permissions(self, request: Request) -> None:
         """Refuse the users of other tenants first, whatever their role is there."""
@@ -161,7 +155,8 @@ class DemoViewSet(ViewSet):
 
     def retrieve(self, request: Request) -> Response:
         """List the examples that are there."""
-        return Response({f"{item.kind}s/{item.pk}": item.name for item in demo_items(cast(User, request.user))})
+        user = cast(User, request.user)
+        return Response(documents_with_words(demo_items(user), user))
 
     def create(self, request: Request) -> Response:
         """Make the examples."""

@@ -24,6 +24,7 @@ TYPES = {
     "VisibilityTypes": VISIBILITIES,
     "ModelStatusTypes": STATUSES,
     "AlgorithmStatusTypes": STATUSES,
+    "PasswordResetStatusTypes": ("valid", "invalid"),
 }
 STRENGTHS = {name: level for level, (name, _, _) in enumerate(LEVELS)}
 

@@ -212,7 +212,7 @@ SPECTACULAR_SETTINGS = {
     "PARSER_WHITELIST": [  # forms are described once, not at each operation
         "tenants.http.JSONParser",
         "rest_framework.parsers.MultiPartParser",
-        "catalog.viewsets.AnyBody",
+        "tenants.http.AnyBody",
     ],
     "DEFAULT_GENERATOR_CLASS": "registry_site.openapi.document.DocumentGenerator",
     "AUTHENTICATION_WHITELIST": [  # a browser's login is for our own pages

@@ -87,6 +87,15 @@ class FormParser(BaseParser):
         return data
 
 
+class AnyBody(BaseParser):
+    """Leaves a body that is a file to the view."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+        return {}
+
+
 PAGE = "text/html"
 SAFE = ("GET", "HEAD")
 

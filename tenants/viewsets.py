@@ -196,7 +196,7 @@ class SelfViewSet(ViewSet):
         address, account = attempts.address_of(request), f"reset {tenant_id}/{body['email']}"
         with attempts.counted(address=address, account=account):  # each is one too many for somebody
             mail_reset_link(tenant_id=tenant_id, email=body["email"])
-        return Response({"message": "If a user has this address, a reset link is on its way to it"})
+        return Response({"message": "request sent"})
 
     def reset(self, request: Request) -> Response:
         """Choose a new password with the link that was mailed."""

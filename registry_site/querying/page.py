@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
+import orjson
 from django.db import connections
 from django.db.models import Model, QuerySet
 from django.utils.module_loading import import_string
@@ -17,10 +18,15 @@ from registry_site.querying.position import comes_after
 from registry_site.querying.select import pick, selected_names
 from registry_site.querying.sort import Key
 from registry_site.querying.totals import total_of
+from tenants.batches import batches
+from tenants.http import PAGE, JSONRenderer
 
 M = TypeVar("M", bound=Model)
 LIMIT = 10
-LARGEST_LIMIT = 1000
+LARGEST_LIMIT = 10_000
+LARGEST_OF_BROWSERS = 1000  # documents on a page of HTML
+PART = 100  # documents that are in memory at once as more than the text of the answer
+LARGEST_ANSWER = 32 * 1024 * 1024  # bytes of the documents, where there are more than PART
 LARGEST_PAGE = 2**53 - 1  # its first document's number fits 64 bits
 FARTHEST = 2**31
 NULLABLE = ("page", "pagingCounter", "prevPage", "nextPage")
@@ -86,14 +92,21 @@ def _positive(request: Request, name: str, default: int, largest: int) -> int:
 
 
 class PagePagination(BasePagination):
-    """Cuts a list into pages; the order and the need of a time bound were left on the request by the filter backend."""
+    """Cuts a list into pages; the order and the need of a time bound were left on the request by the filter backend.
+
+    Of a large page only the keys are read at once. Its documents are read and written in parts, so that it takes
+    hardly more memory than the text of the answer, which is bounded.
+    """
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        self.request, self.view = request, view
-        self.page, self.limit = (
-            _positive(request, "page", 1, LARGEST_PAGE),
-            _positive(request, "limit", LIMIT, LARGEST_LIMIT),
-        )
+        self.request, self.view, self.queryset = request, view, queryset
+        renderer = getattr(request, "accepted_renderer", None)
+        largest = LARGEST_OF_BROWSERS if getattr(renderer, "media_type", "") == PAGE else LARGEST_LIMIT
+        self.page = _positive(request, "page", 1, LARGEST_PAGE)
+        self.limit = _positive(request, "limit", LIMIT, largest)
+        self.in_parts = isinstance(renderer, JSONRenderer) and self.limit > PART
+        if self.in_parts:
+            queryset = queryset.only("pk")
         keys: Sequence[Key] = getattr(request, "list_order", (Key("pk"),))
         bounded = getattr(request, "list_bounded", False)
         with bounded_search(queryset.db) if bounded else nullcontext():
@@ -119,11 +132,27 @@ class PagePagination(BasePagination):
 
     def get_paginated_response(self, data: Sequence[Any]) -> Response:
         """Answer the page of these rows, each as the view's `to_api_page` tells it and as `select` cuts it."""
-        names = selected_names(self.request)
-        docs = [pick(document, names) for document in self.view.to_api_page(data)]
+        docs: Any = self.text_of([row.pk for row in data]) if self.in_parts else self.documents(data)
         if self.has_next is not None:
             return Response(envelope_after(docs, self.total, self.limit, self.has_next))
         return Response(envelope(docs, self.total, self.page, self.limit))
+
+    def documents(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return the documents of some rows, cut to what the client selected."""
+        names = selected_names(self.request)
+        return [pick(document, names) for document in self.view.to_api_page(rows)]
+
+    def text_of(self, keys: Sequence[Any]) -> orjson.Fragment:
+        """Return the JSON list of the documents of these keys, without what has gone meanwhile. Refuses a large one."""
+        parts: list[bytes] = []
+        for some in batches(keys, PART):
+            rows = self.queryset.order_by().in_bulk(some)
+            documents = self.documents([rows[key] for key in some if key in rows])
+            parts += [orjson.dumps(documents)[1:-1]] if documents else []
+            if sum(map(len, parts)) > LARGEST_ANSWER:
+                size = f"more than {LARGEST_ANSWER // 1024**2} MiB"
+                raise refused(f"The page has {size}: ask for fewer documents (limit) or fewer fields (select)")
+        return orjson.Fragment(b"[" + b",".join(parts) + b"]")
 
     @staticmethod
     def selects(field: str, request: Request) -> bool:
@@ -151,7 +180,7 @@ class PagePagination(BasePagination):
             ),
             parameter(
                 "limit",
-                "Documents of a page.",
+                f"Documents of a page. Those of a page of more than {PART} have at most 32 MiB.",
                 {
                     "type": "integer",
                     "minimum": 1,
