@@ -209,11 +209,8 @@ SPECTACULAR_SETTINGS = {
     "VERSION": __version__,
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "OAS_VERSION": "3.1.1",
-    "PARSER_WHITELIST": [  # forms are described once, not at each operation
-        "tenants.http.JSONParser",
-        "rest_framework.parsers.MultiPartParser",
-        "tenants.http.AnyBody",
-    ],
+    # Forms are described once, not at each operation.
+    "PARSER_WHITELIST": ["tenants.http.JSONParser", "tenants.http.AnyBody", "rest_framework.parsers.MultiPartParser"],
     "DEFAULT_GENERATOR_CLASS": "registry_site.openapi.document.DocumentGenerator",
     "AUTHENTICATION_WHITELIST": [  # a browser's login is for our own pages
         "tenants.authentication.TokenAuthentication",
