@@ -39,19 +39,8 @@ from versions.upload import (
     valid_ordinal,
 )
 
-FIXED_FIELDS = (
-    "_id",
-    "id",
-    "name",
-    "owner",
-    "owner_username",
-    "versions",
-    "versions_count",
-    "timestamp",
-    "lastmod",
-    "status",
-    "datasets",
-)
+FIXED_FIELDS = ("_id", "id", "name", "owner", "owner_username", "timestamp", "lastmod", "status", "datasets")
+FIXED_FIELDS += ("versions", "versions_count")
 DATASET_FIELDS = {
     "_id": "text:pk",
     "name": "text",
@@ -93,10 +82,8 @@ class ItemViewSet(CollectionViewSet):
         reads = self.request.method in ("GET", "HEAD")
         if not (item.is_readable_by if reads else item.is_changeable_by)(self.user):
             who = "its owner, the users it is shared with" if reads else "its owner"
-            raise refusal(
-                self.request.method if reads else self.change_method or self.request.method,
-                f"This {self.kind} is open only to {who} and administrators",
-            )
+            method = self.request.method if reads else self.change_method or self.request.method
+            raise refusal(method, f"This {self.kind} is open only to {who} and administrators")
         return item
 
     def to_api_page(self, rows: Sequence[Item]) -> Sequence[dict[str, Any]]:
