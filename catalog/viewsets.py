@@ -39,8 +39,8 @@ from versions.upload import (
     valid_ordinal,
 )
 
-FIXED_FIELDS = ("_id", "id", "name", "owner", "owner_username", "timestamp", "lastmod", "status", "datasets")
-FIXED_FIELDS += ("versions", "versions_count")
+OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "timestamp", "lastmod")
+FIXED_FIELDS = ("_id", "id", "name", *OF_THE_REGISTRY, "status", "datasets")
 DATASET_FIELDS = {
     "_id": "text:pk",
     "name": "text",
