@@ -94,7 +94,7 @@ def _listed_ids(
     for key in strange:
         if len(found.get(key, ())) != 1:
             raise _not_found(done, key)
-    return {key: found[key][0] if key in found else key for key in keys}
+    return {key: key for key in keys} | {key: found[key][0] for key in strange}
 
 
 def _without(values: Iterable[str], gone: Iterable[str]) -> list[str]:
@@ -113,9 +113,10 @@ def _updated(names: list[str], update: Sequence[Replacement]) -> list[str]:
     if len(replaced) < len(update):
         raise Refused(ERROR, "An element of a list is updated twice")
     changed = [replaced.get(name, name) for name in names]
-    twice = [name for name, count in Counter(changed).items() if count > 1]
-    if twice:
-        raise Refused(ERROR, f"Already in the list: {twice[0]}")
+    counts = Counter(changed)
+    for name in replaced.values():
+        if counts[name] > 1:
+            raise Refused(ERROR, f"Already in the list: {name}")
     return changed
 
 
