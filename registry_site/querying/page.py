@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import orjson
 from django.db import connections
 from django.db.models import Model, QuerySet
+from django.http import StreamingHttpResponse
 from django.utils.module_loading import import_string
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -130,29 +131,37 @@ class PagePagination(BasePagination):
         key = getattr(self.view, "totals_key", lambda: None)
         return total_of(queryset, self.request.query_params.get("filter", ""), key)
 
-    def get_paginated_response(self, data: Sequence[Any]) -> Response:
+    def get_paginated_response(self, data: Sequence[Any]) -> Response | StreamingHttpResponse:  # type: ignore[override]
         """Answer the page of these rows, each as the view's `to_api_page` tells it and as `select` cuts it."""
-        docs: Any = self.text_of([row.pk for row in data]) if self.in_parts else self.documents(data)
+        if self.in_parts:
+            return _in_parts(self.envelope([]), self.texts_of([row.pk for row in data]))
+        return Response(self.envelope(self.documents(data)))
+
+    def envelope(self, docs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Return the envelope of this page around the documents."""
         if self.has_next is not None:
-            return Response(envelope_after(docs, self.total, self.limit, self.has_next))
-        return Response(envelope(docs, self.total, self.page, self.limit))
+            return envelope_after(docs, self.total, self.limit, self.has_next)
+        return envelope(docs, self.total, self.page, self.limit)
 
     def documents(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Return the documents of some rows, cut to what the client selected."""
         names = selected_names(self.request)
         return [pick(document, names) for document in self.view.to_api_page(rows)]
 
-    def text_of(self, keys: Sequence[Any]) -> orjson.Fragment:
-        """Return the JSON list of the documents of these keys, without what has gone meanwhile. Refuses a large one."""
-        parts: list[bytes] = []
+    def texts_of(self, keys: Sequence[Any]) -> list[bytes]:
+        """Return the JSON of the documents of these keys, some at a time, without what has gone meanwhile.
+
+        Refuses a page that is too large.
+        """
+        texts: list[bytes] = []
         for some in batches(keys, PART):
             rows = self.queryset.order_by().in_bulk(some)
             documents = self.documents([rows[key] for key in some if key in rows])
-            parts += [orjson.dumps(documents)[1:-1]] if documents else []
-            if sum(map(len, parts)) > LARGEST_ANSWER:
+            texts += [orjson.dumps(documents)[1:-1]] if documents else []
+            if sum(map(len, texts)) > LARGEST_ANSWER:
                 size = f"more than {LARGEST_ANSWER // 1024**2} MiB"
                 raise refused(f"The page has {size}: ask for fewer documents (limit) or fewer fields (select)")
-        return orjson.Fragment(b"[" + b",".join(parts) + b"]")
+        return texts
 
     @staticmethod
     def selects(field: str, request: Request) -> bool:
@@ -190,6 +199,16 @@ class PagePagination(BasePagination):
                 LIMIT,
             ),
         ]
+
+
+def _in_parts(envelope: dict[str, Any], texts: Sequence[bytes]) -> StreamingHttpResponse:
+    """Answer an envelope whose documents are written already; they are sent as they are, in no text of their own."""
+    before, _, after = orjson.dumps(envelope).partition(b"[]")
+    parts = [before, b"[", *(part for text in texts for part in (text, b","))]
+    parts[-1:] = [b"]", after] if texts else [b"[]", after]
+    answer = StreamingHttpResponse(parts, content_type=JSONRenderer.media_type)
+    answer["Content-Length"] = str(sum(map(len, parts)))
+    return answer
 
 
 def _property(name: str, example: Any) -> dict[str, Any]:
