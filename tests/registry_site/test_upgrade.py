@@ -57,7 +57,7 @@ def test_what_an_earlier_registry_kept_is_there_and_can_be_changed_after_an_upgr
             assert client.get(f"{path}/versions/churn.bin").content == CONTENT
             changed = client.put(path, json={"tags": {"remove": ["old"], "add": ["new"]}})
             assert changed.json()["tags"] == ["new"]
-            assert client.put(f"{path}/versions/more.bin", content=b"more").json()["versions"][0]["ordinal"] == "2"
+            assert client.put(f"{path}/versions/more.bin", content=b"more").json()["versions"][-1]["ordinal"] == "2"
             assert {tag["_id"] for tag in client.get("/tags").json()["docs"]} == {"old", "new"}
             checked = registry.manage("check_integrity")
             assert checked.returncode == 0, checked.stdout + checked.stderr
