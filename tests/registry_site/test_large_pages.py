@@ -116,5 +116,4 @@ def test_ten_thousand_documents_take_less_than_200_mib(fresh_served: Served) -> 
             assert page.status_code == httpx.codes.OK, page.text[:300]
         assert len({document["name"] for document in page.json()["docs"]}) == LARGEST
     peak = peak_memory(fresh_served)
-    print(f"{peak} MiB, before {before}, for {len(page.content) / 1024**2:.0f} MiB")
     assert peak < 200, f"{peak} MiB, before {before}, for {len(page.content) / 1024**2:.0f} MiB"
