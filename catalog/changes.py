@@ -1,11 +1,11 @@
-"""What a PUT does to the lists of an item: remove first, then add."""
+"""What a PUT does to the lists of an item: remove first, then update in place, then add."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.models import Item
-from catalog.references import dataset_ids, unique, user_ids
+from catalog.references import DATASETS, USERS, References, unique
 from folksonomy.models import Tag
 from tenants.exceptions import Refused
 from tenants.models import User
@@ -14,39 +14,58 @@ ERROR = "put_request_error"
 
 
 @dataclass(frozen=True)
+class Replacement:
+    """The name of an element of a list, and the element that takes its place."""
+
+    old: str
+    new: Any
+
+
+@dataclass(frozen=True)
 class ListChange:
-    """What goes from a list and what comes to it."""
+    """What goes from a list, what is replaced in it, and what comes to its end."""
 
     remove: Sequence[Any] = ()
+    update: Sequence[Replacement] = ()
     add: Sequence[Any] = ()
 
-
-def changed_users(item: Item, change: ListChange, by: User) -> list[str]:
-    """Return the item's users after the change."""
-    gone = _known_ids(item.users, change.remove, lambda keys: user_ids(keys, by=by, error=ERROR))
-    return _changed(item.users, gone, user_ids(change.add, by=by, error=ERROR))
-
-
-def changed_datasets(item: Item, change: ListChange, by: User) -> list[str]:
-    """Return the item's datasets after the change."""
-    gone = _known_ids(item.datasets, change.remove, lambda keys: dataset_ids(keys, by=by, error=ERROR))
-    return _changed(item.datasets, gone, dataset_ids(change.add, by=by, error=ERROR))
+    @property
+    def new(self) -> Sequence[Any]:
+        """The elements that the list has afterwards, if it had them before or not."""
+        return [*(each.new for each in self.update), *self.add]
 
 
-def changed_tags(item: Item, change: ListChange, by: User) -> list[str]:
+def _changed_references(references: References) -> Callable[[list[str], ListChange, User], list[str]]:
+    """Return the function that returns a list of such references after a change."""
+
+    def changed(listed: list[str], change: ListChange, by: User) -> list[str]:
+        gone = _listed_ids(references, listed, change.remove, by, "removed from")
+        old = _listed_ids(references, listed, [each.old for each in change.update], by, "updated in")
+        new = references.ids(change.new, by=by, error=ERROR)
+        update = [Replacement(old[each.old], new[each.new]) for each in change.update]
+        return unique([*_updated(_without(listed, gone.values()), update), *(new[key] for key in change.add)])
+
+    return changed
+
+
+def changed_tags(listed: list[str], change: ListChange, by: User) -> list[str]:
     """Return the item's tags after the change."""
-    strange = [tag for tag in change.remove if tag not in item.tags]
+    strange = _without(change.remove, listed)
     known = Tag.objects.of(by.tenant_id).filter(name__in=strange).values_list("name", flat=True) if strange else ()
     for tag in strange:
         if tag not in known:
-            raise _not_found(tag)
-    return _changed(item.tags, change.remove, change.add)
+            raise _not_found("removed from", tag)
+    return unique([*_updated(_without(listed, change.remove), change.update), *change.add])
 
 
-def changed_metadata(item: Item, change: ListChange, by: User) -> list[dict[str, Any]]:
-    """Return the item's metadata after the change; names decide, and a new value replaces the old one."""
+def changed_metadata(listed: list[dict[str, Any]], change: ListChange, by: User) -> list[dict[str, Any]]:
+    """Return the item's metadata after the change; names decide, and an added value replaces the old one."""
     gone = {pair["name"] for pair in change.remove}
-    values = {pair["name"]: pair["value"] for pair in item.metadata if pair["name"] not in gone}
+    kept = [pair for pair in listed if pair["name"] not in gone]
+    renamed = [Replacement(each.old, each.new["name"]) for each in change.update]
+    names = _updated([pair["name"] for pair in kept], renamed)
+    new = {each.old: each.new["value"] for each in change.update}
+    values = {name: new.get(pair["name"], pair["value"]) for name, pair in zip(names, kept, strict=True)}
     values |= {pair["name"]: pair["value"] for pair in change.add}
     return [{"name": name, "value": value} for name, value in values.items()]
 
@@ -58,29 +77,48 @@ def renamed_metadata(metadata: list[dict[str, Any]], old: str, new: str) -> list
     return [{"name": new, "value": pair["value"]} if pair["name"] == old else pair for pair in kept]
 
 
-LISTS: dict[str, Callable[[Item, ListChange, User], list[Any]]] = {
-    "users": changed_users,
-    "datasets": changed_datasets,
+LISTS: dict[str, Callable[[Any, ListChange, User], list[Any]]] = {
+    "users": _changed_references(USERS),
+    "datasets": _changed_references(DATASETS),
     "tags": changed_tags,
     "metadata": changed_metadata,
 }
 
 
-def _known_ids(listed: list[str], keys: Sequence[str], find: Callable[[list[str]], list[str]]) -> list[str]:
-    """Return the ids of what is to be removed: what is listed can always be, even where it is not readable."""
-    ids = [key for key in keys if key in listed]
-    for key in keys:
-        if key not in listed:
-            try:
-                ids += find([key])
-            except Refused as refused:
-                raise _not_found(key) from refused
-    return ids
+def _listed_ids(
+    references: References, listed: list[str], keys: Sequence[str], by: User, done: str
+) -> Mapping[str, str]:
+    """Return the ids of keys: what is listed can always be named, even where it is not readable."""
+    strange = _without(keys, listed)
+    found = references.find(strange, by) if strange else {}
+    for key in strange:
+        if len(found.get(key, ())) != 1:
+            raise _not_found(done, key)
+    return {key: key for key in keys} | {key: found[key][0] for key in strange}
 
 
-def _changed(listed: list[str], gone: Sequence[str], come: Sequence[str]) -> list[str]:
-    return unique([value for value in listed if value not in gone] + list(come))
+def _without(values: Iterable[str], gone: Iterable[str]) -> list[str]:
+    left_out = set(gone)
+    return [value for value in values if value not in left_out]
 
 
-def _not_found(key: str) -> Refused:
-    return Refused(ERROR, f"Resource to be removed from list not found: {key}")
+def _updated(names: list[str], update: Sequence[Replacement]) -> list[str]:
+    """Return the names with each old one replaced in its place, all at once: two can take each other's place.
+
+    Raises Refused for an old name that is not there or is replaced twice, and for a name that would be there twice.
+    """
+    replaced = {each.old: each.new for each in update}
+    for name in _without(replaced, names):
+        raise _not_found("updated in", name)
+    if len(replaced) < len(update):
+        raise Refused(ERROR, "An element of a list is updated twice")
+    changed = [replaced.get(name, name) for name in names]
+    counts = Counter(changed)
+    for name in replaced.values():
+        if counts[name] > 1:
+            raise Refused(ERROR, f"Already in the list: {name}")
+    return changed
+
+
+def _not_found(done: str, key: str) -> Refused:
+    return Refused(ERROR, f"Resource to be {done} list not found: {key}")

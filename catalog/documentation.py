@@ -5,7 +5,19 @@ from typing import Any
 from rest_framework import serializers
 
 from catalog.serializers import Metadatum
-from tenants.documentation import ADA, DATASET, FILE_SHA256, GRACE, ITEM, TIME, DatasetReference, UserReference, example
+from folksonomy.documentation import TermAnswer
+from tenants.documentation import (
+    ADA,
+    DATASET,
+    FILE_SHA256,
+    GRACE,
+    ITEM,
+    TIME,
+    DatasetReference,
+    UserAnswer,
+    UserReference,
+    example,
+)
 
 VERSION = {
     "ordinal": "1",
@@ -21,12 +33,14 @@ ITEM_EXAMPLE = {
     "_id": ITEM,
     "id": ITEM,
     "name": "churn",
-    "owner": {"_id": ADA, "username": "ada"},
+    "owner": ADA,
+    "owner_username": "ada",
     "visibility": "private",
     "users": [{"_id": GRACE, "username": "grace"}],
     "tags": ["customers"],
     "metadata": [{"name": "accuracy", "value": 0.94}],
     "versions": [VERSION],
+    "versions_count": 1,
     "timestamp": TIME,
     "lastmod": TIME,
 }
@@ -53,12 +67,14 @@ class DatasetAnswer(serializers.Serializer[Any]):
     _id = serializers.CharField()
     id = serializers.CharField()
     name = serializers.CharField()
-    owner = UserReference()
+    owner = serializers.CharField(help_text="The `_id` of the user")
+    owner_username = serializers.CharField()
     visibility = serializers.CharField()
     users = UserReference(many=True)
     tags = serializers.ListField(child=serializers.CharField())
     metadata = Metadatum(many=True)
-    versions = VersionAnswer(many=True)
+    versions = VersionAnswer(many=True, help_text="The newest 100, the oldest of them first")
+    versions_count = serializers.IntegerField(help_text="How many versions there are")
     timestamp = serializers.DateTimeField()
     lastmod = serializers.DateTimeField()
 
@@ -69,3 +85,14 @@ class ItemAnswer(DatasetAnswer):
 
     status = serializers.CharField()
     datasets = DatasetReference(many=True)
+
+
+@example(users=[], tags=[], metadata=[], datasets=[], models=[])
+class DemoAnswer(serializers.Serializer[Any]):
+    """The items of the demo, their users and their words."""
+
+    users = UserAnswer(many=True)
+    tags = TermAnswer(many=True)
+    metadata = TermAnswer(many=True)
+    datasets = DatasetAnswer(many=True)
+    models = ItemAnswer(many=True)

@@ -1,6 +1,6 @@
 """Models, datasets and algorithms: one row each, with tags, metadata, users and datasets inside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Self
 
 from django.db import models
@@ -10,6 +10,7 @@ from tenants.fields import KeyField, ListField, TextField, iso, now
 from tenants.models import Tenant, User
 from tenants.prepared import Prepared
 from tenants.querysets import TenantQuerySet
+from versions.embedded import NONE, Embedded
 
 KINDS = ("model", "dataset", "algorithm")
 VISIBILITIES = ("public", "private")
@@ -85,7 +86,7 @@ class Item(models.Model):
         return user.is_admin or user.pk == self.owner_id
 
     def to_api(
-        self, usernames: Mapping[str, str], datasets: Mapping[str, str], versions: Sequence[dict[str, Any]]
+        self, usernames: Mapping[str, str], datasets: Mapping[str, str], versions: Embedded = NONE
     ) -> dict[str, Any]:
         """Return what the routes answer.
 
@@ -95,12 +96,14 @@ class Item(models.Model):
             "_id": self.pk,
             "id": self.pk,
             "name": self.name,
-            "owner": {"_id": self.owner_id, "username": usernames.get(self.owner_id)},
+            "owner": self.owner_id,
+            "owner_username": usernames.get(self.owner_id),
             "visibility": self.visibility,
             "users": [{"_id": pk, "username": usernames[pk]} for pk in self.users if pk in usernames],
             "tags": self.tags,
             "metadata": self.metadata,
-            "versions": versions,
+            "versions": [version.to_api() for version in versions.newest],
+            "versions_count": versions.count,
             "timestamp": iso(self.timestamp),
             "lastmod": iso(self.lastmod),
         }

@@ -7,7 +7,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from catalog.changes import ListChange
+from catalog.changes import ListChange, Replacement
 from catalog.models import STATUSES, VISIBILITIES
 from tenants.documentation import example
 from tenants.fields import INT64
@@ -112,34 +112,79 @@ class ItemInput(DatasetInput):
     datasets = _texts()
 
 
+class Update(serializers.Serializer[Any]):
+    """An element of a list, named in one of the fields that are not required, and what takes its place."""
+
+    def to_internal_value(self, data: Any) -> Replacement:
+        fields = super().to_internal_value(data)
+        fields.pop("value", None)
+        new = fields.pop("new")
+        if len(fields) != 1:
+            raise serializers.ValidationError("An update names the old element once, and the `new` one")
+        return Replacement(next(iter(fields.values())), new)
+
+    class Meta:
+        list_serializer_class = Pairs
+
+
+class TagUpdate(Update):
+    """A tag that takes another one's place."""
+
+    old = Text(max_length=255, required=False)
+    name = Text(max_length=255, required=False)
+    _id = Text(max_length=255, required=False)
+    new = Name(max_length=255)
+
+
+class TextUpdate(Update):
+    """A text that takes another one's place."""
+
+    old = Text(max_length=255, required=False)
+    name = Text(max_length=255, required=False)
+    username = Text(max_length=255, required=False)
+    _id = Text(max_length=255, required=False)
+    new = Text(max_length=255)
+
+
+class MetadataUpdate(Update):
+    """A metadatum that takes the place of the one so named, whatever its value."""
+
+    name = Text(max_length=255)
+    value = Value(required=False)
+    new = Metadatum()
+
+
 class ChangeInput(serializers.Serializer[Any]):
-    """What goes from a list, and then what comes to it."""
+    """What goes from a list, then what is replaced in it, and then what comes to it."""
 
     def to_internal_value(self, data: Any) -> ListChange:
         for field in data if isinstance(data, dict) else ():
             if field not in self.fields:
-                raise serializers.ValidationError(f"Only `remove` and `add` are known, not `{field}`")
+                raise serializers.ValidationError(f"Only `remove`, `update` and `add` are known, not `{field}`")
         return ListChange(**super().to_internal_value(data))
 
 
 class TagsChange(ChangeInput):
-    """Tags to remove and to add."""
+    """Tags to remove, to replace and to add."""
 
     remove = _texts()
+    update = TagUpdate(many=True, required=False)  # type: ignore[assignment]
     add = _names()
 
 
 class TextsChange(ChangeInput):
-    """Texts to remove and to add."""
+    """Texts to remove, to replace and to add."""
 
     remove = _texts()
+    update = TextUpdate(many=True, required=False)  # type: ignore[assignment]
     add = _texts()
 
 
 class MetadataChange(ChangeInput):
-    """Metadata to remove, by name, and to add."""
+    """Metadata to remove and to replace, by name, and to add."""
 
     remove = MetadataName(many=True, required=False)
+    update = MetadataUpdate(many=True, required=False)  # type: ignore[assignment]
     add = Metadatum(many=True, required=False)
 
 

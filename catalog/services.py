@@ -101,16 +101,17 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     """Apply all changes or none, over whatever others changed meanwhile.
 
     `changes` maps `visibility` and `status` to values and `users`, `datasets`, `tags`, `metadata` to ListChange.
-    Raises Refused (`put_request_error`) for references to what does not exist, and words that cannot be names.
+    Raises Refused (`put_request_error`) for references to what does not exist, words that cannot be names, and
+    updates of what is not in its list or to what is there already.
     """
     with referring(item.tenant_id, by):
         item = _current(item)
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
-            setattr(item, field, LISTS[field](item, change, by) if is_list else change)
+            setattr(item, field, LISTS[field](getattr(item, field), change, by) if is_list else change)
         _refuse_too_large(item, CHANGE)
-        names = (pair["name"] for pair in changes.get("metadata", ListChange()).add)
-        use_terms(Tag, changes.get("tags", ListChange()).add, by=by, error=CHANGE)
+        names = (pair["name"] for pair in changes.get("metadata", ListChange()).new)
+        use_terms(Tag, changes.get("tags", ListChange()).new, by=by, error=CHANGE)
         use_terms(MetadataName, names, by=by, error=CHANGE)
         _write(item, ("visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
     return item

@@ -1,6 +1,5 @@
 """Routes on models, datasets and algorithms, and on their versions."""
 
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
 from typing import Any, ClassVar
@@ -12,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
+from catalog.documents import item_documents
 from catalog.models import Item, item_of_kind
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput, VersionForm
 from catalog.services import (
@@ -25,11 +25,10 @@ from tenants.collections import CollectionViewSet, valid_changes
 from tenants.exceptions import Refused
 from tenants.gates import edition_of
 from tenants.http import AnyBody, JSONParser
-from tenants.models import User
 from tenants.permissions import USERS, refusal
 from tenants.querysets import TenantQuerySet
 from versions.download import download
-from versions.models import Version, newest_versions
+from versions.models import Version
 from versions.services import Upload
 from versions.upload import (
     FormParser,
@@ -40,11 +39,12 @@ from versions.upload import (
     valid_ordinal,
 )
 
-FIXED_FIELDS = ("_id", "id", "name", "owner", "versions", "timestamp", "lastmod", "status", "datasets")
+OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "timestamp", "lastmod")
+FIXED_FIELDS = ("_id", "id", "name", *OF_THE_REGISTRY, "status", "datasets")
 DATASET_FIELDS = {
     "_id": "text:pk",
     "name": "text",
-    "owner": "text:owner_id",
+    "owner": "user:owner_id",
     "visibility": "text",
     "users": "texts",
     "tags": "texts",
@@ -63,6 +63,7 @@ class ItemViewSet(CollectionViewSet):
     """What models, datasets and algorithms have in common."""
 
     kind: ClassVar[str]
+    change_method: ClassVar[str] = ""  # the one whose error all that change the item are refused with, if not their own
     model = Item
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), USERS)
     input_class: ClassVar[type[Serializer[Any]]] = ItemInput
@@ -81,19 +82,12 @@ class ItemViewSet(CollectionViewSet):
         reads = self.request.method in ("GET", "HEAD")
         if not (item.is_readable_by if reads else item.is_changeable_by)(self.user):
             who = "its owner, the users it is shared with" if reads else "its owner"
-            raise refusal(self.request.method, f"This {self.kind} is open only to {who} and administrators")
+            method = self.request.method if reads else self.change_method or self.request.method
+            raise refusal(method, f"This {self.kind} is open only to {who} and administrators")
         return item
 
     def to_api_page(self, rows: Sequence[Item]) -> Sequence[dict[str, Any]]:
-        named = {pk for row in rows for pk in (row.owner_id, *row.users)} - {self.user.pk}
-        usernames = User.objects.usernames(named) | {self.user.pk: self.user.username}
-        ids = {pk for row in rows for pk in row.datasets}
-        readable = Item.objects.visible_to(self.user).datasets().filter(pk__in=ids) if ids else None
-        datasets = dict(readable.values_list("pk", "name")) if readable is not None else {}
-        versions = defaultdict(list)
-        for version in newest_versions([row.pk for row in rows]):
-            versions[version.subject].append(version.to_api())
-        return [row.to_api(usernames, datasets, versions[row.pk]) for row in rows]
+        return item_documents(rows, self.user, self.is_selected)
 
     def totals_key(self) -> Hashable:
         reader = self.user.tenant_id if self.user.is_admin else self.user.pk
@@ -152,6 +146,7 @@ class VersionRoutes(ItemViewSet):
         "sha256": "text",
         "timestamp": "date",
     }
+    change_method = "PUT"  # who adds or deletes a version modifies the item
     parser_classes = (FormParser, JSONParser, AnyBody)
     group = "versions"
     bodies: ClassVar = {

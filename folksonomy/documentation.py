@@ -4,14 +4,16 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tenants.documentation import ADA, UserReference, example
+from tenants.documentation import ADA, TIME, example
 
 
-@example(_id="vision", id="vision", usage="default", owner={"_id": ADA, "username": "ada"})
+@example(_id="vision", id="vision", usage="default", owner=ADA, owner_username="ada", timestamp=TIME)
 class TermAnswer(serializers.Serializer[Any]):
     """A tag or a metadata name."""
 
     _id = serializers.CharField()
     id = serializers.CharField()
     usage = serializers.CharField()
-    owner = UserReference(allow_null=True)
+    owner = serializers.CharField(allow_null=True, help_text="The `_id` of the user")
+    owner_username = serializers.CharField(allow_null=True)
+    timestamp = serializers.DateTimeField()

@@ -1,10 +1,11 @@
 """Tags and metadata names: `default` ones are suggested by administrators, `folk` ones come from use."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import models
 
-from tenants.fields import KeyField, TextField, now
+from tenants.fields import KeyField, TextField, iso, now
 from tenants.models import Tenant, User
 from tenants.querysets import TenantQuerySet
 
@@ -31,9 +32,19 @@ class Term(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def to_api(self, owner: dict[str, str] | None) -> dict[str, Any]:
-        """Return what the folksonomy's routes answer; a term's own text is its identifier."""
-        return {"_id": self.name, "id": self.name, "usage": self.usage, "owner": owner}
+    def to_api(self, usernames: Mapping[str, str]) -> dict[str, Any]:
+        """Return what the folksonomy's routes answer; a term's own text is its identifier.
+
+        `usernames` names, by id, the users that exist.
+        """
+        return {
+            "_id": self.name,
+            "id": self.name,
+            "usage": self.usage,
+            "owner": self.owner_id,
+            "owner_username": usernames.get(self.owner_id),
+            "timestamp": iso(self.timestamp),
+        }
 
 
 class Tag(Term):

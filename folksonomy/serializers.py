@@ -9,9 +9,9 @@ from tenants.documentation import example
 from tenants.serializers import Choice, Name
 
 
-@example(_id="audio")
+@example(_id="audio", usage="default")
 class TermInput(serializers.Serializer[Any]):
     """Body of a term's creation."""
 
     _id = Name(max_length=255, help_text="The word itself")
-    usage = Choice(choices=USAGES, required=False, help_text="Checked, but of no effect: a creation makes it `default`")
+    usage = Choice(choices=USAGES, required=False, help_text="`default` if left out")

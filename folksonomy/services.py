@@ -46,22 +46,24 @@ def use_terms(
 
 
 @retried
-def suggest_term(model: type[T], *, name: str, by: User, timestamp: datetime | None = None) -> T:
-    """Make a `default` term, of a new name or of a `folk` one.
+def suggest_term(
+    model: type[T], *, name: str, by: User, timestamp: datetime | None = None, usage: str = "default"
+) -> T:
+    """Make a term of a new name, or a `default` one of a `folk` one.
 
-    Raises Refused (`post_request_error`) where it is a default term already, or cannot be a name.
+    Raises Refused (`post_request_error`) where the term is there and that would not change it, or cannot be a name.
     """
     refuse([name], unfit_name, "post_request_error")
     with referring(by.tenant_id, by):
         term = model.objects.of(by.tenant_id).filter(name=name).first()
         if term is None:
             term = model(tenant_id=by.tenant_id, name=name, owner=by.as_owner, timestamp=timestamp or now())
-            term.usage = "default"
+            term.usage = usage
             term.save(force_insert=True)
-        elif term.usage == "default":
+        elif (term.usage, usage) != ("folk", "default"):
             raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({name})")
         else:
-            set_term_usage(term, "default")
+            set_term_usage(term, usage)
     return term
 
 

@@ -27,15 +27,15 @@ class TermViewSet(CollectionViewSet):
     input_class = TermInput
     answer_class = TermAnswer
     lookup_fields = ("name",)
-    query_fields: ClassVar = {"_id": "text:name", "usage": "text", "owner": "text?:owner_id", "timestamp": "date"}
+    query_fields: ClassVar = {"_id": "text:name", "usage": "text", "owner": "user?:owner_id", "timestamp": "date"}
 
     def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
         usernames = User.objects.usernames({row.owner_id for row in rows if row.owner_id})
-        owners = {pk: {"_id": pk, "username": username} for pk, username in usernames.items()}
-        return [row.to_api(owners.get(row.owner_id)) for row in rows]
+        return [row.to_api(usernames) for row in rows]
 
     def create_one(self, body: dict[str, Any]) -> Tag | MetadataName:
-        return suggest_term(cast(type[Tag], self.model), name=body["_id"], by=self.user)
+        usage = body.get("usage", "default")
+        return suggest_term(cast(type[Tag], self.model), name=body["_id"], by=self.user, usage=usage)
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         term = self.get_object()

@@ -13,28 +13,18 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from catalog.demo import create_demo, delete_demo, demo_items
-from catalog.models import STATUSES, VISIBILITIES
-from folksonomy.models import USAGES
+from catalog.documentation import DemoAnswer
+from catalog.documents import documents_with_words
 from registry_site import __version__
 from registry_site.errors import ERRORS
 from registry_site.openapi.document import openapi
-from tenants.documentation import ITEM
 from tenants.exceptions import Refused
 from tenants.fields import iso, now
 from tenants.hooks import hook
 from tenants.http import JSONRenderer
-from tenants.models import ROLES, Tenant, User
-from tenants.passwords import LEVELS
+from tenants.models import Tenant, User
 from tenants.permissions import ADMINISTRATORS, ANYONE, USERS
 
-TYPES = {
-    "UserRoles": ROLES,
-    "UsageTypes": USAGES,
-    "VisibilityTypes": VISIBILITIES,
-    "ModelStatusTypes": STATUSES,
-    "AlgorithmStatusTypes": STATUSES,
-}
-STRENGTHS = {name: level for level, (name, _, _) in enumerate(LEVELS)}
 JSON_TYPES = {str: "string", bool: "boolean", int: "integer", dict: "object"}
 
 
@@ -77,39 +67,6 @@ class VersionViewSet(PublicViewSet):
     def retrieve(self, request: Request) -> Response:
         """Tell the registry's version."""
         return Response({"version": __version__})
-
-
-class TypesViewSet(PublicViewSet):
-    """Enumerations, for clients that offer choices."""
-
-    roles: ClassVar = dict.fromkeys(("retrieve", "password_strength", "tenants"), ANYONE)
-    answers: ClassVar = {
-        "retrieve": named("object", UserRoles={"admin": "admin", "regular": "regular"}),
-        "password_strength": answer(passwordStrength=1, ValidityPasswordDays=0, levels=STRENGTHS),
-        "tenants": OpenApiResponse(
-            {"type": "array", "items": {"type": "string"}}, examples=[OpenApiExample("Tenants", ["acme"])]
-        ),
-    }
-
-    def retrieve(self, request: Request) -> Response:
-        """List the enumerations."""
-        return Response({name: {value: value for value in values} for name, values in TYPES.items()})
-
-    def password_strength(self, request: Request) -> Response:
-        """Tell how strong passwords must be, and for how many days they are good."""
-        return Response(
-            {
-                "passwordStrength": settings.MIN_PASSWORD_STRENGTH,
-                "ValidityPasswordDays": settings.DEFAULT_DAYS_VALIDITY_PASSWORD,
-                "levels": STRENGTHS,
-            }
-        )
-
-    def tenants(self, request: Request) -> Response:
-        """List the tenants' ids for a login form, unless the operator keeps them to himself."""
-        if not settings.PUBLIC_TENANT_LIST:
-            raise Refused("restricted_access_read", "The list of tenants is not public")
-        return Response(list(Tenant.objects.order_by("pk").values_list("pk", flat=True)))
 
 
 class InfoViewSet(ViewSet):
@@ -183,28 +140,23 @@ def health() -> dict[str, str]:
     return {"status": "ok" if all(parts.values()) else "failing"} | words
 
 
-EXAMPLES = {f"models/{ITEM}": "demo-flower-classifier"}
-
-
 class DemoViewSet(ViewSet):
     """Examples to play with, in the demo tenant."""
 
     roles: ClassVar = dict.fromkeys(("retrieve", "create", "destroy"), ADMINISTRATORS)
-    refused_with = "only_administrator"
-    answers: ClassVar = {
-        "retrieve": named("string", **EXAMPLES),
-        "create": named("string", **EXAMPLES),
-        "destroy": named("string"),
-    }
+    answer_class = DemoAnswer
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if not settings.DEMO or cast(User, request.user).tenant_id != settings.DEFAULT_TENANT_DEMO:
+    def check_permissions(self, request: Request) -> None:
+        """Refuse the users of other tenants first, whatever their role is there."""
+        user = cast(User | None, request.user)
+        if user and self.action and not (settings.DEMO and user.tenant_id == settings.DEFAULT_TENANT_DEMO):
             raise Refused("demo_tenant_required", f"The demo tenant is {settings.DEFAULT_TENANT_DEMO}")
+        super().check_permissions(request)
 
     def retrieve(self, request: Request) -> Response:
         """List the examples that are there."""
-        return Response({f"{item.kind}s/{item.pk}": item.name for item in demo_items(cast(User, request.user))})
+        user = cast(User, request.user)
+        return Response(documents_with_words(demo_items(user), user))
 
     def create(self, request: Request) -> Response:
         """Make the examples."""

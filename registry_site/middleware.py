@@ -1,9 +1,12 @@
 """What holds for every request."""
 
+import re
 from collections.abc import Callable
 
+from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from rest_framework.response import Response
 
 from registry_site.errors import METHODS, refused
@@ -11,6 +14,7 @@ from registry_site.headers import TOO_LONG
 from registry_site.policies import OF_DATA, OF_PAGES
 from tenants.http import MAX_PUBLIC_BODY
 
+HEADER_NAMES = re.compile(r"[\w!#$%&'*+.^`|~-]{1,100}(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]{1,100}){0,99}", re.ASCII)
 KEEPS_SLASH = ("/admin/", "/static/")
 API, LOGIN = f"/{settings.VERSION}/", "/login"  # whose views read a body only once they know the caller
 
@@ -57,6 +61,21 @@ class ContentPolicy:
         response = self.get_response(request)
         is_page = response.get("Content-Type", "").startswith("text/html")
         response.headers.setdefault("Content-Security-Policy", OF_PAGES if is_page else OF_DATA)
+        return response
+
+
+class CrossOrigin(CorsMiddleware):
+    """Answers pages of other origins as `CORS_*` say, and lets them send whatever headers they ask for.
+
+    Browsers send no cookies along, so headers give a page nothing that a program does not have.
+    """
+
+    def add_response_headers(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        response = super().add_response_headers(request, response)
+        asked = request.headers.get("Access-Control-Request-Headers", "")
+        if response.has_header("Access-Control-Allow-Headers") and HEADER_NAMES.fullmatch(asked):
+            response["Access-Control-Allow-Headers"] = asked
+            patch_vary_headers(response, ("Access-Control-Request-Headers",))
         return response
 
 

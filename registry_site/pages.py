@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 
 from registry_site import __version__
 from registry_site.about import health
@@ -30,6 +31,11 @@ def landing(request: HttpRequest) -> HttpResponse:
         response = HttpResponse(JSONRenderer().render(told), "application/json")
     response["Vary"], response["Cache-Control"] = "Accept", "no-store"
     return response
+
+
+def to_docs(request: HttpRequest) -> HttpResponse:
+    """Lead from the API's prefix, where nothing is, to its documentation."""
+    return HttpResponseRedirect(reverse("docs-page"))
 
 
 def docs(request: HttpRequest) -> HttpResponse:

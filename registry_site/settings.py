@@ -122,7 +122,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "registry_site.middleware.ContentPolicy",
-    "corsheaders.middleware.CorsMiddleware",
+    "registry_site.middleware.CrossOrigin",
     "registry_site.middleware.RequestLimits",
     "registry_site.middleware.OptionalTrailingSlash",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -203,7 +203,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["registry_site.querying.backend.FilterLanguage"],
     "DEFAULT_PAGINATION_CLASS": "registry_site.querying.page.PagePagination",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tenants.http.OneForm",
-    "DEFAULT_PARSER_CLASSES": ["tenants.http.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["tenants.http.JSONParser", "tenants.http.FormParser"],
     "DEFAULT_RENDERER_CLASSES": ["tenants.http.JSONRenderer", "registry_site.browsable.renderer.PageRenderer"],
     "DEFAULT_SCHEMA_CLASS": "registry_site.openapi.schema.RegistrySchema",
     "EXCEPTION_HANDLER": "registry_site.errors.handle",
@@ -218,6 +218,8 @@ SPECTACULAR_SETTINGS = {
     "VERSION": __version__,
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "OAS_VERSION": "3.1.1",
+    # Forms are described once, not at each operation.
+    "PARSER_WHITELIST": ["tenants.http.JSONParser", "tenants.http.AnyBody", "rest_framework.parsers.MultiPartParser"],
     "DEFAULT_GENERATOR_CLASS": "registry_site.openapi.document.DocumentGenerator",
     "AUTHENTICATION_WHITELIST": [  # a browser's login is for our own pages
         "tenants.authentication.TokenAuthentication",

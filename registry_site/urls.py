@@ -18,7 +18,7 @@ from catalog.viewsets import (
     ModelViewSet,
 )
 from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
-from registry_site import about, pages
+from registry_site import about, enumerations, pages
 from registry_site.browsable.login import login_page, logout_page
 from registry_site.errors import method_not_allowed
 from tenants.viewsets import (
@@ -98,13 +98,14 @@ urlpatterns = [
     single("log", LogViewSet, {"get": "list"}),
     single("errors", about.ErrorsViewSet),
     single("version", about.VersionViewSet),
-    single("types", about.TypesViewSet),
-    single("types/passwordStrength", about.TypesViewSet, {"get": "password_strength"}),
-    single("types/tenants", about.TypesViewSet, {"get": "tenants"}),
+    single("types", enumerations.TypesViewSet),
+    single("types/passwordStrength", enumerations.TypesViewSet, {"get": "password_strength"}),
+    single("types/tenants", enumerations.TenantIdsViewSet, {"get": "list"}),
     single("info", about.InfoViewSet),
     single("demo", about.DemoViewSet, {"get": "retrieve", "post": "create", "delete": "destroy"}),
     single("docs", about.DocsViewSet),
     path("", page(pages.landing), name="landing-page"),
+    path(settings.VERSION, page(pages.to_docs), name="api-prefix"),
     path("docs.html", page(pages.docs), name="docs-page"),
     path("reset.html", page(about.reset_page), name="reset-page"),
     path("login.html", page(login_page, ("GET", "HEAD", "POST")), name="login-page"),

@@ -102,6 +102,10 @@ class CollectionViewSet(GenericViewSet[Any]):
         """Return the documents of some rows, with as few queries for all of them as for one."""
         return [row.to_api() for row in rows]
 
+    def is_selected(self, field: str) -> bool:
+        """Tell whether the caller will see the field, or a part of it."""
+        return bool(self.paginator.selects(field, self.request))  # type: ignore[union-attr]
+
     def totals_key(self) -> Hashable:
         """Return what the list's total follows from besides the filter, None where it must be counted each time."""
         return None

@@ -1,9 +1,13 @@
-"""E-mail addresses: kept as they were sent, compared without regard to case."""
+"""E-mail addresses: kept as sent, compared without regard to case; a host needs no dot (`ops@intranet`)."""
 
 import logging
+import re
 from typing import Any
 
+from django import forms
+from django.core.validators import EmailValidator
 from django.db.models import QuerySet
+from rest_framework import serializers
 
 from tenants.exceptions import Refused
 from tenants.models import User
@@ -47,3 +51,27 @@ def refuse_taken_email(tenant_id: str | None, key: str | None, error: str, but: 
     """Raise EmailTaken where another user of the tenant has the address, be it in another case."""
     if key and User.objects.of(tenant_id).filter(email_key=key).exclude(pk=but.pk).exists():
         raise EmailTaken(error, f"a user with the same email already exists ({key})")
+
+
+class AddressValidator(EmailValidator):
+    """Takes a host of one label too."""
+
+    LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE)
+
+    def validate_domain_part(self, domain_part: str) -> bool:
+        return super().validate_domain_part(domain_part) or bool(self.LABEL.fullmatch(domain_part))
+
+
+class EmailField(serializers.EmailField):
+    """An address in a body."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        others = [each for each in self.validators if not isinstance(each, EmailValidator)]
+        self.validators = [*others, AddressValidator(message=self.error_messages["invalid"])]
+
+
+class EmailFormField(forms.EmailField):
+    """An address in a form."""
+
+    default_validators = [AddressValidator()]

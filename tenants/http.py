@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from django.conf import settings
@@ -65,6 +66,16 @@ class Parsed:
         self.contents = self.request._data = self.request._full_data = None  # type: ignore[attr-defined]
 
 
+def _read(stream: Any, request: Request | None, what: str) -> bytes:
+    """Return the whole body. Raises RequestDataTooBig above the limit, which is small while nobody has logged in."""
+    known = request is None or request.user is not None
+    longest = settings.MAX_BODY_SIZE if known else min(MAX_PUBLIC_BODY, settings.MAX_BODY_SIZE)
+    body: bytes = stream.read(longest + 1)
+    if len(body) > longest:
+        raise RequestDataTooBig(f"{what} has at most {longest} bytes here")
+    return body
+
+
 class JSONParser(BaseParser):
     """Reads a JSON body within the limits of bytes, of levels, and of names and values.
 
@@ -78,11 +89,7 @@ class JSONParser(BaseParser):
         request = parser_context["request"] if parser_context else None
         if request and request._request.content_params.get("charset", "utf-8").lower() not in UTF_8:
             raise UnsupportedMediaType(request.content_type, "JSON is in UTF-8")
-        known = request is None or request.user is not None
-        longest = settings.MAX_BODY_SIZE if known else min(MAX_PUBLIC_BODY, settings.MAX_BODY_SIZE)
-        body = stream.read(longest + 1)
-        if len(body) > longest:
-            raise RequestDataTooBig(f"A JSON body has at most {longest} bytes here")
+        body = _read(stream, request, "A JSON body")
         if not body.strip():
             return {}
         if _too_many(body):
@@ -95,6 +102,29 @@ class JSONParser(BaseParser):
             raise ParseError(f"The body is not valid JSON: {error}") from error
         if isinstance(data, dict | list) and _too_deep(data, body):
             raise ParseError(f"A JSON body has at most {settings.MAX_JSON_DEPTH} levels")
+        if request:
+            request._request.parsed = Parsed(data, request)
+        return data
+
+
+class FormParser(BaseParser):
+    """Reads a form of at most `MAX_BODY_SIZE` bytes as a flat JSON object, whose values are all texts."""
+
+    media_type = "application/x-www-form-urlencoded"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        request = parser_context["request"] if parser_context else None
+        body = _read(stream, request, "A form")
+        if body.lstrip()[:1] in (b"{", b"["):  # as curl sends it without being told a type
+            raise UnsupportedMediaType(self.media_type, "JSON wants the header `Content-Type: application/json`")
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        try:
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=most)
+        except ValueError as error:
+            raise ParseError(f"The body is not a valid form in UTF-8: {error}") from error
+        data = dict(pairs)
+        if len(data) < len(pairs):
+            raise ParseError("A form has each field once; lists are sent as JSON")
         if request:
             request._request.parsed = Parsed(data, request)
         return data

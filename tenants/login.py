@@ -1,13 +1,30 @@
 """Logging in: from a username and a password to a user."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.conf import settings
 from rest_framework.exceptions import AuthenticationFailed
 
 from tenants import attempts, tokens
+from tenants.collections import valid_body
 from tenants.hashers import take_as_long_as_any
 from tenants.models import Tenant, User
+from tenants.serializers import LoginInput
 
 INCORRECT = "Incorrect username or password"
+
+
+def credentials(body: Any) -> dict[str, Any]:
+    """Return the checked fields of a login's body.
+
+    Raises AuthenticationFailed without a username or password, and ValidationError.
+    """
+    sent = {} if body is None else body
+    for field in ("username", "password") if isinstance(sent, Mapping) else ():
+        if sent.get(field) in (None, ""):
+            raise AuthenticationFailed(f"Path `{field}` is required")
+    return valid_body(LoginInput, sent)
 
 
 def authenticate(*, tenant_id: str, username: str, password: str, address: str) -> User:

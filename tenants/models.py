@@ -96,11 +96,14 @@ class User(AbstractBaseUser):
     email_key = TextField(max_length=512, null=True, blank=True, editable=False)  # see `tenants.emails`
     role = TextField(max_length=16, default="regular", choices=[(role, role) for role in ROLES])
     password_changed = models.DateTimeField(default=now, editable=False)
+    # The one login from before `password_changed` that stays good: users who change their password keep it.
+    kept_login = TextField(max_length=32, default="", blank=True, editable=False)
     validity_days = models.PositiveIntegerField(default=0)
     is_superuser = models.BooleanField(default=False, editable=False)
     is_active = models.BooleanField(default=True)
     leaving = models.DateTimeField(null=True, editable=False)  # since when the user is being deleted
     last_login = None
+    login = ""  # what the request's token or session is known by; no column
     timestamp = models.DateTimeField(default=now, editable=False)
     revision = models.PositiveIntegerField(default=0, editable=False)  # of all but the password's hash
 
@@ -143,9 +146,9 @@ class User(AbstractBaseUser):
         return self.is_active and self.is_superuser
 
     def set_password(self, raw_password: str | None) -> None:
-        """Keep the password's hash; tokens issued before are worth nothing from now on."""
+        """Keep the password's hash; tokens issued before are worth nothing from now on, unless `kept_login` is set."""
         super().set_password(raw_password)
-        self.password_changed = now()
+        self.password_changed, self.kept_login = now(), ""
 
     def check_password(self, raw_password: str | None) -> bool:
         """Tell whether this is the password; a hash of an older kind gives way to one of today's, tokens stay good."""

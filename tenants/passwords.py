@@ -28,14 +28,14 @@ def complaint(password: str) -> str | None:
     return f"The password strength is {LEVELS[level][0]}, please choose a stronger password"
 
 
-def hashed(password: str, error: str) -> dict[str, Any]:
+def hashed(password: str, error: str, kept_login: str = "") -> dict[str, Any]:
     """Return the fields of a user that a new password changes. Raises Refused with that error for a weak one."""
     weakness = complaint(password)
     if weakness:
         raise Refused(error, weakness)
     owner = User()
     owner.set_password(password)
-    return {"password": owner.password, "password_changed": owner.password_changed}
+    return {"password": owner.password, "password_changed": owner.password_changed, "kept_login": kept_login}
 
 
 class StrengthValidator:

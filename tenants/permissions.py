@@ -29,10 +29,7 @@ def refusal(method: str | None, details: str) -> Refused:
 
 
 class Closed(BasePermission):
-    """Refuses every action that the view's `roles` does not open to the caller.
-
-    `refused_with` of a view names the error for users who lack the role, in place of the one of the verb.
-    """
+    """Refuses every action that the view's `roles` does not open to the caller."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         action: str | None = getattr(view, "action", None)
@@ -46,5 +43,5 @@ class Closed(BasePermission):
         if role is None:
             return False
         details = "Your role does not allow this operation"
-        name: str | None = getattr(view, "refused_with", None)
-        raise Refused(name, details) if name else refusal(request.method, details)
+        only_administrator = allowed == ADMINISTRATORS
+        raise Refused("only_administrator", details) if only_administrator else refusal(request.method, details)

@@ -6,6 +6,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from tenants.documentation import example
+from tenants.emails import EmailField
 from tenants.models import ROLES
 
 
@@ -80,7 +81,7 @@ class TenantInput(serializers.Serializer[Any]):
     _id = TenantId(max_length=64, help_text="Letters, digits, `.`, `_` and `-`")
     organization = Text(max_length=255, required=False, allow_blank=True)
     address = Text(max_length=255, required=False, allow_blank=True)
-    email = serializers.EmailField(max_length=255)
+    email = EmailField(max_length=255)
     phone = Text(max_length=64, required=False, allow_blank=True)
     admin_username = Name(max_length=150, required=False, allow_blank=True)
     admin_password = Password(max_length=1024, required=False, allow_blank=True, write_only=True)
@@ -94,7 +95,7 @@ class TenantChanges(serializers.Serializer[Any]):
 
     organization = Text(max_length=255, required=False, allow_blank=True)
     address = Text(max_length=255, required=False, allow_blank=True)
-    email = serializers.EmailField(max_length=255, required=False)
+    email = EmailField(max_length=255, required=False)
     phone = Text(max_length=64, required=False, allow_blank=True)
 
 
@@ -104,7 +105,7 @@ class UserInput(serializers.Serializer[Any]):
 
     username = Name(max_length=150)
     password = Password(max_length=1024, write_only=True)
-    email = serializers.EmailField(max_length=255, required=False, allow_null=True)
+    email = EmailField(max_length=255, required=False, allow_null=True)
     role = Choice(choices=ROLES, required=False)
     validityPasswordDays = Whole(required=False, min_value=0, max_value=36500)
 
@@ -114,12 +115,12 @@ class UserChanges(serializers.Serializer[Any]):
     """Body of a user's change."""
 
     password = Password(max_length=1024, required=False, write_only=True)
-    email = serializers.EmailField(max_length=255, required=False)
+    email = EmailField(max_length=255, required=False)
 
 
 @example(email="grace@acme.example")
 class ResetRequest(serializers.Serializer[Any]):
-    email = serializers.EmailField(max_length=255)
+    email = EmailField(max_length=255)
 
 
 @example(tenant="acme", reset="the-secret-of-the-link", password="C0b0l-60")

@@ -125,16 +125,22 @@ def create_user(
 
 
 def update_user(
-    *, user: User, by: User | None = None, password: str | None = None, email: str | None = None, **rights: Any
+    *,
+    user: User,
+    by: User | None = None,
+    password: str | None = None,
+    email: str | None = None,
+    kept_login: str = "",
+    **rights: Any,
 ) -> User:
     """Change a user's password, email or rights (`role`, `is_active`, `validity_days`) and return the user as now.
 
     Fields that are not named stay, whatever others changed in them meanwhile. `by` is the caller whose login is checked
-    again when the change is written; the operator has none.
+    again when the change is written; the operator has none. A new password ends all logins but `kept_login`.
     Raises AuthenticationFailed where that login has ended; Refused: `put_request_error` as `create_user` does, and
     where no administrator would be left; `resource_not_found` where the user is gone.
     """
-    changes = rights | (hashed(password, "put_request_error") if password is not None else {})
+    changes = rights | (hashed(password, "put_request_error", kept_login) if password is not None else {})
     if email is not None:
         changes |= {"email": email or None, "email_key": email_key(email)}
     return _change_user(user, by, changes, needs_guard=bool(rights))

@@ -1,5 +1,6 @@
 """Tokens: who a caller is, signed (HS256) and for a limited time."""
 
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -32,9 +33,9 @@ def issue(user: User) -> str:
 
 
 def claims_of(user: User) -> dict[str, Any]:
-    """Return what a login is to be recognised by: the user, the tenant, and the password that was valid."""
+    """Return what a login is to be recognised by: itself, the user, the tenant, and the password that was valid."""
     changed = _milliseconds(user.password_changed)
-    return {"user": user.pk, "tenant": user.tenant_id, "password_changed": changed}
+    return {"login": secrets.token_hex(16), "user": user.pk, "tenant": user.tenant_id, "password_changed": changed}
 
 
 def bare(header: str) -> str:
@@ -56,15 +57,22 @@ def user_of(token: str, *, renewing: bool = False) -> User:
 
 
 def claimed(claims: Mapping[str, Any]) -> User:
-    """Return the user whom a login's claims name.
+    """Return the user whom a login's claims name, with its own name in `login`.
 
     Raises AuthenticationFailed for a user or tenant that is gone, and a password that was changed since or is too old.
     """
     user = active_user.first(str(claims.get("user", "")), str(claims.get("tenant", "")))
-    if user is None or claims.get("password_changed") != _milliseconds(user.password_changed):
+    if user is None or not _outlived(claims, user):
         raise AuthenticationFailed("The login is no longer valid, please log in again")
     refuse_old_password(user)
+    user.login = str(claims.get("login", ""))
     return user
+
+
+def _outlived(claims: Mapping[str, Any], user: User) -> bool:
+    """Tell whether a login is from after the last change of password, or is the one that made it."""
+    kept = bool(user.kept_login) and claims.get("login") == user.kept_login
+    return kept or claims.get("password_changed") == _milliseconds(user.password_changed)
 
 
 def refuse_old_password(user: User) -> None:

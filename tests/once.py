@@ -5,6 +5,7 @@ import pytest
 # Files and folders of tests, and why one engine is enough.
 ONCE = {
     "tests/browser/": "pages run in a browser; what they ask the API for is tested on every engine",
+    "tests/original/": "its requests are each tested on every engine",
     "tests/postman/": "its requests are each tested on every engine",
     "tests/querying/test_parse.py": "no database is asked",
     "tests/querying/test_totals.py": "no database is asked",

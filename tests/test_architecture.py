@@ -21,6 +21,7 @@ ENGINE_MODULES = (
 )
 # The engines' own indexes and counts have one home each; see docs/decisions/0001 and 0002.
 ENGINE_MODULES += ("tenants/indexes.py", "folksonomy/services.py", "catalog/arrays.py", "registry_site/mongodb")
+ENGINE_MODULES += ("versions/embedded.py",)
 
 
 def modules(*, migrations: bool = False) -> Iterator[Path]:

@@ -132,6 +132,24 @@ def test_pages_of_any_origin_may_ask_without_cookies(world: Any, path: str) -> N
 
 
 @pytest.mark.promise("browser.cors")
+def test_a_page_may_send_whatever_headers_it_asks_for(world: Any) -> None:
+    asked = {"Origin": PAGE, "Access-Control-Request-Method": "GET"}
+    for names in ("authorization,cache-control,content-type", "x-anything, Pragma"):
+        headers = asked | {"Access-Control-Request-Headers": names}
+        preflight = world.anonymous.request("options", "models", headers=headers)
+        assert preflight.headers["Access-Control-Allow-Headers"] == names
+        assert "Access-Control-Allow-Credentials" not in preflight.headers
+    for names in ("no header;", "x" * 101, ", ".join(["x"] * 101), ""):
+        headers = asked | {"Access-Control-Request-Headers": names}
+        allowed = world.anonymous.request("options", "models", headers=headers).headers["Access-Control-Allow-Headers"]
+        assert allowed.startswith("accept, authorization"), names
+    elsewhere = world.anonymous.request(
+        "options", "/admin/login/", headers=asked | {"Access-Control-Request-Headers": "x"}
+    )
+    assert "Access-Control-Allow-Headers" not in elsewhere.headers
+
+
+@pytest.mark.promise("browser.cors")
 @pytest.mark.parametrize("path", ["/admin/login/", "/reset.html", "/docs.html"])
 def test_pages_of_other_origins_do_not_read_the_registrys_pages(world: Any, path: str) -> None:
     assert "Access-Control-Allow-Origin" not in world.anonymous.get(path, headers={"Origin": PAGE}).headers

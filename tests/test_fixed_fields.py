@@ -28,6 +28,8 @@ OF_ITEMS = OF_ROWS | {
     "readers": ["*"],
     "revision": 77,
     "lastmod": LONG_AGO,
+    "owner_username": "admin",
+    "versions_count": 9,
     "versions": [{"ordinal": "9", "original": "x", "sha256": "0" * 64}],
 }
 OF_USERS = OF_ROWS | {
@@ -35,6 +37,7 @@ OF_USERS = OF_ROWS | {
     "is_staff": True,
     "is_active": False,
     "password_changed": LONG_AGO,
+    "kept_login": "0" * 32,
     "createdPassword": LONG_AGO,
     "validity_days": 7,
     "last_login": LONG_AGO,
@@ -42,8 +45,8 @@ OF_USERS = OF_ROWS | {
     "owner": "admin",
 }
 OF_TERMS = {field: value for field, value in OF_ROWS.items() if field != "_id"} | {
-    "usage": "folk",
     "owner": "owner",
+    "owner_username": "owner",
     "owner_id": NOWHERE,
     "name": "other",
 }

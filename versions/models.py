@@ -6,7 +6,6 @@ from django.db import models
 
 from tenants.fields import KeyField, TextField, iso, now
 from tenants.models import Tenant
-from tenants.prepared import Prepared
 from tenants.querysets import TenantQuerySet
 
 
@@ -74,6 +73,3 @@ class Version(models.Model):
         """Return what a resource tells of its version."""
         fields = ("ordinal", "original", "mimetype", "encoding", "size", "sha256", "description")
         return {field: getattr(self, field) for field in fields} | {"timestamp": iso(self.timestamp)}
-
-
-newest_versions = Prepared(lambda subjects: Version.objects.filter(subject__in=subjects).order_by("-timestamp", "-pk"))

@@ -23,6 +23,7 @@ def item_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
         "may_change": item.is_changeable_by(caller),
         "pairs": [_pair(each) for each in document.get("metadata", ())],
         "versions": _versions(route, item.pk, document.get("versions", ())),
+        "older_versions": document.get("versions_count", 0) - len(document.get("versions", ())),
         "has_status": item.kind != "dataset",
         "uses": _uses(item.pk) if item.kind == "dataset" else (),
     }
@@ -57,8 +58,9 @@ def _uses(pk: str) -> Sequence[tuple[str, str]]:
 
 
 def _versions(route: str, pk: str, versions: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Return the versions as a page shows them, the newest first."""
     shared = shared_names(versions)
-    return [version | {"address": address_of(route, pk, version, shared)} for version in versions]
+    return [version | {"address": address_of(route, pk, version, shared)} for version in reversed(versions)]
 
 
 def _pair(pair: Mapping[str, Any]) -> dict[str, str]:

@@ -16,12 +16,16 @@ SHOWN = 6  # words of a cell: an item may have a thousand
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table; `link` is where its text leads, if anywhere, `more` how many words are not shown."""
+    """A cell of a table.
+
+    `link` is where its text leads, if anywhere; `name` is the name of the id in `value`; `more` words are not shown.
+    """
 
     head: str
     kind: str
     value: Any
     link: str = ""
+    name: str = ""
     more: int = 0
 
 
@@ -68,13 +72,14 @@ def _parent(route: str, arguments: Mapping[str, Any]) -> str:
 
 
 def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str) -> Sequence[Cell]:
-    return [_cell(column, document.get(column.field), link) for column in columns]
+    return [_cell(column, document, link) for column in columns]
 
 
-def _cell(column: Column, value: Any, link: str) -> Cell:
+def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
+    value, name = document.get(column.field), document.get(column.name, "")
     if column.kind == "words" and value:
-        return Cell(column.head, column.kind, value[:SHOWN], link, max(0, len(value) - SHOWN))
-    return Cell(column.head, column.kind, value, link)
+        return Cell(column.head, column.kind, value[:SHOWN], link, name, max(0, len(value) - SHOWN))
+    return Cell(column.head, column.kind, value, link, name)
 
 
 def _other_page(request: Request, number: int | None) -> str:

@@ -12,9 +12,9 @@ from rest_framework.exceptions import APIException, Throttled
 from registry_site.browsable.site import site_context
 from registry_site.errors import ERRORS, name_of
 from tenants import attempts, login, sessions
-from tenants.collections import explain, valid_body
+from tenants.collections import explain
 from tenants.models import Tenant
-from tenants.serializers import LoginInput, tenant_of
+from tenants.serializers import tenant_of
 
 
 def login_page(request: HttpRequest) -> HttpResponse:
@@ -36,7 +36,7 @@ def logout_page(request: HttpRequest) -> HttpResponse:
 
 def _enter(request: HttpRequest) -> None:
     """Log in by the rules of the API. Raises what it answers with."""
-    body = valid_body(LoginInput, request.POST.dict())
+    body = login.credentials(request.POST.dict())
     tenant_id = tenant_of(body)
     request.log_tenant_id = tenant_id  # type: ignore[attr-defined]
     user = login.authenticate(

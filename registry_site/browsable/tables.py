@@ -13,11 +13,15 @@ LIMITS = {"10": "", "25": "25", "50": "50", "100": "100"}
 
 @dataclass(frozen=True)
 class Column:
-    """A field of the documents, its heading, and the kind of cell (`browsable/cell.html`) that shows it."""
+    """A field of the documents, its heading, and the kind of cell (`browsable/cell.html`) that shows it.
+
+    `name` is the field that has the name of what the field identifies.
+    """
 
     field: str
     head: str
     kind: str = "text"
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,9 @@ class Collection:
 
 
 LAST_CHANGE = Column("lastmod", "Last change", "moment")
-NAME, OWNER = Column("name", "Name", "name"), Column("owner", "Owner", "user")
+NAME, OWNER = Column("name", "Name", "name"), Column("owner", "Owner", "user", "owner_username")
 STATUS, VISIBILITY = Column("status", "Status", "badge"), Column("visibility", "Visibility", "badge")
-TAGS, VERSIONS = Column("tags", "Tags", "words"), Column("versions", "Versions", "count")
+TAGS, VERSIONS = Column("tags", "Tags", "words"), Column("versions_count", "Versions")
 BY_NAME = Search("name", "Name contains")
 BY_TAG = Search("tags", "Tag", "equals", suggest="tags")
 BY_STATUS = Search("status", "Status", "equals", STATUSES)
@@ -81,7 +85,7 @@ WORDS = Collection(
     columns=(
         Column("_id", "Name", "name"),
         Column("usage", "Usage", "badge"),
-        Column("owner", "Added by", "user"),
+        Column("owner", "Added by", "user", "owner_username"),
     ),
     searches=(Search("_id", "Name contains"), Search("usage", "Usage", "equals", USAGES)),
     sorts=NEWEST | OLDEST | {"Name": '{"_id":"asc"}'},
@@ -128,7 +132,7 @@ LOG = Collection(
     many="requests",
     columns=(
         Column("date", "Date", "moment"),
-        Column("user", "User", "user"),
+        Column("user", "User", "reference"),
         Column("method", "Method"),
         Column("url", "Address", "code"),
         Column("status", "Answer"),

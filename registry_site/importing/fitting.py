@@ -9,10 +9,9 @@ from hashlib import sha256
 from typing import Any
 
 from rest_framework.exceptions import ValidationError
-from rest_framework.serializers import EmailField
 
 from catalog.serializers import Metadatum
-from tenants.emails import email_key
+from tenants.emails import EmailField, email_key
 from tenants.fields import INT64, iso
 from tenants.serializers import Text
 from tenants.services import TENANT_ID

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from registry_site.errors import ERRORS
-from tenants.permissions import ANYONE, OPERATOR, USERS, VERBS
+from tenants.permissions import ADMINISTRATORS, ANYONE, OPERATOR, VERBS
 
-JSON_BODY = ("generic_request_error", "missing_info", "payload_too_large", "unsupported_media_type")
+BODY = ("generic_request_error", "payload_too_large", "unsupported_media_type")
+JSON_BODY = ("missing_info", *BODY)
 CREATION, CHANGE = (*JSON_BODY, "post_request_error"), (*JSON_BODY, "put_request_error", "incorrect_info")
 FILE = ("post_request_error", "payload_too_large", "generic_upload_error", "insufficient_storage")
 RESET = (*JSON_BODY, "too_many_requests")
@@ -25,12 +26,12 @@ VERSIONS = {
     "destroy": ("delete_request_error",),
 }
 SINGLES: dict[str, tuple[str, ...]] = {
-    "login": (*CREATION, "authentication_error", "too_many_requests"),
+    "login": (*BODY, "post_request_error", "authentication_error", "too_many_requests"),
     "renewToken": ("authentication_error",),
     "requestPasswordReset": (*RESET, "post_request_error", "missing_email"),
     "resetPassword": (*RESET, "put_request_error", "reset_invalid"),
     "listRequests": ("get_request_error",),
-    "listTenantIds": ("restricted_access_read",),
+    "listTenantIds": ("get_request_error", "restricted_access_read"),
     "listDemo": ("demo_tenant_required",),
     "createDemo": ("demo_tenant_required", "post_request_error"),
     "deleteDemo": ("demo_tenant_required", "delete_request_error"),
@@ -72,8 +73,10 @@ def _names(view: Any, method: str, path: str, id: str) -> Iterator[str]:
         yield "authentication_error"
     if roles == OPERATOR:
         yield "too_many_requests"
-    if hasattr(view, "kind") and "{" in path or roles not in (ANYONE, OPERATOR, USERS):
-        yield getattr(view, "refused_with", VERBS[method])
+    if roles == ADMINISTRATORS:
+        yield "only_administrator"
+    if hasattr(view, "kind") and "{" in path:
+        yield VERBS[method if method == "GET" else view.change_method or method]
     if "{" in path:
         yield "resource_not_found"
 

@@ -47,7 +47,8 @@ SINGLES = {
 }
 DESCRIPTION = """Trained models and datasets with their metadata, tags, versions and bytes.
 
-Log in with `POST /v1/login` and send the token in the `Authorization` header. Every failure answers
+Log in with `POST /v1/login` and send the token in the `Authorization` header. A body that is a flat JSON object may be
+sent as a form too (`application/x-www-form-urlencoded`). Every failure answers
 `{status, value, message, details}`; besides those named at each operation, any may answer 405 for a method that a route
 does not know and 500 for a crash. `GET /v1/errors` lists them all."""
 GROUPS = {

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from tenants.documentation import FILE_SHA256, GRACE, ITEM, REQUEST, VERSION
 
 # What `{id}` is in the examples.
-IDS = {"tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex"}
+IDS = {"tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
 AFTER = IDS | {"users": GRACE, "versions": VERSION, "log": REQUEST}
 IDENTIFIERS = {
     "tags": "The tag itself",
@@ -25,6 +25,7 @@ FILTERS = {
     "metadatas": '{"_id": {"$regex": "^acc"}}',
     "users": '{"role": "admin"}',
     "tenants": '{"organization": {"$regex": "Research"}}',
+    "types": '{"_id": "acme"}',
     "log": '{"status": {"$gte": 400}}',
 }
 SORTS = {
@@ -33,6 +34,7 @@ SORTS = {
     "metadatas": '{"_id": "asc"}',
     "users": '{"username": "asc"}',
     "tenants": '{"_id": "asc"}',
+    "types": '{"_id": "desc"}',
     "log": '{"status": "desc"}',
 }
 SELECTIONS = {
@@ -41,6 +43,7 @@ SELECTIONS = {
     "metadatas": '["usage"]',
     "users": '["username"]',
     "tenants": '["organization", "email"]',
+    "types": '["_id"]',
     "log": '["method", "url", "status"]',
 }
 

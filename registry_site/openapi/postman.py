@@ -131,7 +131,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> dict[str
 def _kept(method: str, path: str) -> tuple[str, str]:
     """Return the variable that an answer sets, and from which of its fields."""
     if method == "PUT" and "/versions/" in path:
-        return "ordinal", "versions[0].ordinal"
+        return "ordinal", "versions.slice(-1)[0].ordinal"
     thing = THINGS.get(path.rsplit("/", maxsplit=1)[-1], "")
     return (thing, "_id") if method == "POST" and thing else ("", "")
 

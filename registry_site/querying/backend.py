@@ -12,6 +12,7 @@ from registry_site.querying.fields import FieldTable, field_table
 from registry_site.querying.json_text import refused
 from registry_site.querying.page import parameter
 from registry_site.querying.parse import parse
+from registry_site.querying.people import with_user_ids
 from registry_site.querying.position import position_of
 from registry_site.querying.sort import NEWEST_FIRST, sort_keys
 from registry_site.querying.tree import ALWAYS
@@ -33,7 +34,8 @@ class FilterLanguage(BaseFilterBackend):
         with bounded_list(request, queryset.db):
             request.list_position = position_of(after, queryset, keys, fields) if after else None  # type: ignore[attr-defined]
             if tree != ALWAYS:
-                queryset = queryset.filter(to_q(tree, getattr(request.user, "tenant_id", None)))
+                tenant_id = getattr(request.user, "tenant_id", None)
+                queryset = queryset.filter(to_q(with_user_ids(tree, tenant_id), tenant_id))
         return queryset.order_by(*(key.expression() for key in keys))
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:

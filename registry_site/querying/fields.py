@@ -4,7 +4,7 @@ A viewset's `query_fields` maps the name that clients use to `kind`, `kind?`, `k
 
     query_fields = {
         "_id": "text:pk",
-        "owner": "text:owner_id",
+        "owner": "user:owner_id",
         "status": "text?",
         "timestamp": "date",
         "tags": "texts",
@@ -13,8 +13,9 @@ A viewset's `query_fields` maps the name that clients use to `kind`, `kind?`, `k
         "versions.size": "number",
     }
 
-- kind: `text`, `number` (whole numbers), `date`, `flag`; `texts` (a JSON array of texts); `pairs` (a JSON array of
-  `{name, value}`: gives `metadata.name`, `metadata.value` and `metadata.<name>` too); `rows` (rows of another table).
+- kind: `text`, `number` (whole numbers), `date`, `flag`, `user` (the id of a user, whom filters name by id or
+  username); `texts` (a JSON array of texts); `pairs` (a JSON array of `{name, value}`: gives `metadata.name`,
+  `metadata.value` and `metadata.<name>` too); `rows` (rows of another table).
 - `?`: the column may be null, which clients see as an absent field.
 - path: the column as the ORM names it, where it is not the name itself. For `rows` it is `app.Model.column`, the column
   that holds this row's id; fields named `<rows>.<x>` are columns of that other table, `x` unless a path says so.
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-SCALARS = ("text", "number", "date", "flag")
+SCALARS = ("text", "number", "date", "flag", "user")
 LISTS = ("texts", "pairs", "rows")
 SPECIFICATION = re.compile(rf"({'|'.join(SCALARS + LISTS)})(\?)?(?::([\w.]+))?", re.ASCII)
 

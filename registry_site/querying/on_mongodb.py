@@ -127,7 +127,10 @@ def page_pipeline(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit
     compiler.pre_sql_setup()
     pipeline: list[Mql] = compiler.build_query(None).get_pipeline()
     order = {_column(queryset.model, key.path): -1 if key.descending else 1 for key in keys}
-    return [*pipeline, {"$sort": order}, *([{"$skip": offset}] if offset else []), {"$limit": limit}]
+    cut: list[Mql] = [{"$sort": order}, *([{"$skip": offset}] if offset else []), {"$limit": limit}]
+    names, all_but = queryset.query.deferred_loading
+    wanted = {} if all_but else {_column(queryset.model, name): 1 for name in names}
+    return [*pipeline, *cut, *([{"$project": wanted}] if wanted else [])]
 
 
 def _column(model: type[Model], path: str) -> str:

@@ -11,6 +11,7 @@ KINDS = {
     "text": (str, "a text"),
     "number": ((int, float), "a number"),
     "date": (str, "a date in ISO 8601"),
+    "user": (str, "the id or username of a user"),
     "flag": (bool, "true or false"),
     "any": ((str, int, float, bool), "a text, a number or true or false"),
 }

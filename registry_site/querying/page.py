@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
+import orjson
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Func, IntegerField, Model, QuerySet, Sum
+from django.http import StreamingHttpResponse
 from django.utils.module_loading import import_string
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -18,11 +20,16 @@ from registry_site.querying.position import comes_after
 from registry_site.querying.select import selected, selection_of
 from registry_site.querying.sort import Key
 from registry_site.querying.totals import total_of
+from tenants.batches import batches
 from tenants.fields import ListField
+from tenants.http import PAGE, JSONRenderer
 
 M = TypeVar("M", bound=Model)
 LIMIT = 10
-LARGEST_LIMIT = 1000
+LARGEST_LIMIT = 10_000
+LARGEST_OF_BROWSERS = 1000  # documents on a page of HTML
+PART = 100  # documents that are in memory at once as more than the text of the answer
+LARGEST_ANSWER = 32 * 1024 * 1024  # bytes of the documents, where there are more than PART
 HEAVIEST = 80 * 1024 * 1024  # characters in the lists of a page's rows: ten of the largest items
 LARGEST_PAGE = 2**53 - 1  # its first document's number fits 64 bits
 FARTHEST = 2**31
@@ -54,7 +61,8 @@ def page_of(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int)
     order = [key.expression() for key in keys]
     ordered = queryset.order_by(*order)[offset : offset + limit]
     sorts = [key.path for key in keys] != INDEXED and _lists(queryset.model)
-    if offset and sorts and vendor == "sqlite":  # it would sort whole rows in memory, and ids are short
+    whole = queryset.query.deferred_loading[1]  # not only the keys
+    if offset and sorts and whole and vendor == "sqlite":  # it would sort whole rows in memory, and ids are short
         return list(queryset.model._default_manager.filter(pk__in=ordered.values("pk")).order_by(*order))
     return list(ordered)
 
@@ -129,15 +137,22 @@ def _positive(request: Request, name: str, default: int, largest: int) -> int:
 
 
 class PagePagination(BasePagination):
-    """Cuts a list into pages; the filter backend left the order and the deadline on the request."""
+    """Cuts a list into pages; the filter backend left the order and the deadline on the request.
+
+    Of a large page only the keys are read at once. Its documents are read and written in parts, so that it takes
+    hardly more memory than the text of the answer, which is bounded.
+    """
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        self.request, self.view, self.using = request, view, queryset.db
+        self.request, self.view, self.queryset = request, view, queryset
         self.selection = selection_of(request)
-        self.page, self.limit = (
-            _positive(request, "page", 1, LARGEST_PAGE),
-            _positive(request, "limit", LIMIT, LARGEST_LIMIT),
-        )
+        renderer = getattr(request, "accepted_renderer", None)
+        largest = LARGEST_OF_BROWSERS if getattr(renderer, "media_type", "") == PAGE else LARGEST_LIMIT
+        self.page = _positive(request, "page", 1, LARGEST_PAGE)
+        self.limit = _positive(request, "limit", LIMIT, largest)
+        self.in_parts = isinstance(renderer, JSONRenderer) and self.limit > PART
+        if self.in_parts:
+            queryset = queryset.only("pk")
         keys: Sequence[Key] = getattr(request, "list_order", (Key("pk"),))
         with bounded_list(request, queryset.db):
             return self.rows(queryset, keys)
@@ -164,15 +179,44 @@ class PagePagination(BasePagination):
         key = getattr(self.view, "totals_key", lambda: None)
         return total_of(queryset, self.request.query_params.get("filter", ""), key)
 
-    def get_paginated_response(self, data: Sequence[Any]) -> Response:
+    def get_paginated_response(self, data: Sequence[Any]) -> Response | StreamingHttpResponse:  # type: ignore[override]
         """Answer the page of these rows, each as the view's `to_api_page` tells it and as `select` cuts it."""
-        with bounded_list(self.request, self.using):
-            docs = self.view.to_api_page(data)
-        if self.selection:
-            docs = [self.selection.pick(document) for document in docs]
+        with bounded_list(self.request, self.queryset.db):
+            if self.in_parts:
+                return _in_parts(self.envelope([]), self.texts_of([row.pk for row in data]))
+            return Response(self.envelope(self.documents(data)))
+
+    def envelope(self, docs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Return the envelope of this page around the documents."""
         if self.has_next is not None:
-            return Response(envelope_after(docs, self.total, self.limit, self.has_next))
-        return Response(envelope(docs, self.total, self.page, self.limit))
+            return envelope_after(docs, self.total, self.limit, self.has_next)
+        return envelope(docs, self.total, self.page, self.limit)
+
+    def documents(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return the documents of some rows, cut to what the client selected."""
+        documents = self.view.to_api_page(rows)
+        return [self.selection.pick(document) for document in documents] if self.selection else list(documents)
+
+    def texts_of(self, keys: Sequence[Any]) -> list[bytes]:
+        """Return the JSON of the documents of these keys, some at a time, without what has gone meanwhile.
+
+        Refuses a page that is too large.
+        """
+        texts: list[bytes] = []
+        for some in batches(keys, PART):
+            rows = self.queryset.order_by().in_bulk(some)
+            documents = self.documents([rows[key] for key in some if key in rows])
+            texts += [orjson.dumps(documents)[1:-1]] if documents else []
+            if sum(map(len, texts)) > LARGEST_ANSWER:
+                size = f"more than {LARGEST_ANSWER // 1024**2} MiB"
+                raise refused(f"The page has {size}: ask for fewer documents (limit) or fewer fields (select)")
+        return texts
+
+    @staticmethod
+    def selects(field: str, request: Request) -> bool:
+        """Tell whether the client selected the field, or a part of it."""
+        selection = selection_of(request)
+        return selection is None or field in selection.whole or field in selection.within
 
     @staticmethod
     def select(document: dict[str, Any], request: Request) -> dict[str, Any]:
@@ -194,7 +238,7 @@ class PagePagination(BasePagination):
             ),
             parameter(
                 "limit",
-                "Documents of a page.",
+                f"Documents of a page. Those of a page of more than {PART} have at most 32 MiB.",
                 {
                     "type": "integer",
                     "minimum": 1,
@@ -204,6 +248,16 @@ class PagePagination(BasePagination):
                 LIMIT,
             ),
         ]
+
+
+def _in_parts(envelope: dict[str, Any], texts: Sequence[bytes]) -> StreamingHttpResponse:
+    """Answer an envelope whose documents are written already; they are sent as they are, in no text of their own."""
+    before, _, after = orjson.dumps(envelope).partition(b"[]")
+    parts = [before, b"[", *(part for text in texts for part in (text, b","))]
+    parts[-1:] = [b"]", after] if texts else [b"[]", after]
+    answer = StreamingHttpResponse(parts, content_type=JSONRenderer.media_type)
+    answer["Content-Length"] = str(sum(map(len, parts)))
+    return answer
 
 
 def _property(name: str, example: Any) -> dict[str, Any]:

@@ -144,7 +144,7 @@ class Reader:
 
     def regex(self, target: Target, operand: Anything, options: Anything) -> Node:
         self.count()
-        if target.field.kind not in ("text", "any"):
+        if target.field.kind not in ("text", "any", "user"):
             raise refused(f"{target.name}: $regex is for texts")
         if not isinstance(operand, str) or not isinstance(options, str):
             raise refused(f"{target.name}: $regex and $options take a text")

@@ -30,6 +30,12 @@ def tagged(tag: str, route: str) -> str:
 
 
 @register.filter
+def is_list(value: Any) -> bool:
+    """Tell whether a value of an answer is a list."""
+    return isinstance(value, list)
+
+
+@register.filter
 def chips(values: Sequence[Any] | None) -> Sequence[dict[str, str]]:
     """Return what the form shows of a list of texts or references, and what it sends to remove them."""
     return [

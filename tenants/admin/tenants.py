@@ -14,6 +14,7 @@ from django.template.defaultfilters import filesizeformat
 from tenants.admin.base import ServiceAdmin, ServiceForm, password_field
 from tenants.admin.lists import fact
 from tenants.deletions import delete_tenant
+from tenants.emails import EmailFormField
 from tenants.hooks import hook
 from tenants.models import Tenant
 from tenants.services import CONTACT_FIELDS, TENANT_ID, create_tenant, update_tenant
@@ -26,7 +27,7 @@ class TenantForm(ServiceForm):
 
     organization = forms.CharField(max_length=255, required=False, show_hidden_initial=True)
     address = forms.CharField(max_length=255, required=False, show_hidden_initial=True)
-    email = forms.EmailField(max_length=255, label="E-mail", show_hidden_initial=True)
+    email = EmailFormField(max_length=255, label="E-mail", show_hidden_initial=True)
     phone = forms.CharField(max_length=64, required=False, show_hidden_initial=True)
 
 

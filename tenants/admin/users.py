@@ -13,6 +13,7 @@ from tenants.admin.base import ServiceAdmin, ServiceForm, password_field
 from tenants.admin.choices import TenantField
 from tenants.admin.lists import Filter, TenantFilter, choice_filter, created_column, short, tenant_column
 from tenants.deletions import delete_user
+from tenants.emails import EmailFormField
 from tenants.models import ROLES, User
 from tenants.passwords import complaint
 from tenants.services import create_user, update_user
@@ -24,7 +25,7 @@ __all__ = ["UserAdmin", "auth_admin"]
 class UserForm(ServiceForm):
     """What can be changed of a user."""
 
-    email = forms.EmailField(max_length=255, required=False, label="E-mail")
+    email = EmailFormField(max_length=255, required=False, label="E-mail")
     role = forms.ChoiceField(choices=[(role, role.capitalize()) for role in ROLES])
     is_active: forms.BooleanField | None = forms.BooleanField(
         required=False,

@@ -5,10 +5,13 @@ from urllib.parse import quote
 
 import pytest
 
+from folksonomy.models import MetadataName, Tag
+from tenants.fields import iso
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
 
-COLLECTIONS = ("tags", "metadata")
+MODELS: dict[str, Any] = {"tags": Tag, "metadata": MetadataName}
+COLLECTIONS = tuple(MODELS)
 both = pytest.mark.parametrize("collection", COLLECTIONS)
 
 
@@ -32,7 +35,8 @@ def test_everybody_finds_terms_by_usage_and_by_a_part_of_their_name(world: Any, 
     assert _found(api, collection, {"usage": "folk"}) == {"Folk", "folly"}
     assert _found(api, collection, {"_id": {"$regex": "Fol"}}) == {"Folded", "Folk"}
     assert _found(api, collection, {"_id": {"$regex": "^fol", "$options": "i"}}) == {"Folded", "Folk", "folly"}
-    assert _found(api, collection, {"owner": world.acme.owner.pk}) == {"Folk", "folly"}
+    for owner in (world.acme.owner.pk, "owner", {"$in": ["owner", "nobody"]}, {"$ne": "admin"}):
+        assert _found(api, collection, {"owner": owner}) == {"Folk", "folly"}, owner
     assert _found(api, collection, {"timestamp": {"$gt": "2020-01-01T00:00:00.000Z"}, "usage": "folk"}) == {
         "Folk",
         "folly",
@@ -52,9 +56,11 @@ def test_a_term_is_read_by_everybody_of_its_tenant(world: Any, collection: str) 
 @both
 @pytest.mark.promise("terms.answer", "terms.create")
 def test_an_administrator_makes_default_terms(world: Any, collection: str) -> None:
-    admin = {"_id": world.acme.admin.pk, "username": "admin"}
+    owner = {"owner": world.acme.admin.pk, "owner_username": "admin"}
     created = ok(world.acme.admin.api.post(collection, json={"_id": "word"}))
-    assert created == {"_id": "word", "id": "word", "usage": "default", "owner": admin}
+    assert created.pop("timestamp") == iso(MODELS[collection].objects.get().timestamp)
+    assert created == {"_id": "word", "id": "word", "usage": "default"} | owner
+    created = ok(world.acme.other.api.get(f"{collection}/word"))
     assert ok(world.acme.admin.api.get(f"{collection}/word")) == created
     assert ok(world.acme.admin.api.get(collection))["docs"] == [created]
 
@@ -94,7 +100,7 @@ def test_a_usage_that_is_none_is_refused(world: Any, collection: str, usage: Any
 @both
 @pytest.mark.promise("terms.create")
 def test_others_make_no_terms(world: Any, collection: str) -> None:
-    assert_error(world.acme.owner.api.post(collection, json={"_id": "word"}), "restricted_access_create")
+    assert_error(world.acme.owner.api.post(collection, json={"_id": "word"}), "only_administrator")
     assert_error(world.acme.owner.api.get(f"{collection}/word"), "resource_not_found")
 
 
@@ -106,6 +112,30 @@ def test_posting_a_folk_term_makes_it_default(world: Any, collection: str) -> No
     assert [term["usage"] for term in ok(world.acme.owner.api.get(collection))["docs"]] == ["default"]
     create(world.acme.owner.api, name="again", **_using(collection, "word"))
     assert ok(world.acme.owner.api.get(f"{collection}/word"))["usage"] == "default"
+
+
+@both
+@pytest.mark.promise("terms.create", "terms.duplicate", "terms.promote")
+def test_an_administrator_makes_folk_terms_and_promotes_them(world: Any, collection: str) -> None:
+    api = world.acme.admin.api
+    made = ok(
+        api.post(collection, json=[{"_id": "a", "usage": "folk"}, {"_id": "b", "usage": "default"}, {"_id": "c"}])
+    )
+    assert [term["usage"] for term in next(iter(made.values()))] == ["folk", "default", "default"]
+    for name in ("a", "b"):
+        response = api.post(collection, json={"_id": name, "usage": "folk"})
+        assert_error(response, "post_request_error", f"the _id is already used ({name})")
+    assert ok(api.get(f"{collection}/b"))["usage"] == "default"
+    assert ok(api.post(collection, json={"_id": "a", "usage": "default"}))["usage"] == "default"
+
+
+@both
+@pytest.mark.promise("terms.usage")
+@pytest.mark.parametrize("usage", ["common", "", "Folk", None, 5, ["folk"]])
+def test_an_unknown_usage_is_refused(world: Any, collection: str, usage: Any) -> None:
+    response = world.acme.admin.api.post(collection, json={"_id": "word", "usage": usage})
+    assert_error(response, "post_request_error", "usage")
+    assert ok(world.acme.admin.api.get(collection))["totalDocs"] == 0
 
 
 @both
@@ -121,7 +151,7 @@ def test_posting_a_default_term_again_is_refused(world: Any, collection: str) ->
 @pytest.mark.promise("terms.delete")
 def test_administrators_alone_delete_terms(world: Any, collection: str) -> None:
     ok(world.acme.admin.api.post(collection, json={"_id": "word"}))
-    assert_error(world.acme.owner.api.delete(f"{collection}/word"), "restricted_access_delete")
+    assert_error(world.acme.owner.api.delete(f"{collection}/word"), "only_administrator")
     assert_error(world.rival.admin.api.delete(f"{collection}/word"), "resource_not_found")
     assert ok(world.acme.admin.api.delete(f"{collection}/word"))["_id"] == "word"
     assert_error(world.acme.admin.api.get(f"{collection}/word"), "resource_not_found")

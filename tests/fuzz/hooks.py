@@ -72,8 +72,8 @@ def _legal(body: Any, *, creates: bool) -> Any:
             body[field] = GOOD_PASSWORD
         elif field in KNOWN and isinstance(value, list):
             body[field] = [KNOWN[field]] * bool(value)
-        elif isinstance(value, dict) and "remove" in value:
-            value["remove"] = []
+        elif isinstance(value, dict):
+            value.update({part: [] for part in {"remove", "update"} & set(value)})
         if field in KNOWN and isinstance(value, dict) and value.get("add"):
             value["add"] = [KNOWN[field]]
         if field == "metadata" and isinstance(value, list):  # a name has one value

@@ -154,10 +154,10 @@ def test_a_page_or_limit_that_is_no_number_from_one_is_refused(name: str, value:
     assert error.value.name == "get_request_error"
 
 
-def test_a_page_has_at_most_a_thousand_documents() -> None:
-    assert ask(limit="1000")["limit"] == 1000
-    with pytest.raises(Refused, match="limit is a number from 1 to 1000"):
-        ask(limit="1001")
+def test_a_page_has_at_most_ten_thousand_documents() -> None:
+    assert ask(limit="10000")["limit"] == 10_000
+    with pytest.raises(Refused, match="limit is a number from 1 to 10000"):
+        ask(limit="10001")
 
 
 def test_only_what_is_selected_is_answered() -> None:

@@ -26,6 +26,8 @@ TYPES = {
     "UsageTypes": {"default", "folk"},
     "VisibilityTypes": {"public", "private"},
     "ModelStatusTypes": {"training", "test", "production", "deploy"},
+    "AlgorithmStatusTypes": {"training", "test", "production", "deploy"},
+    "PasswordResetStatusTypes": {"valid", "invalid"},
 }
 
 
@@ -80,6 +82,15 @@ def test_every_operation_is_described_with_its_answers(world: Any) -> None:
         for method, operation in methods.items():
             assert operation.get("summary") or operation.get("description"), (method, path)
             assert "200" in operation["responses"], (method, path)
+
+
+@pytest.mark.promise("about.prefix")
+@pytest.mark.parametrize("path", ["/v1", "/v1/"])
+def test_the_prefix_leads_to_the_documentation(world: Any, path: str) -> None:
+    for headers in ({}, {"Accept": "text/html"}):
+        answer = world.anonymous.get(path, headers=headers)
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/docs.html")
+    assert_error(world.anonymous.post(path, json={}), "method_not_allowed")
 
 
 @pytest.mark.promise("about.docs-page")
@@ -161,7 +172,8 @@ def test_no_answer_tells_a_secret_or_where_things_are_kept(world: Any, settings:
 def test_the_demo_is_for_administrators_of_the_demo_tenant(world: Any, demo: Any, settings: Any, method: str) -> None:
     ok(demo.request(method, "demo"))
     assert_error(world.acme.owner.api.request(method, "demo"), "only_administrator")
-    assert_error(world.rival.admin.api.request(method, "demo"), "demo_tenant_required")
+    for outsider in (world.rival.admin, world.rival.owner):
+        assert_error(outsider.api.request(method, "demo"), "demo_tenant_required")
     assert_error(world.anonymous.request(method, "demo"), "authentication_error")
     settings.DEMO = False
     assert_error(demo.request(method, "demo"), "demo_tenant_required")
@@ -170,13 +182,17 @@ def test_the_demo_is_for_administrators_of_the_demo_tenant(world: Any, demo: Any
 @pytest.mark.promise("demo.items")
 def test_the_demo_makes_lists_and_removes_its_items(world: Any, demo: Any) -> None:
     ok(world.acme.admin.api.post("models", json={"name": "mine"}))
-    assert not ok(demo.get("demo"))
+    empty = {name: [] for name in ("users", "tags", "metadata", "datasets", "models")}
+    assert ok(demo.get("demo")) == empty
     made = ok(demo.post("demo"))
-    assert made
     assert ok(demo.post("demo")) == made
     assert ok(demo.get("demo")) == made
-    for path in made:
-        ok(demo.get(path))
-    assert not ok(demo.delete("demo"))
-    assert not ok(demo.get("demo"))
+    assert set(made) == set(empty)
+    for collection, documents in made.items():
+        assert documents, collection
+        for document in documents:
+            assert ok(demo.get(f"{collection}/{document['_id']}")) == document
+    assert {tag["_id"] for tag in made["tags"]} >= {tag for model in made["models"] for tag in model["tags"]}
+    assert ok(demo.delete("demo")) == empty
+    assert ok(demo.get("demo")) == empty
     assert [model["name"] for model in ok(demo.get("models"))["docs"]] == ["mine"]

@@ -43,7 +43,7 @@ def test_the_error_table_is_public_and_is_the_contracts(world: Any) -> None:
 
 
 @pytest.mark.promise("errors.unknown-route", "errors.shape")
-@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nothing", "/nothing/at/all", "/v1/%00", "/%ff"])
+@pytest.mark.parametrize("path", ["/v2", "/v1/nothing", "/nothing/at/all", "/v1/%00", "/%ff"])
 @pytest.mark.parametrize("method", METHODS[:1] + METHODS[2:])
 def test_an_unknown_route_is_not_found_whatever_the_method(world: Any, path: str, method: str) -> None:
     assert_error(world.anonymous.request(method, path), "resource_not_found")
@@ -101,7 +101,7 @@ def test_text_that_a_database_cannot_keep_is_refused(world: Any, text: str) -> N
 
 
 @pytest.mark.promise("errors.media-type")
-@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "multipart/form-data"])
 def test_a_body_of_a_type_that_the_route_does_not_read_is_refused(world: Any, content_type: str) -> None:
     for method, path in BODIES:
         response = world.acme.admin.api.request(method, path, data=b"name=x", content_type=content_type)

@@ -77,6 +77,30 @@ def test_items_are_filtered_by_the_ids_they_refer_to(world: Any, models: Any) ->
     _assert_all(models, cases)
 
 
+@pytest.mark.promise("filter.owner", "filter.engines")
+def test_an_owner_is_named_by_id_or_username_within_the_tenant(world: Any, models: Any) -> None:
+    owner, other = world.acme.owner.pk, world.acme.other.pk
+    create(world.acme.other.api, name="z", visibility="public")
+    create(world.rival.owner.api, name="foreign", visibility="public")
+    cases: list[tuple[Any, str]] = [
+        ({"owner": "owner"}, ALL),
+        ({"owner": "other"}, "z"),
+        ({"owner": world.rival.owner.pk}, ""),
+        ({"owner": "nobody"}, ""),
+        ({"owner": {"$ne": "owner"}}, "z"),
+        ({"owner": {"$ne": "nobody"}}, ALL + "z"),
+        ({"owner": {"$in": ["other", "nobody", owner]}}, ALL + "z"),
+        ({"owner": {"$in": []}}, ""),
+        ({"owner": {"$nin": [owner, "nobody"]}}, "z"),
+        ({"owner": {"$not": {"$eq": "other"}}}, ALL),
+        ({"$or": [{"owner": "other"}, {"owner": owner, "name": "a"}]}, "az"),
+        ({"$nor": [{"owner": "owner"}]}, "z"),
+        ({"owner": {"$regex": f"^{other}$"}}, "z"),
+    ]
+    _assert_all(models, cases)
+    assert_error(models.get("models", query={"filter": {"owner": 5}}), "get_request_error", "owner")
+
+
 @pytest.mark.promise("filter.typed", "filter.engines")
 def test_values_are_compared_with_values_of_their_own_type(models: Any) -> None:
     _assert_all(models, TYPED)

@@ -113,10 +113,10 @@ def test_the_farthest_page_is_answered_and_none_beyond_it(models: Any) -> None:
 
 @pytest.mark.promise("lists.page-limit")
 @pytest.mark.parametrize("name", ["page", "limit"])
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "x", "1e3", "٣", "null", "[]", "99999999999999999999", "1001"])
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "x", "1e3", "٣", "null", "[]", "99999999999999999999", "10001"])
 def test_a_page_or_limit_out_of_range_is_refused(models: Any, name: str, value: str) -> None:
     response = models.get("models", query={name: value})
-    if name == "page" and value == "1001":
+    if name == "page" and value == "10001":
         assert ok(response)["docs"] == []
     else:
         assert_error(response, "get_request_error", name)

@@ -71,14 +71,22 @@ def test_any_wrong_part_of_a_login_is_refused(
     assert response.json()["details"] == details
 
 
-@pytest.mark.promise("login.refused")
+@pytest.mark.promise("login.incomplete")
 @pytest.mark.parametrize(("missing", "field"), [("username", "username"), ("password", "password")])
 def test_a_login_without_a_part_names_it(world: Any, missing: str, field: str) -> None:
     body = {"tenant": "acme", "username": "owner", "password": PASSWORD}
     del body[missing]
-    response = world.anonymous.post("login", json=body)
-    assert response.status_code in (400, 401)
-    assert f"Path `{field}` is required" in response.json()["details"]
+    for sent in (body, body | {missing: ""}, body | {missing: None}):
+        response = world.anonymous.post("login", json=sent)
+        assert_error(response, "authentication_error", f"Path `{field}` is required")
+
+
+@pytest.mark.promise("login.incomplete")
+def test_a_login_without_a_body_is_refused_as_one_without_a_username(world: Any) -> None:
+    for options in ({}, {"json": {}}, {"json": None}):
+        assert_error(world.anonymous.post("login", **options), "authentication_error", "`username`")
+    for body in ([], "x", 5, {"username": 5, "password": "x"}):
+        assert_error(world.anonymous.post("login", json=body), "post_request_error")
 
 
 @pytest.mark.promise("login.password-validity")

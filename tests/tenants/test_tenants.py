@@ -186,12 +186,25 @@ def test_the_default_tenant_cannot_be_deleted(world: Any, settings: Any) -> None
 
 @pytest.mark.promise("tenants.public-list")
 def test_the_ids_of_tenants_are_public_unless_the_operator_keeps_them(world: Any, settings: Any) -> None:
-    ids = ok(world.anonymous.get("types/tenants"))
-    assert {"acme", "rival"} <= {id if isinstance(id, str) else id["_id"] for id in ids}
+    page = ok(world.anonymous.get("types/tenants"))
+    assert page["docs"] == [{"_id": "acme"}, {"_id": "rival"}]
+    assert (page["totalDocs"], page["limit"], page["page"], page["hasNextPage"]) == (2, 10, 1, False)
     settings.PUBLIC_TENANT_LIST = False
     response = world.anonymous.get("types/tenants")
-    assert response.status_code in (403, 404)
+    assert_error(response, "restricted_access_read")
     assert "acme" not in response.body().decode()
+
+
+@pytest.mark.promise("tenants.public-list")
+def test_the_public_list_of_tenants_is_filtered_and_cut_into_pages(world: Any) -> None:
+    second = ok(world.anonymous.get("types/tenants", query={"limit": "1", "page": "2"}))
+    assert (second["docs"], second["totalDocs"], second["totalPages"]) == ([{"_id": "rival"}], 2, 2)
+    found = ok(world.anonymous.get("types/tenants/?filter=", query={"filter": {"_id": {"$regex": "^ac"}}}))
+    assert found["docs"] == [{"_id": "acme"}]
+    for filter in ({"email": "info@acme.example"}, {"organization": "Acme"}, {"phone": "1"}):
+        assert_error(
+            world.anonymous.get("types/tenants", query={"filter": filter}), "get_request_error", "Unknown field"
+        )
 
 
 @pytest.mark.promise("filter.other-fields")

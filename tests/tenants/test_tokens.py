@@ -2,15 +2,19 @@
 
 import base64
 import json
+import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
+from django.core import mail
 
 from tenants import services, tokens
+from tenants.models import User
 from tests.answers import assert_error, login, ok
-from tests.client import ApiClient
+from tests.client import ApiClient, BrowserClient
 
 PASSWORD = "Passw0rd!x"
 
@@ -94,13 +98,76 @@ def test_a_token_ends_with_its_user_his_tenant_and_his_password(world: Any, end:
     elif end == "password":
         ok(world.acme.admin.api.put("users/shared", json={"password": "Another1!x"}))
     elif end == "own password":
-        ok(shared.api.put("users/shared", json={"password": "Another1!x"}))
+        another = ApiClient(ok(login(world.anonymous, "acme", "shared", PASSWORD))["token"])
+        ok(another.put("users/shared", json={"password": "Another1!x"}))
     else:
         services.update_user(user=shared, password="Another1!x")
     assert_error(shared.api.get("models"), "authentication_error")
     assert_error(shared.api.put("login"), "authentication_error")
     if end != "tenant":
         ok(world.acme.other.api.get("models"))
+
+
+def _logged_in(world: Any, username: str, password: str = PASSWORD) -> ApiClient:
+    return ApiClient(ok(login(world.anonymous, "acme", username, password))["token"])
+
+
+@pytest.mark.promise("token.own-change", "login.renew")
+@pytest.mark.parametrize("username", ["shared", "admin"])
+def test_the_token_that_changes_its_users_password_stays_good_and_no_other_does(world: Any, username: str) -> None:
+    changing, other = (_logged_in(world, username) for _ in range(2))
+    browser = BrowserClient("acme", username, PASSWORD)
+    ok(changing.put(f"users/{username}", json={"password": "Another1!x"}))
+    ok(changing.get("models"))
+    renewed = ApiClient(ok(changing.put("login"))["token"])
+    for ended in (other, browser, getattr(world.acme, username).api):
+        assert_error(ended.get("models"), "authentication_error", "log in again")
+    assert_error(other.put("login"), "authentication_error")
+    ok(renewed.put(f"users/{username}", json={"email": "mine@acme.example"}))
+    ok(changing.get("models"))
+    ok(renewed.put(f"users/{username}", json={"password": "Athird1!xx"}))
+    ok(renewed.get("models"))
+    assert_error(changing.get("models"), "authentication_error")
+
+
+@pytest.mark.promise("token.own-change", "browser.void")
+def test_the_browser_that_changes_its_users_password_stays_logged_in_and_no_other_does(world: Any) -> None:
+    changing, other = (BrowserClient("acme", "shared", PASSWORD) for _ in range(2))
+    token = _logged_in(world, "shared")
+    ok(changing.put("users/shared", json={"password": "Another1!x"}))
+    ok(changing.get("models"))
+    ok(changing.post("models", json={"name": "after"}))
+    for ended in (other, token):
+        assert_error(ended.get("models"), "authentication_error", "log in again")
+
+
+@pytest.mark.promise("token.own-change")
+@pytest.mark.parametrize("end", ["an administrator", "the site's administrator", "a reset link"])
+def test_a_change_by_others_ends_the_kept_token_too(world: Any, end: str) -> None:
+    kept = _logged_in(world, "shared")
+    ok(kept.put("users/shared", json={"password": "Another1!x"}))
+    ok(kept.get("models"))
+    if end == "an administrator":
+        ok(world.acme.admin.api.put("users/shared", json={"password": "Athird1!xx"}))
+        ok(world.acme.admin.api.get("models"))
+    elif end == "a reset link":
+        ok(world.anonymous.post("self/reset", query={"tenant": "acme"}, json={"email": "shared@acme.example"}))
+        secret = parse_qs(urlsplit(re.search(r"https?://\S+", mail.outbox[-1].body)[0]).fragment)["reset"][0]
+        ok(world.anonymous.put("self", json={"tenant": "acme", "reset": secret, "password": "Athird1!xx"}))
+    else:
+        services.update_user(user=User.objects.get(pk=world.acme.shared.pk), password="Athird1!xx")
+    assert_error(kept.get("models"), "authentication_error", "log in again")
+
+
+@pytest.mark.promise("token.own-change", "token.revoked")
+def test_a_token_without_a_name_of_its_own_is_kept_by_no_change(world: Any, settings: Any) -> None:
+    claims = _claims(world.acme.shared.api.token)
+    del claims["login"]
+    nameless, emptied = (ApiClient(_signed(settings, each)) for each in (claims, claims | {"login": ""}))
+    ok(nameless.get("models"))
+    ok(nameless.put("users/shared", json={"password": "Another1!x"}))
+    for each in (nameless, emptied):
+        assert_error(each.get("models"), "authentication_error")
 
 
 @pytest.mark.promise("token.revoked")

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.core import mail
 
 from tests.answers import assert_error, login, ok
 from tests.catalog.items import KINDS, create
@@ -97,7 +98,7 @@ def test_a_user_needs_only_a_name_and_a_password(world: Any, settings: Any) -> N
 
 @pytest.mark.promise("users.create")
 def test_others_make_no_users(world: Any) -> None:
-    assert_error(world.acme.owner.api.post("users", json=NEW), "restricted_access_create")
+    assert_error(world.acme.owner.api.post("users", json=NEW), "only_administrator")
     assert_error(world.anonymous.post("users", json=NEW), "authentication_error")
     assert_error(world.acme.admin.api.get("users/new"), "resource_not_found")
 
@@ -213,7 +214,7 @@ def test_a_deleted_user_disappears_from_all_lists(world: Any, kind: str) -> None
 @pytest.mark.promise("users.delete")
 def test_others_delete_no_users(world: Any) -> None:
     for key in ("shared", "owner"):
-        assert_error(world.acme.owner.api.delete(f"users/{key}"), "restricted_access_delete")
+        assert_error(world.acme.owner.api.delete(f"users/{key}"), "only_administrator")
     assert_error(world.rival.admin.api.delete("users/shared"), "resource_not_found")
     ok(world.acme.admin.api.get("users/shared"))
 
@@ -248,3 +249,20 @@ def test_the_last_administrator_stays(world: Any) -> None:
     token = ok(login(world.anonymous, "acme", "new", PASSWORD))["token"]
     response = world.anonymous.delete("users/new", headers={"Authorization": token})
     assert_error(response, "delete_request_error", "administrator")
+
+
+@pytest.mark.promise("users.email-host")
+def test_the_host_of_an_address_needs_no_dot(world: Any) -> None:
+    ok(world.acme.admin.api.post("users", json=NEW | {"email": "ops@intranet"}))
+    ok(world.acme.owner.api.put("users/owner", json={"email": "root@localhost"}))
+    ok(world.operator.post("tenants", json={"_id": "inner", "email": "info@intranet"}))
+    ok(world.operator.put("tenants/inner", json={"email": "info@host-1"}))
+    ok(world.anonymous.post("self/reset", query={"tenant": "acme"}, json={"email": "ops@intranet"}))
+    assert [message.to for message in mail.outbox] == [["ops@intranet"]]
+
+
+@pytest.mark.promise("users.email-host")
+@pytest.mark.parametrize("email", ["ops@", "@host", "ops@-x", "ops@x-", "ops@in_tranet", "ops@a b", "ops@a..b", "ops"])
+def test_an_address_without_a_host_is_refused(world: Any, email: str) -> None:
+    response = world.acme.admin.api.post("users", json=NEW | {"email": email})
+    assert_error(response, "post_request_error", "email")

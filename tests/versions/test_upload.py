@@ -40,7 +40,8 @@ def test_an_upload_answers_the_item_with_the_version(world: Any, kind: str, way:
     assert (version["size"], version["sha256"], version["description"]) == (26, sha256(CONTENT), "")
     assert INSTANT.fullmatch(version["timestamp"])
     assert isinstance(version["encoding"], str)
-    assert {**answer, "versions": [], "lastmod": ""} == {**before, "lastmod": ""}
+    assert answer["versions_count"] == 1
+    assert {**answer, "versions": [], "versions_count": 0, "lastmod": ""} == {**before, "lastmod": ""}
     assert read(world.acme.owner.api, path) == answer
 
 

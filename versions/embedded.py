@@ -1,0 +1,102 @@
+"""The newest versions of several subjects, and how many each has, in a bounded number of queries."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count
+from django_mongodb_backend.queryset import RawQuerySet
+
+from tenants.prepared import Prepared
+from versions.models import Version
+
+EMBEDDED = 100  # versions that a thing shows of itself
+TABLE = Version._meta.db_table
+ORDER = "timestamp DESC, _id DESC"
+
+# One more than things of so few versions have: whether this is all of them shows in how many there are.
+some_versions = Prepared(lambda subjects: Version.objects.filter(subject__in=subjects)[: len(subjects) * EMBEDDED + 1])
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What a thing shows of its versions: the newest EMBEDDED, the oldest of them first, and how many it has."""
+
+    newest: Sequence[Version] = ()
+    count: int = 0
+
+
+NONE = Embedded()
+
+
+def embedded_versions(subjects: Sequence[str]) -> Mapping[str, Embedded]:
+    """Return what each of the subjects shows of its versions; nothing of one that has none.
+
+    One query where they have few versions, three where they have many.
+    """
+    rows: list[Version] = some_versions(subjects)
+    if len(rows) <= len(subjects) * EMBEDDED:
+        return {
+            subject: Embedded(_in_order(versions)[-EMBEDDED:], len(versions))
+            for subject, versions in _by_subject(rows).items()
+        }
+    newest = _by_subject(NEWEST[connection.vendor](subjects))
+    counts = count_versions(subjects)
+    return {subject: Embedded(_in_order(versions), counts[subject]) for subject, versions in newest.items()}
+
+
+def count_versions(subjects: Sequence[str]) -> Mapping[str, int]:
+    """Return how many versions each of the subjects has: one query."""
+    counted = Version.objects.filter(subject__in=subjects).order_by().values("subject").annotate(count=Count("pk"))
+    return defaultdict(int, counted.values_list("subject", "count"))
+
+
+def _by_subject(rows: Iterable[Version]) -> Mapping[str, list[Version]]:
+    found = defaultdict(list)
+    for version in rows:
+        found[version.subject].append(version)
+    return found
+
+
+def _in_order(versions: list[Version]) -> list[Version]:
+    return sorted(versions, key=lambda version: (version.timestamp, version.pk))
+
+
+def _on_sqlite(subjects: Sequence[str]) -> Iterable[Version]:
+    values = ", ".join(["(%s)"] * len(subjects))
+    return Version.objects.raw(
+        f"WITH thing(key) AS (VALUES {values}) SELECT version.* FROM thing CROSS JOIN {TABLE} AS version "
+        f"ON version._id IN (SELECT _id FROM {TABLE} WHERE subject = thing.key ORDER BY {ORDER} LIMIT {EMBEDDED})",
+        list(subjects),
+    )
+
+
+def _on_postgresql(subjects: Sequence[str]) -> Iterable[Version]:
+    return Version.objects.raw(
+        "SELECT version.* FROM unnest(%s::text[]) AS thing(key) CROSS JOIN LATERAL "
+        f"(SELECT * FROM {TABLE} WHERE subject = thing.key ORDER BY {ORDER} LIMIT {EMBEDDED}) AS version",
+        [list(subjects)],
+    )
+
+
+def _on_mongodb(subjects: Sequence[str]) -> Iterable[Version]:
+    newest: list[dict[str, Any]] = [{"$sort": {"timestamp": -1, "_id": -1}}, {"$limit": EMBEDDED}]
+    of_thing = {"from": TABLE, "localField": "_id", "foreignField": "subject", "pipeline": newest, "as": "version"}
+    pipeline = [
+        {"$match": {"subject": {"$in": list(subjects)}}},
+        {"$group": {"_id": "$subject"}},
+        {"$lookup": of_thing},
+        {"$unwind": "$version"},
+        {"$replaceRoot": {"newRoot": "$version"}},
+    ]
+    rows: Iterable[Version] = RawQuerySet(pipeline, model=Version, using=connection.alias)
+    return rows
+
+
+NEWEST: dict[str, Callable[[Sequence[str]], Iterable[Version]]] = {
+    "sqlite": _on_sqlite,
+    "postgresql": _on_postgresql,
+    "mongodb": _on_mongodb,
+}
