@@ -101,7 +101,10 @@ class AzureStorage(Objects, theirs.AzureStorage):  # type: ignore[misc]
     @cached_property
     def public(self) -> "AzureStorage":
         """The same storage, as clients reach it."""
-        return self._varied(endpoint_url=self.public_endpoint_url or self.endpoint_url)
+        other = self._varied(endpoint_url=self.public_endpoint_url or self.endpoint_url)
+        # A managed identity asks for the key of links where the registry itself reaches the store.
+        other._client, other._service_client = other.client, self.service_client
+        return other
 
     def _varied(self, **changes: Any) -> "AzureStorage":
         other = copy(self)
