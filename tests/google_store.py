@@ -1,6 +1,6 @@
 """A store that speaks Google's own API: fake-gcs-server, and an OAuth server that lets its one service account in.
 
-It neither checks signatures nor tells which uploads were begun and not ended.
+It neither heeds links nor tells which uploads were begun and not ended.
 """
 
 import json
@@ -35,8 +35,8 @@ class GoogleStore(ObjectStore):
     scheme, backend = "gs", "versions.google_storage.GoogleStorage"
     access_key = secret_key = ""
     signature = "X-Goog-Signature="
-    goes_on = True
-    lists_unfinished = checks_signatures = False
+    goes_on = takes_cancelled = True
+    lists_unfinished = heeds_links = False
     full = {"status": 507, "body": '{"error": {"code": 507, "message": "full"}}'}
 
     def prepare(self) -> None:

@@ -35,8 +35,9 @@ class ObjectStore(ABC):
     wrong: dict[str, str]  # options that let nobody in, or lead nowhere
     common: dict[str, str] = {}  # what its URL says besides
     lists_unfinished = True  # tells which uploads were begun and not ended
+    takes_cancelled = False  # takes parts of an upload that was cancelled, as no store but that of the tests does
     goes_on = False  # where a download breaks off, its library fetches the rest
-    checks_signatures = True  # of links and of parts that come too late
+    heeds_links = True  # checks what signs them, and says of the file what they ask for
     signature: str  # in a link
     full: dict[str, Any]  # how such a store answers that it is full: a status and a body
 
