@@ -24,7 +24,17 @@ from requests import Session
 from requests.adapters import HTTPAdapter
 from storages.backends import azure_storage as theirs
 
-from versions.objects import BROKEN_OFF, CONNECTIONS, LINK_SECONDS, MIB, PROBE_SECONDS, Body, Objects, Part
+from versions.objects import (
+    BROKEN_OFF,
+    CONNECTIONS,
+    LINK_SECONDS,
+    MIB,
+    PROBE_SECONDS,
+    Body,
+    Objects,
+    Part,
+    without_queries,
+)
 from versions.storage import Received
 
 LARGE = 256 * MIB  # more is copied in pieces: Azure copies no more at once without putting it off
@@ -48,7 +58,7 @@ def as_os_errors() -> Iterator[None]:
         number = ERRORS.get(told) or ERRORS.get(error.status_code) or errno.EIO
         raise OSError(number, f"the store answered {told}") from None
     except AzureError as error:
-        raise OSError(errno.EIO, ADDRESS.sub("", str(error))) from None
+        raise OSError(errno.EIO, ADDRESS.sub("", without_queries(error))) from None
 
 
 def _block(number: int) -> str:

@@ -19,7 +19,7 @@ from requests import PreparedRequest, RequestException, Response
 from requests.adapters import HTTPAdapter
 from storages.backends.gcloud import GoogleCloudStorage
 
-from versions.objects import CONNECTIONS, LINK_SECONDS, MIB, PROBE_SECONDS, Body, Objects, Part
+from versions.objects import CONNECTIONS, LINK_SECONDS, MIB, PROBE_SECONDS, Body, Objects, Part, without_queries
 from versions.storage import Received
 
 READ = 4 * MIB  # that a reader holds in memory
@@ -38,11 +38,11 @@ def as_os_errors() -> Iterator[None]:
     try:
         yield
     except NotFound as error:
-        raise OSError(errno.ENOENT, str(error)) from None
+        raise OSError(errno.ENOENT, without_queries(error)) from None
     except GoogleAPICallError as error:
         reasons = [FULL[fault["reason"]] for fault in error.errors if fault.get("reason") in FULL]
         number = errno.ENOSPC if error.code == 507 else next(iter(reasons), errno.EIO)
-        raise OSError(number, str(error)) from None
+        raise OSError(number, without_queries(error)) from None
     except FAULTS as error:
         raise OSError(errno.EIO, f"the store cannot be reached: {type(error).__name__}") from None
 

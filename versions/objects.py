@@ -6,6 +6,7 @@ can send the next part, also from another request or process.
 
 import errno
 import logging
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -24,7 +25,13 @@ TIMEOUT = 60  # seconds that a store may be silent
 CONNECTIONS = 128
 LINK_SECONDS = 300  # in which a download must begin
 PROBE_SECONDS = 2
+QUERY = re.compile(r"\?[^\s'\")]*")
 BROKEN_OFF = "the store broke off"  # its own words differ from time to time, as if each was new
+
+
+def without_queries(text: object) -> str:
+    """Return an error's words without the queries of URLs in them, which may let in whoever reads the log."""
+    return QUERY.sub("?…", str(text))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from registry_site.storages import parse
 from registry_site.variables import Environment
+from tests.engines import free_port
 from tests.object_store import MIB, PLACE, ObjectStore
 from versions.azure_storage import AzureStorage
 
@@ -51,3 +52,12 @@ def test_a_sas_token_that_may_not_write_is_refused(azure_store: ObjectStore) -> 
     ):
         incoming.write(b"content")
         incoming.finish()
+
+
+def test_a_sas_token_is_told_by_no_error(azure_store: ObjectStore) -> None:
+    store = opened(azure_store, uuid4().hex, "racwdl")
+    store.endpoint_url, store.attempts = f"http://127.0.0.1:{free_port()}/{azure_store.access_key}", 1
+    with pytest.raises(OSError, match=r"127\.0\.0\.1") as caught:
+        store.put("name", b"content")
+    assert "sig=" in store._readable("name")
+    assert "sig=" not in str(caught.value)

@@ -73,3 +73,14 @@ def test_links_say_where_clients_reach_the_store_and_who_signed_them(google_stor
     assert httpx.URL(public).host == "public.example"
     through = GoogleStorage(**options | {"custom_endpoint": "https://cdn.example"}).link("acme/aa/key", **said)
     assert (httpx.URL(through).host, "X-Goog-Signature" in through) == ("cdn.example", True)
+
+
+def test_the_address_of_an_upload_is_told_by_no_error(google_store: ObjectStore) -> None:
+    prefix = uuid4().hex
+    store = GoogleStorage(**google_store.options(prefix))
+    name, _, session = store.begin(f"{prefix}/+incoming/one").partition("?session=")
+    unknown = f"{session[:-8]}{'0' * 8}"
+    with pytest.raises(FileNotFoundError, match="404") as caught:
+        store.send(f"{name}?session={unknown}", Part(1, 0, b"content", last=True))
+    assert "upload_id" in unknown
+    assert "upload_id" not in str(caught.value)
