@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -21,7 +22,14 @@ from tenants.prepared import Prepared
 from tenants.texts import refuse, unfit_title
 from tenants.transactions import Conflict, retried
 from versions.models import Version
-from versions.services import Upload, add_version, delete_versions, remove_unreferenced
+from versions.services import (
+    Upload,
+    add_version,
+    delete_versions,
+    refuse_taken,
+    remove_unreferenced,
+    with_bytes,
+)
 
 CREATION, CHANGE = "post_request_error", "put_request_error"
 LISTS_OF_ITEM = ("tags", "metadata", "users", "datasets")
@@ -136,13 +144,20 @@ def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> 
         raise Conflict(f"{item.pk} was changed meanwhile")
 
 
-@retried
 def add_item_version(*, item: Item, upload: Upload, ordinal: str | None = None) -> Item:
     """Keep an upload as a version of the item. Raises Refused (`post_request_error`) for a taken ordinal."""
+    if ordinal is not None:  # before bytes are copied in vain
+        refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
+    named = partial(_name_version, item, upload, ordinal)
+    return with_bytes(tenant_id=item.tenant_id, received=upload.received, write=named)
+
+
+@retried
+def _name_version(item: Item, upload: Upload, ordinal: str | None, mark: str) -> Item:
     with referring(item.tenant_id):
         item = _current(item)
         _write(item, (), at=item.lastmod if upload.timestamp else None)
-        add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, ordinal=ordinal)
+        add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
     return item
 
 

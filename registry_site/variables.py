@@ -109,9 +109,12 @@ class Environment(BaseSettings):
     )
     STORAGE_ACCESS_KEY: str = Field(
         "",
-        description="Access key of the object store, for Azure the account's name; empty: as AWS's own tools find it.",
+        description="Access key of the object store, for Azure the account's name; without keys they are looked for "
+        "where the maker's own tools look.",
     )
-    STORAGE_SECRET_KEY: str = Field("", description="Secret key that goes with it.")
+    STORAGE_SECRET_KEY: str = Field(
+        "", description="Secret key that goes with it, for Azure one of the account's keys or a SAS token."
+    )
     DOWNLOADS: Literal["direct", "accel", "redirect"] = Field(
         "direct",
         description="Who sends downloaded bytes: the registry, nginx (`accel`) or the object store (`redirect`).",

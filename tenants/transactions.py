@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django_mongodb_backend import transaction as mongodb_transaction
 from pymongo.errors import PyMongoError
 
@@ -19,8 +19,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 50
+ATTEMPTS_AT_A_KEY = 8  # at a unique key that is taken: the next try sees the other row, unless yet another writer wins
 PAUSE = 0.005  # seconds; the first, doubled up to a hundred times as much
 CONFLICTS = {"40001", "40P01"}  # PostgreSQL's SQLSTATE for serialization failure and deadlock
+# What each engine's driver calls a unique key that is taken, as opposed to other constraints.
+SQLITE_TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
+POSTGRESQL_TAKEN = "23505"
+MONGODB_TAKEN = 11000
 # What each engine's driver calls a full disk; MongoDB's is OutOfDiskSpace.
 SQLITE_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 POSTGRESQL_FULL = "53100"
@@ -101,34 +106,50 @@ def is_disk_full(error: Exception) -> bool:
     """Tell whether `error` only says that the database has no room to write."""
     cause = error.__cause__ if isinstance(error, DatabaseError) else error
     if isinstance(cause, PyMongoError):
-        faults = (getattr(cause, "details", None) or {}).get("writeErrors", ())
-        return MONGODB_FULL in (getattr(cause, "code", None), *(fault.get("code") for fault in faults))
+        return MONGODB_FULL in _codes(cause)
     full = getattr(cause, "sqlite_errorcode", None) in SQLITE_FULL
     return full or getattr(cause, "sqlstate", None) == POSTGRESQL_FULL
+
+
+def is_key_taken(error: Exception) -> bool:
+    """Tell whether `error` only says that a unique key has a row already; other constraints no retry can satisfy."""
+    cause = error.__cause__
+    if isinstance(cause, PyMongoError):
+        return MONGODB_TAKEN in _codes(cause)
+    taken = getattr(cause, "sqlite_errorcode", None) in SQLITE_TAKEN
+    return taken or getattr(cause, "sqlstate", None) == POSTGRESQL_TAKEN
+
+
+def _codes(error: PyMongoError) -> list[Any]:
+    """Return the codes of an error of MongoDB's driver, and of each write of a bulk that it is about."""
+    faults = (getattr(error, "details", None) or {}).get("writeErrors", ())
+    return [getattr(error, "code", None), *(fault.get("code") for fault in faults)]
 
 
 def is_conflict(error: DatabaseError) -> bool:
     """Tell whether `error` only says that another writer came first, so that a new try may succeed."""
     cause = error.__cause__
     transient = getattr(cause, "has_error_label", lambda label: False)("TransientTransactionError")
-    return isinstance(error, IntegrityError | Conflict) or transient or getattr(cause, "sqlstate", None) in CONFLICTS
+    lost = isinstance(error, Conflict) or transient or getattr(cause, "sqlstate", None) in CONFLICTS
+    return lost or is_key_taken(error)
 
 
 def retried(operation: Callable[P, R]) -> Callable[P, R]:
     """Run `operation` again while it fails on a conflict; it must check its own rules anew each time.
 
-    A unique constraint that refuses a row is a conflict too: the next try sees the other row and says what is wrong.
+    A unique key that is taken is a conflict too, for a few tries: the next one sees the other row and says what is
+    wrong. A row that breaks another constraint (foreign key, not null, check) breaks it each time and is not retried.
     """
 
     @wraps(operation)
     def attempt(*args: P.args, **kwargs: P.kwargs) -> R:
-        for trial in range(ATTEMPTS):
+        for trial in range(1, ATTEMPTS + 1):
             try:
                 return operation(*args, **kwargs)
             except DatabaseError as error:
-                if not is_conflict(error) or trial == ATTEMPTS - 1:
+                if not is_conflict(error) or trial >= (ATTEMPTS_AT_A_KEY if is_key_taken(error) else ATTEMPTS):
                     raise
-            time.sleep(random.uniform(0, PAUSE * min(2**trial, 100)))
+            time.sleep(random.uniform(0, PAUSE * min(2 ** (trial - 1), 100)))
         raise AssertionError("unreachable")
 
     return attempt

@@ -20,7 +20,8 @@ PROGRAM = Path(__file__).resolve().parent / "azure/node_modules/azurite/dist/src
 class AzureStore(ObjectStore):
     """A running store that speaks Azure's protocol."""
 
-    scheme, backend, place = "azure", "versions.azure_storage.AzureStorage", "container"
+    scheme, backend = "azure", "versions.azure_storage.AzureStorage"
+    wrong = {"account_key": "d3Jvbmcta2V5", "account_name": "nobody", "azure_container": "nowhere"}
     access_key, secret_key = "tests", "c2VjcmV0LWtleS1vZi10aGUtdGVzdHM="
     signature = "sig="
     full = {"status": 507, "body": "<Error><Code>InsufficientStorage</Code><Message>full</Message></Error>"}
@@ -66,5 +67,5 @@ class AzureStore(ObjectStore):
         self.client.upload_blob(name, content, overwrite=True)
 
     def sweep(self, incoming: Any) -> None:
-        self.client.get_blob_client(incoming.place).commit_block_list([])
-        self.client.delete_blob(incoming.place)
+        self.client.get_blob_client(incoming.name).commit_block_list([])
+        self.client.delete_blob(incoming.name)

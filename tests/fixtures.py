@@ -16,6 +16,7 @@ from tests.azure_store import AzureStore
 from tests.client import ApiClient
 from tests.desk import Desk
 from tests.engines import Server
+from tests.google_store import GoogleStore
 from tests.object_store import ObjectStore
 from tests.s3_store import S3Store
 from tests.served import Served
@@ -87,6 +88,14 @@ def s3_store() -> Iterator[ObjectStore]:
 def azure_store() -> Iterator[ObjectStore]:
     """Another, which speaks Azure's protocol."""
     store = AzureStore()
+    yield store
+    store.remove()
+
+
+@pytest.fixture(scope="session")
+def google_store() -> Iterator[ObjectStore]:
+    """A third, which speaks Google's own API."""
+    store = GoogleStore()
     yield store
     store.remove()
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from registry_site.storages import parse
+from registry_site.variables import Environment
 from tests.engines import free_port
 
 MIB = 1024 * 1024
@@ -28,11 +30,14 @@ class ObjectStore(ABC):
 
     scheme: str
     backend: str  # what keeps bytes there
-    place: str  # how its options call PLACE
     access_key: str
     secret_key: str
-    wrong_secret = "d3Jvbmcta2V5"
-    common: dict[str, str] = {}  # options that are needed besides
+    wrong: dict[str, str]  # options that let nobody in, or lead nowhere
+    common: dict[str, str] = {}  # what its URL says besides
+    lists_unfinished = True  # tells which uploads were begun and not ended
+    takes_cancelled = False  # takes parts of an upload that was cancelled, as no store but that of the tests does
+    goes_on = False  # where a download breaks off, its library fetches the rest
+    heeds_links = True  # checks what signs them, and says of the file what they ask for
     signature: str  # in a link
     full: dict[str, Any]  # how such a store answers that it is full: a status and a body
 
@@ -116,17 +121,15 @@ class ObjectStore(ABC):
 
     def variables(self, prefix: str, **options: str) -> dict[str, str]:
         """Return the variables of a registry that keeps its bytes under a prefix."""
-        query = "&".join(f"{name}={value}" for name, value in (self._common() | options).items())
+        given = {"endpoint_url": self.endpoint} | self.common | options
+        query = "&".join(f"{name}={value}" for name, value in given.items())
         keys = {"STORAGE_ACCESS_KEY": self.access_key, "STORAGE_SECRET_KEY": self.secret_key}
         return {"STORAGE": f"{self.scheme}://{PLACE}/{prefix}?{query}"} | keys
 
     def options(self, prefix: str, **options: Any) -> dict[str, Any]:
         """Return the options of a store in this process."""
-        keys = {"access_key": self.access_key, "secret_key": self.secret_key}
-        return {self.place: PLACE, "prefix": prefix} | self._common() | keys | options
-
-    def _common(self) -> dict[str, str]:
-        return {"endpoint_url": self.endpoint} | self.common
+        parsed = parse(Environment.model_construct(**self.variables(prefix)))["OPTIONS"]
+        return parsed | options
 
 
 class Cutting(ThreadingTCPServer):
@@ -184,4 +187,5 @@ class _Refuse(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    do_POST = do_PUT
     log_message: Callable[..., None] = lambda *_: None

@@ -20,7 +20,8 @@ QUIET = ["--no-agent", "--no-banner", "--no-usage-report", "--multi-buckets", "-
 class S3Store(ObjectStore):
     """A running store that speaks S3."""
 
-    scheme, backend, place = "s3", "versions.object_storage.ObjectStorage", "bucket"
+    scheme, backend = "s3", "versions.object_storage.ObjectStorage"
+    wrong = {"secret_key": "d3Jvbmcta2V5", "access_key": "nobody", "bucket_name": "nowhere"}
     access_key, secret_key = "tests", "secret-key-of-the-tests"
     common = {"addressing": "path"}
     signature = "X-Amz-Signature="
@@ -64,4 +65,5 @@ class S3Store(ObjectStore):
         self.client.put_object(Bucket=PLACE, Key=name, Body=content)
 
     def sweep(self, incoming: Any) -> None:
-        self.client.abort_multipart_upload(**incoming.target)
+        name, _, upload = incoming.place.partition("?uploadId=")
+        self.client.abort_multipart_upload(Bucket=PLACE, Key=name, UploadId=upload)

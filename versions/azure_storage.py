@@ -3,40 +3,39 @@
 import errno
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import IO, Any, cast
-from uuid import uuid4
 
-from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import AzureError, HttpResponseError
+from azure.identity import DefaultAzureCredential
 from azure.storage.blob import (
     BlobBlock,
     BlobClient,
     BlobProperties,
-    BlobSasPermissions,
-    ContainerClient,
+    BlobServiceClient,
     LinearRetry,
     StorageErrorCode,
-    generate_blob_sas,
 )
 from requests import Session
 from requests.adapters import HTTPAdapter
+from storages.backends import azure_storage as theirs
 
 from versions.objects import (
     BROKEN_OFF,
     CONNECTIONS,
     LINK_SECONDS,
     MIB,
-    PART_SIZE,
     PROBE_SECONDS,
-    TIMEOUT,
     Body,
-    IncomingParts,
     Objects,
+    Part,
+    without_queries,
 )
-from versions.storage import Incoming, Received
+from versions.storage import Received
 
 LARGE = 256 * MIB  # more is copied in pieces: Azure copies no more at once without putting it off
 COPY_SECONDS = 3600  # that the store may read what it copies
@@ -59,7 +58,7 @@ def as_os_errors() -> Iterator[None]:
         number = ERRORS.get(told) or ERRORS.get(error.status_code) or errno.EIO
         raise OSError(number, f"the store answered {told}") from None
     except AzureError as error:
-        raise OSError(errno.EIO, ADDRESS.sub("", str(error))) from None
+        raise OSError(errno.EIO, ADDRESS.sub("", without_queries(error))) from None
 
 
 def _block(number: int) -> str:
@@ -71,134 +70,127 @@ def _came(block: BlobBlock) -> datetime:
     return datetime.fromtimestamp(int(block.id.partition("-")[2]), UTC)
 
 
-class IncomingBlob(IncomingParts):
-    """Bytes on their way into a blob, as blocks if they are many: there is no blob until it is said of which."""
+class AzureStorage(Objects, theirs.AzureStorage):  # type: ignore[misc]
+    """Keeps bytes in the blobs of one container."""
 
     most_parts = 50_000  # of one blob
 
-    def __init__(self, storage: "AzureStorage") -> None:
-        super().__init__(f"{storage.incoming}{uuid4().hex}", storage.part_size)
-        self.storage = storage
-        self.blob = storage.container.get_blob_client(self.place)
-        self.blocks: list[BlobBlock] = []
+    def __init__(self, **options: Any) -> None:
+        if not (options.get("account_key") or options.get("sas_token")):
+            identity = DefaultAzureCredential(managed_identity_client_id=options.get("client_id"))
+            options = {"token_credential": identity} | options
+        super().__init__(**options)
+        self.attempts = 3
 
-    def put(self, content: bytes) -> None:
+    def get_default_settings(self) -> dict[str, Any]:
+        return super().get_default_settings() | {"endpoint_url": None, "client_id": None}
+
+    def _get_service_client(self) -> BlobServiceClient:
+        # Of django-storages, which knows neither another endpoint nor how many connections and how much memory to take.
+        session = Session()
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+        named = {"account_name": self.account_name, "account_key": self.account_key} if self.account_key else None
+        return BlobServiceClient(
+            self.endpoint_url or f"https://{self.account_name}.blob.{self.endpoint_suffix}",
+            named or self.sas_token or self.token_credential,
+            session=session,
+            connection_timeout=min(self.timeout, 10),
+            read_timeout=self.timeout,
+            retry_policy=LinearRetry(1, self.attempts - 1, random_jitter_range=1),
+            max_single_put_size=self.part_size,
+            max_single_get_size=READ,
+            max_chunk_get_size=READ,
+        )
+
+    @cached_property
+    def probe(self) -> "AzureStorage":
+        """The same storage, asked by those who do not wait."""
+        return self._varied(timeout=PROBE_SECONDS, attempts=1)
+
+    @cached_property
+    def public(self) -> "AzureStorage":
+        """The same storage, as clients reach it."""
+        other = self._varied(endpoint_url=self.public_endpoint_url or self.endpoint_url)
+        # A managed identity asks for the key of links where the registry itself reaches the store.
+        other._client, other._service_client = other.client, self.service_client
+        return other
+
+    def _varied(self, **changes: Any) -> "AzureStorage":
+        other = copy(self)
+        other.__dict__ |= {"_client": None, "_service_client": None} | changes
+        return other
+
+    def _get_valid_path(self, name: str) -> str:
+        return self.name(name)  # theirs leaves dots out, with which tenants' names may begin
+
+    @property
+    def errors(self) -> Any:
+        return as_os_errors()
+
+    def put(self, name: str, content: bytes) -> None:
         with as_os_errors():
-            self.blob.upload_blob(content, overwrite=True)
+            self._blob(name).upload_blob(content, overwrite=True)
 
-    def begin(self) -> None:
-        """Nothing is to be said before the first block."""
+    def begin(self, name: str) -> str:
+        return f"{name}{UNFINISHED}"  # nothing is to be said before the first block
 
-    def send(self, number: int, part: bytes) -> None:
-        block = BlobBlock(_block(number))
+    def send(self, place: str, part: Part) -> str:
+        block = _block(part.number)
         with as_os_errors():
-            self.blob.stage_block(block.id, part)
-        self.blocks.append(block)
+            self._blob(place).stage_block(block, part.content)
+        return block
 
-    def complete(self) -> None:
+    def complete(self, place: str, tags: Sequence[str]) -> None:
         with as_os_errors():
-            self.blob.commit_block_list(self.blocks)
-
-    def abort(self) -> None:
-        self.storage.drop(f"{self.place}{UNFINISHED}")
-
-
-class AzureStorage(Objects):
-    """Keeps bytes in the blobs of one container."""
-
-    def __init__(
-        self,
-        *,
-        container: str,
-        access_key: str,
-        secret_key: str,
-        prefix: str = "",
-        endpoint_url: str = "",
-        public_endpoint_url: str = "",
-        part_size: int = PART_SIZE,
-        timeout: int = TIMEOUT,
-    ) -> None:
-        super().__init__(prefix, part_size)
-        endpoint = endpoint_url or f"https://{access_key}.blob.core.windows.net"
-        self.credential = AzureNamedKeyCredential(access_key, secret_key)
-
-        def client(url: str, seconds: int, again: int) -> ContainerClient:
-            session = Session()
-            for scheme in ("https://", "http://"):
-                session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
-            return ContainerClient(
-                url,
-                container,
-                self.credential,
-                session=session,
-                connection_timeout=min(seconds, 10),
-                read_timeout=seconds,
-                retry_policy=LinearRetry(1, again, random_jitter_range=1),
-                max_single_put_size=part_size,
-                max_single_get_size=READ,
-                max_chunk_get_size=READ,
-            )
-
-        self.container = client(endpoint, timeout, 2)
-        self.probe = client(endpoint, PROBE_SECONDS, 0)
-        self.public = client(public_endpoint_url or endpoint, timeout, 0)
-
-    def receive(self) -> Incoming:
-        """Open a place for bytes to come."""
-        return IncomingBlob(self)
-
-    def keep(self, received: Received, key: str) -> None:
-        """Have the store copy received bytes to their key; they can be kept again until discarded."""
-        source = self._signed(self.container.get_blob_client(received.place), COPY_SECONDS)
-        with as_os_errors():
-            if received.size <= LARGE:
-                self._blob(key).start_copy_from_url(source, requires_sync=True)
-            else:
-                self._copy_pieces(source, received.size, self._blob(key))
-
-    def _copy_pieces(self, source: str, size: int, target: BlobClient) -> None:
-        # All who copy the same bytes name the pieces alike: what one has committed is there for the other.
-        blocks = [BlobBlock(f"{number:05}") for number in range(-(-size // LARGE))]
-        for block, start in zip(blocks, range(0, size, LARGE), strict=True):
-            target.stage_block_from_url(block.id, source, start, min(LARGE, size - start))
-        target.commit_block_list(blocks)
+            self._blob(place).commit_block_list([BlobBlock(tag) for tag in tags])
 
     def drop(self, place: str) -> None:
-        """Remove an incoming blob, or the blocks of one that never came to be. Raises OSError."""
-        name, unfinished, _ = place.partition(UNFINISHED)
-        blob = self.container.get_blob_client(name)
+        blob = self._blob(place)
         with as_os_errors():
-            if unfinished:
+            if place.endswith(UNFINISHED):
                 blob.commit_block_list([])  # of none: all that came are forgotten
             blob.delete_blob(delete_snapshots="include")
 
-    def remove(self, key: str) -> None:
-        """Remove the bytes of a key, if they are there."""
-        with suppress(FileNotFoundError):
-            self.drop(self.name(key))
+    def put_copy(self, source: str, size: int, key: str) -> None:
+        origin, target = self._readable(source), self._blob(self.name(key))
+        if size <= LARGE:
+            target.start_copy_from_url(origin, requires_sync=True)
+            return
+        # All who copy the same bytes name the pieces alike: what one has committed is there for the other.
+        blocks = [BlobBlock(f"{number:05}") for number in range(-(-size // LARGE))]
+        for block, start in zip(blocks, range(0, size, LARGE), strict=True):
+            target.stage_block_from_url(block.id, origin, start, min(LARGE, size - start))
+        target.commit_block_list(blocks)
+
+    def _readable(self, name: str) -> str:
+        """Return a URL with which the store itself can read a blob for a while."""
+        if self.sas_token:
+            return str(self._blob(name).url)  # which holds the token
+        return str(self.url(name.removeprefix(self.name("")), expire=COPY_SECONDS))
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> IO[bytes]:
         """Open the bytes of a key for reading, from `start` on, to `stop` if given. Raises FileNotFoundError."""
         offset, length = start or (0 if stop else None), stop - start if stop else None
         with as_os_errors():
-            stream = self._blob(key).download_blob(offset, length, max_concurrency=1)
+            stream = self._blob(self.name(key)).download_blob(offset, length, max_concurrency=1)
         return cast(IO[bytes], Body(stream, AzureError))
 
     def link(self, key: str, *, mimetype: str, disposition: str) -> str:
-        """Return a URL at the store itself that gives the bytes of a key to whoever has it, for a few minutes."""
-        blob = self.public.get_blob_client(self.name(key))
-        return self._signed(blob, LINK_SECONDS, mimetype, disposition)
+        """Return a URL at the store, or its CDN, that gives the bytes of a key to whoever has it, for a few minutes."""
+        said = {"content_type": mimetype, "content_disposition": disposition}
+        with as_os_errors():  # a managed identity signs with a key that it asks for
+            return str(self.public.url(key, expire=LINK_SECONDS, parameters=said))
 
     def names(self) -> Iterator[str]:
-        """Give the names of all blobs under the prefix. Raises OSError."""
         with as_os_errors():
-            yield from self.container.list_blob_names(name_starts_with=self.name(""))
+            yield from self.client.list_blob_names(name_starts_with=self.name(""))
 
     def leftovers(self, age: timedelta) -> Iterator[Received]:
         """Give incoming blobs, and blocks of such that never came to be, to which nothing came for `age`."""
         latest = datetime.now(UTC) - age
         with as_os_errors():
-            for blob in self.container.list_blobs(name_starts_with=self.incoming, include=["uncommittedblobs"]):
+            for blob in self.client.list_blobs(name_starts_with=self.incoming, include=["uncommittedblobs"]):
                 with suppress(FileNotFoundError):  # its request has just ended
                     last, received = self._progress(blob)
                     if last <= latest:
@@ -207,32 +199,17 @@ class AzureStorage(Objects):
     def _progress(self, listed: BlobProperties) -> tuple[datetime, Received]:
         """Return when the last bytes came to an incoming blob, and what came. Raises FileNotFoundError."""
         with as_os_errors():
-            _, blocks = self.container.get_blob_client(listed.name).get_block_list("uncommitted")
+            _, blocks = self._blob(listed.name).get_block_list("uncommitted")
         if not blocks:
             return listed.last_modified, Received(listed.name, listed.size, sha256="")
         size = sum(block.size for block in blocks)
         return max(map(_came, blocks)), Received(f"{listed.name}{UNFINISHED}", size, sha256="")
 
-    def _blob(self, key: str) -> BlobClient:
-        return self.container.get_blob_client(self.name(key))
-
-    def _signed(self, blob: BlobClient, seconds: int, mimetype: str = "", disposition: str = "") -> str:
-        """Return a URL with which anybody can read a blob for so long."""
-        account, secret = self.credential.named_key
-        signature = generate_blob_sas(
-            account,
-            blob.container_name,
-            blob.blob_name,
-            account_key=secret,
-            permission=BlobSasPermissions(read=True),
-            expiry=datetime.now(UTC) + timedelta(seconds=seconds),
-            content_type=mimetype or None,
-            content_disposition=disposition or None,
-        )
-        return f"{blob.url}?{signature}"
+    def _blob(self, place: str) -> BlobClient:
+        return self.client.get_blob_client(place.removesuffix(UNFINISHED))
 
     def is_healthy(self) -> bool:
         """Tell whether the container is there and we are let in; the answer never takes long."""
         with as_os_errors():
-            self.probe.get_container_properties()
+            self.probe.client.get_container_properties()
         return True

@@ -1,5 +1,6 @@
 """What crashes, holds and vanished clients leave behind: bytes that nothing needs."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,8 +37,9 @@ class Garbage:
 
 def find_garbage(age: timedelta) -> Iterator[Garbage]:
     """Give all garbage, of uploads only what nobody has written to for `age`."""
-    for key in keys_of(Blob.objects.filter(references=0)):
-        yield Garbage("no version names it", key, partial(remove_unreferenced, [key]))
+    marked_since = f"{int(time.time() - age.total_seconds()) + 1:08x}"  # ids, as marks are, begin with their second
+    for key in keys_of(Blob.objects.filter(references=0, mark__lt=marked_since)):
+        yield Garbage("no version names it", key, partial(_remove_unnamed, key))
     for batch in batches(store().keys(), BATCH):
         known = set(Blob.objects.filter(pk__in=batch).values_list("pk", flat=True))
         for key in (key for key in batch if key not in known):
@@ -46,8 +48,9 @@ def find_garbage(age: timedelta) -> Iterator[Garbage]:
         yield Garbage("its upload never ended", received.place, partial(store().discard, received))
 
 
+def _remove_unnamed(key: str) -> bool:
+    return remove_unreferenced([key]) > 0
+
+
 def _remove_unknown(key: str) -> bool:
-    disowned = disown_bytes(key)
-    if disowned:
-        remove_unreferenced([key])
-    return disowned
+    return disown_bytes(key) and _remove_unnamed(key)

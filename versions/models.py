@@ -12,14 +12,16 @@ from tenants.querysets import TenantQuerySet
 class Blob(models.Model):
     """Bytes in the store, once per tenant and content.
 
-    `references` counts the versions that name them. The row is also the lock of its bytes: whoever writes or removes
-    them changes it in the same transaction. With 0 references the bytes may be there or not and may be removed.
-    It may outlive its tenant, until they are.
+    `references` counts the versions that name them; with 0 the bytes may be there or not. An upload puts bytes in
+    their place under a `mark`, a fresh id, and can name them only while the mark is there. A removal first clears the
+    mark, in a transaction of its own, and removes bytes only while it is clear, in the transaction that deletes the
+    row. The row may outlive its tenant, until the bytes are gone.
     """
 
     id = TextField(primary_key=True, max_length=140, db_column="_id")
     tenant_id = TextField(max_length=64, db_index=True)
     references = models.PositiveIntegerField(default=0)
+    mark = TextField(max_length=24, default="")
 
     objects = TenantQuerySet["Blob"].as_manager()
 

@@ -24,7 +24,7 @@ from tests.versions.files import new_item, put_file, send_bytes, sha256
 from versions.garbage import find_garbage
 from versions.holds import bytes_held
 from versions.models import Blob, Version
-from versions.services import Upload, add_version
+from versions.services import Upload, add_version, with_bytes
 from versions.storage import store
 
 KEPT = b"kept"
@@ -182,11 +182,15 @@ def test_bytes_whose_upload_is_about_to_be_committed_are_no_garbage(world: Any, 
             with store().receive() as incoming:
                 incoming.write(b"new")
                 received = incoming.finish()
-            with atomic():
-                file = Upload(received, "new.bin", "text/plain", "binary")
-                add_version(tenant_id="acme", subject=item.partition("/")[2], upload=file)
-                placed.set()
-                assert go_on.wait(30)
+            file = Upload(received, "new.bin", "text/plain", "binary")
+
+            def write(mark: str) -> None:
+                with atomic():
+                    add_version(tenant_id="acme", subject=item.partition("/")[2], upload=file, mark=mark)
+                    placed.set()
+                    assert go_on.wait(30)
+
+            with_bytes(tenant_id="acme", received=received, write=write)
             store().discard(received)
         finally:
             connection.close()
@@ -194,8 +198,9 @@ def test_bytes_whose_upload_is_about_to_be_committed_are_no_garbage(world: Any, 
     with ThreadPoolExecutor(2) as threads:
         uploading = threads.submit(upload)
         assert placed.wait(30)
-        (found,) = find_garbage(timedelta(days=1))
-        assert found.reason == "no row names it"
+        assert list(find_garbage(timedelta(days=1))) == [], "it is as young as its upload"
+        found = next(find_garbage(timedelta(0)))
+        assert found.reason == "no version names it"
         threads.submit(lambda: (time.sleep(0.3), go_on.set()))
         found.remove()
         uploading.result()

@@ -9,7 +9,7 @@ import pytest
 from tests.object_store import MIB, ObjectStore
 
 ABOUT_BYTES = ("test_bytes", "test_download", "test_upload")
-OBJECT_STORES = ["s3_store", "azure_store"]
+OBJECT_STORES = ["s3_store", "azure_store", "google_store"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS, read
 from tests.versions.files import CONTENT, copies, new_item, post_file, put_file, send_bytes, sha256
+from versions.models import Version
 
 FIELDS = {"ordinal", "original", "mimetype", "encoding", "size", "sha256", "description", "timestamp"}
 WAYS = ("form", "bytes")
@@ -89,6 +90,38 @@ def test_ordinals_count_from_1_above_the_highest_numeric_one(world: Any, way: st
         ok(send(way, api, path, query={"ordinal": ordinal} if ordinal else {}))
     given = [version["ordinal"] for version in reversed(read(api, f"{path}/versions?limit=100")["docs"])]
     assert given == ["1", "2", "70", "71", "rc-1", "72", "9", "100", "101"]
+
+
+FIRST_BEYOND = 10**15  # the ordinals that clients choose count below this
+
+
+@pytest.mark.promise("versions.ordinal")
+@pytest.mark.parametrize("ordinal", [str(2**63 - 1), str(2**63 - 2), str(2**63), str(FIRST_BEYOND), "9" * 64])
+def test_ordinals_beyond_a_bound_are_kept_and_do_not_count(world: Any, ordinal: str) -> None:
+    path = new_item(world.acme.owner.api)
+    given = [put_file(world.acme.owner.api, path, "a.bin", ordinal=ordinal)["ordinal"]]
+    given += [ok(send_bytes(world.acme.owner.api, path, "a.bin"))["versions"][0]["ordinal"] for _ in range(2)]
+    assert given == [ordinal, "1", "2"]
+
+
+@pytest.mark.promise("versions.ordinal")
+def test_counting_goes_on_beyond_the_bound_and_passes_over_what_is_taken(world: Any) -> None:
+    api = world.acme.owner.api
+    path = new_item(api)
+    for ordinal in (FIRST_BEYOND + 1, FIRST_BEYOND + 2, FIRST_BEYOND - 1):
+        ok(send_bytes(api, path, "a.bin", query={"ordinal": str(ordinal)}))
+    given = [ok(send_bytes(api, path, "a.bin"))["versions"][0]["ordinal"] for _ in range(3)]
+    assert given == [str(FIRST_BEYOND + more) for more in (0, 3, 4)]
+
+
+@pytest.mark.promise("versions.ordinal")
+def test_an_item_whose_ordinals_an_earlier_registry_let_reach_the_end_counts_again(world: Any) -> None:
+    api = world.acme.owner.api
+    path = new_item(api)
+    for ordinal in ("7", str(2**63 - 1)):
+        ok(send_bytes(api, path, "a.bin", query={"ordinal": ordinal}))
+    assert Version.objects.filter(number=None).update(number=2**63 - 1) == 1
+    assert ok(send_bytes(api, path, "a.bin"))["versions"][0]["ordinal"] == "8"
 
 
 @pytest.mark.promise("versions.ordinal")

@@ -1,0 +1,201 @@
+"""Bytes in Google Cloud Storage, through its own API, under the same keys as in files."""
+
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
+from typing import IO, Any, cast
+
+from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError, ServiceUnavailable, from_http_response
+from google.auth import default
+from google.auth.exceptions import GoogleAuthError
+from google.cloud.storage import Blob, Client
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+from google.oauth2.service_account import Credentials
+from requests import PreparedRequest, RequestException, Response
+from requests.adapters import HTTPAdapter
+from storages.backends.gcloud import GoogleCloudStorage
+
+from versions.objects import CONNECTIONS, LINK_SECONDS, MIB, PROBE_SECONDS, Body, Objects, Part, without_queries
+from versions.storage import Received
+
+READ = 4 * MIB  # that a reader holds in memory
+UNFINISHED = "?session="  # stands in a place between an object that never came to be and the URL that takes its parts
+GOES_ON, DROPPED = 308, (204, 404, 410, 499)  # what a session answers to a part, and to its end
+LARGEST = 5 * 1024 * 1024 * MIB  # bytes of one object
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+TYPE = "application/octet-stream"
+FULL = {"quotaExceeded": errno.EDQUOT, "insufficientStorage": errno.ENOSPC}
+FAULTS = (GoogleAPICallError, GoogleAuthError, RetryError, InvalidResponse, DataCorruption, RequestException)
+
+
+@contextmanager
+def as_os_errors() -> Iterator[None]:
+    """Raise OSError for whatever the store or the way to it refuses, as files do."""
+    try:
+        yield
+    except NotFound as error:
+        raise OSError(errno.ENOENT, without_queries(error)) from None
+    except GoogleAPICallError as error:
+        reasons = [FULL[fault["reason"]] for fault in error.errors if fault.get("reason") in FULL]
+        number = errno.ENOSPC if error.code == 507 else next(iter(reasons), errno.EIO)
+        raise OSError(number, without_queries(error)) from None
+    except FAULTS as error:
+        raise OSError(errno.EIO, f"the store cannot be reached: {type(error).__name__}") from None
+
+
+class Patience(HTTPAdapter):
+    """Waits no longer than the storage's `timeout`, whatever django-storages and Google's library ask for."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(pool_maxsize=CONNECTIONS)
+
+    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
+        return super().send(request, *args, **options | {"timeout": (min(self.seconds, 10), self.seconds)})
+
+
+class Blocks:
+    """Reads a blob block by block, of which one is in memory; where one breaks off the library fetches its rest."""
+
+    def __init__(self, blob: Blob, start: int, stop: int, retry: Any) -> None:
+        self.blob, self.at, self.stop, self.retry = blob, start, stop, retry
+        self.block = memoryview(b"")
+
+    def read(self, size: int = -1) -> bytes:
+        if size < 0:
+            return b"".join(iter(partial(self.read, READ), b""))
+        if not self.block and self.at < self.stop:
+            end = min(self.at + READ, self.stop)
+            block = self.blob.download_as_bytes(start=self.at, end=end - 1, checksum=None, retry=self.retry)
+            self.block, self.at = memoryview(block), end
+        taken, self.block = self.block[:size], self.block[size:]
+        return bytes(taken)
+
+
+class GoogleStorage(Objects, GoogleCloudStorage):  # type: ignore[misc]
+    """Keeps bytes in the objects of one bucket."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._client: Client = None
+        self.expiration = timedelta(seconds=LINK_SECONDS)
+        self.retry = DEFAULT_RETRY.with_timeout(2 * self.timeout)
+        if self.credentials_file:
+            self.credentials = Credentials.from_service_account_file(self.credentials_file, scopes=[SCOPE])
+
+    def get_default_settings(self) -> dict[str, Any]:
+        return super().get_default_settings() | {"endpoint_url": None, "credentials_file": None}
+
+    @property
+    def most_parts(self) -> int:  # type: ignore[override]
+        return LARGEST // self.part_size
+
+    @property
+    def client(self) -> Client:
+        """The client of all threads; theirs knows no other endpoint, and waits for minutes."""
+        if self._client is None:
+            if self.iam_sign_blob and not self.credentials:
+                self.credentials, _ = default(scopes=[SCOPE])
+            options = {"api_endpoint": self.endpoint_url} if self.endpoint_url else None
+            client = Client(self.project_id, self.credentials, client_options=options)
+            for scheme in ("https://", "http://"):
+                client._http.mount(scheme, Patience(self.timeout))
+            self._client = client
+        return self._client
+
+    @cached_property
+    def probe(self) -> "GoogleStorage":
+        """The same storage, asked by those who do not wait."""
+        other = copy(self)
+        other.__dict__ |= {"_client": None, "_bucket": None, "timeout": PROBE_SECONDS}
+        return other
+
+    @property
+    def errors(self) -> Any:
+        return as_os_errors()
+
+    def put(self, name: str, content: bytes) -> None:
+        with as_os_errors():
+            self.bucket.blob(name).upload_from_string(content, TYPE, checksum="crc32c", retry=self.retry)
+
+    def begin(self, name: str) -> str:
+        with as_os_errors():
+            session = self.bucket.blob(name).create_resumable_upload_session(TYPE, retry=self.retry)
+        return f"{name}{UNFINISHED}{session}"
+
+    def send(self, place: str, part: Part) -> str:
+        with as_os_errors():
+            self.retry(self._send)(place.partition(UNFINISHED)[2], part)
+        return ""
+
+    def _send(self, session: str, part: Part) -> None:
+        total = part.stop if part.last else "*"
+        headers = {"Content-Range": f"bytes {part.start}-{part.stop - 1}/{total}"}
+        answer = self.client._http.put(session, data=part.content, headers=headers)
+        if answer.status_code == GOES_ON and not part.last:
+            if answer.headers.get("Range") != f"bytes=0-{part.stop - 1}":
+                raise ServiceUnavailable("only some of a part was taken")  # what is sent again it passes over
+        elif not (part.last and answer.ok):
+            raise from_http_response(answer)
+
+    def complete(self, place: str, tags: Sequence[str]) -> None:
+        """Nothing is left to do: the last part tells that it is the last."""
+
+    def drop(self, place: str) -> None:
+        name, _, session = place.partition(UNFINISHED)
+        with as_os_errors():
+            if session:
+                answer = self.client._http.delete(session)
+                if answer.status_code not in DROPPED:
+                    raise from_http_response(answer)
+            else:
+                self.bucket.delete_blob(name, retry=self.retry)
+
+    def put_copy(self, source: str, size: int, key: str) -> None:
+        origin, target, token = self.bucket.blob(source), self.bucket.blob(self.name(key)), None
+        while True:  # Google copies for half a minute at a time
+            token, _, _ = target.rewrite(origin, token=token, retry=self.retry)
+            if token is None:
+                return
+
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> IO[bytes]:
+        """Open the bytes of a key for reading, from `start` on, to `stop` if given. Raises FileNotFoundError."""
+        blob: Blob = self.bucket.blob(self.name(key))
+        with as_os_errors():
+            blob.reload(retry=self.retry)
+        blocks = Blocks(blob, start, blob.size if stop is None else stop, self.retry)
+        return cast(IO[bytes], Body(blocks, FAULTS))
+
+    def link(self, key: str, *, mimetype: str, disposition: str) -> str:
+        """Return a URL at the store, or its CDN, that gives the bytes of a key to whoever has it, for a few minutes."""
+        said = {"response_type": mimetype, "response_disposition": disposition}
+        reached = self.public_endpoint_url or self.endpoint_url
+        if reached and not self.custom_endpoint:
+            said["api_access_endpoint"] = reached
+        with as_os_errors():  # without a key of its own, Google is asked to sign
+            return str(self.url(key, parameters=said))
+
+    def names(self) -> Iterator[str]:
+        for blob in self._listed(self.name("")):
+            yield blob.name
+
+    def leftovers(self, age: timedelta) -> Iterator[Received]:
+        """Give incoming objects to which nothing came for `age`; what was begun and not ended Google forgets."""
+        latest = datetime.now(UTC) - age
+        for blob in self._listed(self.incoming):
+            if blob.updated <= latest:
+                yield Received(blob.name, blob.size, sha256="")
+
+    def _listed(self, prefix: str) -> Iterator[Blob]:
+        with as_os_errors():
+            yield from self.bucket.list_blobs(prefix=prefix, retry=self.retry)
+
+    def is_healthy(self) -> bool:
+        """Tell whether the bucket is there and we are let in; the answer never takes long."""
+        with as_os_errors():
+            self.probe.client.get_bucket(self.bucket_name, retry=None)
+        return True
