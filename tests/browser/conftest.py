@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.missing import cannot_run
 from tests.served import Served
 
 ARTIFACTS = Path(__file__).resolve().parent.parent.parent / "artifacts" / "screenshots"
@@ -27,8 +28,7 @@ def chromium() -> Iterator[Browser]:
     """Debian's Chromium, for one module: while it runs, Django would take every call for one from a coroutine."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
-        reason = "no Chromium on this machine: apt-get install chromium, or name it in CHROMIUM"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        cannot_run("no Chromium on this machine: apt-get install chromium, or name it in CHROMIUM")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
         yield browser

@@ -13,11 +13,18 @@ from cryptography import x509
 from registry_site import certificates
 from registry_site.variables import Environment
 from tests.engines import Server, free_port
+from tests.missing import cannot_run
 from tests.served import ROOT, Served
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make certificates with")
 SECRET = "passphrase"
 ENCRYPTED = {"aes": "aes-256-cbc", "des": "des3"}
+
+
+@pytest.fixture(autouse=True)
+def needs_openssl() -> None:
+    """Make certificates with a real openssl."""
+    if shutil.which("openssl") is None:
+        cannot_run("no openssl to make certificates with")
 
 
 @pytest.fixture(autouse=True)
