@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -14,6 +15,8 @@ from tests.served import Served
 
 ARTIFACTS = Path(__file__).resolve().parent.parent.parent / "artifacts" / "screenshots"
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+WIDE: Any
+PHONE: Any
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 812}
 SERIOUS = ("serious", "critical")
 # A button that moves while it is pressed is not clicked.
@@ -63,13 +66,13 @@ def look(engine: str) -> Look:
         folder = ARTIFACTS / engine
         folder.mkdir(parents=True, exist_ok=True)
         for width, size in (("wide", WIDE), ("phone", PHONE)):
-            page.set_viewport_size(size)  # type: ignore[arg-type]
+            page.set_viewport_size(size)
             page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
             found = Axe().run(page).response["violations"]
             bad = [(each["id"], each["help"], each["nodes"][0]["html"]) for each in found if each["impact"] in SERIOUS]
             assert not bad, f"{name}, {width}: {bad}"
             assert page.evaluate(OVERFLOW) <= 0, f"{name} does not fit a {width} window"
-        page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+        page.set_viewport_size(WIDE)
         page.evaluate(LAID_OUT)
 
     return at

@@ -19,7 +19,7 @@ def test_a_search_that_takes_too_long_is_refused() -> None:
     with pytest.raises(Refused, match="takes too long") as error, bounded_search("default", seconds=0.2):
         if connection.vendor == "mongodb":
             slow = {"$where": "sleep(500) || true"}
-            list(connection.get_collection(Item._meta.db_table).find(slow))
+            list(connection.get_collection(Item._meta.db_table).find(slow))  # type: ignore[attr-defined]
         else:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_sleep(2)")

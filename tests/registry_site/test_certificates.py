@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -34,7 +35,7 @@ def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "ours"
 
 
-def wanted(folder: Path, secret: str = "", **variables: str) -> Environment:
+def wanted(folder: Path, secret: str = "", **variables: Any) -> Environment:
     return Environment.model_construct(PROTOCOL="https", HTTPSSECRET=secret, CERTIFICATES=folder, **variables)
 
 
@@ -104,7 +105,7 @@ def test_https_is_served_with_an_encrypted_key(server: Server, tmp_path: Path) -
         served.start()
         assert f"https://127.0.0.1:{port}" in served.output
         assert SECRET not in served.output
-        command = [sys.executable, ROOT / "manage.py", "healthcheck"]
+        command: list[Any] = [sys.executable, ROOT / "manage.py", "healthcheck"]
         assert subprocess.run(command, env=served.env, check=False).returncode == 0
         served.stop()
         assert subprocess.run(command, env=served.env, capture_output=True, check=False).returncode == 1

@@ -129,7 +129,8 @@ def test_the_replica_set_lets_in_only_who_has_the_password(folder: Path, tmp_pat
     data.mkdir()
     options = ["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", data, "--nounixsocket"]
     secured = ["--keyFile", folder / "database" / "keyfile", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"]
-    mongod = subprocess.Popen([MONGOD, *options, *secured], stdout=subprocess.DEVNULL)
+    command: list[Any] = [MONGOD, *options, *secured]
+    mongod = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     address = f"127.0.0.1:{port}"
     try:
         for _ in range(2):  # as after each `docker compose up`
@@ -143,7 +144,7 @@ def test_the_replica_set_lets_in_only_who_has_the_password(folder: Path, tmp_pat
             with pymongo.MongoClient(stranger) as client, pytest.raises(OperationFailure):
                 client[compose.NAME]["things"].find_one()
         env = {"DATABASE": url, "VARIABLES_FILE": str(tmp_path / "variables.env"), "UPLOAD_PATH": str(tmp_path / "up")}
-        prepare = [sys.executable, ROOT / "manage.py", "serve", "--prepare-only"]
+        prepare: list[Any] = [sys.executable, ROOT / "manage.py", "serve", "--prepare-only"]
         assert subprocess.run(prepare, env=env, check=False).returncode == 0
     finally:
         mongod.terminate()
