@@ -5,6 +5,7 @@ from typing import Any
 
 import django
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
@@ -48,6 +49,9 @@ def empty(case: TransactionTestCase | None = None) -> None:
         written.names.clear()
     else:
         call_command("flush", verbosity=0, interactive=False, reset_sequences=False, inhibit_post_migrate=True)
+        apps.get_model(
+            "contenttypes.ContentType"
+        ).objects.clear_cache()  # their rows are gone; who asks for one makes it anew
 
 
 TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]

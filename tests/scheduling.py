@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-JOBS = {"tests/versions/test_object_store": "object stores", "tests/versions/test_google_store": "object stores"}
+JOBS = {"tests/versions/": "bytes"}  # in a MinIO and an Azurite too
 ALONE = (
     "tests/registry_site/test_backup.py",
     "tests/registry_site/test_certificates.py",
@@ -28,7 +28,7 @@ FIRST = (
     "tests/browser/",
     "tests/test_durability.py",
     "tests/registry_site/test_backup.py",
-    "tests/versions/test_object_store",
+    "tests/versions/",
     "tests/registry_site/importing/test_mlflow.py",
     "tests/test_benchmark.py",
     "tests/test_browsers.py",
@@ -39,10 +39,7 @@ FIRST = (
     "tests/tenants/test_request_log_served.py",
     "tests/registry_site/test_nginx.py",
     "tests/registry_site/test_certificates.py",
-    "tests/versions/test_streams.py",
     "tests/test_races.py",
-    "tests/versions/test_download.py",
-    "tests/versions/test_upload.py",
     "tests/test_any_body.py",
 )
 

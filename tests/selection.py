@@ -123,4 +123,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _starts_programs(item: pytest.Item) -> bool:
-    return item.nodeid.startswith(SLOW) or bool(STARTED.intersection(getattr(item, "fixturenames", ())))
+    fixtures = list(getattr(item, "fixturenames", ()))
+    if callspec := getattr(item, "callspec", None):  # a parameter may name a fixture
+        fixtures += [value for value in callspec.params.values() if isinstance(value, str)]
+    return item.nodeid.startswith(SLOW) or bool(STARTED.intersection(fixtures))
