@@ -16,7 +16,7 @@ CHECKED := env VARIABLES_FILE=/dev/null API_TOKEN=none JWT_SECRET=none DATABASE=
 PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
-.PHONY: help run superuser test newman azurite torture fuzz check lint format types imports migrations-check \
+.PHONY: help run superuser test test-quick newman azurite torture fuzz check lint format types imports migrations-check \
 	schema-check docs coverage-table lock bench profile trace clean
 
 help: ## Show this list
@@ -31,8 +31,11 @@ superuser: $(VENV)/.run-stamp ## Make a superuser of the admin site
 test: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp newman azurite ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
 	@$(BIN)/python -m tests.run $(ENGINE) -- $(PYTEST)
 
+test-quick: $(VENV)/.dev-stamp ## Run the tests that need neither a server nor long, on SQLite
+	@$(BIN)/python -m tests.run sqlite -- --quick $(PYTEST)
+
 torture: $(VENV)/.dev-stamp ## Kill it ROUNDS times (20) while CLIENTS (12) write, race it and send it anything, on every ENGINE
-	@TORTURE_ROUNDS=$(ROUNDS) TORTURE_CLIENTS=$(CLIENTS) $(BIN)/python -m tests.run $(ENGINE) -- \
+	@TORTURE_ROUNDS=$(ROUNDS) TORTURE_CLIENTS=$(CLIENTS) $(BIN)/python -m tests.run --all $(ENGINE) -- \
 		tests/test_durability.py tests/test_races.py tests/test_any_body.py
 
 INSTALLED := node_modules/.package-lock.json
@@ -44,7 +47,7 @@ azurite: tests/azure/$(INSTALLED) ## Install the Azure Blob Storage of the tests
 		|| echo "what $*/package.json names is not installed: its tests need npm (apt-get install nodejs npm)" >&2
 
 fuzz: $(VENV)/.dev-stamp ## Send many random requests to the served API, on all engines or on ENGINE
-	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} $(BIN)/python -m tests.run $(ENGINE) -- tests/fuzz
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} $(BIN)/python -m tests.run --all $(ENGINE) -- tests/fuzz
 
 check: lint types imports migrations-check schema-check ## Run all checks but the tests
 
@@ -57,7 +60,7 @@ format: $(VENV)/.dev-stamp ## Mend style
 	@$(BIN)/ruff format .
 
 types: $(VENV)/.dev-stamp ## Check types
-	@$(CHECKED) $(BIN)/mypy $(PACKAGES)
+	@$(CHECKED) $(BIN)/mypy $(PACKAGES) tests
 
 imports: $(VENV)/.dev-stamp ## Check that imports run one way
 	@$(BIN)/lint-imports --no-logo

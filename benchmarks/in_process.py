@@ -181,4 +181,7 @@ def ask(application: Callable[..., Any], url: str, body: bytes = b"", token: str
 
 
 if __name__ == "__main__":
-    sys.exit(answer(sys.argv[2]) if sys.argv[1:2] == ["--answer"] else main(sys.argv[1:]))
+    if sys.argv[1:2] == ["--answer"]:
+        answer(sys.argv[2])
+    else:
+        sys.exit(main(sys.argv[1:]))

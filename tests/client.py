@@ -22,7 +22,7 @@ class ApiResponse:
         """Return the bytes, a streamed answer's too."""
         if not hasattr(self, "_body"):
             streamed = isinstance(self.response, StreamingHttpResponse) or self.response.streaming
-            self._body = b"".join(self.response) if streamed else self.response.content  # type: ignore[attr-defined,arg-type]
+            self._body = b"".join(self.response) if streamed else self.response.content  # type: ignore[attr-defined]
         return self._body
 
     def json(self) -> Any:

@@ -4,16 +4,13 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 from tests import engines
 
 NOT_RUN = 69  # the exit status where the engine could not run: neither passed nor failed
 ROOT = Path(__file__).resolve().parent.parent
-ON_ONE_WORKER = ("tests/registry_site/importing/test_mlflow.py",)
 SERVER = pytest.StashKey[engines.Server]()
 VARIABLES = {
     "ENVIRONMENT_NAME": "test",
@@ -27,7 +24,8 @@ VARIABLES = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=engines.ENGINES, default="sqlite", help="database to run on")
-    parser.addoption("--again", action="store_true", help="leave out what ran on another engine and depends on none")
+    parser.addoption("--dependent", action="store_true", help="leave out tests that the engine cannot make fail")
+    parser.addoption("--quick", action="store_true", help="leave out tests that start programs or take long")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -48,7 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.import_plugin("tests.database")
     config.pluginmanager.import_plugin("tests.fixtures")
     config.pluginmanager.import_plugin("tests.promises")
-    config.pluginmanager.import_plugin("tests.once")
+    config.pluginmanager.import_plugin("tests.scheduling")
+    config.pluginmanager.import_plugin("tests.selection")
 
 
 def _set_environment(config: pytest.Config, server: engines.Server) -> None:
@@ -64,18 +63,6 @@ def _set_environment(config: pytest.Config, server: engines.Server) -> None:
     }
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Let one of xdist's workers run all tests of a file whose server is slow to start; any run the others."""
-    return OneWorkerAFile(config, log)
-
-
-class OneWorkerAFile(LoadScopeScheduling):
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::", maxsplit=1)[0]
-        return file if file in ON_ONE_WORKER else nodeid
-
-
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> engines.Server:
     """The running engine."""
@@ -83,6 +70,6 @@ def server(request: pytest.FixtureRequest) -> engines.Server:
 
 
 @pytest.fixture(scope="session")
-def engine(server: engines.Server) -> str:
+def engine(request: pytest.FixtureRequest) -> str:
     """The engine's name: sqlite, postgres or mongodb."""
-    return server.name
+    return str(request.config.getoption("--engine"))

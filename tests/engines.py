@@ -123,7 +123,7 @@ def _postgres_at(port: int, folder: Path) -> Server:
 
     def run(statement: str) -> None:
         with psycopg.connect(url_of("postgres"), autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
     def drop(database: str) -> None:
         for attempt in range(DROPS):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.engines import free_port
+from tests.missing import cannot_run
 from tests.served import ROOT, Served
 
 BINARY = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -64,7 +64,7 @@ class Front:
 def before(registry: Served, folder: Path) -> Iterator[Front]:
     """Give nginx in front of a registry, ended afterwards."""
     if not Path(BINARY).exists():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("nginx is not installed (Debian's nginx-light)")
+        cannot_run("nginx is not installed (Debian's nginx-light)")
     port, plain = free_port(), free_port()
     front = Front(f"https://127.0.0.1:{port}", f"http://127.0.0.1:{plain}", folder, folder / "fullchain.pem")
     _write_configuration(registry, front, port, plain)

@@ -128,7 +128,8 @@ class ObjectStore(ABC):
 
     def options(self, prefix: str, **options: Any) -> dict[str, Any]:
         """Return the options of a store in this process."""
-        parsed = parse(Environment.model_construct(**self.variables(prefix)))["OPTIONS"]
+        variables: dict[str, Any] = self.variables(prefix)
+        parsed: dict[str, Any] = parse(Environment.model_construct(**variables))["OPTIONS"]
         return parsed | options
 
 

@@ -74,7 +74,11 @@ def _assigns_mark(node: ast.Assign) -> bool:
 def _ids(node: ast.AST) -> Iterator[str]:
     for call in ast.walk(node):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "promise":
-            yield from (argument.value for argument in call.args if isinstance(argument, ast.Constant))
+            yield from (
+                argument.value
+                for argument in call.args
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+            )
 
 
 if __name__ == "__main__":

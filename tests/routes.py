@@ -38,7 +38,7 @@ def _routes(patterns: list[Any]) -> Iterator[Route]:
         if isinstance(each, URLResolver):
             assert template in OUTSIDE, f"routes of {template} have no expectation"
         elif isinstance(each, URLPattern):
-            known = getattr(each.callback, "actions", None) or getattr(each.callback, "methods", ("get",))
+            known: Any = getattr(each.callback, "actions", None) or getattr(each.callback, "methods", ("get",))
             yield Route(str(each.name), template, tuple(method.lower() for method in known))
 
 

@@ -1,14 +1,18 @@
-"""Runs the tests on one engine after another: `python -m tests.run [engine …] [-- pytest's options]`.
+"""Runs the tests on engines side by side: `python -m tests.run [--all] [engine …] [-- pytest's options]`.
 
-All tests run on the first engine, and on the others those that depend on it (tests/once.py).
-Fails where a test failed or an engine could not run: what did not run has not passed.
+All tests run on the first engine, and on the others those that the engine can make fail (tests/selection.py), or all
+with `--all`. Fails where a test failed or an engine could not run: what did not run has not passed.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,50 +20,106 @@ from tests.engines import ENGINES
 
 NOT_RUN = 69
 NOTHING_SELECTED = 5
-WORKERS = "3"  # on two cores: servers that tests wait for leave some of them idle
+OUTCOMES = {0: "passed", NOTHING_SELECTED: "passed", NOT_RUN: "NOT RUN"}
+SLOWEST = 10
+CORES = len(os.sched_getaffinity(0))
+PROGRESS = re.compile(r"^[.sFExX]+ *\[ *\d+%\]$")
 
 
-def run(engine: str, options: list[str], *, again: bool) -> tuple[str, bool]:
-    """Run the tests on an engine, again or for the first time; return how it went, as a line, and whether well."""
-    print(f"\n=== {engine}", flush=True)
-    started = time.monotonic()
+@dataclass
+class Result:
+    """How the tests went on an engine; times in seconds."""
+
+    engine: str
+    status: int = NOT_RUN
+    seconds: float = 0
+    passed: int = 0
+    failed: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)  # by their reasons
+    times: list[tuple[float, str]] = field(default_factory=list)
+
+    @property
+    def line(self) -> str:
+        outcome = OUTCOMES.get(self.status, "failed")
+        counts = f"{self.passed} passed, {self.failed} failed, {self.skipped.total()} skipped"
+        return f"{self.engine:<10} {outcome:<8} {counts:<44} {self.seconds:6.0f} s"
+
+
+def run(engine: str, options: list[str], *, workers: int, alone: bool) -> Result:
+    """Run the tests on an engine. Its progress is shown line by line, and the rest at its end unless it runs alone."""
+    result, started = Result(engine), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        command = [sys.executable, "-m", "pytest", "-q", "-n", WORKERS, f"--engine={engine}", f"--junitxml={report}"]
-        command += ["--again"] if again else []
+        command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), f"--engine={engine}"]
         # Compiled once, not by each of xdist's workers on each engine, whatever the machine's environment says.
         env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
-        status = subprocess.run([*command, *options], env=env, check=False).returncode
-        counts = _counts(report) if report.exists() else ""
-    if again and status == NOTHING_SELECTED:
-        status = 0
-    outcome = {0: "passed", NOT_RUN: "NOT RUN"}.get(status, "failed")
-    return f"{engine:<10} {outcome:<8} {counts:<50} {time.monotonic() - started:6.0f} s", status == 0
+        output = None if alone else subprocess.PIPE
+        with subprocess.Popen(
+            [*command, f"--junitxml={report}", *options], env=env, stdout=output, text=True, errors="replace"
+        ) as process:
+            kept = [line for line in process.stdout or () if not _is_progress(engine, line)]
+        result.status, result.seconds = process.returncode, time.monotonic() - started
+        if report.exists():
+            _read(report, result)
+    print(f"\n=== {engine}\n{''.join(kept)}" if kept else "", flush=True)
+    return result
 
 
-def _counts(report: Path) -> str:
-    suite = ElementTree.parse(report).getroot().find("testsuite")
-    if suite is None:
-        return ""
-    tests, bad, skipped = (sum(int(suite.get(name, 0)) for name in names) for names in COUNTED)
-    return f"{tests - bad - skipped} passed, {bad} failed, {skipped} skipped"
+def _is_progress(engine: str, line: str) -> bool:
+    """Print the line where it shows progress."""
+    found = PROGRESS.match(line.strip())
+    if found:
+        print(f"{engine:<10} {line.strip()}", flush=True)
+    return bool(found)
 
 
-COUNTED = (("tests",), ("failures", "errors"), ("skipped",))
+def _read(report: Path, result: Result) -> None:
+    """Take counts, times and reasons from pytest's report."""
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            result.failed += 1
+        elif skipped is not None:
+            result.skipped[skipped.get("message", "")] += 1
+        else:
+            result.passed += 1
+        file = (case.get("classname") or "").replace(".", "/")
+        result.times.append((float(case.get("time", 0)), f"{file}.py::{case.get('name')}"))
+
+
+def report(results: list[Result], seconds: float) -> None:
+    """Print what ran, where, how long, what was skipped and what was slowest; the totals come last."""
+    skipped = sorted((each.engine, reason, number) for each in results for reason, number in each.skipped.items())
+    print("\nskipped", *(f"{engine:<10} {number} × {reason}" for engine, reason, number in skipped), sep="\n")
+    times = sorted(((time, each.engine, id) for each in results for time, id in each.times), reverse=True)
+    print("\nslowest", *(f"{engine:<10} {time:6.1f} s  {id}" for time, engine, id in times[:SLOWEST]), sep="\n")
+    print("\nengine     outcome", *(each.line for each in results), sep="\n")
+    passed, failed = sum(each.passed for each in results), sum(each.failed for each in results)
+    left = sum(each.skipped.total() for each in results)
+    print(f"{passed} passed, {failed} failed, {left} skipped in {seconds:.0f} s on {CORES} cores", flush=True)
 
 
 def main(words: list[str]) -> int:
     """Return the exit status."""
     split = words.index("--") if "--" in words else len(words)
-    engines, options = words[:split] or list(ENGINES), words[split + 1 :]
-    unknown = set(engines) - set(ENGINES)
-    if unknown:
+    engines, options = words[:split], words[split + 1 :]
+    narrow = [] if "--all" in engines else ["--dependent"]
+    engines = [word for word in engines if word != "--all"] or list(ENGINES)
+    if unknown := set(engines) - set(ENGINES):
         print(f"No such engine: {', '.join(sorted(unknown))}; there are {', '.join(ENGINES)}", file=sys.stderr)
         return 2
-    results = [run(engine, options, again=number > 0) for number, engine in enumerate(engines)]
-    print("\nengine     outcome")
-    print("\n".join(line for line, _ in results), flush=True)
-    return 0 if all(good for _, good in results) else 1
+    at_once = len(engines) if CORES > 1 else 1
+    started = time.monotonic()
+
+    def run_numbered(number: int) -> Result:
+        workers = max(1, CORES // 2) if number else CORES + 1  # servers that tests wait for leave cores idle
+        more = narrow if number else []
+        return run(engines[number], [*more, *options], workers=workers, alone=at_once == 1)
+
+    with ThreadPoolExecutor(at_once) as threads:
+        results = list(threads.map(run_numbered, range(len(engines))))
+    report(results, time.monotonic() - started)
+    return 0 if all(OUTCOMES.get(each.status) == "passed" for each in results) else 1
 
 
 if __name__ == "__main__":

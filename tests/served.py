@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -78,6 +78,12 @@ class Served:
         """What the registry has printed so far."""
         return (self.folder / "output").read_text(errors="replace")
 
+    @property
+    def receives(self) -> bool:
+        """Whether bytes of an upload have come in that has not ended."""
+        incoming = Path(self.env["UPLOAD_PATH"], "+incoming")
+        return incoming.is_dir() and any(incoming.iterdir())
+
     def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of `manage.py` on this registry, whether it is started or not."""
         command = [sys.executable, str(ROOT / "manage.py"), *words]
@@ -96,7 +102,7 @@ class Served:
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
+        while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the registry does not start: {self.output[-3000:]}")
             time.sleep(0.1)
@@ -119,8 +125,17 @@ class Served:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def _answers(self) -> bool:
+    def answers(self, *, seconds: float = 5) -> bool:
+        """Tell whether a request on a new connection is answered, within these seconds."""
         try:
-            return httpx.get(f"{self.base_url}/healthz", timeout=5, verify=False).status_code == httpx.codes.OK
+            return httpx.get(f"{self.base_url}/healthz", timeout=seconds, verify=False).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
+
+
+def wait_until(condition: Callable[[], object], why: str = "", *, seconds: float = 30) -> None:
+    """Return when the condition holds. Raises AssertionError where it does not within these seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, why
+        time.sleep(0.05)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.once import ONCE
+from tests import scheduling, selection
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("tenants", "folksonomy", "versions", "catalog", "registry_site")
 MODULE_LINES, FUNCTION_LINES = 250, 30
-ENGINE_MODULES = (
+ENGINE_MODULES: tuple[str, ...] = (
     "registry_site/databases.py",
     "registry_site/querying/",
     "tenants/transactions.py",
@@ -101,5 +101,26 @@ def test_no_secret_and_no_data_is_in_the_repository() -> None:
     assert [name for name in names if name.startswith(("data/", "uploads/"))] == []
 
 
-def test_tests_that_run_once_are_there() -> None:
-    assert [name for name in ONCE if not (ROOT / name).exists()] == []
+def test_every_file_of_tests_says_whether_an_engine_can_make_it_fail() -> None:
+    files = [named(path) for path in sorted((ROOT / "tests").rglob("test_*.py"))]
+    assert [file for file in files if not selection.decides(f"{file}::")] == [], "list it in tests/selection.py"
+
+
+def test_what_the_tables_of_tests_name_is_there() -> None:
+    assert set(selection.DEPENDENT).isdisjoint(selection.INDEPENDENT)
+    tables = (selection.DEPENDENT, selection.INDEPENDENT, selection.SLOW, scheduling.JOBS, scheduling.ALONE)
+    entries = {entry for table in (*tables, scheduling.FIRST) for entry in table}
+    assert sorted(entry for entry in entries if not _names_a_test(entry)) == []
+
+
+def _names_a_test(entry: str) -> bool:
+    file, _, test = entry.partition("::")
+    if test:
+        return f"def {test}" in (ROOT / file).read_text()
+    return (ROOT / file).exists() or any((ROOT / "tests").glob(f"{file.removeprefix('tests/')}*.py"))
+
+
+def test_no_test_file_is_independent_by_its_folder_alone() -> None:
+    """A new file of a folder must not be left out of the other engines unseen, but where the folder is of one kind."""
+    folders = [entry for entry in selection.INDEPENDENT if entry.endswith("/")]
+    assert folders == ["tests/browser/", "tests/fuzz/", "tests/postman/"]

@@ -121,8 +121,8 @@ def _create_on(disk: Path, server: Server, name: str) -> None:
     place.mkdir()
     os.chown(place, owner.st_uid, owner.st_gid)
     with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE TABLESPACE {name} LOCATION '{place}'")  # type: ignore[call-overload]
-        connection.execute(f"CREATE DATABASE {name} TABLESPACE {name}")  # type: ignore[call-overload]
+        connection.execute(f"CREATE TABLESPACE {name} LOCATION '{place}'")
+        connection.execute(f"CREATE DATABASE {name} TABLESPACE {name}")
 
 
 @pytest.mark.promise("errors.storage")

@@ -13,6 +13,7 @@ import pytest
 
 from tests import engines
 from tests.engines import Server
+from tests.missing import cannot_run
 from tests.served import Served
 from tests.talk import administrator, created
 from tests.writers import Writer, all_models, assert_bytes_are_whole, assert_nothing_is_lost
@@ -30,7 +31,7 @@ def durable(engine: str) -> Iterator[Server]:
     try:
         server = engines.start(engine, durable=True)
     except engines.NotRun as reason:
-        pytest.skip(str(reason))
+        cannot_run(str(reason))
     yield server
     server.stop()
 

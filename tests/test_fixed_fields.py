@@ -53,7 +53,7 @@ OF_TERMS = {field: value for field, value in OF_ROWS.items() if field != "_id"} 
 OF_TENANTS = {"id": "other", "pk": "other", "tenant": "rival", "timestamp": LONG_AGO, "role": "operator", "members": []}
 OWN = {"id", "name", "username", "email", "timestamp", "lastmod", "password", "password_changed"}
 
-CREATIONS = [
+CREATIONS: list[tuple[Any, ...]] = [
     *((kind, "owner", Item, OF_ITEMS, {}) for kind in KINDS),
     ("users", "admin", User, OF_USERS, {"password": "Passw0rd!x"}),
     ("tags", "admin", Tag, OF_TERMS, {}),
@@ -106,7 +106,7 @@ def test_a_tenants_creation_sets_no_field_of_the_registrys_own(world: Any, field
     assert set(User.objects.filter(tenant="tried").values_list("role", flat=True)) <= {"admin"}
 
 
-CHANGES = [
+CHANGES: list[tuple[Any, ...]] = [
     *((f"{kind}/{{thing}}", "owner", Item, OF_ITEMS | {"name": "x"}, {"visibility": "private"}) for kind in KINDS),
     ("users/owner", "owner", User, OF_USERS | {"username": "x", "role": "admin"}, {"email": "owner@acme.example"}),
     ("users/owner", "admin", User, OF_USERS | {"username": "x", "role": "admin"}, {"email": "owner@acme.example"}),

@@ -39,8 +39,9 @@ def models(world: Any) -> list[str]:
         create(api, "datasets", name=name)
     ids = []
     for number in range(12):
-        body = {"users": ["shared"], "datasets": ["d0", "d1"], "tags": ["t"], "metadata": [{"name": "n", "value": 1}]}
-        ids.append(create(api, name=f"m{number}", **body)["_id"])
+        body: dict[str, Any] = {"users": ["shared"], "datasets": ["d0", "d1"], "tags": ["t"]}
+        body["metadata"] = [{"name": "n", "value": 1}]
+        ids.append(create(api, "models", name=f"m{number}", **body)["_id"])
         ok(api.upload(f"models/{ids[-1]}/versions", "f.bin", b"x"))
     return ids
 

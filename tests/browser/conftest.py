@@ -4,15 +4,19 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.missing import cannot_run
 from tests.served import Served
 
 ARTIFACTS = Path(__file__).resolve().parent.parent.parent / "artifacts" / "screenshots"
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+WIDE: Any
+PHONE: Any
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 812}
 SERIOUS = ("serious", "critical")
 # A button that moves while it is pressed is not clicked.
@@ -27,8 +31,7 @@ def chromium() -> Iterator[Browser]:
     """Debian's Chromium, for one module: while it runs, Django would take every call for one from a coroutine."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
-        reason = "no Chromium on this machine: apt-get install chromium, or name it in CHROMIUM"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        cannot_run("no Chromium on this machine: apt-get install chromium, or name it in CHROMIUM")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
         yield browser
@@ -63,13 +66,13 @@ def look(engine: str) -> Look:
         folder = ARTIFACTS / engine
         folder.mkdir(parents=True, exist_ok=True)
         for width, size in (("wide", WIDE), ("phone", PHONE)):
-            page.set_viewport_size(size)  # type: ignore[arg-type]
+            page.set_viewport_size(size)
             page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
             found = Axe().run(page).response["violations"]
             bad = [(each["id"], each["help"], each["nodes"][0]["html"]) for each in found if each["impact"] in SERIOUS]
             assert not bad, f"{name}, {width}: {bad}"
             assert page.evaluate(OVERFLOW) <= 0, f"{name} does not fit a {width} window"
-        page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+        page.set_viewport_size(WIDE)
         page.evaluate(LAID_OUT)
 
     return at

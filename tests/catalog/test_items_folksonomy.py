@@ -7,7 +7,7 @@ import pytest
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS, change, create, terms
 
-WORDS = {"tags": ["new-tag"], "metadata": [{"name": "new-name", "value": 1}]}
+WORDS: dict[str, Any] = {"tags": ["new-tag"], "metadata": [{"name": "new-name", "value": 1}]}
 ADDED = {field: {"add": values} for field, values in WORDS.items()}
 
 

@@ -92,7 +92,8 @@ def test_adding_what_is_there_or_removing_what_is_not_changes_nothing(world: Any
     create(acme.owner.api, "datasets", name="used")
     create(acme.owner.api, "datasets", name="unused")
     create(acme.owner.api, name="elsewhere", tags=["known"])
-    filled = {"tags": ["a"], "users": [acme.shared.pk], "datasets": ["used"], "metadata": [{"name": "m", "value": 1}]}
+    metadata = [{"name": "m", "value": 1}]
+    filled: dict[str, Any] = {"tags": ["a"], "users": [acme.shared.pk], "datasets": ["used"], "metadata": metadata}
     created = create(acme.owner.api, **filled)
     again = {field: {"add": values} for field, values in filled.items()}
     absent = {

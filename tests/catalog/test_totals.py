@@ -76,7 +76,7 @@ def _delete(kind: str, part: str = "") -> Callable[[Any], Any]:
 
 
 # Every route and method that changes items or versions, and how it is called.
-WRITES: dict[tuple[str, str], Callable[[Any], Any]] = {
+WRITES: dict[str, Callable[[Any], Any]] = {
     "demo-post": lambda place: place.acme.admin.api.post("demo"),
     "demo-delete": lambda place: place.acme.admin.api.post("demo") and place.acme.admin.api.delete("demo"),
     "users-detail-delete": lambda place: place.acme.admin.api.delete(f"users/{place.acme.shared.pk}"),

@@ -9,6 +9,7 @@ from django.db import connection
 
 from catalog import services
 from catalog.arrays import count_uses
+from catalog.models import Item
 from folksonomy import curation
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
@@ -186,7 +187,7 @@ def test_an_interrupted_merge_loses_nothing_and_is_finished_by_a_repetition(
     written = services._write
 
     def write_once(item: Any, fields: Any) -> None:
-        if Tag.objects.filter(name="gone").exists() and services.Item.objects.filter(tags__holds="new").count() > 2:
+        if Tag.objects.filter(name="gone").exists() and Item.objects.filter(tags__holds="new").count() > 2:
             raise Interrupted
         written(item, fields)
 
@@ -202,7 +203,7 @@ def test_an_interrupted_merge_loses_nothing_and_is_finished_by_a_repetition(
     monkeypatch.setattr(services, "_write", written)
     curation.merge_term(term=_tag("old"), into=_tag("new"))
     assert "old" not in terms(api, "tags")
-    assert not services.Item.objects.of("acme").filter(tags__holds="old").exists()
+    assert not Item.objects.of("acme").filter(tags__holds="old").exists()
 
 
 def test_items_get_no_word_that_was_deleted_meanwhile(items: dict[str, str], world: Any) -> None:

@@ -31,7 +31,8 @@ FOREVER = 10**12
 def search_slowly(numbers: int = FOREVER) -> None:
     """Ask the database for what takes it long: of MongoDB half a second a document, of the others so many numbers."""
     if connection.vendor == "mongodb":
-        list(connection.get_collection(Item._meta.db_table).find({"$where": "sleep(500) || true"}))
+        slow = {"$where": "sleep(500) || true"}
+        list(connection.get_collection(Item._meta.db_table).find(slow))  # type: ignore[attr-defined]
     else:
         with connection.cursor() as cursor:
             cursor.execute(COUNTING.format(numbers))

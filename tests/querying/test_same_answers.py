@@ -63,7 +63,7 @@ def test_a_filter_means_what_it_means_to_mongodb_itself() -> None:
     if connection.vendor != "mongodb":
         pytest.skip("MongoDB is asked itself")
     items.make_items()
-    collection = connection.get_collection(Item._meta.db_table)
+    collection = connection.get_collection(Item._meta.db_table)  # type: ignore[attr-defined]
 
     @EXAMPLES
     @given(filters.NATIVE)

@@ -198,7 +198,7 @@ def test_bad_forms_and_actions_are_answered_without_a_crash(desk: Desk, rows: di
     for data in ({}, {"name": "\0"}, {"before": "x"}, {"email": "x", "id": "/"}, {"tenant": "no", "words": "/"}):
         for path in (f"{model}/add/", f"{model}/{rows[model]}/change/"):
             assert desk.client.post(f"/admin/{path}", data).status_code in (200, 400, 403), (path, data)
-    for data in (
+    for action in (
         {"action": "nothing", "_selected_action": [rows[model]]},
         {"action": "delete_selected", "_selected_action": ["nothing", "\0"]},
         {"action": "merge", "_selected_action": ["nothing"], "asked": "yes", "into": "no"},
@@ -206,7 +206,7 @@ def test_bad_forms_and_actions_are_answered_without_a_crash(desk: Desk, rows: di
         {"action": "merge", "_selected_action": [rows[model]], "asked": "yes", "confirmed": "yes", "into": "no"},
         {"_selected_action": "x"},
     ):
-        assert desk.client.post(f"/admin/{model}/", data).status_code in (200, 302, 400, 403), data
+        assert desk.client.post(f"/admin/{model}/", action).status_code in (200, 302, 400, 403), action
     assert list(RequestLog.objects.values_list("pk")) == before
 
 

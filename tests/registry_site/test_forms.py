@@ -81,7 +81,8 @@ def test_a_form_above_the_limit_is_refused(world: Any, settings: Any) -> None:
 def test_the_log_has_no_secret_of_a_form(world: Any) -> None:
     fields = {"tenant": "acme", "username": "owner", "password": world.password}
     answer = _send(world.anonymous, "post", "login", fields)
-    told = contents_of(answer.response.wsgi_request)
+    response: Any = answer.response
+    told = contents_of(response.wsgi_request)
     assert '"username": "owner"' in told
     assert world.password not in told
 

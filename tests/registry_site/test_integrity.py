@@ -201,7 +201,7 @@ def test_bytes_whose_upload_is_about_to_be_committed_are_no_garbage(world: Any, 
         assert list(find_garbage(timedelta(days=1))) == [], "it is as young as its upload"
         found = next(find_garbage(timedelta(0)))
         assert found.reason == "no version names it"
-        threads.submit(lambda: (time.sleep(0.3), go_on.set()))
+        threads.submit(lambda: (time.sleep(0.3), go_on.set()))  # no engine tells alike that somebody waits for a lock
         found.remove()
         uploading.result()
     assert world.acme.owner.api.get(f"{item}/versions/new.bin").body() == b"new"

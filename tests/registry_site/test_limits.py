@@ -79,7 +79,7 @@ def test_a_list_of_creations_has_a_limited_length(world: Any, settings: Any, col
     ok(api.post(collection, json=bodies[:2]))
 
 
-LISTS = {
+LISTS: dict[str, Any] = {
     "tags": ["a", "b", "c"],
     "metadata": [{"name": name, "value": 1} for name in "abc"],
     "users": ["admin", "shared", "other"],

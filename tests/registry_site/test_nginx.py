@@ -21,8 +21,8 @@ from tests.talk import created
 CONTENT = b"abcdefghijklmnopqrstuvwxyz" * 10_000
 SIZE = len(CONTENT)
 ETAG = f'"{hashlib.sha256(CONTENT).hexdigest()}"'
-DESCRIBING = ("Content-Type", "Content-Length", "Content-Disposition", "ETag", "Last-Modified", "Repr-Digest")
-DESCRIBING += ("Accept-Ranges", "X-Content-Type-Options", "Content-Security-Policy")
+DESCRIBING = ["Content-Type", "Content-Length", "Content-Disposition", "ETag", "Last-Modified", "Repr-Digest"]
+DESCRIBING += ["Accept-Ranges", "X-Content-Type-Options", "Content-Security-Policy"]
 Get = Callable[..., httpx.Response]
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def _start(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     [*SAMPLES.items(), *((name, "x" * (length - 1)) for name, length in SHORTEST.items())],
 )
 def test_a_sample_or_short_secret_is_named_and_never_shown(name: str, value: str) -> None:
-    secrets = {"API_TOKEN": GOOD, "JWT_SECRET": GOOD} | {name: value}
+    secrets: dict[str, Any] = {"API_TOKEN": GOOD, "JWT_SECRET": GOOD} | {name: value}
     (complaint,) = complaints(Environment(_env_file=None, **secrets))
     assert complaint.startswith(f"{name} ")
     assert value not in complaint

@@ -7,9 +7,9 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -18,7 +18,7 @@ import pymongo
 import pytest
 
 from tests.engines import Server, free_port
-from tests.served import ADMIN_PASSWORD, ROOT, SUPERUSER, SUPERUSER_PASSWORD, Served
+from tests.served import ADMIN_PASSWORD, ROOT, SUPERUSER, SUPERUSER_PASSWORD, Served, wait_until
 from tests.talk import administrator, created
 
 SECRETS = ("API_TOKEN", "JWT_SECRET", "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD")
@@ -66,17 +66,22 @@ def test_a_stop_lets_running_requests_end_and_the_log_keeps_them(fresh_served: S
     url = f"{fresh_served.base_url}/v1/datasets"
     made = httpx.post(url, json={"name": "slow"}, headers=headers).json()
 
-    def body() -> Any:
-        for _ in range(6):
-            time.sleep(0.5)
-            yield b"x" * 1000
+    stopping, size = Event(), 2_000_000  # bytes; the registry starts on small uploads when they have ended
 
-    with ThreadPoolExecutor(1) as pool:
-        slow = headers | {"Content-Length": "6000"}
+    def body() -> Any:
+        yield b"x" * 1000
+        assert stopping.wait(60)
+        yield b"x" * (size - 1000)
+
+    with ThreadPoolExecutor(2) as pool:
+        slow = headers | {"Content-Length": str(size)}
         upload = f"{url}/{made['_id']}/versions/slow.bin"
         answer = pool.submit(httpx.put, upload, content=body(), headers=slow, timeout=30)
-        time.sleep(1)
-        assert fresh_served.stop() == 0
+        wait_until(lambda: fresh_served.receives)
+        stopped = pool.submit(fresh_served.stop)
+        wait_until(lambda: not fresh_served.answers(seconds=1), "it still answers")
+        stopping.set()
+        assert stopped.result() == 0
         assert answer.result().status_code == 200
     fresh_served.start()
     logged = httpx.get(f"{fresh_served.base_url}/v1/log", headers=headers).json()["docs"]
@@ -92,20 +97,12 @@ def test_a_request_that_does_not_end_keeps_no_server_from_stopping(server: Serve
         head = f"PUT {path}/stuck.bin HTTP/1.1\r\nHost: x\r\nAuthorization: {headers['Authorization']}\r\n"
         with socket.create_connection(("127.0.0.1", registry.port)) as connection:
             connection.sendall(f"{head}Content-Length: 10000000\r\n\r\n".encode() + b"x" * 1000)
-            incoming = tmp_path / "uploads" / "+incoming"
-            _wait_for(lambda: incoming.is_dir() and any(incoming.iterdir()))
+            wait_until(lambda: registry.receives)
             registry.stop()  # which waits for a minute at most
         registry.start()
         assert httpx.get(f"{registry.base_url}{path}", headers=headers, timeout=30).json()["docs"] == []
         logged = httpx.get(f"{registry.base_url}/v1/log", headers=headers, timeout=30).json()["docs"]
         assert [entry["status"] for entry in logged if entry["url"] == "/v1/datasets"] == [200]
-
-
-def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_workers_end_when_the_main_process_was_killed_alone(fresh_served: Served) -> None:

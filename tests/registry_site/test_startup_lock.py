@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ class Start:
 
     def __init__(self, registry: Served) -> None:
         env = registry.env | {"DJANGO_SETTINGS_MODULE": "registry_site.settings", "PYTHONPATH": str(ROOT)}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.process = subprocess.Popen([sys.executable, "-c", HOLD], cwd=ROOT, env=env, text=True, **pipes)
 
     def says(self) -> str:
@@ -62,6 +63,7 @@ def test_a_start_that_takes_longer_than_the_lock_outlives_it_is_waited_for(regis
     assert [first.says(), first.says()] == ["waits", "holds"]
     second = Start(registry)
     assert second.says() == "waits"
+    assert second.process.stdout is not None
     assert select.select([second.process.stdout], [], [], 4 * LEASE)[0] == [], "both hold the lock"
     first.end()
     assert second.says() == "holds"

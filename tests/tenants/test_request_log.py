@@ -288,7 +288,17 @@ def test_a_path_with_what_is_no_text_is_kept_as_the_url_has_it(
     assert sorted(urls) == ["/v1/models", f"/v1/models/a{kept}b"]
 
 
-NAMES = ("newPassword", "new_password", "passwd", "PASSWD", "api_key", "apiKey", "API-KEY", "x-api-key", "secret")
+NAMES: tuple[str, ...] = (
+    "newPassword",
+    "new_password",
+    "passwd",
+    "PASSWD",
+    "api_key",
+    "apiKey",
+    "API-KEY",
+    "x-api-key",
+    "secret",
+)
 NAMES += ("client_secret", "clientSecret", "refresh_token", "pwd", "passphrase", "Cookie", "sessionid", "pass", "auth")
 NAMES += ("private_key", "aws_secret_access_key", "X-Amz-Signature", "sig", "Authorization", "\uff50assword")
 

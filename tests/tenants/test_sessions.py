@@ -109,14 +109,14 @@ def test_a_login_has_a_fresh_session_and_csrf_token(world: Any) -> None:
     planted = browser.client.session
     planted["planted"] = True
     planted.save()
-    browser.client.cookies["sessionid"] = planted.session_key
+    browser.client.cookies["sessionid"] = str(planted.session_key)
     browser.page("/login.html")
     before = browser.csrf_token
     browser.log_in("acme", "owner", PASSWORD)
     assert browser.client.cookies["sessionid"].value != planted.session_key
     assert browser.csrf_token != before
     victim = BrowserClient()
-    victim.client.cookies["sessionid"] = planted.session_key
+    victim.client.cookies["sessionid"] = str(planted.session_key)
     assert_error(victim.get("models"), "authentication_error")
 
 

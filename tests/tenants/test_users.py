@@ -54,8 +54,8 @@ def test_a_user_whose_name_is_the_id_of_another_does_not_hide_him(world: Any) ->
 @pytest.mark.promise("users.read", "filter.other-fields")
 def test_a_filter_or_order_tells_others_nothing_about_hidden_fields(world: Any) -> None:
     for field in ("role", "email", "password", "password_changed", "tenant", "is_superuser", "validity_days"):
-        for query in ({"filter": {field: "admin"}}, {"sort": {field: 1}}):
-            assert_error(world.acme.owner.api.get("users", query=query), "get_request_error", field)
+        for asked in ({"filter": {field: "admin"}}, {"sort": {field: 1}}):
+            assert_error(world.acme.owner.api.get("users", query=asked), "get_request_error", field)
     for field in ("password", "password_changed", "tenant", "is_superuser"):
         query = {"filter": {field: {"$regex": "."}}}
         assert_error(world.acme.admin.api.get("users", query=query), "get_request_error", field)

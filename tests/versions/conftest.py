@@ -39,5 +39,5 @@ def object_store(request: pytest.FixtureRequest) -> ObjectStore:
 
 @pytest.fixture
 def storage(object_store: ObjectStore) -> dict[str, Any]:
-    """The options of a store in this process, with part sizes and times as small as can be."""
-    return object_store.options(uuid4().hex, part_size=5 * MIB, timeout=1)
+    """The options of a store in this process, with part sizes and times as small as busy machines allow."""
+    return object_store.options(uuid4().hex, part_size=5 * MIB, timeout=2)

@@ -9,8 +9,8 @@ from versions.storage import ContentStorage, Received
 class HookedStorage(ContentStorage):
     """Calls `before` and `after` around each copy to a key, and notes the keys."""
 
-    before: ClassVar[Callable[[str], object]]
-    after: ClassVar[Callable[[str], object]]
+    before: ClassVar[Callable[..., object]]
+    after: ClassVar[Callable[..., object]]
     kept: ClassVar[list[str]]
 
     def keep(self, received: Received, key: str) -> None:

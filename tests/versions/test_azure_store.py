@@ -22,7 +22,7 @@ def opened(azure_store: ObjectStore, prefix: str, rights: str) -> AzureStorage:
         permission=ContainerSasPermissions.from_string(rights),
         expiry=datetime.now(UTC) + timedelta(minutes=5),
     )
-    variables = azure_store.variables(prefix, part_size="5") | {"STORAGE_SECRET_KEY": token}
+    variables: dict[str, Any] = azure_store.variables(prefix, part_size="5") | {"STORAGE_SECRET_KEY": token}
     return AzureStorage(**parse(Environment.model_construct(**variables))["OPTIONS"])
 
 

@@ -23,7 +23,7 @@ def test_large_objects_are_copied_at_once_where_the_store_copies_no_pieces(
     monkeypatch.setattr("versions.object_storage.LARGE", 8 * MIB)
     monkeypatch.setattr("versions.object_storage.COPYING.multipart_chunksize", 5 * MIB)
     prefix = uuid4().hex
-    variables = s3_store.variables(prefix, part_size="5", region="us-east-1")
+    variables: dict[str, Any] = s3_store.variables(prefix, part_size="5", region="us-east-1")
     variables["STORAGE"] = variables["STORAGE"].replace("s3:", f"{scheme}:")
     entry = parse(Environment.model_construct(**variables))
     assert entry["BACKEND"] == "versions.object_storage.ObjectStorage"

@@ -1,22 +1,14 @@
 """What tests of imports start from: servers of the other registries."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from tests import engines
+from tests.missing import cannot_run
 from tests.registry_site.importing.mlflow_server import BINARY, MLflowServer
 from tests.registry_site.importing.original import OriginalRegistry
-
-
-def cannot_run(reason: str) -> NoReturn:
-    """Skip the test on a developer's machine; fail it in CI, where all must run."""
-    if os.environ.get("CI"):
-        pytest.fail(f"NOT RUN: {reason}")
-    pytest.skip(f"NOT RUN: {reason}")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,69 @@
+"""Which tests share a worker of xdist, and in what order they start.
+
+Tests of a file share a worker, so that what it starts for all of them is started once. Files in ALONE start a server
+for each test: any worker takes any of these. Files of a job in JOBS share a server across files, and so a worker. What
+takes longest starts first, so that no worker is left with it at the end.
+"""
+
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+JOBS = {"tests/versions/": "bytes"}  # in a MinIO and an Azurite too
+ALONE = (
+    "tests/registry_site/test_backup.py",
+    "tests/registry_site/test_certificates.py",
+    "tests/registry_site/test_https_served.py",
+    "tests/registry_site/test_secrets.py",
+    "tests/registry_site/test_serve.py",
+    "tests/test_any_body.py",
+    "tests/test_disk_full.py",
+    "tests/test_isolation.py",
+)
+# The longest first, as measured.
+FIRST = (
+    "tests/fuzz/",
+    "tests/browser/test_admin.py",
+    "tests/browser/",
+    "tests/test_durability.py",
+    "tests/registry_site/test_backup.py",
+    "tests/versions/",
+    "tests/registry_site/importing/test_mlflow.py",
+    "tests/test_benchmark.py",
+    "tests/test_browsers.py",
+    "tests/registry_site/test_https_served.py",
+    "tests/test_disk_full.py",
+    "tests/tenants/test_throttling.py",
+    "tests/registry_site/test_serve.py",
+    "tests/tenants/test_request_log_served.py",
+    "tests/registry_site/test_nginx.py",
+    "tests/registry_site/test_certificates.py",
+    "tests/test_races.py",
+    "tests/test_any_body.py",
+)
+
+
+def _place(item: pytest.Item) -> int:
+    return next((place for place, entry in enumerate(FIRST) if item.nodeid.startswith(entry)), len(FIRST))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the tests by what takes longest."""
+    items.sort(key=_place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Return what hands tests to workers."""
+    config.option.loadscopereorder = False  # ours is the order
+    return Jobs(config, log)
+
+
+class Jobs(LoadScopeScheduling):
+    """Hands out the tests of a job in JOBS together, single ones of files in ALONE, and those of any other file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        job = next((job for entry, job in JOBS.items() if nodeid.startswith(entry)), "")
+        return job or (nodeid if nodeid.startswith(ALONE) else nodeid.split("::", maxsplit=1)[0])

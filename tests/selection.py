@@ -1,0 +1,137 @@
+"""Which tests run where: all on one engine, and on the others those that the engine can make fail.
+
+The longest entry that a test's id starts with decides. A test that no entry names runs on every engine, and
+tests/test_architecture.py fails until its file is listed, so that no new test is left out by accident.
+"""
+
+import pytest
+
+# Files and folders whose tests an engine can make fail, and how.
+DEPENDENT = {
+    "tests/catalog/": "items, their lists and their words are stored, indexed and locked by each engine's own means",
+    "tests/folksonomy/": "words are counted and rewritten by each engine's own statements",
+    "tests/querying/": "each engine has its own compiler of filters, orders and pages",
+    "tests/registry_site/importing/test_interrupted.py": "a killed import relies on the engine's transactions",
+    "tests/registry_site/importing/test_measurify.py": "an import writes rows in batches",
+    "tests/registry_site/test_about.py": "health is the engine's, and pages read rows",
+    "tests/registry_site/test_admin.py": "the admin site sends Django's own queries",
+    "tests/registry_site/test_after.py": "positions in a list are compared by the engine",
+    "tests/registry_site/test_backup.py": "rows are read at one moment and written back",
+    "tests/registry_site/test_backup_rules.py": "rows are read at one moment and written back",
+    "tests/registry_site/test_bulk.py": "savepoints are the engine's",
+    "tests/registry_site/test_conventions.py::test_dates": "dates are kept by the engine",
+    "tests/registry_site/test_conventions.py::test_text": "text is kept by the engine",
+    "tests/registry_site/test_errors.py::test_text_that_a_database": "engines refuse different characters",
+    "tests/registry_site/test_filters.py": "each engine has its own compiler of filters",
+    "tests/registry_site/test_integrity.py": "rows, locks and references are the engine's",
+    "tests/registry_site/test_limits.py": "a row has a largest size on each engine",
+    "tests/registry_site/test_large_pages.py": "large pages are read in parts by the engine",
+    "tests/registry_site/test_lists.py": "lists are ordered, counted and cut by the engine",
+    "tests/registry_site/test_names.py": "engines refuse different characters",
+    "tests/registry_site/test_openapi_examples.py": "one walk of every route with requests that succeed",
+    "tests/registry_site/test_renaming.py": "a migration rewrites rows and lists",
+    "tests/registry_site/test_serve.py::test_a_database_that_does_not_answer": "each driver has its own errors",
+    "tests/registry_site/test_serve.py::test_everything_is_there": "what was committed is there after a kill",
+    "tests/registry_site/test_serve.py::test_several_starts_at_once": "migrations run under the engine's lock",
+    "tests/registry_site/test_startup_lock.py": "each engine has its own lock",
+    "tests/registry_site/test_upgrade.py": "migrations change each engine's own schema",
+    "tests/tenants/": "users, sessions and attempts are rows, and some are locked",
+    "tests/test_admin_query_counts.py": "the admin site sends Django's own queries",
+    "tests/test_any_body.py": "one walk of every route with anything, which an engine may not be able to keep",
+    "tests/test_disk_full.py": "each driver has its own word for a full disk",
+    "tests/test_durability.py": "what was committed is there after a kill",
+    "tests/test_isolation.py": "one walk of every route with every caller: who reads what is a query",
+    "tests/test_leaks.py": "filters and orders are the engine's",
+    "tests/test_query_counts.py": "engines need different numbers of queries",
+    "tests/test_races.py": "locks are the engine's",
+    "tests/versions/": "versions are rows, counted and locked",
+}
+# Files, folders and tests that no engine can make fail, and why.
+INDEPENDENT = {
+    "tests/browser/": "pages run in a browser; the requests that they send are tested on every engine",
+    "tests/fuzz/": "tests/test_any_body.py sends anything to every route on every engine",
+    "tests/original/": "its requests are each tested on every engine",
+    "tests/postman/": "tests/registry_site/test_openapi_examples.py sends the same requests on every engine",
+    "tests/querying/test_parse.py": "no database is asked",
+    "tests/querying/test_totals.py": "no database is asked",
+    "tests/registry_site/importing/test_fitting.py": "values are fitted before they are kept",
+    "tests/registry_site/importing/test_mlflow.py": "MLflow is asked; the services that keep its answers are the same",
+    "tests/registry_site/test_backup.py::test_what_was_backed_up_on_one_engine": "it runs on all engines by itself",
+    "tests/registry_site/test_body_costs.py": "bodies are bounded before a database is asked",
+    "tests/registry_site/test_certificates.py": "files and TLS",
+    "tests/registry_site/test_compose.py": "it starts a MongoDB of its own",
+    "tests/registry_site/test_conventions.py": "URLs, headers and JSON",
+    "tests/registry_site/test_databases.py": "the variable DATABASE is read before any database is",
+    "tests/registry_site/test_deadlines.py": "connections end before a database is asked",
+    "tests/registry_site/test_environment.py": "variables are read before any database is",
+    "tests/registry_site/test_errors.py": "the shape of errors is the same whatever fails",
+    "tests/registry_site/test_errors_served.py": "requests are refused before a database is asked",
+    "tests/registry_site/test_forms.py": "forms are parsed before a database is asked",
+    "tests/registry_site/test_hostile_bodies.py": "bodies are refused before a database is asked",
+    "tests/registry_site/test_https_served.py": "TLS and processes",
+    "tests/registry_site/test_nginx.py": "nginx knows nothing of databases",
+    "tests/registry_site/test_pages.py": "HTML or JSON is chosen by headers",
+    "tests/registry_site/test_redirect.py": "no database is asked",
+    "tests/registry_site/test_schema.py": "the OpenAPI document is made of the code",
+    "tests/registry_site/test_secrets.py": "a start is refused before a database is asked",
+    "tests/registry_site/test_serve.py": "processes, signals and files",
+    "tests/registry_site/test_storages.py": "no database is asked",
+    "tests/registry_site/test_turns.py": "slots of a worker's threads",
+    "tests/tenants/test_login_served.py": "no database hashes",
+    "tests/tenants/test_passwords.py": "strength and hashes",
+    "tests/tenants/test_request_log_served.py": "when the log is written; tests/tenants/test_request_log.py writes it",
+    "tests/test_architecture.py": "the code is read",
+    "tests/test_benchmark.py": "it starts engines of its own",
+    "tests/test_browsers.py": "headers and cookies are the same whatever an answer says",
+    "tests/test_contract.py": "the documentation is read",
+    "tests/test_disk_full.py::test_an_upload_to_a_full_disk": "the disk of the bytes is full, not that of the database",
+    "tests/test_fixed_fields.py": "serializers drop fields before rows are written",
+    "tests/test_readme.py": "the documentation is followed; what it does is tested on every engine",
+    "tests/test_security_page.py": "the documentation is read",
+    "tests/versions/test_azure_store.py": "no engine knows where bytes are",
+    "tests/versions/test_download.py": "headers and ranges of files; names are looked up in test_names.py",
+    "tests/versions/test_google_store.py": "no engine knows where bytes are",
+    "tests/versions/test_object_store.py": "no engine knows where bytes are",
+    "tests/versions/test_object_store_served.py": "no engine knows where bytes are",
+    "tests/versions/test_streams.py": "no engine sees bytes",
+}
+# What starts programs, by fixtures and files: `--quick` leaves these tests out, and the slow walks of every route.
+STARTED = {"server", "s3_store", "azure_store", "object_store", "mlflow", "mongod", "chromium", "newman"}
+SLOW = (
+    "tests/fuzz/",
+    "tests/registry_site/test_certificates.py",
+    "tests/registry_site/test_compose.py",
+    "tests/registry_site/test_environment.py",
+    "tests/registry_site/test_secrets.py",
+    "tests/registry_site/test_serve.py",
+    "tests/registry_site/test_storages.py",
+    "tests/test_any_body.py",
+    "tests/test_benchmark.py",
+    "tests/test_browsers.py::test_djangos_own_check",
+    "tests/test_durability.py",
+)
+
+
+def decides(nodeid: str) -> str:
+    """Return the longest entry that a test's id starts with, or nothing."""
+    return max((entry for entry in (*DEPENDENT, *INDEPENDENT) if nodeid.startswith(entry)), key=len, default="")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the options say."""
+    left = []
+    if config.getoption("--dependent"):
+        left += [item for item in items if decides(item.nodeid) in INDEPENDENT]
+    if config.getoption("--quick"):
+        left += [item for item in items if _starts_programs(item)]
+    if left:
+        gone = set(left)
+        config.hook.pytest_deselected(items=[item for item in items if item in gone])
+        items[:] = [item for item in items if item not in gone]
+
+
+def _starts_programs(item: pytest.Item) -> bool:
+    fixtures = list(getattr(item, "fixturenames", ()))
+    if callspec := getattr(item, "callspec", None):  # a parameter may name a fixture
+        fixtures += [value for value in callspec.params.values() if isinstance(value, str)]
+    return item.nodeid.startswith(SLOW) or bool(STARTED.intersection(fixtures))
