@@ -105,7 +105,7 @@ urlpatterns = [
     single("demo", about.DemoViewSet, {"get": "retrieve", "post": "create", "delete": "destroy"}),
     single("docs", about.DocsViewSet),
     path("", page(pages.landing), name="landing-page"),
-    path(settings.VERSION, page(pages.to_docs), name="api-prefix"),
+    path(settings.VERSION, page(pages.to_docs), name="prefix-page"),
     path("docs.html", page(pages.docs), name="docs-page"),
     path("reset.html", page(about.reset_page), name="reset-page"),
     path("login.html", page(login_page, ("GET", "HEAD", "POST")), name="login-page"),

@@ -64,7 +64,7 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
             "types/tenants",
             "docs",
             "landing-page",
-            "api-prefix",
+            "prefix-page",
             "docs-page",
             "reset-page",
             "healthz",
