@@ -21,6 +21,10 @@ from tenants.services import ensure_default_tenant, ensure_superuser
 
 # Open connections of a process, idle ones included: each costs little, and a full house would answer nobody.
 CONNECTIONS = 4096
+UNENCRYPTED = (
+    "HOST={host} serves other machines without encryption: anyone on the network path can read passwords, tokens and "
+    "files. Set PROTOCOL=https, or let a proxy terminate TLS and name it in TRUSTED_PROXIES"
+)
 
 
 class Command(BaseCommand):
@@ -38,6 +42,8 @@ class Command(BaseCommand):
         certificate, problem = certificates.ensure(variables)
         if problem:
             self.stderr.write(f"Warning: {problem}")
+        if certificate is None and _is_exposed(variables):
+            self.stderr.write(f"Warning: {UNENCRYPTED.format(host=variables.HOST)}")
         variable = "HTTPS_PORT" if certificate else "HTTP_PORT"
         port = getattr(variables, variable)
         address = _free_address(variables.HOST, port, variable)
@@ -108,6 +114,11 @@ def _options(address: str, port: int, variables: Environment) -> dict[str, Any]:
         "backlog": CONNECTIONS,
         "workers_kill_timeout": variables.STOP_SECONDS,
     }
+
+
+def _is_exposed(variables: Environment) -> bool:
+    """Tell whether clients on other machines connect to the registry itself, not to a proxy that it knows."""
+    return not secrets_check.is_loopback(variables.HOST) and not variables.TRUSTED_PROXIES
 
 
 def _public_port(variables: Environment) -> int:
