@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from registry_site.environment import ROOT
+from registry_site.environment import HOME
 from registry_site.variables import ANY_HOST, Environment
 
 KEYS = ("privkey.pem", "key.pem")
-OURS = ROOT / "data"  # where a certificate of our own lies if the operator's folder is read-only, as in a container
+OURS = HOME / "data"  # where a certificate of our own lies if the operator's folder is read-only, as in a container
 SELF_SIGNED = "self-signed.pem"  # certificate and key in one file, so that they are never of two minds
 LIFETIME, RENEWED = (
     timedelta(days=397),
@@ -92,7 +92,7 @@ def ensure(variables: Environment) -> tuple[Certificate | None, str]:
 
 def _given(variables: Environment) -> tuple[Certificate | None, str]:
     """Return the operator's certificate, or none and why."""
-    folder = ROOT / variables.CERTIFICATES
+    folder = HOME / variables.CERTIFICATES
     chain, key = folder / "fullchain.pem", next((folder / name for name in KEYS if (folder / name).is_file()), None)
     if key is None or not chain.is_file():
         return None, f"fullchain.pem and privkey.pem are not both in {folder}"
@@ -102,7 +102,7 @@ def _given(variables: Environment) -> tuple[Certificate | None, str]:
 
 
 def _folders(variables: Environment) -> tuple[Path, ...]:
-    return ROOT / variables.CERTIFICATES, OURS
+    return HOME / variables.CERTIFICATES, OURS
 
 
 def _names(variables: Environment) -> list[str]:

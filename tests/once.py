@@ -16,6 +16,7 @@ ONCE = {
     "tests/registry_site/test_errors_served.py": "refused before a database is asked",
     "tests/registry_site/test_https_served.py": "the server's own",
     "tests/registry_site/test_nginx.py": "what stands in front of a registry knows nothing of its database",
+    "tests/registry_site/test_package.py": "what is installed is the same for every database",
     "tests/registry_site/test_pages.py": "which form an answer has does not depend on what it says",
     "tests/registry_site/test_redirect.py": "no database is asked",
     "tests/registry_site/test_schema.py": "the document is made of the code",

@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,24 +111,29 @@ def test_every_service_is_confined_and_needs_no_name_of_its_own() -> None:
     assert [name for name, service in SERVICES.items() if service.get("user") == "root"] == ["make-secrets"]
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users can enter, as they cannot pytest's own."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can drop to capabilities")
-def test_secrets_are_made_and_read_with_the_capabilities_that_compose_gives(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:  # pytest's own, else closed to other users
-        parent.chmod(0o755)
+def test_secrets_are_made_and_read_with_the_capabilities_that_compose_gives(open_folder: Path) -> None:
     service = SERVICES["make-secrets"]
     capabilities = ",".join(["-all", *(f"+{name.lower()}" for name in service["cap_add"])])
     confined = ["setpriv", "--bounding-set", capabilities, "--inh-caps", capabilities, "--no-new-privs"]
     python, *words = service["command"]
     assert python == "python"
-    words[words.index("/secrets")] = str(tmp_path)
+    words[words.index("/secrets")] = str(open_folder)
     for _ in range(2):  # the second run reads files that belong to others
         subprocess.run([*confined, sys.executable, *words], cwd=ROOT, env={}, check=True)
     alone = [f"--{kind}={SERVICES['database-users']['user']}" for kind in ("reuid", "regid")]
     own = ["setpriv", *alone, "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "cat"]
-    readable = subprocess.run([*own, *tmp_path.rglob("database/*")], capture_output=True, text=True, check=True)
+    readable = subprocess.run([*own, *open_folder.rglob("database/*")], capture_output=True, text=True, check=True)
     assert len(readable.stdout) > 512
-    registrys = tmp_path / "registry" / "mongodb" / "DATABASE"
+    registrys = open_folder / "registry" / "mongodb" / "DATABASE"
     assert subprocess.run([*own, registrys], capture_output=True, check=False).returncode == 1
 
 

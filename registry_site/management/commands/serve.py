@@ -55,7 +55,8 @@ class Command(BaseCommand):
         sys.stdout.flush()
         opened = str(certificates.lay_open(certificate, port)) if certificate else None
         options = _options(address, port, variables) | {"certificate": opened, "redirect": redirect}
-        os.chdir(environment.ROOT)
+        os.environ["REGISTRY_HOME"] = str(environment.HOME)
+        os.chdir(environment.ROOT)  # where the server's modules are
         os.execv(sys.executable, [sys.executable, "-m", "registry_site.server", json.dumps(options)])  # noqa: S606
 
     def _prepare(self) -> None:
