@@ -18,7 +18,7 @@ PACKAGES := registry_site tenants folksonomy versions catalog
 	schema-check docs coverage-table lock bench clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
+	@grep -h -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 run: $(VENV)/.run-stamp ## Install what is missing and serve in the foreground
 	@exec $(BIN)/python manage.py serve

@@ -27,6 +27,7 @@ ONCE = {
     "tests/test_benchmark.py": "it starts engines of its own",
     "tests/test_browsers.py": "headers are the same whatever an answer says",
     "tests/test_contract.py": "the documentation is read",
+    "tests/test_docs.py": "the documentation is read",
     "tests/versions/test_google_store.py": "no engine knows where bytes are",
     "tests/versions/test_object_store.py": "no engine knows where bytes are",
     "tests/versions/test_object_store_served.py": "no engine knows where bytes are",
