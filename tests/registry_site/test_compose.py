@@ -3,14 +3,17 @@
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pymongo
 import pytest
 import yaml
@@ -18,7 +21,7 @@ from pymongo.errors import OperationFailure
 
 from registry_site import compose, environment
 from registry_site.variables import Environment
-from tests.engines import SITE_PACKAGES, free_port
+from tests.engines import SITE_PACKAGES, free_port, postgres_binaries, unprivileged
 from tests.served import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -221,3 +224,46 @@ def test_a_database_whose_users_shared_a_password_gets_two(folder: Path, mongod:
         compose.make_replica_set(folder, mongod, member=mongod)
     assert enters_as_root(mongod, own)
     assert not enters_as_root(mongod, shared)
+
+
+@pytest.fixture
+def postgres(folder: Path, open_folder: Path) -> Iterator[int]:
+    """The port of a PostgreSQL that was initialized as compose's image does it, with the script that compose mounts."""
+    binaries, port, data = postgres_binaries(), free_port(), open_folder / "data"
+    given = open_folder / "root-password"
+    given.write_text((folder / "database" / "root-password").read_text())
+    run_as = unprivileged(open_folder)
+    initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", given, "--no-sync"]
+    subprocess.run([*run_as, *initdb], check=True, capture_output=True, cwd=open_folder)
+    options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={open_folder}", "-c", "fsync=off"]
+    command = [*run_as, binaries / "postgres", "-D", data, "-p", str(port), *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=open_folder)
+    env = {"PATH": f"{binaries}:{os.environ['PATH']}", "PGHOST": "127.0.0.1", "PGPORT": str(port)}
+    env |= {"PGPASSWORD": given.read_text(), "REGISTRY_PASSWORD_FILE": str(folder / "database" / "password")}
+    try:
+        ready = [binaries / "pg_isready", "-q", "-U", "registry"]
+        while subprocess.run(ready, env=env, check=False).returncode:
+            assert process.poll() is None
+            time.sleep(0.1)
+        (script,) = (each.split(":")[0] for each in SERVICES["postgres"]["volumes"] if "initdb.d" in each)
+        subprocess.run([ROOT / script], env=env, check=True)
+        yield port
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def test_the_registrys_user_of_postgresql_is_no_superuser(folder: Path, tmp_path: Path, postgres: int) -> None:
+    url = (folder / "registry" / "postgres" / "DATABASE").read_text()
+    url = url.replace("@postgres:5432/", f"@127.0.0.1:{postgres}/")
+    env = {"DATABASE": url, "VARIABLES_FILE": str(tmp_path / "variables.env"), "UPLOAD_PATH": str(tmp_path / "up")}
+    prepare = [sys.executable, ROOT / "manage.py", "serve", "--prepare-only"]
+    assert subprocess.run(prepare, env=env, check=False).returncode == 0
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = 'registry'")
+        assert row.fetchone() == (False, False, False)
+    root = (folder / "database" / "root-password").read_text()
+    password = (folder / "database" / "password").read_text()
+    for stranger in (url.replace(password, root), url.replace("registry:", "postgres:", 1)):
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(stranger)
