@@ -75,6 +75,7 @@ def test_it_serves_from_the_folder_that_it_is_started_in(program: Path, tmp_path
             assert served.poll() is None, (tmp_path / "output").read_text()
             assert time.monotonic() < deadline, (tmp_path / "output").read_text()
             time.sleep(0.1)
+        assert served.poll() is None, "somebody else answered on the port"
         for path in ("/", "/docs.html", "/login.html", "/static/registry/page.css", "/v1/docs", "/admin/login/"):
             assert httpx.get(f"{url}{path}", timeout=30).status_code == 200, path
         assert run(program, "healthcheck", folder=home, HTTP_PORT=variables["HTTP_PORT"]).returncode == 0
