@@ -1,4 +1,4 @@
-"""A demo: 60 items of five projects as a team would have them, with lineage, metrics, versions and small real files."""
+"""A demo: 60 items of five projects, with lineage, metrics, versions and small files; always the same."""
 
 import json
 import secrets
@@ -26,7 +26,7 @@ NOTES = ("First run", "Cleaned labels", "Tuned learning rate")
 
 @dataclass(frozen=True)
 class Project:
-    """A project: the first part of its items' names, its team, the columns of its data, and its best accuracy."""
+    """A project: prefix of its items' names, team, columns of its data, best accuracy."""
 
     name: str
     team: str
@@ -41,7 +41,7 @@ PROJECTS = (
     Project("payment-fraud", "payments", ("amount", "merchant", "hour", "fraud"), 0.95),
     Project("ticket-routing", "support", ("length", "language", "product", "queue"), 0.88),
 )
-# Each project's models: what its name ends with, framework, how far below the best, how many versions, parameters.
+# Models of each project: suffix of the name, framework, accuracy below the best, number of versions, parameters.
 MODELS: tuple[tuple[str, str, float, int, Mapping[str, float]], ...] = (
     ("baseline", "scikit-learn", 0.14, 1, {"max_depth": 3}),
     ("logistic", "scikit-learn", 0.10, 2, {"regularization": 0.5}),
@@ -66,7 +66,7 @@ class File:
 
 @dataclass(frozen=True)
 class Example:
-    """An item of the demo. `owner` is the place of its owner among `USERS`, None for who asks for the demo."""
+    """An item of the demo. `owner` is an index of `USERS`, or None for the user who creates the demo."""
 
     owner: int | None
     fields: Mapping[str, Any]
@@ -81,7 +81,7 @@ def _examples() -> Iterator[Example]:
         for name in ALGORITHMS:
             yield _algorithm(project, name)
         for place, model in enumerate(MODELS):
-            # The first project's models belong to who asks, so that all tags and metadata names do: users can go again.
+            # The creator owns the first project, and with it all tags and metadata names, so that users can be deleted.
             yield _model(project, place, model, None if number == 0 else (number + place) % len(USERS))
 
 
@@ -119,7 +119,7 @@ def _model(project: Project, place: int, model: Any, owner: int | None) -> Examp
         text = json.dumps(content, indent=1)
         files.append(File(f"{name}-{number}.json", "application/json", text.encode(), NOTES[number - 1]))
     metadata = {"framework": framework, **metrics, **costs, **parameters}
-    fields = _fields("model", name, project, (framework, f"{versions} runs"), metadata)
+    fields = _fields("model", name, project, (framework,), metadata)
     fields |= {"status": STATUSES[place % len(STATUSES)], "datasets": [f"{project.name}-{YEARS[place % 3]}"]}
     if suffix == "mlp":  # shared with one user instead of with all
         fields |= {"visibility": "private", "users": [USERS[0]]}

@@ -7,18 +7,15 @@ from django.core.management import execute_from_command_line
 
 from registry_site import __version__, environment
 
-# These may begin a registry where there is none. Others refuse: a backup of an empty folder would look like success.
-BEGINNERS = ("serve", "demo", "migrate", "createsuperuser", "restore", "import_measurify", "import_mlflow")
+# These may start a new registry. Others refuse without one: a backup of nothing would look like success.
+STARTERS = ("serve", "demo", "migrate", "createsuperuser", "restore", "import_measurify", "import_mlflow")
 INFORMATION = ("help", "--help", "-h", "variables", "postman")
-UNUSED = {
-    "API_TOKEN": "-",
-    "JWT_SECRET": "-",
-    "DATABASE": f"sqlite:///{os.devnull}",
-}  # settings need them, help does not
+# Settings need these, help does not use them.
+UNUSED = {"API_TOKEN": "-", "JWT_SECRET": "-", "DATABASE": f"sqlite:///{os.devnull}"}
 
 
 def main() -> None:
-    """Run a command. `serve` and its like first write the file of variables with fresh secrets, if there is none."""
+    """Run a command; those that may start a registry first write the file of variables if it is missing."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry_site.settings")
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     if command in ("version", "--version"):
@@ -26,6 +23,6 @@ def main() -> None:
         return
     if command in INFORMATION or "--help" in sys.argv or "-h" in sys.argv:
         os.environ |= UNUSED
-    elif command in BEGINNERS and (written := environment.prepare()):
+    elif command in STARTERS and (written := environment.prepare()):
         print(f"Wrote {written} with fresh secrets", file=sys.stderr)  # noqa: T201 - a message to the caller
     execute_from_command_line(sys.argv)
