@@ -83,7 +83,7 @@ lock: $(VENV)/.dev-stamp ## Lock the dependencies of pyproject.toml
 	@$(BIN)/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 \
 		benchmarks/requirements-mlflow.in -o benchmarks/requirements-mlflow.txt
 
-bench: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp ## Measure the registry beside others and write docs/performance.md
+bench: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp ## Benchmark the registry against MLflow and write docs/performance.md
 	@$(BIN)/uv pip install --quiet --python $(VENV)-mlflow/bin/python --constraint requirements.txt "psycopg[binary]"
 	@BENCH_MILLION=$(BENCH_MILLION) $(BIN)/python -m benchmarks $(BENCH)
 

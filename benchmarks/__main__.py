@@ -1,4 +1,4 @@
-"""Measures the registry beside MLflow, and writes docs/performance.md and docs/performance.svg.
+"""Benchmarks the registry against MLflow, and writes docs/performance.md and docs/performance.svg.
 
 `python -m benchmarks --quick` takes a minute, and writes nothing without --output; `BENCH_MILLION=1` allows sizes of a
 million.
