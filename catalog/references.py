@@ -9,7 +9,9 @@ from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.prepared import Prepared
 
-users_of_tenant = Prepared(lambda tenant, keys: User.objects.of(tenant).named(keys).values_list("pk", "username"))
+users_of_tenant = Prepared(
+    lambda tenant, keys: User.objects.of(tenant).named(keys).filter(leaving=None).values_list("pk", "username")
+)
 
 
 def unique(values: Iterable[str]) -> list[str]:

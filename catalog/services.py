@@ -1,4 +1,4 @@
-"""Writes: items, their versions, and what leaves with a user or a tenant."""
+"""Writes: items and their versions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,12 +16,12 @@ from tenants.batches import batches, keys_of
 from tenants.exceptions import Refused
 from tenants.fields import now
 from tenants.gates import referring, removing
-from tenants.models import Tenant, User
+from tenants.models import User
 from tenants.prepared import Prepared
-from tenants.texts import refuse, turning
+from tenants.texts import refuse, unfit_title
 from tenants.transactions import Conflict, retried
 from versions.models import Version
-from versions.services import Upload, add_version, delete_tenant_versions, delete_versions, remove_unreferenced
+from versions.services import Upload, add_version, delete_versions, remove_unreferenced
 
 CREATION, CHANGE = "post_request_error", "put_request_error"
 LISTS_OF_ITEM = ("tags", "metadata", "users", "datasets")
@@ -52,9 +52,9 @@ def create_item(
 
     `kept` holds fields that stay as they are when an item moves in from elsewhere: its id, times and references.
     Users are named by id or username, datasets by id or name. Raises Refused (`post_request_error`) for a name that
-    is taken or nobody should read, for unknown users and datasets, and for a metadata name given twice.
+    is taken or breaks the rules for names, for unknown users and datasets, and for a metadata name given twice.
     """
-    refuse([name], turning, CREATION)
+    refuse([name], unfit_title, CREATION)
     item = Item(tenant_id=by.tenant_id, kind=kind, name=name, owner=by, visibility=visibility)
     item.status = None if kind == "dataset" else status or STATUSES[0]
     item.lastmod = item.timestamp
@@ -171,27 +171,6 @@ def delete_item(*, item: Item) -> None:
         keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(subject=item.pk)))
         item.delete()
     remove_unreferenced(keys)
-
-
-def forget_user(*, user: User) -> None:
-    """Take a leaving user out of every item's users, in the caller's transaction.
-
-    Raises Refused (`delete_request_error`) where he owns an item, a tag or a metadata name.
-    """
-    for model in (Item, Tag, MetadataName):
-        owned = model.objects.of(user.tenant_id).filter(owner=user).first()
-        if owned is not None:
-            raise Refused("delete_request_error", f"The user is the owner of {owned.pk} ({owned})")
-    for item in Item.objects.of(user.tenant_id).filter(users__holds=user.pk):
-        item.users = [pk for pk in item.users if pk != user.pk]
-        _write(item, ("users", "readers"))
-
-
-def forget_tenant(*, tenant: Tenant) -> None:
-    """Remove all rows that would keep a leaving tenant's users from going."""
-    for model in (Item, Tag, MetadataName):
-        model.objects.of(tenant.pk).delete()
-    delete_tenant_versions(tenant_id=tenant.pk)
 
 
 def uses_term(*, term: Tag | MetadataName) -> bool:

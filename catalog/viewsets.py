@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from django.http import Http404, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -25,7 +24,7 @@ from catalog.services import (
 from tenants.collections import CollectionViewSet, valid_changes
 from tenants.exceptions import Refused
 from tenants.gates import edition_of
-from tenants.http import JSONParser
+from tenants.http import AnyBody, JSONParser
 from tenants.models import User
 from tenants.permissions import USERS, refusal
 from tenants.querysets import TenantQuerySet
@@ -33,6 +32,7 @@ from versions.download import download
 from versions.models import Version, newest_versions
 from versions.services import Upload
 from versions.upload import (
+    FormParser,
     announced_digests,
     check_digests,
     upload_from_body,
@@ -139,15 +139,6 @@ class AlgorithmViewSet(ItemViewSet):
     collection = "algorithms"
 
 
-class AnyBody(BaseParser):
-    """Leaves a body that is a file to the view."""
-
-    media_type = "*/*"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
-        return {}
-
-
 class VersionRoutes(ItemViewSet):
     """The versions of an item; mixed into one viewset a kind."""
 
@@ -161,7 +152,7 @@ class VersionRoutes(ItemViewSet):
         "sha256": "text",
         "timestamp": "date",
     }
-    parser_classes = (MultiPartParser, JSONParser, AnyBody)
+    parser_classes = (FormParser, JSONParser, AnyBody)
     group = "versions"
     bodies: ClassVar = {
         "create": {"multipart/form-data": VersionForm},

@@ -7,7 +7,7 @@ does the rest.
 from collections.abc import Sequence
 
 from folksonomy.models import MetadataName, Tag
-from folksonomy.services import T, delete_term, suggest_term
+from folksonomy.services import T, delete_term, set_term_usage, suggest_term
 from tenants.exceptions import Refused
 from tenants.gates import referring
 from tenants.hooks import hook
@@ -34,9 +34,7 @@ def suggest_terms(model: type[T], *, names: Sequence[str], by: User) -> list[T]:
 @retried
 def set_usage(*, term: Tag | MetadataName, usage: str) -> None:
     """Make a term a `default` or a `folk` one."""
-    term.usage = usage
-    if not type(term).objects.of(term.tenant_id).filter(pk=term.pk).update(usage=usage):
-        raise Refused("resource_not_found", f"{term} is no longer there")
+    set_term_usage(term, usage)
 
 
 def merge_term(*, term: T, into: T) -> int:

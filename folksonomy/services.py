@@ -56,11 +56,20 @@ def suggest_term(model: type[T], *, name: str, by: User, timestamp: datetime | N
         term = model.objects.of(by.tenant_id).filter(name=name).first()
         if term is None:
             term = model(tenant_id=by.tenant_id, name=name, owner=by.as_owner, timestamp=timestamp or now())
+            term.usage = "default"
+            term.save(force_insert=True)
         elif term.usage == "default":
             raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({name})")
-        term.usage = "default"
-        term.save()
+        else:
+            set_term_usage(term, "default")
     return term
+
+
+def set_term_usage(term: Tag | MetadataName, usage: str) -> None:
+    """Write the usage of a term and nothing else of it. Raises Refused (`resource_not_found`) where it is gone."""
+    if not type(term).objects.of(term.tenant_id).filter(pk=term.pk).update(usage=usage):
+        raise Refused("resource_not_found", f"{term} is no longer there")
+    term.usage = usage
 
 
 @retried

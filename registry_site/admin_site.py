@@ -4,10 +4,22 @@ from functools import update_wrapper
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
 
 from tenants.login_form import LoginForm
+from tenants.services import update_user
+
+
+class OwnPasswordForm(AdminPasswordChangeForm):
+    """A superuser's new password, which changes nothing else of them."""
+
+    def save(self, commit: bool = True) -> Any:
+        self.user = update_user(user=self.user, password=self.cleaned_data["new_password1"])
+        return self.user
 
 
 class RegistryAdminSite(AdminSite):
@@ -28,3 +40,10 @@ class RegistryAdminSite(AdminSite):
             return response
 
         return super().admin_view(update_wrapper(checked, view), cacheable)
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show Django's page with a form that writes the password alone."""
+        context = {**self.each_context(request), **(extra_context or {})}
+        done = reverse("admin:password_change_done", current_app=self.name)
+        view = PasswordChangeView.as_view(form_class=OwnPasswordForm, success_url=done, extra_context=context)
+        return view(request)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
 
+from registry_site.deadlines import TimedInput, TooSlow, watch
 from registry_site.turns import turn, turn_given_up
 
 SMALL = 1024 * 1024  # bytes
@@ -61,14 +62,11 @@ class WholeBody:
         self.application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        length = environ.get("CONTENT_LENGTH", "")
-        chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-        stream = environ["wsgi.input"]
-        if length.isascii() and length.isdigit():
-            stream = ExactInput(_arrived(stream, int(length)), int(length))
-        elif chunked:
-            stream = PatientInput(stream)
-            environ["CONTENT_LENGTH"] = str(ENDLESS)
+        watch.port = int(environ["SERVER_PORT"])
+        try:
+            stream, chunked = _body(environ)
+        except TooSlow:
+            return []  # which nobody waits for
         environ["wsgi.input"] = stream
         answer: list[Any] = []
         with turn():
@@ -79,6 +77,18 @@ class WholeBody:
             headers = [*headers, ("Connection", "close")]  # the client must not send its next request behind it
         start_response(status, headers)
         return response
+
+
+def _body(environ: dict[str, Any]) -> tuple[Any, bool]:
+    """Return the stream of the body, and whether it comes in chunks. Raises TooSlow."""
+    length = environ.get("CONTENT_LENGTH", "")
+    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    if length.isascii() and length.isdigit():
+        return ExactInput(_arrived(TimedInput(environ), int(length)), int(length)), chunked
+    if chunked:
+        environ["CONTENT_LENGTH"] = str(ENDLESS)
+        return PatientInput(TimedInput(environ)), chunked
+    return environ["wsgi.input"], chunked
 
 
 def _arrived(stream: Any, length: int) -> Any:

@@ -114,6 +114,13 @@ def _mongodb(url: str, threads: int) -> Database:
     )
 
 
+def files() -> list[Path]:
+    """Return the files of a database on this machine: SQLite's, with those that it keeps beside it."""
+    if connection.vendor != "sqlite":
+        return []
+    return [Path(f"{connection.settings_dict['NAME']}{end}") for end in ("", "-wal", "-shm")]
+
+
 def complaint() -> str:
     """Return why the database cannot be used, if so: a line without secrets."""
     try:

@@ -4,11 +4,34 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from rest_framework.response import Response
 
 from registry_site.errors import METHODS, refused
+from registry_site.headers import TOO_LONG
 from registry_site.policies import OF_DATA, OF_PAGES
+from tenants.http import MAX_PUBLIC_BODY
 
 KEEPS_SLASH = ("/admin/", "/static/")
+API, LOGIN = f"/{settings.VERSION}/", "/login"  # whose views read a body only once they know the caller
+
+
+class Release:
+    """Gives memory back with the answer: the views' requests and answers refer to themselves, and would keep a body.
+
+    The garbage collector would find it, but not before it has looked at all that lives.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        parsed = request.__dict__.pop("parsed", None)
+        if parsed is not None:
+            parsed.forget()
+        if isinstance(response, Response):
+            response.renderer_context = {}  # type: ignore[attr-defined]
+        return response
 
 
 class ContentLength:
@@ -37,23 +60,47 @@ class ContentPolicy:
         return response
 
 
-class Readable:
-    """Refuses requests whose headers and URL are too large, or whose URL holds what no database can search for."""
+class RequestLimits:
+    """Refuses what is not worth reading: headers and URL that are too large, null characters, encoded bodies."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        refusal = self.refusal(request)
+        return refused(request, *refusal) if refusal else self.get_response(request)
+
+    def refusal(self, request: HttpRequest) -> tuple[str, str] | None:
+        """Return the name of the error and its details, or None."""
         size = sum(len(name) + len(value) for name, value in request.META.items() if name.startswith("HTTP_"))
         query = request.META.get("QUERY_STRING", "")
         if size + len(request.path) + len(query) > settings.MAX_HEADER_SIZE:
-            limit = f"Headers and URL have at most {settings.MAX_HEADER_SIZE} bytes"
-            return refused(request, "payload_too_large", limit)
+            return "payload_too_large", f"Headers and URL have at most {settings.MAX_HEADER_SIZE} bytes"
+        if TOO_LONG in request.META:
+            return "payload_too_large", request.META[TOO_LONG]
         if "\0" in request.path:
-            return refused(request, "resource_not_found", "Nothing has a null character in its name")
+            return "resource_not_found", "Nothing has a null character in its name"
         if "%00" in query:
-            name = METHODS.get(request.method or "", "generic_request_error")
-            return refused(request, name, "A query holds no null characters")
+            return METHODS.get(request.method or "", "generic_request_error"), "A query holds no null characters"
+        if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() != "identity":
+            return "unsupported_media_type", "Bodies come without a Content-Encoding"
+        return None
+
+
+class PageBodies:
+    """Refuses large bodies for pages, unless they come from somebody who is logged in to the admin site.
+
+    It runs last: views that check the CSRF token read the form before they know the caller.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        is_page = not request.path_info.startswith(API) and request.path_info != LOGIN
+        if length > MAX_PUBLIC_BODY and is_page and not request.user.is_authenticated:
+            return refused(request, "payload_too_large", f"This body has at most {MAX_PUBLIC_BODY} bytes")
         return self.get_response(request)
 
 

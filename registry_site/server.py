@@ -11,12 +11,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.log import LogLevels
 from granian.net import SocketSpec  # type: ignore[attr-defined]
+from granian.server import mp
 from granian.server.mp import MPServer
 
 from registry_site import certificates, environment
@@ -68,8 +70,24 @@ class Server(MPServer):
         super()._stop_workers()  # type: ignore[no-untyped-call]
 
 
+def _answerable(wrap: Callable[..., Callable[..., Any]]) -> Callable[..., Callable[..., Any]]:
+    """Tell the application how to answer while a thread waits for a body, and whose connection it is."""
+
+    def wrap_answerable(*words: Any) -> Callable[..., Any]:
+        run = wrap(*words)
+
+        def answer_request(answer: Any, environ: dict[str, Any]) -> Any:
+            environ["registry.answer"], environ["registry.address"] = answer, environ["REMOTE_ADDR"]
+            return run(answer, environ)
+
+        return answer_request
+
+    return wrap_answerable
+
+
 def main(words: dict[str, Any]) -> None:
     """Serve until a signal says stop; SIGHUP reads the certificate again and replaces the workers."""
+    mp._wsgi_call_wrap = _answerable(mp._wsgi_call_wrap)  # type: ignore[attr-defined]
     multiprocessing.set_start_method("fork")  # workers share our socket, and their ends know that they were forked
     signal.signal(ACCEPT_NO_MORE, signal.SIG_IGN)  # until a worker can heed it
     opened, redirect = words.pop("certificate"), words.pop("redirect")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from registry_site import __version__, databases, storages
+from registry_site import __version__, databases, permissions, storages
 from registry_site.environment import HOME, VariableError, load
 from registry_site.openapi.names import DESCRIPTION
 from registry_site.variables import lifetime, listed
@@ -16,6 +16,7 @@ from registry_site.variables import lifetime, listed
 # --- Variables: the apps find them here under their own names -----------------------------------------------------
 try:
     environment = load()
+    UMASK = permissions.apply(environment.UMASK)  # before anything is written
     database = databases.parse(environment.DATABASE, HOME, environment.THREADS)
     storage = storages.parse(environment)
 except (VariableError, ImproperlyConfigured) as error:
@@ -47,8 +48,11 @@ MAX_UPLOAD_SIZE = environment.MAX_UPLOAD_SIZE
 MAX_BODY_SIZE = environment.MAX_BODY_SIZE
 MAX_HEADER_SIZE = environment.MAX_HEADER_SIZE
 MAX_JSON_DEPTH = environment.MAX_JSON_DEPTH
+MAX_JSON_ELEMENTS = environment.MAX_JSON_ELEMENTS
+BODY_TIMEOUT, TRANSFERS = environment.BODY_TIMEOUT, environment.TRANSFERS
 MAX_LIST_LENGTH = environment.MAX_LIST_LENGTH
 MAX_BULK_LENGTH = environment.MAX_BULK_LENGTH
+QUERY_TIMEOUT = environment.QUERY_TIMEOUT
 TRUSTED_PROXIES = listed(environment.TRUSTED_PROXIES)
 ENVIRONMENT_NAME = environment.ENVIRONMENT_NAME
 WORKERS = environment.WORKERS
@@ -87,8 +91,10 @@ AUTH_USER_MODEL = "tenants.User"
 
 # What the lower apps ask of the higher ones, by name, because imports run the other way.
 HOOKS = {
-    "user_leaves": "catalog.services.forget_user",  # (user): forget him in lists, refuse where he owns something
-    "tenant_leaves": "catalog.services.forget_tenant",  # (tenant): remove its rows, within the transaction
+    "user_leaves": "catalog.deletions.refuse_owner",  # (user): refuse where the user owns something
+    "user_left": "catalog.deletions.unlist_user",  # (user): take the user out of all lists, outside of a transaction
+    "tenant_emptied": "catalog.deletions.empty_tenant",  # (tenant_id): remove its rows, outside of a transaction
+    "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): remove what is left, within the transaction
     "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): remove its bytes, after the transaction
     "term_is_used": "catalog.services.uses_term",  # (term): whether any item has the tag or metadata name
     "replace_term": "catalog.services.replace_term",  # (term, name): rewrite all items that have it, and count them
@@ -107,20 +113,23 @@ ROOT_URLCONF = "registry_site.urls"
 WSGI_APPLICATION = "registry_site.wsgi.application"
 APPEND_SLASH = False
 SESSION_COOKIE_AGE = int(lifetime(environment.SESSION_EXPIRATIONTIME).total_seconds())
+SESSION_ENGINE = "tenants.sessions"
 CSRF_FAILURE_VIEW = "registry_site.errors.forged"
 MIDDLEWARE = [
+    "registry_site.middleware.Release",
     "tenants.request_log.RequestLogMiddleware",
     "registry_site.middleware.ContentLength",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "registry_site.middleware.ContentPolicy",
     "corsheaders.middleware.CorsMiddleware",
-    "registry_site.middleware.Readable",
+    "registry_site.middleware.RequestLimits",
     "registry_site.middleware.OptionalTrailingSlash",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "registry_site.middleware.PageBodies",
 ]
 TEMPLATES = [
     {

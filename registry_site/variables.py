@@ -97,6 +97,11 @@ class Environment(BaseSettings):
         description="`sqlite:///file`, `postgres://user:password@host/name` or `mongodb://host/name?replicaSet=rs0`.",
     )
     UPLOAD_PATH: Path = Field(Path("./uploads"), description="Folder for uploaded files.")
+    UMASK: str = Field(
+        "077",
+        pattern=r"^0?0[0-7]{2}$",
+        description="Umask of new files and folders; `027` lets the group read them, for nginx.",
+    )
     STORAGE: str = Field(
         "",
         description="Object store for uploaded files instead of a folder: `s3://bucket/prefix?endpoint_url=…`, "
@@ -115,10 +120,12 @@ class Environment(BaseSettings):
     MAX_BODY_SIZE: int = Field(50 * 1024 * 1024, ge=1024, description="Maximum size of a JSON body in bytes.")
     MAX_HEADER_SIZE: int = Field(65536, ge=1024, description="Maximum size of a request's URL and headers in bytes.")
     MAX_JSON_DEPTH: int = Field(20, ge=5, description="Maximum nesting depth of a JSON body.")
+    MAX_JSON_ELEMENTS: int = Field(1_000_000, ge=1000, description="Maximum number of names and values in a JSON body.")
     MAX_LIST_LENGTH: int = Field(
         1000, ge=1, description="Maximum number of tags, metadata, users or datasets of an item."
     )
     MAX_BULK_LENGTH: int = Field(10_000, ge=1, description="Maximum number of resources that one request creates.")
+    QUERY_TIMEOUT: int = Field(5, ge=1, le=3600, description="Maximum time of the queries of one list in seconds.")
     LOG: bool = Field(True, description="Whether requests are logged for `/v1/log`.")
     LOG_RETENTION_DAYS: int = Field(90, ge=1, description="Days that the log keeps a request.")
     LOG_CONTENTS_LIMIT: Count = Field(2000, description="Characters of a request's body that the log keeps.")
@@ -190,6 +197,9 @@ class Environment(BaseSettings):
         ge=1,
         le=4096,
         description="Additional requests of each worker that may wait for slow clients: uploads and downloads.",
+    )
+    BODY_TIMEOUT: int = Field(
+        30, ge=1, description="Seconds in which a client must send the next 32 KiB of a body, or its rest."
     )
     STOP_SECONDS: int = Field(30, ge=1, description="Seconds that running requests may take when the server stops.")
     ENVIRONMENT_NAME: Literal["production", "development", "test"] = Field(

@@ -10,8 +10,10 @@ from multiprocessing import parent_process
 from multiprocessing.util import Finalize
 from pathlib import Path
 
+from registry_site.deadlines import watch
 from registry_site.server import ACCEPT_NO_MORE
 from registry_site.wsgi import application
+from tenants.outbox import sender
 from tenants.request_log import writer
 
 __all__ = ["application"]
@@ -48,6 +50,8 @@ def _accept_no_more(*_: object) -> None:
 
 
 signal.signal(ACCEPT_NO_MORE, _accept_no_more)
+watch.start()
 threading.Thread(target=_follow_parent, name="follow-parent", daemon=True).start()
+sender.start()
 # Workers are forked: their end runs multiprocessing's finalizers, after the last request, but not atexit's functions.
 Finalize(None, writer.flush, exitpriority=10)

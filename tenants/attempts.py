@@ -91,14 +91,14 @@ def _take_places(limits: dict[str, int]) -> list[str]:
 def _taken_places(limits: dict[str, int]) -> list[str]:
     """Take a place of each key, or none where one may still become free. Raises Throttled where none will."""
     start = now()
+    rows = _counting(limits, start)  # outside the transaction: refusing takes no lock that writers wait for
+    full = [key for key, limit in limits.items() if len(rows[key]) >= limit]
+    if full:
+        _refuse_unless_pending([rows[key][: limits[key]] for key in full], start)
+        return []
+    places = {key: _free_place(limit, {row.place for row in rows[key]}) for key, limit in limits.items()}
+    mine = [FailedAttempt(key=key, place=place, pending=True, timestamp=start) for key, place in places.items()]
     with atomic():
-        rows = _counting(limits, start)
-        full = [key for key, limit in limits.items() if len(rows[key]) >= limit]
-        if full:
-            _refuse_unless_pending([rows[key][: limits[key]] for key in full], start)
-            return []
-        places = {key: _free_place(limit, {row.place for row in rows[key]}) for key, limit in limits.items()}
-        mine = [FailedAttempt(key=key, place=place, pending=True, timestamp=start) for key, place in places.items()]
         FailedAttempt.objects.bulk_create(mine)
     return [row.pk for row in mine]
 

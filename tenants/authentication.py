@@ -44,14 +44,13 @@ class SessionAuthentication(BaseAuthentication):
 
 
 class ApiTokenAuthentication(TokenAuthentication):
-    """Recognises the operator by the `API_TOKEN`."""
+    """Recognises the operator by the `API_TOKEN`, whatever their address has done; wrong ones count as failures."""
 
     def authenticate(self, request: Request) -> tuple[Operator, str] | None:  # type: ignore[override]
         token = tokens.bare(request.headers.get("Authorization", ""))
         if not token:
             return None
-        with attempts.counted(address=attempts.address_of(request)) as attempt:
-            attempt.failed = not constant_time_compare(token, settings.API_TOKEN)
-            if attempt.failed:
-                raise AuthenticationFailed("The API token is not valid")
-        return Operator(), token
+        if constant_time_compare(token, settings.API_TOKEN):
+            return Operator(), token
+        with attempts.counted(address=attempts.address_of(request)):
+            raise AuthenticationFailed("The API token is not valid")

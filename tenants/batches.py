@@ -7,7 +7,10 @@ from typing import Any, TypeVar
 
 from django.db import models
 
+from tenants.transactions import atomic, retried
+
 T = TypeVar("T")
+DELETED = 1000  # rows that one transaction deletes
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -24,3 +27,15 @@ def keys_of(rows: models.QuerySet[Any]) -> Iterator[str]:
         file.seek(0)
         for line in file:
             yield line.removesuffix("\n")
+
+
+def delete_in_batches(rows: models.QuerySet[Any]) -> None:
+    """Delete rows, some in a transaction, so that other writers go on."""
+    for keys in batches(keys_of(rows), DELETED):
+        _delete(rows.filter(pk__in=keys))
+
+
+@retried
+def _delete(rows: models.QuerySet[Any]) -> None:
+    with atomic():
+        rows.all().delete()

@@ -61,8 +61,9 @@ class JSONDecoder(json.JSONDecoder):
 
     @staticmethod
     def parse_number(digits: str) -> int | float:
-        number = int(digits) if len(digits) < 40 else float(digits)
-        return number if number in INT64 else float(digits)
+        if len(digits) <= 20 and (number := int(digits)) in INT64:
+            return number
+        return float(digits)  # a float in a range is looked for one number after the other
 
 
 DECODER = JSONDecoder()

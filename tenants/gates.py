@@ -24,7 +24,7 @@ from tenants.models import GATES, Gate, Tenant, User
 from tenants.prepared import Prepared, PreparedUpdate
 from tenants.transactions import Conflict, atomic
 
-users_there = Prepared(lambda key: User.objects.filter(pk=key).values_list("pk"))
+users_there = Prepared(lambda key: User.objects.filter(pk=key, leaving=None).values_list("pk"))
 NO_ITEMS = 0  # the number of the gate for those who change no items, whose mark is no part of the edition
 editions = Prepared(
     lambda tenant: (

@@ -8,10 +8,14 @@ import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+UTF_8 = ("utf-8", "utf8")
+MAX_PUBLIC_BODY = 64 * 1024  # bytes, of those who have not logged in
 
 
 def _refuse_constant(name: str) -> None:
@@ -31,20 +35,58 @@ def _too_deep(data: Any, body: bytes) -> bool:
     return True
 
 
-class JSONParser(BaseParser):
-    """Reads a JSON body of at most `MAX_BODY_SIZE` bytes and `MAX_JSON_DEPTH` levels.
+def _too_many(body: bytes) -> bool:
+    """Tell whether the body has more than `MAX_JSON_ELEMENTS` names and values, each of which has one separator.
 
-    Numbers keep their type and all their digits. The parsed body is left on the request for the request log.
+    Texts may hold as many of these characters as they like: where there are many, only those outside texts count.
+    """
+
+    def separators(text: bytes) -> int:
+        return sum(text.count(character) for character in (b",", b":", b"[", b"{"))
+
+    most = settings.MAX_JSON_ELEMENTS
+    if separators(body) <= most:
+        return False
+    without_escapes = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    if without_escapes.count(b'"') > 2 * most + 2:  # more texts than separators are allowed
+        return True
+    return separators(b"".join(without_escapes.split(b'"')[::2])) > most
+
+
+class Parsed:
+    """A body that was parsed, for the request log and for nobody after the answer."""
+
+    def __init__(self, contents: Any, request: Request) -> None:
+        self.contents = contents
+        self.request = request
+
+    def forget(self) -> None:
+        """Let go of the body, which the view's request refers to."""
+        self.contents = self.request._data = self.request._full_data = None  # type: ignore[attr-defined]
+
+
+class JSONParser(BaseParser):
+    """Reads a JSON body within the limits of bytes, of levels, and of names and values.
+
+    Routes that need no login read `MAX_PUBLIC_BODY` bytes. Numbers keep their type and all their digits. The parsed
+    body is left on the request for the request log.
     """
 
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        body = stream.read(settings.MAX_BODY_SIZE + 1)
-        if len(body) > settings.MAX_BODY_SIZE:
-            raise RequestDataTooBig(f"A JSON body has at most {settings.MAX_BODY_SIZE} bytes")
+        request = parser_context["request"] if parser_context else None
+        if request and request._request.content_params.get("charset", "utf-8").lower() not in UTF_8:
+            raise UnsupportedMediaType(request.content_type, "JSON is in UTF-8")
+        known = request is None or request.user is not None
+        longest = settings.MAX_BODY_SIZE if known else min(MAX_PUBLIC_BODY, settings.MAX_BODY_SIZE)
+        body = stream.read(longest + 1)
+        if len(body) > longest:
+            raise RequestDataTooBig(f"A JSON body has at most {longest} bytes here")
         if not body.strip():
             return {}
+        if _too_many(body):
+            raise RequestDataTooBig(f"A JSON body has at most {settings.MAX_JSON_ELEMENTS} names and values")
         try:
             data = json.loads(body.decode(), parse_constant=_refuse_constant)
             if b"\\ud" in body.lower():  # perhaps half a surrogate pair, which is not text
@@ -53,9 +95,18 @@ class JSONParser(BaseParser):
             raise ParseError(f"The body is not valid JSON: {error}") from error
         if isinstance(data, dict | list) and _too_deep(data, body):
             raise ParseError(f"A JSON body has at most {settings.MAX_JSON_DEPTH} levels")
-        if parser_context:
-            parser_context["request"]._request.contents = data
+        if request:
+            request._request.parsed = Parsed(data, request)
         return data
+
+
+class AnyBody(BaseParser):
+    """Leaves a body that is a file to the view."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+        return {}
 
 
 PAGE = "text/html"
@@ -66,7 +117,10 @@ def reads_pages(request: HttpRequest) -> bool:
     """Tell whether a browser asks: one that names HTML and prefers it to JSON, without a program's token."""
     if "Authorization" in request.headers or PAGE not in request.headers.get("Accept", ""):
         return False
-    return request.get_preferred_type(["application/json", PAGE]) == PAGE
+    try:
+        return request.get_preferred_type(["application/json", PAGE]) == PAGE
+    except ValueError:  # a parameter in a charset that does not exist
+        return False
 
 
 class OneForm(DefaultContentNegotiation):

@@ -17,7 +17,7 @@ def authenticate(*, tenant_id: str, username: str, password: str, address: str) 
     Throttled after too many failures of the account or the address.
     """
     with attempts.counted(address=address, account=f"{tenant_id}/{username}") as attempt:
-        user: User | None = User.objects.of(tenant_id).filter(username=username, is_active=True).first()
+        user: User | None = User.objects.of(tenant_id).filter(username=username, is_active=True, leaving=None).first()
         if user is not None and user.check_password(password):
             attempt.failed = False
             tokens.refuse_old_password(user)

@@ -1,4 +1,4 @@
-"""Tenants, their users, failed logins and the log of requests."""
+"""Tenants, their users, failed logins, mails and the log of requests."""
 
 from collections.abc import Iterable
 from copy import copy
@@ -13,6 +13,7 @@ from django.db import models
 from tenants.fields import KeyField, TextField, iso, now
 from tenants.prepared import Prepared
 from tenants.querysets import TenantQuerySet
+from tenants.texts import unfit_name
 
 ROLES = ("admin", "regular")
 GATES = 64  # of a tenant: more than writers meet in one
@@ -71,10 +72,12 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
         return user
 
     def create_superuser(self, username: str, password: str | None = None, **fields: Any) -> "User":
-        """Make a user of the Django admin. Raises ValidationError for a taken name.
+        """Make a user of the Django admin. Raises ValidationError for a name that is taken or breaks the rules.
 
-        Databases do not hold names to be unique where there is no tenant.
+        Databases do not hold names to be unique where there is no tenant (NULLs differ in constraints).
         """
+        if why := unfit_name(username):
+            raise ValidationError(why)
         if self.filter(tenant=None, username=username).exists():
             raise ValidationError("That username is already taken.")
         user: User = self.model(tenant=None, username=username, role="admin", is_superuser=True, **fields)
@@ -90,13 +93,16 @@ class User(AbstractBaseUser):
     tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, blank=True, related_name="members")
     username = TextField(max_length=150)
     email = TextField(max_length=255, null=True, blank=True)
+    email_key = TextField(max_length=512, null=True, blank=True, editable=False)  # see `tenants.emails`
     role = TextField(max_length=16, default="regular", choices=[(role, role) for role in ROLES])
     password_changed = models.DateTimeField(default=now, editable=False)
     validity_days = models.PositiveIntegerField(default=0)
     is_superuser = models.BooleanField(default=False, editable=False)
     is_active = models.BooleanField(default=True)
+    leaving = models.DateTimeField(null=True, editable=False)  # since when the user is being deleted
     last_login = None
     timestamp = models.DateTimeField(default=now, editable=False)
+    revision = models.PositiveIntegerField(default=0, editable=False)  # of all but the password's hash
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -105,7 +111,7 @@ class User(AbstractBaseUser):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["tenant", "username"], name="username_in_tenant"),
-            models.UniqueConstraint(fields=["tenant", "email"], name="email_in_tenant"),
+            models.UniqueConstraint(fields=["tenant", "email_key"], name="email_key_in_tenant"),
         )
         indexes = (models.Index(fields=["tenant", "-timestamp", "-id"], name="users_newest"),)
 
@@ -182,6 +188,22 @@ class PasswordReset(models.Model):
     expires = models.DateTimeField()
 
 
+class OutgoingMail(models.Model):
+    """A reset link that somebody asked for: where to and for whom, but no link, which is made when it is sent."""
+
+    id = KeyField()
+    tenant_id = TextField(max_length=64)
+    email = TextField(max_length=255)
+    created = models.DateTimeField(default=now)
+    due = models.DateTimeField(default=now)
+    tries = models.PositiveIntegerField(default=0)
+
+    objects = TenantQuerySet["OutgoingMail"].as_manager()
+
+    class Meta:
+        indexes = (models.Index(fields=["due"], name="mails_due"),)
+
+
 class FailedAttempt(models.Model):
     """A wrong password or token, or while it is `pending` perhaps a right one; `key` says of which account or address.
 
@@ -196,7 +218,10 @@ class FailedAttempt(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["key", "place"], name="place_of_key"),)
-        indexes = (models.Index(fields=["key", "timestamp"], name="failed_attempts"),)
+        indexes = (
+            models.Index(fields=["key", "timestamp"], name="failed_attempts"),
+            models.Index(fields=["timestamp"], name="failed_attempts_oldest"),
+        )
 
 
 class RequestLog(models.Model):
@@ -225,14 +250,6 @@ class RequestLog(models.Model):
         return f"{self.method} {self.url}"
 
     def to_api(self) -> dict[str, Any]:
-        """Return what the log route answers."""
-        return {
-            "_id": self.pk,
-            "date": iso(self.date),
-            "user": self.user_id and {"_id": self.user_id, "username": self.username},
-            "method": self.method,
-            "url": self.url,
-            "status": self.status,
-            "duration_ms": self.duration_ms,
-            "contents": self.contents,
-        }
+        user = self.user_id and {"_id": self.user_id, "username": self.username}
+        rest = {field: getattr(self, field) for field in ("method", "url", "status", "duration_ms", "contents")}
+        return {"_id": self.pk, "date": iso(self.date), "user": user} | rest

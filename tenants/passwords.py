@@ -1,9 +1,13 @@
-"""How strong a password is."""
+"""How strong a password is, and what a new one changes of its user."""
 
 import re
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+
+from tenants.exceptions import Refused
+from tenants.models import User
 
 # (name, fewest kinds of character, fewest characters), the weakest first
 LEVELS = (("Too weak", 0, 0), ("Weak", 2, 6), ("Medium", 4, 8), ("Strong", 4, 10))
@@ -22,6 +26,16 @@ def complaint(password: str) -> str | None:
     if level >= settings.MIN_PASSWORD_STRENGTH:
         return None
     return f"The password strength is {LEVELS[level][0]}, please choose a stronger password"
+
+
+def hashed(password: str, error: str) -> dict[str, Any]:
+    """Return the fields of a user that a new password changes. Raises Refused with that error for a weak one."""
+    weakness = complaint(password)
+    if weakness:
+        raise Refused(error, weakness)
+    owner = User()
+    owner.set_password(password)
+    return {"password": owner.password, "password_changed": owner.password_changed}
 
 
 class StrengthValidator:

@@ -1,4 +1,4 @@
-"""Writes: tenants, users, passwords."""
+"""Writes: tenants, and their users."""
 
 import re
 import secrets
@@ -8,18 +8,20 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from rest_framework.exceptions import AuthenticationFailed
 
+from tenants.emails import email_key, refuse_taken_email
 from tenants.exceptions import Refused
 from tenants.fields import now
 from tenants.gates import build_gates, referring, removing
-from tenants.hooks import hook
-from tenants.models import PasswordReset, RequestLog, Tenant, User
-from tenants.passwords import complaint
-from tenants.texts import refuse, turning, unfit_name
-from tenants.transactions import atomic, retried
+from tenants.models import PasswordReset, Tenant, User
+from tenants.passwords import complaint, hashed
+from tenants.texts import refuse, unfit_name, unreadable
+from tenants.transactions import Conflict, atomic, retried
 
 TENANT_ID = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
 CONTACT_FIELDS = ("organization", "address", "email", "phone")
+ONE_LINE = ("organization", "phone")  # an address may have several lines
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,12 @@ def create_tenant(
     """Make a tenant and its first administrator, both or neither.
 
     `admin` says more of the administrator, as `create_user` takes it.
-    Raises Refused (`post_request_error`) for an id that is malformed or taken, and an organization or username that
-    nobody should read.
+    Raises Refused (`post_request_error`) for an id that is malformed or taken, and an organization, phone, database or
+    username that breaks the rules for names.
     """
     if not TENANT_ID.fullmatch(id):
         raise Refused("post_request_error", "Path `_id` has 1 to 64 letters, digits, `.`, `_` or `-`")
-    refuse([organization], turning, "post_request_error")
+    refuse([organization, phone, database], unreadable, "post_request_error")
     generated = None if admin_password else secrets.token_urlsafe(18)
     tenant = Tenant(pk=id, email=email, organization=organization, address=address, phone=phone)
     tenant.passwordhash, tenant.database, tenant.timestamp = passwordhash, database, timestamp or now()
@@ -76,27 +78,14 @@ def create_tenant(
 def update_tenant(*, tenant: Tenant, changes: dict[str, str]) -> Tenant:
     """Change contact data (`CONTACT_FIELDS`).
 
-    Raises Refused: `resource_not_found` where it is gone, `put_request_error` for an organization nobody should read.
+    Raises Refused: `resource_not_found` where it is gone, `put_request_error` for contact data that breaks the rules.
     """
-    refuse([changes.get("organization", "")], turning, "put_request_error")
+    refuse([changes.get(field, "") for field in ONE_LINE], unreadable, "put_request_error")
     for field, value in changes.items():
         setattr(tenant, field, value)
     if not Tenant.objects.filter(pk=tenant.pk).update(**changes):
         raise Refused("resource_not_found", f"No such resource: {tenant.pk}")
     return tenant
-
-
-@retried
-def delete_tenant(*, tenant: Tenant) -> None:
-    """Remove the tenant with its users, items and bytes. Raises Refused for the default tenant."""
-    tenant_id = tenant.pk
-    if tenant_id == settings.DEFAULT_TENANT:
-        raise Refused("delete_request_error", "The default tenant cannot be deleted")
-    with removing(tenant_id):
-        hook("tenant_leaves")(tenant=tenant)
-        RequestLog.objects.of(tenant_id).delete()
-        tenant.delete()
-    hook("tenant_left")(tenant_id=tenant_id)
 
 
 @retried
@@ -113,7 +102,7 @@ def create_user(
 ) -> User:
     """Make a user of the tenant.
 
-    `kept` holds fields that stay as they are when a user moves in from elsewhere: his id, times and password's hash.
+    `kept` holds fields that stay as they are when a user moves in from elsewhere: their id, times and password's hash.
     Raises Refused (`post_request_error`) for a weak password, a username that cannot be a name, and a username or email
     that is taken in the tenant.
     """
@@ -122,6 +111,7 @@ def create_user(
     if weakness:
         raise Refused("post_request_error", weakness)
     user = User(tenant=tenant, username=username, role=role, email=email or None, **(kept or {}))
+    user.email_key = email_key(email)
     user.validity_days = settings.DEFAULT_DAYS_VALIDITY_PASSWORD if validity_days is None else validity_days
     if not user.password:
         user.set_password(password)
@@ -129,85 +119,71 @@ def create_user(
         others = User.objects.of(tenant.pk)
         if others.filter(username=username).exists():
             raise Refused("post_request_error", f"a user with the same username already exists ({username})")
-        _refuse_taken_email(user, "post_request_error")
+        refuse_taken_email(tenant.pk, user.email_key, "post_request_error", but=user)
         user.save(force_insert=True)
     return user
 
 
-@retried
-def update_user(*, user: User, password: str | None = None, email: str | None = None, **rights: Any) -> User:
-    """Change a user's password, email or rights: `role`, `is_active`, `validity_days`.
+def update_user(
+    *, user: User, by: User | None = None, password: str | None = None, email: str | None = None, **rights: Any
+) -> User:
+    """Change a user's password, email or rights (`role`, `is_active`, `validity_days`) and return the user as now.
 
-    Raises Refused: `put_request_error` as `create_user` does, and where no administrator would be left;
-    `resource_not_found` where the user is gone.
+    Fields that are not named stay, whatever others changed in them meanwhile. `by` is the caller whose login is checked
+    again when the change is written; the operator has none.
+    Raises AuthenticationFailed where that login has ended; Refused: `put_request_error` as `create_user` does, and
+    where no administrator would be left; `resource_not_found` where the user is gone.
     """
-    weakness = complaint(password) if password is not None else None
-    if weakness:
-        raise Refused("put_request_error", weakness)
-    if password is not None:
-        user.set_password(password)
+    changes = rights | (hashed(password, "put_request_error") if password is not None else {})
+    if email is not None:
+        changes |= {"email": email or None, "email_key": email_key(email)}
+    return _change_user(user, by, changes, needs_guard=bool(rights))
+
+
+@retried
+def _change_user(user: User, by: User | None, changes: Mapping[str, Any], *, needs_guard: bool) -> User:
     # Two administrators who take each other's rights at once must not both succeed.
-    with removing(user.tenant_id) if rights else atomic():
-        if email is not None:
-            user.email = email or None
-            _refuse_taken_email(user, "put_request_error")
-        for right, value in rights.items():
-            setattr(user, right, value)
-        if rights and not (user.is_admin and user.is_active):
-            _refuse_last_administrator(user, "put_request_error", "The last administrator must remain one")
-        _write(user, ("password", "password_changed", "email", *rights))
-        if password is not None:  # links that were mailed before would set yet another one
-            PasswordReset.objects.filter(user=user).delete()
-    return user
+    with removing(user.tenant_id) if needs_guard else atomic():
+        current = User.objects.filter(pk=user.pk).first()
+        if current is None:
+            raise Refused("resource_not_found", f"No such resource: {user.pk}")
+        if by is not None:
+            _refuse_ended_login(by)
+        refuse_taken_email(user.tenant_id, changes.get("email_key"), "put_request_error", but=user)
+        if needs_guard and not (
+            changes.get("role", current.role) == "admin" and changes.get("is_active", current.is_active)
+        ):
+            refuse_last_administrator(current, "put_request_error", "The last administrator must remain one")
+        write_user(current, changes)
+        if "password" in changes:  # links that were mailed before would set yet another one
+            PasswordReset.objects.filter(user=current).delete()
+    return current
 
 
-def _write(user: User, fields: tuple[str, ...]) -> None:
-    if not User.objects.filter(pk=user.pk).update(**{field: getattr(user, field) for field in fields}):
-        raise Refused("resource_not_found", f"No such resource: {user.pk}")
+def write_user(user: User, changes: Mapping[str, Any]) -> None:
+    """Write the fields over the revision that was read. Raises Conflict where there is a newer one or none."""
+    values = dict(changes) | {"revision": user.revision + 1}
+    if not User.objects.filter(pk=user.pk, revision=user.revision).update(**values):
+        raise Conflict(f"{user.pk} was changed meanwhile")
+    for field, value in values.items():
+        setattr(user, field, value)
 
 
-def _refuse_last_administrator(user: User, error: str, details: str) -> None:
-    """Raise Refused where the tenant has no administrator beside the user who may log in, and he is one."""
-    administrators = User.objects.of(user.tenant_id).filter(role="admin", is_active=True)
+def _refuse_ended_login(by: User) -> None:
+    """Raise AuthenticationFailed where the caller's password or rights changed since their login was checked."""
+    same = {"password_changed": by.password_changed, "role": by.role, "is_active": True, "leaving": None}
+    if not User.objects.filter(pk=by.pk, **same).exists():
+        raise AuthenticationFailed("The login is no longer valid, please log in again")
+
+
+def refuse_last_administrator(user: User, error: str, details: str) -> None:
+    """Raise Refused where the user is the only administrator of the tenant who may log in."""
+    administrators = User.objects.of(user.tenant_id).filter(role="admin", is_active=True, leaving=None)
     if administrators.filter(pk=user.pk).exists() and not administrators.exclude(pk=user.pk).exists():
         raise Refused(error, details)
 
 
-def _refuse_taken_email(user: User, error: str) -> None:
-    others = User.objects.of(user.tenant_id).exclude(pk=user.pk)
-    if user.email and others.filter(email=user.email).exists():
-        raise Refused(error, f"a user with the same email already exists ({user.email})")
-
-
 @retried
-def delete_user(*, user: User) -> None:
-    """Remove a user and his name from every list of users.
-
-    Raises Refused (`delete_request_error`) for the last administrator and for an owner of anything.
-    """
-    with removing(user.tenant_id):
-        _refuse_last_administrator(user, "delete_request_error", "The last administrator cannot be deleted")
-        hook("user_leaves")(user=user)
-        user.delete()
-
-
-@retried
-def reset_password(*, digest: str, tenant_id: str, password: str) -> None:
-    """Set a password with a mailed reset link, which works once. Raises Refused (`reset_invalid`)."""
-    weakness = complaint(password)
-    if weakness:
-        raise Refused("put_request_error", weakness)
-    with atomic():
-        valid = PasswordReset.objects.filter(pk=digest, user__tenant_id=tenant_id, expires__gt=now())
-        reset = valid.select_related("user").first()
-        # The link is taken by deleting it: of two who try at once only one finds it.
-        if reset is None or not PasswordReset.objects.filter(pk=digest).delete()[0]:
-            raise Refused("reset_invalid", "The reset link is unknown, used or expired")
-        reset.user.set_password(password)
-        _write(reset.user, ("password", "password_changed"))
-        PasswordReset.objects.filter(user=reset.user).delete()
-
-
 def ensure_default_tenant() -> dict[str, Any]:
     """Make the default tenant, and the demo tenant where asked for, unless they are there."""
     wanted = [settings.DEFAULT_TENANT] + [settings.DEFAULT_TENANT_DEMO] * settings.DEMO
@@ -232,11 +208,12 @@ def ensure_default_tenant() -> dict[str, Any]:
 def ensure_superuser() -> None:
     """Make the superuser that `SUPERUSER_PASSWORD` asks for, unless he is there; one who is there is left as he is.
 
-    Raises Refused (`post_request_error`) for a weak password.
+    Raises Refused (`post_request_error`) for a weak password and a username that breaks the rules for names.
     """
     username, password = settings.SUPERUSER_USERNAME, settings.SUPERUSER_PASSWORD
     if not password or User.objects.of(None).filter(username=username).exists():
         return
+    refuse([username], unfit_name, "post_request_error")
     weakness = complaint(password)
     if weakness:
         raise Refused("post_request_error", f"SUPERUSER_PASSWORD: {weakness}")

@@ -3,6 +3,9 @@
 The admin site keeps its logins under another key: neither lets anybody into the other.
 """
 
+import re
+
+from django.contrib.sessions.backends import db
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
@@ -14,6 +17,17 @@ from tenants.models import User
 
 KEY = "registry_login"
 SAFE = ("GET", "HEAD", "OPTIONS")
+MADE_HERE = re.compile("[a-z0-9]{32}")
+
+
+class SessionStore(db.SessionStore):
+    """Django's sessions in the database, which is asked for keys that it can have made and for no others.
+
+    A cookie may hold any character, such as a NUL, which PostgreSQL refuses.
+    """
+
+    def _validate_session_key(self, key: str | None) -> bool:
+        return bool(key and MADE_HERE.fullmatch(key))
 
 
 def log_in(request: HttpRequest, user: User) -> None:

@@ -17,7 +17,7 @@ from tenants.prepared import Prepared
 
 PREFIX = "JWT "
 ACCEPTED_PREFIXES = ("JWT ", "Bearer ")
-active_user = Prepared(lambda key, tenant: User.objects.filter(pk=key, tenant_id=tenant, is_active=True))
+active_user = Prepared(lambda key, tenant: User.objects.filter(pk=key, tenant_id=tenant, is_active=True, leaving=None))
 KEPT = 4096  # tokens whose signatures are known to be good
 FOREVER = timedelta(days=365_000)
 EXPIRED = "Password validity expired, please reset password"

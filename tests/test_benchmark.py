@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.in_process import PATHS
 from tests.served import ROOT
 
 OPERATIONS = ("list", "get", "create")
@@ -42,3 +43,29 @@ def test_the_benchmark_measures_and_reports(tmp_path: Path) -> None:
         assert set(rates) == ({"registry-sqlite"} if table.startswith("Create") else {"registry-sqlite", "bare"})
         assert all(float(rate.replace(",", "")) > 0 for rate in rates.values())
     assert (tmp_path / "performance.svg").read_text().count("<rect") == 6
+
+
+def test_the_profile_measures_each_read() -> None:
+    words = ["--engines", "sqlite", "--rounds", "1", "--count", "2", "--items", "150"]
+    command = [sys.executable, "-m", "benchmarks.in_process", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = {line[10:28].strip(): float(line[28:38]) for line in done.stdout.splitlines()[1:]}
+    assert set(rows) == {"bare view", *PATHS}
+    assert all(milliseconds > 0 for milliseconds in rows.values())
+
+
+def test_the_trace_counts_files_and_switches() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.trace"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = [line.rsplit(maxsplit=3) for line in done.stdout.splitlines()[1:]]
+    assert [name for name, *_ in rows] == ["list with a filter", "upload", "PUT with lists", "login"]
+    assert all(1 < int(files) <= int(switches) for _, files, switches, _ in rows)

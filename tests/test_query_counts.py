@@ -1,5 +1,6 @@
 """How many queries a request takes, whatever the number of rows: pinned, so that no change adds one unnoticed."""
 
+import re
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from tests.catalog.items import create
 # What a request asks the database, in order of appearance; transactions' own statements are not counted.
 USER, PAGE, EDITION, USERNAMES, DATASETS, VERSIONS = 1, 1, 1, 1, 1, 1
 LIST = USER + PAGE + EDITION + USERNAMES + DATASETS + VERSIONS
+WEIGHT = 1  # of a page of more than ten, before its rows are read
 COUNT = 1  # the first time after a change
 ONE = USER + PAGE + USERNAMES + DATASETS + VERSIONS
 EMPTY = USER + PAGE
 CREATE = 12
 LOGIN = 4  # attempts that count, this one, user, and it is none any more
+TIMEOUT = re.compile(r"^SET LOCAL statement_timeout = \d+; ")  # comes with a list's query, in the same message
 NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAGMA", "SESSION.")
 
 
@@ -24,7 +27,8 @@ def _queries(call: Any) -> list[str]:
     """Return the queries of a call that must succeed."""
     with CaptureQueriesContext(connection) as captured:
         ok(call())
-    return [query["sql"] for query in captured.captured_queries if not query["sql"].upper().startswith(NO_QUERY)]
+    sent = [TIMEOUT.sub("", query["sql"]) for query in captured.captured_queries]
+    return [sql for sql in sent if not sql.upper().startswith(NO_QUERY)]
 
 
 @pytest.fixture
@@ -59,7 +63,7 @@ def test_a_filter_and_an_order_add_no_query(world: Any, models: list[str]) -> No
 
 
 def test_a_page_that_is_not_full_is_not_counted(world: Any, models: list[str]) -> None:
-    assert len(_queries(lambda: world.acme.owner.api.get("models", query={"limit": "50"}))) == LIST - EDITION
+    assert len(_queries(lambda: world.acme.owner.api.get("models", query={"limit": "50"}))) == LIST - EDITION + WEIGHT
 
 
 def test_an_empty_list_asks_for_nothing_more(world: Any) -> None:

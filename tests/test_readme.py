@@ -57,4 +57,11 @@ def test_a_second_walk_says_what_to_do_and_works_after_it(fresh_served: Served, 
     assert removed.returncode == 0, removed.stderr
     left = [file for file in (fresh_served.folder / "uploads").rglob("*") if file.is_file()]
     assert left == [], "bytes outlived what named them"
+
+    fresh_served.stop()  # which writes what still waits
+    assert "request log" not in fresh_served.output, "its last line deletes a tenant whose requests wait to be written"
+    read = "from tenants.models import RequestLog; print(*RequestLog.objects.values_list('method', 'url'), sep='\\n')"
+    logged = fresh_served.manage("shell", "--no-imports", "--command", read).stdout
+    assert "('DELETE', '/v1/tenants/acme')" in logged
+    fresh_served.start()
     assert bash(fresh_served, tmp_path, *WALK).returncode == 0

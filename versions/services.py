@@ -12,7 +12,7 @@ from django.db.models import F, Max
 
 from tenants.exceptions import Refused
 from tenants.fields import INT64, now
-from tenants.texts import refuse, turning
+from tenants.texts import refuse, unfit_file_name, unfit_ordinal
 from tenants.transactions import atomic, retried
 from versions.holds import bytes_are_held
 from versions.models import Blob, Version
@@ -35,9 +35,10 @@ def add_version(*, tenant_id: str, subject: str, upload: Upload, ordinal: str | 
     """Keep an upload as a version of `subject`, under `ordinal` or else the highest number so far plus 1.
 
     Call it within a transaction that holds the subject. Raises Refused (`post_request_error`) for a taken ordinal, and
-    for an ordinal or a file's name that nobody should read.
+    for an ordinal or a file name that breaks the rules for names.
     """
-    refuse([upload.original, ordinal or ""], turning, "post_request_error")
+    refuse([upload.original], unfit_file_name, "post_request_error")
+    refuse([] if ordinal is None else [ordinal], unfit_ordinal, "post_request_error")
     versions = Version.objects.of(tenant_id).filter(subject=subject)
     if ordinal is None:
         ordinal = str((versions.aggregate(highest=Max("number"))["highest"] or 0) + 1)

@@ -7,22 +7,25 @@ import re
 from contextlib import ExitStack
 from typing import Any, Protocol
 
+from django.core.exceptions import TooManyFieldsSent
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import HttpRequest
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser, DataAndFiles
 from rest_framework.request import Request
 
 from tenants.exceptions import Refused
-from tenants.texts import turning
+from tenants.texts import CONTROLS, shown, unfit_file_name, unfit_ordinal
 from versions.services import Upload
 from versions.storage import Incoming, Received, store
 
 BLOCK = 1024 * 1024
 FIELD = "file"
-CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
-ORDINAL = re.compile(r"[^\x00-\x1f\x7f/]{1,64}")
 DIGEST = re.compile(r"(?:^|,)\s*sha-256\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:,|$)")
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 LONGEST_DESCRIPTION = 10_000
+MOST_PARTS = 100  # of a form, which needs two
 DEFAULT_TYPE = "application/octet-stream"
 MIMETYPE = re.compile(r"[\w.+-]{1,127}/[\w.+-]{1,127}", re.ASCII)
 
@@ -44,8 +47,54 @@ class ReceivedFile:
         """Nothing is open; Django's parser asks every file to close."""
 
 
+class CountedParts:
+    """A form's stream; raises TooManyFieldsSent once more than `MOST_PARTS` parts have begun.
+
+    Django counts parts after it has parsed each of them, which takes 130 µs a part.
+    """
+
+    def __init__(self, stream: ByteStream, boundary: bytes) -> None:
+        self.stream = stream
+        self.delimiter = b"--" + boundary  # which Django takes for one wherever it stands
+        self.found = 0
+
+    def read(self, size: int, /) -> bytes:
+        data = self.stream.read(size)
+        self.found += data.count(self.delimiter)
+        if self.found > MOST_PARTS + 1:  # the last ends the form
+            raise TooManyFieldsSent(f"A form has at most {MOST_PARTS} parts")
+        return data
+
+
+class Form(MultiPartParser):
+    """A multipart form whose parts are counted while it is read, and whose file names are kept as sent."""
+
+    def __init__(self, meta: Any, stream: Any, *more: Any) -> None:
+        super().__init__(meta, stream, *more)
+        self._input_data: Any = CountedParts(stream, self._boundary)  # type: ignore[attr-defined]
+
+    def sanitize_file_name(self, file_name: str) -> str | None:
+        """Return the last part of the path, without characters that cannot be seen; Django would decode HTML too."""
+        name = re.split(r"[/\\]", file_name)[-1]
+        name = "".join(char for char in name if char.isprintable())
+        return None if name in ("", ".", "..") else name
+
+
+class FormParser(BaseParser):
+    """Reads the form of an upload."""
+
+    media_type = "multipart/form-data"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> "DataAndFiles[Any, Any]":
+        request = parser_context["request"]
+        try:
+            return DataAndFiles(*Form(request.META, stream, request.upload_handlers, "utf-8").parse())
+        except MultiPartParserError as error:
+            raise ParseError(f"The form cannot be read: {error}") from error
+
+
 class StoreUploadHandler(FileUploadHandler):
-    """Streams the form's `file` into the store; other files of the form are passed over.
+    """Streams the form's `file` into the store; files of other fields are skipped, a second `file` is refused.
 
     Call `close` when the request is done with: what was received but not kept is discarded.
     """
@@ -59,8 +108,10 @@ class StoreUploadHandler(FileUploadHandler):
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
-        if self.field_name != FIELD or self.incoming is not None:
+        if self.field_name != FIELD:
             raise SkipFile
+        if self.incoming is not None:
+            raise Refused("post_request_error", f"A form has one `{FIELD}`")
         self.incoming = store().receive()
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
@@ -127,10 +178,9 @@ def valid_type(sent: str | None) -> str | None:
 
 def valid_name(name: str) -> str:
     """Return the name of a file, which may lie in folders. Raises Refused (`post_request_error`)."""
-    parts = name.split("/")
-    if not name or CONTROLS.search(name) or turning(name) or any(part in ("", ".", "..") for part in parts):
-        raise Refused("post_request_error", f"Not a valid file name: {name!r}")
-    if any(len(part.encode()) > 255 for part in parts) or len(name) > 1024:
+    if why := unfit_file_name(name):
+        raise Refused("post_request_error", f"Not a valid file name: {why} ({shown(name)})")
+    if any(len(part.encode()) > 255 for part in name.split("/")) or len(name) > 1024:
         raise Refused("post_request_error", "A file name has at most 255 bytes, with its folders 1024 characters")
     return name
 
@@ -146,8 +196,8 @@ def valid_description(text: str) -> str:
 def valid_ordinal(request: Request) -> str | None:
     """Return the `ordinal` that the query asks for, if any. Raises Refused (`post_request_error`)."""
     ordinal = request.query_params.get("ordinal") or None
-    if ordinal is not None and (not ORDINAL.fullmatch(ordinal) or turning(ordinal)):
-        raise Refused("post_request_error", f"Not a valid ordinal: {ordinal!r}")
+    if ordinal is not None and (why := unfit_ordinal(ordinal)):
+        raise Refused("post_request_error", f"Not a valid ordinal: {why} ({shown(ordinal)})")
     return ordinal
 
 

@@ -110,11 +110,9 @@ class ItemForm(DatasetForm):
 def _metadata_differences(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the change of metadata; a number and a text that look alike differ."""
     was = {pair["name"]: _typed(pair["value"]) for pair in before}
-    shown = {name.replace("\n", "").replace("\r", ""): name for name in was}  # a line of a form has no line ends
-    pairs = [{"name": shown.get(pair["name"], pair["name"]), "value": pair["value"]} for pair in after]
-    names = {pair["name"] for pair in pairs}
+    names = {pair["name"] for pair in after}
     gone = [{"name": name} for name in was if name not in names]
-    come = [pair for pair in pairs if was.get(pair["name"]) != _typed(pair["value"])]
+    come = [pair for pair in after if was.get(pair["name"]) != _typed(pair["value"])]
     return {"metadata": {"remove": gone, "add": come}} if gone or come else {}
 
 

@@ -22,6 +22,7 @@ from registry_site.backups.folder import (
     rows_path,
     write_manifest,
 )
+from registry_site.permissions import OWNER_ONLY, tighten
 from registry_site.progress import Progress
 from tenants.batches import keys_of
 from tenants.fields import iso, new_id, now
@@ -52,9 +53,10 @@ def back_up(folder: Path, progress: Progress) -> Manifest:
 
 
 def _make(folder: Path) -> None:
-    """Make the folder, which nobody else may read: there are password hashes in it."""
+    """Make the folder, or tighten the one that is there: nobody else may read it, there are password hashes in it."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+        tighten([folder], OWNER_ONLY)
         if any(folder.iterdir()):
             raise BackupError(f"{folder} is not empty")
         (folder / "rows").mkdir()

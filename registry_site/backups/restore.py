@@ -1,13 +1,18 @@
 """From a folder to an empty registry: first the bytes, then the rows, and all of it or nothing."""
 
+import re
 from contextlib import ExitStack
 from pathlib import Path
+from re import Pattern
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.management import call_command
 from django.db.models import Model
 
+from catalog.models import Item
+from catalog.renaming import mend_items
+from folksonomy.models import MetadataName, Tag
 from registry_site.backups.folder import (
     BLOCK,
     TABLES,
@@ -24,15 +29,25 @@ from registry_site.backups.folder import (
 from registry_site.databases import startup_lock
 from registry_site.progress import Progress
 from tenants.batches import batches
+from tenants.emails import fill_email_keys
 from tenants.fields import now
 from tenants.gates import build_gates
-from tenants.models import Tenant
+from tenants.models import Tenant, User
+from tenants.renaming import mend_tenants
+from tenants.services import TENANT_ID
 from versions.holds import bytes_held, release
-from versions.models import Hold
-from versions.storage import TooLarge, store
+from versions.models import Blob, Hold, Version
+from versions.renaming import mend_versions
+from versions.storage import SHA256, TooLarge, store
 
 BATCH = 500
 HOLD = "restore"
+# What paths of stored bytes are made of.
+FORMS: dict[type[Model], dict[str, Pattern[str]]] = {
+    Tenant: {"id": TENANT_ID},
+    Blob: {"id": re.compile(r"(?!\.+/)[A-Za-z0-9._-]{1,64}/[0-9a-f]{2}/[0-9a-f]{64}"), "tenant_id": TENANT_ID},
+    Version: {"tenant_id": TENANT_ID, "sha256": SHA256},
+}
 
 
 def restore(folder: Path, progress: Progress) -> Manifest:
@@ -96,8 +111,13 @@ def _fill(folder: Path, manifest: Manifest, progress: Progress) -> None:
         if model._base_manager.count() != manifest.tables[label(model)].rows:
             raise BackupError(f"{label(model)}: not all rows arrived; does another process write to this database?")
         progress.say(f"{label(model)}: {count} rows")
+    fill_email_keys(User.objects.all())  # which an older backup does not have
     for tenant in Tenant.objects.all():
         build_gates(tenant)
+    # An old backup may hold names from before there were rules for them.
+    mend_tenants(Tenant, User)
+    mend_items(Item, Tag, MetadataName)
+    mend_versions(Version)
 
 
 def _bring_bytes(folder: Path, key: str) -> None:
@@ -118,6 +138,10 @@ def _bring_bytes(folder: Path, key: str) -> None:
 
 
 def _row(model: type[Model], columns: dict[str, Any]) -> Model:
+    """Return a row of a backup. Raises BackupError where it cannot be one, or would lead out of the store."""
+    for column, form in FORMS.get(model, {}).items():
+        if not form.fullmatch(str(columns.get(column))):
+            raise BackupError(f"{label(model)}: {column} is malformed: {str(columns.get(column))[:80]!r}")
     try:
         values = {name: model._meta.get_field(name).to_python(value) for name, value in columns.items()}  # type: ignore[union-attr]
         return model(**values)

@@ -11,15 +11,18 @@ from registry_site.browsable.site import route_name
 from registry_site.browsable.tables import LIMITS, Collection, Column
 from registry_site.browsable.versions import address_of, shared_names
 
+SHOWN = 6  # words of a cell: an item may have a thousand
+
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table; `link` is where its text leads, if anywhere."""
+    """A cell of a table; `link` is where its text leads, if anywhere, `more` how many words are not shown."""
 
     head: str
     kind: str
     value: Any
     link: str = ""
+    more: int = 0
 
 
 def list_context(view: Any, request: Request, data: Mapping[str, Any], collection: Collection) -> dict[str, Any]:
@@ -65,7 +68,13 @@ def _parent(route: str, arguments: Mapping[str, Any]) -> str:
 
 
 def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str) -> Sequence[Cell]:
-    return [Cell(column.head, column.kind, document.get(column.field), link) for column in columns]
+    return [_cell(column, document.get(column.field), link) for column in columns]
+
+
+def _cell(column: Column, value: Any, link: str) -> Cell:
+    if column.kind == "words" and value:
+        return Cell(column.head, column.kind, value[:SHOWN], link, max(0, len(value) - SHOWN))
+    return Cell(column.head, column.kind, value, link)
 
 
 def _other_page(request: Request, number: int | None) -> str:

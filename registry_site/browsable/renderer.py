@@ -14,6 +14,8 @@ from registry_site.browsable.site import route_name, site_context
 from registry_site.browsable.tables import COLLECTIONS
 from tenants.models import User
 
+LONGEST_BODY = 100_000  # characters of an answer that a page shows
+
 
 class PageRenderer(BrowsableAPIRenderer):
     """Shows browsers what programs get as JSON; `tables.py` says how each collection looks."""
@@ -55,7 +57,10 @@ class PageRenderer(BrowsableAPIRenderer):
         lines = [f"{request.method} {request.get_full_path()}", ""]
         lines += [f"HTTP {response.status_code} {response.status_text}"]
         lines += [f"{name}: {value}" for name, value in sorted(headers.items()) if name != "Cache-Control"]
-        return "\n".join([*lines, "", orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()])
+        body = orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()
+        if len(body) > LONGEST_BODY:
+            body = f"{body[:LONGEST_BODY]}\n… and {len(body) - LONGEST_BODY} characters more, which programs get"
+        return "\n".join([*lines, "", body])
 
 
 def _split(name: str) -> tuple[str, str]:

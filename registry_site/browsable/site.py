@@ -45,8 +45,12 @@ def site_context(request: HttpRequest, caller: User | None = None) -> dict[str, 
 
 
 def error_page(request: HttpRequest, error: dict[str, Any], *, crashed: bool = False) -> HttpResponse:
-    """Show an error that no view of the API answered; after a crash nothing is asked of the database."""
-    site = {"here": request.get_full_path()} if crashed else site_context(request)
+    """Show an error that no view of the API answered.
+
+    The caller is not greeted after a crash, which asks nothing of the database, nor before the session is loaded.
+    """
+    known = hasattr(request, "session") and not crashed
+    site = site_context(request) if known else {"here": request.get_full_path()}
     response = render(request, "browsable/error.html", site | {"error": error}, status=error["status"])
     response["Cache-Control"] = "no-store"
     return response

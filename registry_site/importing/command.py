@@ -9,6 +9,7 @@ from django.db import DatabaseError
 
 from registry_site import databases
 from registry_site.importing.report import Report
+from tenants.texts import escaped
 
 INTERRUPTED = 130
 
@@ -30,7 +31,7 @@ class ImportCommand(BaseCommand):
             raise CommandError("interrupted; run it again to go on", returncode=INTERRUPTED) from None
         except expected as error:
             why = (str(error).splitlines() or [type(error).__name__])[0][:300]
-            raise CommandError(f"stopped: {why}; run it again to go on") from None
+            raise CommandError(f"stopped: {escaped(why)}; run it again to go on") from None
         finally:
             if report.counts:
                 self._say(f"\n{report.summary()}")

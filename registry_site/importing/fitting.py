@@ -12,15 +12,24 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import EmailField
 
 from catalog.serializers import Metadatum
-from tenants.fields import iso
-from tenants.serializers import Name
+from tenants.emails import email_key
+from tenants.fields import INT64, iso
+from tenants.serializers import Text
 from tenants.services import TENANT_ID
-from tenants.texts import TURNS, turning, unfit_name
-from versions.upload import CONTROLS, DEFAULT_TYPE, ORDINAL, valid_type
+from tenants.texts import (
+    LONGEST_USERNAME,
+    alternatives,
+    mended_file_name,
+    mended_name,
+    mended_ordinal,
+    mended_text,
+    mended_title,
+)
+from versions.upload import DEFAULT_TYPE, valid_type
 
 KEY = re.compile(r"[0-9a-f]{24}")
 NOT_IN_TENANT_IDS = re.compile(r"[^A-Za-z0-9._-]+")
-NAME_BYTES = 255
+LONGEST_DESCRIPTION = 100_000  # more than the API takes: what MLflow knows of a version is in it
 Tell = Callable[[str], None]
 
 
@@ -50,7 +59,7 @@ def complaint(field: Any, value: Any) -> str:
 
 def fitting_title(name: str, id: str, tell: Tell) -> str:
     """Return an item's name."""
-    title = TURNS.sub("", name.replace("\x00", " "))[:255] or id
+    title = mended_title(name, id)
     if title != name:
         tell(f"the name {name[:80]!r} cannot be, it is {title[:80]!r} now")
     return title
@@ -60,21 +69,24 @@ def fitting_tags(tags: Iterable[Any], tell: Tell) -> list[str]:
     """Return the tags that can be kept, each once."""
     kept: dict[str, None] = {}
     for tag in tags:
-        if why := word_complaint(tag):
+        word, why = fitting_word(tag)
+        if why:
             tell(f"without the tag {str(tag)[:80]!r}: {why}")
         else:
-            kept[tag] = None
+            _tell_of_word("tag", tag, word, tell)
+            kept[word] = None
     return list(kept)
 
 
 def fitting_metadata(pairs: Iterable[tuple[Any, Any]], tell: Tell) -> list[dict[str, Any]]:
     """Return the metadata that can be kept, one value a name: the last, as when values are added one by one."""
     kept: dict[str, Any] = {}
-    for name, given in pairs:
-        value, told = fitting_value(given)
-        if why := complaint(Metadatum(), {"name": name, "value": value}) or unfit_name(name):
-            tell(f"without the metadata {str(name)[:80]!r}: {why}")
+    for sent, given in pairs:
+        (name, unfit), (value, told) = fitting_word(sent), fitting_value(given)
+        if why := unfit or complaint(Metadatum(), {"name": name, "value": value}):
+            tell(f"without the metadata {str(sent)[:80]!r}: {why}")
             continue
+        _tell_of_word("metadata", sent, name, tell)
         if told:
             tell(f"the metadata {name!r} {told}")
         if name in kept and kept[name] != value:
@@ -98,11 +110,17 @@ def fitting_value(value: Any) -> tuple[Any, str]:
 
 def fitting_file_name(name: str, tell: Tell) -> str:
     """Return the name of a file, which may lie in folders."""
-    parts = [CONTROLS.sub("_", TURNS.sub("", part)) for part in name.split("/")]
-    parts = [_cut(part) for part in parts if part not in ("", ".", "..")]
-    fitting = "/".join(parts)[:1024].rstrip("/") or "unnamed"
+    fitting = mended_file_name(name, "unnamed")
     if fitting != name:
         tell(f"its name {name[:80]!r} cannot be, it is {fitting[:80]!r} now")
+    return fitting
+
+
+def fitting_description(text: str, tell: Tell) -> str:
+    """Return what is said of a version: with line feeds and tabs, but not endless."""
+    fitting = text.replace("\x00", " ")[:LONGEST_DESCRIPTION]
+    if fitting != text:
+        tell(f"its description was cut to {LONGEST_DESCRIPTION} characters, or had null characters")
     return fitting
 
 
@@ -112,44 +130,53 @@ def fitting_type(sent: str) -> str:
 
 
 def fitting_ordinal(ordinal: str, taken: Iterable[str], tell: Tell) -> str:
-    """Return the ordinal itself where it can be, else the number after the highest of `taken`."""
-    free = ordinal not in taken and ORDINAL.fullmatch(ordinal) and not turning(ordinal)
-    if free:
-        return ordinal
+    """Return the ordinal itself where it can be, else one made of it, else the number after the highest of `taken`."""
     numbers = [int(each) for each in taken if each.isascii() and each.isdigit()]
-    following = str(max(numbers, default=0) + 1)
-    tell(f"the ordinal {ordinal!r} cannot be or is taken, it is {following} now")
-    return following
+    following = str(max((number for number in numbers if number in INT64), default=0) + 1)
+    mended = mended_ordinal(ordinal, following)
+    if mended in taken:
+        mended = following
+    if mended != ordinal:
+        tell(f"the ordinal {ordinal[:80]!r} cannot be or is taken, it is {mended} now")
+    return mended
 
 
 def fitting_text(value: str, length: int) -> str:
     """Return the text as far as there is room for it."""
-    return CONTROLS.sub(" ", TURNS.sub("", value))[:length]
+    return mended_text(value, length)
 
 
-def username_complaint(username: str) -> str:
-    """Return why nobody can have that username, or nothing."""
-    return complaint(Name(max_length=150), username) or unfit_name(username)
+def fitting_username(username: str, taken: Container[str]) -> str:
+    """Return the username where it can be, else one made of it that is not among `taken`; nothing for a blank one.
+
+    A mended name never equals a taken one: what its user had must not become somebody else's.
+    """
+    mended = mended_name(username, "", LONGEST_USERNAME)
+    if mended in (username, ""):
+        return mended
+    return next((name for name in alternatives(mended, username, LONGEST_USERNAME) if name not in taken), "")
 
 
-def word_complaint(word: str) -> str:
-    """Return why that cannot be a tag or a metadata name, or nothing."""
-    return complaint(Name(max_length=255), word) or unfit_name(word)
+def fitting_word(word: Any) -> tuple[str, str]:
+    """Return a text that can be a tag or a metadata name, and why there is none, if so."""
+    mended = mended_name(word, "") if isinstance(word, str) else word
+    return mended, "A name is not blank" if mended == "" else complaint(Text(), mended)
 
 
-def fitting_email(email: str, taken: Container[str], tell: Tell) -> str | None:
-    """Return the e-mail address where it is one and nobody else's."""
-    if email in taken:
+def _tell_of_word(kind: str, sent: str, kept: str, tell: Tell) -> None:
+    if sent != kept:
+        tell(f"the {kind} {sent[:80]!r} cannot be, it is {kept[:80]!r} now")
+
+
+def fitting_email(email: str, taken: Container[str | None], tell: Tell) -> str | None:
+    """Return the e-mail address where it is one and its key (see `tenants.emails`) is not among `taken`."""
+    if email and email_key(email) in taken:
         tell(f"without the e-mail address {email!r}, which is another user's")
     elif email and (why := complaint(EmailField(max_length=255), email)):
         tell(f"without the e-mail address {email!r}: {why}")
     elif email:
         return email
     return None
-
-
-def _cut(part: str) -> str:
-    return part.encode()[:NAME_BYTES].decode(errors="ignore")
 
 
 def _first(detail: Any) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bson import ObjectId
+from django.core.management.base import CommandError
 from pymongo import MongoClient
 
 from registry_site.importing.fitting import fitting_tenant_id
@@ -63,6 +64,11 @@ class Original:
             )
             for document in self._documents(self.catalogue, "tenants")
         ]
+
+    def has(self, house: House) -> bool:
+        """Tell whether the tenant's database has anything in it."""
+        collections = ("users", *THINGS.values(), *(name for names in WORDS.values() for name in names))
+        return any(self.client[house.database][name].find_one({}, {"_id": 1}) for name in collections)
 
     def people(self, house: House) -> Sequence[Person]:
         """Return the users of a tenant."""
@@ -123,21 +129,29 @@ class Original:
             timestamp=time(part, "timestamp", timestamp),
             open=lambda: uploaded(self.uploads, text(part, "key")),
             size=whole(part, "size"),
+            description=text(part, "description"),
         )
 
 
 def bring(original: Original, report: Report, *, only: Sequence[str] = (), dry: bool = False) -> None:
-    """Bring all tenants, or those named `only`, with all that is theirs."""
-    houses = original.tenants()
-    for name in set(only) - {house.id for house in houses}:
-        report.left_out("tenant", f"tenant {name!r}", "there is none")
+    """Bring all tenants, or those named `only`. Raises CommandError, at the end, where one or its data is not there."""
+    if not (houses := original.tenants()):
+        raise CommandError(f"--database: {original.catalogue} has no tenants; does the original's DATABASE name it?")
+    missing = dict.fromkeys(set(only) - {house.id for house in houses}, "there is none")
     taken = {house.id for house in houses}
     for house in houses:
         id = _id_here(house, taken)
-        if not only or house.id in only:
+        if not original.has(house):
+            missing[house.id] = f"its database {house.database!r} is not there or empty"
+        elif not only or house.id in only:
             if id != house.id:
                 report.changed("tenant", f"tenant {house.id!r}", f"its id cannot be, it is {id!r} now")
             _bring_tenant(original, house, settle(house, id, original.people(house), report, dry=dry))
+    missing = {name: why for name, why in missing.items() if not only or name in only}
+    for name, why in missing.items():
+        report.left_out("tenant", f"tenant {name!r}", why)
+    if missing:
+        raise CommandError(f"not there, and so not brought: {', '.join(map(repr, sorted(missing)))}")
 
 
 def _bring_tenant(original: Original, house: House, landing: Landing) -> None:

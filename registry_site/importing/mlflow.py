@@ -13,7 +13,7 @@ from typing import Any
 from zipfile import ZipFile, ZipInfo
 
 from registry_site.importing.fitting import key_of
-from registry_site.importing.mlflow_server import Document, MLflow
+from registry_site.importing.mlflow_server import MALFORMED, Document, Failed, MLflow
 from registry_site.importing.people import Landing
 from registry_site.importing.shapes import File, Thing
 from registry_site.importing.things import bring_thing
@@ -32,10 +32,18 @@ READABLE = 0o644 << 16
 def bring(mlflow: MLflow, landing: Landing, *, owner: User, visibility: str) -> None:
     """Bring all registered models, as models of `owner`."""
     landing.people[owner.pk] = owner
-    models, versions = mlflow.models(), mlflow.versions()
+    try:
+        models, versions = mlflow.models(), mlflow.versions()
+    except MALFORMED as error:
+        raise Failed(f"MLflow's list of models or versions is malformed ({type(error).__name__})") from None
     for done, model in enumerate(models, 1):
-        registered = Registered(mlflow, model, versions.get(str(model["name"]), ()), landing.tenant.pk)
-        bring_thing(landing, registered.thing(owner.pk, visibility))
+        try:
+            registered = Registered(mlflow, model, versions.get(str(model["name"]), ()), landing.tenant.pk)
+            thing = registered.thing(owner.pk, visibility)
+        except MALFORMED as error:
+            landing.report.left_out("model", str(model)[:80], f"MLflow's answer is malformed ({type(error).__name__})")
+            continue
+        bring_thing(landing, thing)
         landing.report.progress(f"{landing.tenant.pk}: models", done, len(models))
 
 
@@ -115,7 +123,8 @@ class Registered:
             "metrics": {key: number(value) for key, value in pairs(run, "metrics")},
         }
         lines = [f"{name}: {json.dumps(fact, ensure_ascii=False)}" for name, fact in facts.items() if fact]
-        return "\n".join([str(version["description"])] * bool(version.get("description")) + lines)
+        described = version.get("description")
+        return "\n".join([str(described), *lines] if described else lines)
 
 
 def leading_version(versions: Sequence[Document]) -> Document:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from ssl import SSLContext, create_default_context
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,11 @@ PROXY = "mlflow-artifacts:"
 PAGE = 500
 BLOCK = 1024 * 1024
 TIMEOUT = 120  # seconds without a byte
+MOST_PAGES = 10_000
+MOST_FILES = 100_000  # of a version
+DEEPEST = 100  # folders within each other
+# What reading an answer of another shape than MLflow's raises.
+MALFORMED = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 
 
 class Failed(Exception):
@@ -70,9 +76,13 @@ class MLflow:
                 where = uri or "no place"
                 raise Unreadable(f"its files lie at {where}, which MLflow does not serve (--serve-artifacts)")
             root = httpx.URL(uri).path.strip("/")
-            paths = sorted(self._walk(root, ""))
+            paths = sorted(islice(self._walk(root, ""), MOST_FILES + 1))
+        except MALFORMED as error:
+            raise Unreadable(f"the list of its files is malformed ({type(error).__name__})") from None
         except Answered as error:
             raise Unreadable(f"its files cannot be listed: {error}") from None
+        if len(paths) > MOST_FILES:
+            raise Unreadable(f"it has more than {MOST_FILES} files")
         if not paths:
             raise Unreadable("it has no files")
         return root, paths
@@ -92,20 +102,24 @@ class MLflow:
         listed = self._get("mlflow-artifacts/artifacts", {"path": f"{root}/{folder}".strip("/")})
         for entry in listed.get("files", ()):
             path = f"{folder}/{entry['path']}".lstrip("/")
-            if ".." in path.split("/"):
-                raise Unreadable(f"its file {path!r} lies outside of it")
+            if ".." in path.replace("\\", "/").split("/"):
+                raise Unreadable(f"its file {path[:300]!r} lies outside of it")
+            if path.count("/") > DEEPEST:
+                raise Unreadable(f"its folders lie more than {DEEPEST} deep")
             if entry.get("is_dir"):
                 yield from self._walk(root, path)
             else:
                 yield path
 
     def _pages(self, route: str, field: str) -> Iterator[Document]:
-        more: dict[str, str] | None = {}
-        while more is not None:
+        more: dict[str, str] = {}
+        for _ in range(MOST_PAGES):
             page = self._get(route, {"max_results": PAGE} | more)
             yield from page.get(field, ())
-            token = page.get("next_page_token")
-            more = {"page_token": token} if token else None
+            if not (token := page.get("next_page_token")):
+                return
+            more = {"page_token": token}
+        raise Failed(f"MLflow's answer to {route} does not end")
 
     def _get(self, route: str, query: Mapping[str, Any], *, missing_ok: bool = False) -> Document:
         try:
@@ -116,8 +130,10 @@ class MLflow:
             document: Document = answer.json()
         except httpx.HTTPStatusError as error:
             raise Answered(f"MLflow answered {error.response.status_code} to {route}") from None
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, ValueError, RecursionError) as error:
             raise Failed(f"MLflow does not answer to {route}: {type(error).__name__}") from None
+        if not isinstance(document, Mapping):
+            raise Failed(f"MLflow's answer to {route} is malformed")
         return document
 
 

@@ -15,12 +15,13 @@ from registry_site.importing.fitting import (
     fitting_email,
     fitting_key,
     fitting_text,
+    fitting_username,
+    fitting_word,
     key_of,
-    username_complaint,
-    word_complaint,
 )
 from registry_site.importing.report import Report
 from registry_site.importing.shapes import House, Person, Word
+from tenants.emails import email_key
 from tenants.exceptions import Refused
 from tenants.models import ROLES, Tenant, User
 from tenants.services import create_tenant, create_user
@@ -36,9 +37,11 @@ class Landing:
         self.tenant, self.report, self.dry = tenant, report, dry
         self.people: dict[str, User] = {}  # by their ids there
         self.datasets: dict[str, str] = {}  # ids there -> ids here
-        self.users: dict[str, User] = {user.pk: user for user in User.objects.of(tenant.pk)}
+        here = User.objects.of(tenant.pk).filter(leaving=None)
+        self.users: dict[str, User] = {user.pk: user for user in here}
         self.usernames = {user.username: user for user in self.users.values()}
-        self.emails = {user.email for user in self.users.values()}
+        self.claimed = set(self.usernames)  # by those who are here, and by those who come
+        self.emails = {email_key(user.email) for user in self.users.values()}
         self.items: dict[str, str] = dict(Item.objects.of(tenant.pk).values_list("pk", "kind"))
         self.names = set(Item.objects.of(tenant.pk).values_list("kind", "owner_id", "name"))
 
@@ -59,7 +62,8 @@ class Landing:
     def know(self, user: User) -> None:
         """Take notice of a user who is here now."""
         self.users[user.pk] = self.usernames[user.username] = user
-        self.emails.add(user.email)
+        self.claimed.add(user.username)
+        self.emails.add(email_key(user.email))
 
     def owner(self, id: str, tell: Tell) -> User:
         """Return whose something is that was `id`'s."""
@@ -69,6 +73,7 @@ class Landing:
 
     def bring_people(self, people: Sequence[Person]) -> None:
         """Bring all who are not here yet."""
+        self.claimed |= {person.username for person in people}
         for done, person in enumerate(people, 1):
             if person.id not in self.people:
                 self._bring_person(person)
@@ -76,21 +81,21 @@ class Landing:
 
     def _bring_person(self, person: Person) -> None:
         what, key = f"user {person.username!r} ({person.id})", self.key_here(User, person.id, self.users)
-        namesake = self.usernames.get(person.username)
+        namesake, username = self.usernames.get(person.username), fitting_username(person.username, self.claimed)
         if key in self.users:
             self.report.present("user")
             self.people[person.id] = self.users[key]
         elif namesake:
             self.report.changed("user", what, "a user of that name is here and stays; what was this one's is his")
             self.people[person.id] = namesake
-        elif why := username_complaint(person.username):
-            self.report.left_out("user", what, why)
+        elif not username:
+            self.report.left_out("user", what, "A name is not blank")
         else:
-            self._create_person(person, what, key)
+            self._create_person(person, what, key, username)
 
-    def _create_person(self, person: Person, what: str, key: str) -> None:
+    def _create_person(self, person: Person, what: str, key: str, username: str) -> None:
         told: list[str] = []
-        fields = _fields(person, key, self.emails, told.append)
+        fields = _fields(person, key, username, self.emails, told.append)
         if self.dry:
             plain = {field: fields[field] for field in ("username", "role", "email")}
             user = User(tenant=self.tenant, id=key, **plain)
@@ -114,26 +119,32 @@ class Landing:
         """Bring the tags or metadata names that are not here yet."""
         known = set(WORDS[kind].objects.of(self.tenant.pk).values_list("name", flat=True))
         for done, word in enumerate(words, 1):
-            if word.name in known:
-                self.report.present(kind)
-            elif why := word_complaint(word.name):
+            name, why = fitting_word(word.name)
+            if why:
                 self.report.left_out(kind, f"{kind} {word.name[:80]!r}", why)
+            elif name in known:
+                self.report.present(kind)
             else:
-                self._create_word(kind, word)
+                self._create_word(kind, word, name)
+                known.add(name)
             self.report.progress(f"{self.tenant.pk}: {kind}s", done, len(words))
 
-    def _create_word(self, kind: str, word: Word) -> None:
+    def _create_word(self, kind: str, word: Word, name: str) -> None:
         told: list[str] = []
         owner = self.owner(word.owner, told.append)
+        if not word.owner:
+            told.clear()  # words without an owner are usual
+        if name != word.name:
+            told.append(f"it is {name[:80]!r} now")
         if not self.dry:
             model: Any = WORDS[kind]
             if word.usage == USAGES[0]:
-                suggest_term(model, name=word.name, by=owner, timestamp=word.timestamp)
+                suggest_term(model, name=name, by=owner, timestamp=word.timestamp)
             else:
-                use_terms(model, [word.name], by=owner, timestamp=word.timestamp)
+                use_terms(model, [name], by=owner, timestamp=word.timestamp)
         self.report.brought(kind)
-        if told and word.owner:
-            self.report.changed(kind, f"{kind} {word.name!r}", "; ".join(told))
+        if told:
+            self.report.changed(kind, f"{kind} {word.name[:80]!r}", "; ".join(told))
 
 
 def settle(house: House, id: str, people: Sequence[Person], report: Report, *, dry: bool) -> Landing:
@@ -149,11 +160,12 @@ def settle(house: House, id: str, people: Sequence[Person], report: Report, *, d
 
 
 def _build(house: House, id: str, people: Sequence[Person], report: Report, dry: bool) -> Landing:
-    first = next((each for each in people if each.role == "admin" and not username_complaint(each.username)), None)
+    first = next((each for each in people if each.role == "admin" and fitting_username(each.username, ())), None)
     landing, told = Landing(Tenant(pk=id), report, dry=dry), list[str]()
     contact = {field: fitting_text(house.contact.get(field, ""), length) for field, length in CONTACT.items()}
     if first:
-        admin = _fields(first, landing.key_here(User, first.id, ()), (), told.append)
+        username = fitting_username(first.username, {person.username for person in people})
+        admin = _fields(first, landing.key_here(User, first.id, ()), username, (), told.append)
     else:
         admin = {"username": _free_name(settings.DEFAULT_TENANT_ADMIN_USERNAME, people)}
     user = User(tenant_id=id, username=admin["username"], role="admin")
@@ -181,15 +193,17 @@ def _free_name(name: str, people: Iterable[Person]) -> str:
     return next(each for each in (name, *(f"{name}-{n}" for n in range(2, len(taken) + 3))) if each not in taken)
 
 
-def _fields(person: Person, key: str, emails: Container[str], tell: Tell) -> dict[str, Any]:
+def _fields(person: Person, key: str, username: str, emails: Container[str | None], tell: Tell) -> dict[str, Any]:
     """Return what `create_user` needs to make the user that a person was."""
     if not (person.bcrypt or person.clear):
         tell("the password cannot be brought, a new one must be set")
     if person.role not in ROLES:
         tell(f"the role {person.role!r} is unknown, it is regular now")
+    if username != person.username:
+        tell(f"the username cannot be, it is {username!r} now, which is needed to log in")
     secret = person.clear or secrets.token_urlsafe(32)
     return {
-        "username": person.username,
+        "username": username,
         "password": "",
         "email": fitting_email(person.email, emails, tell),
         "role": person.role if person.role in ROLES else "regular",

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 
+from tenants.texts import escaped
+
 BROUGHT, PRESENT, CHANGED, LEFT_OUT = "brought", "already here", "changed", "left out"
 OUTCOMES = (BROUGHT, PRESENT, CHANGED, LEFT_OUT)
 KINDS = ("tenant", "user", "tag", "metadata name", "dataset", "algorithm", "model", "version")
@@ -13,8 +15,12 @@ class Report:
     """Counts what became of everything, and tells at once what could not be brought as it was."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
-        self.write = write
+        self._write = write
         self.counts: Counter[tuple[str, str]] = Counter()
+
+    def write(self, line: str) -> None:
+        """Write a line. What the other registry says of itself reaches no terminal as control characters."""
+        self._write(escaped(line))
 
     def brought(self, kind: str) -> None:
         """Count one that is here now and was not before."""

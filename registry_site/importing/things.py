@@ -7,6 +7,7 @@ from catalog.models import STATUSES, VISIBILITIES, Item
 from catalog.services import add_item_version, create_item
 from registry_site.importing.fitting import (
     Tell,
+    fitting_description,
     fitting_file_name,
     fitting_metadata,
     fitting_ordinal,
@@ -39,7 +40,9 @@ def bring_thing(landing: Landing, thing: Thing) -> None:
     for file in thing.files:
         told: list[str] = []
         ordinal = fitting_ordinal(file.ordinal, taken, told.append)
-        fitting = replace(file, ordinal=ordinal, name=fitting_file_name(file.name, told.append))
+        description = fitting_description(file.description, told.append)
+        name = fitting_file_name(file.name, told.append)
+        fitting = replace(file, ordinal=ordinal, name=name, description=description)
         taken.append(ordinal)
         what = f"version {ordinal} ({fitting.name}) of {thing}"
         if ordinal not in here:
@@ -144,6 +147,6 @@ def _upload(file: File, received: Received) -> Upload:
         original=file.name,
         mimetype=fitting_type(file.mimetype),
         encoding=fitting_text(file.encoding, 64) or "binary",
-        description=file.description.replace("\x00", " "),
+        description=file.description,
         timestamp=file.timestamp,
     )

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 
+UNREADABLE = r"\u0000-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069"  # as `tenants.texts` has it
+
 
 class TextExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """Text of a limited length; `rules` are what else it has to be, unless it is empty and may be so."""
@@ -19,8 +21,10 @@ class TextExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped
 
 
 class NameExtension(TextExtension):  # type: ignore[no-untyped-call]
+    """A name that a URL can end with; a pattern cannot say that it is not blank and has no part `.` or `..`."""
+
     target_class = "tenants.serializers.Name"
-    rules = {"pattern": "[^/]$"}
+    rules = {"pattern": f"^[^{UNREADABLE}]*[^/{UNREADABLE}]$"}
 
 
 class PasswordExtension(TextExtension):  # type: ignore[no-untyped-call]

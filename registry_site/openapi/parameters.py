@@ -67,6 +67,7 @@ NAMED = {
             "Ordinal of the version; else the highest number so far plus 1",
             format="ordinal",
             maxLength=64,
+            pattern="^[A-Za-z0-9._-]*$",
         ),
         _parameter(
             "sha256",

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 
+from registry_site.querying.bounded import bounded_list
 from registry_site.querying.compile import to_q
 from registry_site.querying.fields import FieldTable, field_table
 from registry_site.querying.json_text import refused
@@ -13,7 +14,7 @@ from registry_site.querying.page import parameter
 from registry_site.querying.parse import parse
 from registry_site.querying.position import position_of
 from registry_site.querying.sort import NEWEST_FIRST, sort_keys
-from registry_site.querying.tree import ALWAYS, uses_patterns
+from registry_site.querying.tree import ALWAYS
 
 
 class FilterLanguage(BaseFilterBackend):
@@ -28,11 +29,11 @@ class FilterLanguage(BaseFilterBackend):
         tree = parse(_text_of(request, "filter"), fields)
         keys = sort_keys(_text_of(request, "sort"), fields, getattr(view, "default_sort", NEWEST_FIRST))
         request.list_order = keys  # type: ignore[attr-defined]
-        request.list_bounded = uses_patterns(tree)  # type: ignore[attr-defined]
         after = _text_of(request, "after")
-        request.list_position = position_of(after, queryset, keys, fields) if after else None  # type: ignore[attr-defined]
-        if tree != ALWAYS:
-            queryset = queryset.filter(to_q(tree, getattr(request.user, "tenant_id", None)))
+        with bounded_list(request, queryset.db):
+            request.list_position = position_of(after, queryset, keys, fields) if after else None  # type: ignore[attr-defined]
+            if tree != ALWAYS:
+                queryset = queryset.filter(to_q(tree, getattr(request.user, "tenant_id", None)))
         return queryset.order_by(*(key.expression() for key in keys))
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:

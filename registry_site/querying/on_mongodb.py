@@ -5,6 +5,7 @@ from typing import Any as Anything
 from typing import TypeAlias, TypeVar
 
 from django.core.exceptions import EmptyResultSet
+from django.db import connections
 from django.db.models import Model, QuerySet
 from django_mongodb_backend.queryset import RawQuerySet
 
@@ -103,6 +104,18 @@ def page(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) ->
     except EmptyResultSet:
         return []
     return list(RawQuerySet(pipeline, model=queryset.model, using=queryset.db))
+
+
+def weight(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> int:
+    """Return how many bytes the rows of a page have together."""
+    try:
+        pipeline = page_pipeline(queryset, keys, offset, limit)
+    except EmptyResultSet:
+        return 0
+    total = {"$group": {"_id": None, "bytes": {"$sum": {"$bsonSize": "$$ROOT"}}}}
+    mongodb: Anything = connections[queryset.db]
+    found = mongodb.get_collection(queryset.model._meta.db_table).aggregate([*pipeline, total], session=mongodb.session)
+    return sum(each["bytes"] for each in found)
 
 
 def page_pipeline(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> list[Mql]:

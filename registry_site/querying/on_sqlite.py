@@ -16,12 +16,13 @@ Sql: TypeAlias = tuple[str, list[Anything]]
 
 FEW = 1000  # rows
 ELEMENT = Field("element", "any")
+NUMBER = "'integer', 'real'"
 SIGNS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 TYPES = {
     str: "'text'",
     bool: "'true', 'false'",
-    int: "'integer', 'real'",
-    float: "'integer', 'real'",
+    int: NUMBER,
+    float: NUMBER,
 }
 
 
@@ -94,8 +95,17 @@ def _comparison(node: Compare) -> Sql:
                 insensitive,
             ]
         case tuple():
-            return _joined([Compare(node.field, "eq", choice) for choice in operand], " OR ", "0")
+            return _among(value, kind, operand)
     return (
         f"({kind} IN ({TYPES[type(operand)]}) AND {value} {SIGNS[node.operator]} %s)",
         [operand],
     )
+
+
+def _among(value: str, kind: str, choices: Sequence[Anything]) -> Sql:
+    """Return that the value is one of these: a parameter for each type, as expressions have a limited depth."""
+    of_type: dict[str, list[Anything]] = {}
+    for choice in choices:
+        of_type.setdefault(TYPES[type(choice)], []).append(choice)
+    written = [f"({kind} IN ({types}) AND {value} IN (SELECT value FROM json_each(%s)))" for types in of_type]
+    return f"({' OR '.join(written) or '0'})", [json.dumps(each) for each in of_type.values()]

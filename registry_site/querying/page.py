@@ -1,41 +1,84 @@
 """Pages of a list, in the envelope that every list answers."""
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from functools import cache
 from typing import Any, TypeVar
 
 from django.db import connections
-from django.db.models import Model, QuerySet
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Func, IntegerField, Model, QuerySet, Sum
 from django.utils.module_loading import import_string
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from registry_site.querying.bounded import bounded_search
+from registry_site.querying.bounded import bounded_list
 from registry_site.querying.json_text import refused
 from registry_site.querying.position import comes_after
-from registry_site.querying.select import pick, selected_names
+from registry_site.querying.select import selected, selection_of
 from registry_site.querying.sort import Key
 from registry_site.querying.totals import total_of
+from tenants.fields import ListField
 
 M = TypeVar("M", bound=Model)
 LIMIT = 10
 LARGEST_LIMIT = 1000
+HEAVIEST = 80 * 1024 * 1024  # characters in the lists of a page's rows: ten of the largest items
 LARGEST_PAGE = 2**53 - 1  # its first document's number fits 64 bits
 FARTHEST = 2**31
 NULLABLE = ("page", "pagingCounter", "prevPage", "nextPage")
+INDEXED = ["timestamp", "pk"]  # the order that an index has
 OWN_PAGES = {"mongodb": f"{__package__}.on_mongodb.page"}
+OWN_WEIGHTS = {"mongodb": f"{__package__}.on_mongodb.weight"}
+
+
+class Characters(Func):
+    """How many characters the columns have together, as texts."""
+
+    output_field = IntegerField()
+
+    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper, *_: Any, **__: Any) -> tuple[str, tuple[Any, ...]]:
+        columns = [compiler.compile(column)[0] for column in self.source_expressions]
+        return " + ".join(f"LENGTH(CAST({column} AS text))" for column in columns), ()
 
 
 def page_of(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> list[M]:
     """Return `limit` rows from `offset` on in the order of the keys, with one query that an index can serve."""
     if offset >= FARTHEST:
         return []
-    own = OWN_PAGES.get(connections[queryset.db].vendor)
+    vendor = connections[queryset.db].vendor
+    own = OWN_PAGES.get(vendor)
     if own and not queryset.query.select_related and not queryset.query.annotations:
         rows: list[M] = import_string(own)(queryset, keys, offset, limit)
         return rows
-    return list(queryset.order_by(*(key.expression() for key in keys))[offset : offset + limit])
+    order = [key.expression() for key in keys]
+    ordered = queryset.order_by(*order)[offset : offset + limit]
+    sorts = [key.path for key in keys] != INDEXED and _lists(queryset.model)
+    if offset and sorts and vendor == "sqlite":  # it would sort whole rows in memory, and ids are short
+        return list(queryset.model._default_manager.filter(pk__in=ordered.values("pk")).order_by(*order))
+    return list(ordered)
+
+
+def refuse_heavy_page(queryset: QuerySet[Any], keys: Sequence[Key], offset: int, limit: int) -> None:
+    """Refuse a page of rows whose lists are longer than those of ten of the largest items, before memory holds them."""
+    model: Any = queryset.model
+    lists = _lists(model)
+    if limit <= LIMIT or not lists or offset >= FARTHEST:
+        return
+    own = OWN_WEIGHTS.get(connections[queryset.db].vendor)
+    if own:
+        weight = import_string(own)(queryset, keys, offset, limit)
+    else:
+        rows = queryset.order_by(*(key.expression() for key in keys)).annotate(weight=Characters(*lists))
+        weight = rows[offset : offset + limit].aggregate(total=Sum("weight"))["total"] or 0
+    if weight > HEAVIEST:
+        raise refused(f"The documents of this page are too large, please ask for fewer (limit={LIMIT} always works)")
+
+
+@cache
+def _lists(model: Any) -> Sequence[str]:
+    """Return the fields that hold lists, which may be large."""
+    return [field.name for field in model._meta.concrete_fields if isinstance(field, ListField)]
 
 
 def ordered_page(queryset: QuerySet[M], offset: int, limit: int) -> list[M]:
@@ -86,17 +129,17 @@ def _positive(request: Request, name: str, default: int, largest: int) -> int:
 
 
 class PagePagination(BasePagination):
-    """Cuts a list into pages; the order and the need of a time bound were left on the request by the filter backend."""
+    """Cuts a list into pages; the filter backend left the order and the deadline on the request."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        self.request, self.view = request, view
+        self.request, self.view, self.using = request, view, queryset.db
+        self.selection = selection_of(request)
         self.page, self.limit = (
             _positive(request, "page", 1, LARGEST_PAGE),
             _positive(request, "limit", LIMIT, LARGEST_LIMIT),
         )
         keys: Sequence[Key] = getattr(request, "list_order", (Key("pk"),))
-        bounded = getattr(request, "list_bounded", False)
-        with bounded_search(queryset.db) if bounded else nullcontext():
+        with bounded_list(request, queryset.db):
             return self.rows(queryset, keys)
 
     def rows(self, queryset: QuerySet[Any], keys: Sequence[Key]) -> list[Any]:
@@ -104,11 +147,15 @@ class PagePagination(BasePagination):
         position = getattr(self.request, "list_position", None)
         self.has_next: bool | None = None
         if position is None:
-            rows, self.total = page_and_total(queryset, keys, (self.page - 1) * self.limit, self.limit, self.count)
+            offset = (self.page - 1) * self.limit
+            refuse_heavy_page(queryset, keys, offset, self.limit)
+            rows, self.total = page_and_total(queryset, keys, offset, self.limit, self.count)
             return rows
         if self.request.query_params.get("page", "").strip():
             raise refused("page and after exclude each other")
-        following = page_of(queryset.filter(comes_after(position, keys)), keys, 0, self.limit + 1)
+        after = queryset.filter(comes_after(position, keys))
+        refuse_heavy_page(after, keys, 0, self.limit)
+        following = page_of(after, keys, 0, self.limit + 1)
         self.has_next, self.total = len(following) > self.limit, self.count(queryset)
         return following[: self.limit]
 
@@ -119,8 +166,10 @@ class PagePagination(BasePagination):
 
     def get_paginated_response(self, data: Sequence[Any]) -> Response:
         """Answer the page of these rows, each as the view's `to_api_page` tells it and as `select` cuts it."""
-        names = selected_names(self.request)
-        docs = [pick(document, names) for document in self.view.to_api_page(data)]
+        with bounded_list(self.request, self.using):
+            docs = self.view.to_api_page(data)
+        if self.selection:
+            docs = [self.selection.pick(document) for document in docs]
         if self.has_next is not None:
             return Response(envelope_after(docs, self.total, self.limit, self.has_next))
         return Response(envelope(docs, self.total, self.page, self.limit))
@@ -128,7 +177,7 @@ class PagePagination(BasePagination):
     @staticmethod
     def select(document: dict[str, Any], request: Request) -> dict[str, Any]:
         """Return the parts of a single resource that the client selected."""
-        return pick(document, selected_names(request))
+        return selected(document, request)
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         example = envelope([], 31, 2, LIMIT)

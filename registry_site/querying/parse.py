@@ -13,7 +13,8 @@ from registry_site.querying.tree import ALWAYS, NEVER, All, Any, Compare, Node, 
 
 CONDITIONS = 100
 LEVELS = 10
-CHOICES = 1000
+VALUES = 1000
+LARGEST_SIZE = 2**31 - 1  # that every engine can compare; no list is as long
 CONNECTIVES = ("$and", "$or", "$nor")
 
 
@@ -31,10 +32,10 @@ def parse(text: str, fields: FieldTable) -> Node:
 
 
 class Reader:
-    """Reads one filter, counting its conditions."""
+    """Reads one filter, counting its conditions and the values in its lists."""
 
     def __init__(self) -> None:
-        self.conditions = 0
+        self.conditions = self.values = 0
 
     def document(self, value: Mapping[str, Anything], fields: FieldTable, level: int, prefix: str = "") -> Node:
         """Return that every condition of a JSON object holds."""
@@ -98,11 +99,18 @@ class Reader:
         if self.conditions > CONDITIONS:
             raise refused(f"filter has more than {CONDITIONS} conditions")
 
+    def count_values(self, target: Target, values: list[Anything]) -> None:
+        """Count the values of a list: all lists of a filter together cost what one may."""
+        self.values += len(values)
+        if self.values > VALUES:
+            raise refused(f"{target.name}: the lists of a filter have at most {VALUES} values together")
+
     def equal(self, target: Target, operand: Anything, level: int) -> Node:
         self.count()
         if operand is None:
             return target.absent()
         if isinstance(operand, list) and target.whole and target.within and target.within.kind == "texts":
+            self.count_values(target, operand)
             elements = tuple(str(operand_of(target.field, element)) for element in operand)
             return Whole(target.within, elements)
         if target.field.kind == "pairs":
@@ -123,8 +131,7 @@ class Reader:
     def among(self, target: Target, operand: Anything, level: int) -> Node:
         if not isinstance(operand, list):
             raise refused(f"{target.name}: $in and $nin take a list")
-        if len(operand) > CHOICES:
-            raise refused(f"{target.name}: $in and $nin take at most {CHOICES} values")
+        self.count_values(target, operand)
         if target.field.kind == "pairs":
             return Any(tuple(self.equal(target, choice, level) for choice in operand))
         self.count()
@@ -161,6 +168,7 @@ class Reader:
         if not isinstance(operand, list) or target.bare:
             raise refused(f"{target.name}: $all takes a list, and not inside $elemMatch")
         self.enter(level + 1)
+        self.count_values(target, operand)
         if not operand:
             self.count()
         return All(tuple(self.condition(target, element, level + 1) for element in operand)) if operand else NEVER
@@ -180,7 +188,7 @@ class Reader:
             raise refused(f"{target.name}: $size is for lists")
         if isinstance(operand, bool) or not isinstance(operand, int) or operand < 0:
             raise refused(f"{target.name}: $size takes a number from 0")
-        return Size(target.within, operand)
+        return Size(target.within, operand) if operand <= LARGEST_SIZE else NEVER
 
     def negation(self, target: Target, operand: Anything, level: int) -> Node:
         return Not(self.operators(target, _object("$not", operand), level + 1))

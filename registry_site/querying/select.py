@@ -1,37 +1,66 @@
 """The parts of an answer that the client asked for."""
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from rest_framework.request import Request
 
+from registry_site.querying.json_text import refused
 
-def selected_names(request: Request) -> frozenset[str] | None:
-    """Return the names of `?select=`, or None where it is absent or is not a JSON list."""
+LONGEST = 100  # names
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Names of parts: of the whole ones, and of those within others, by the other's name."""
+
+    whole: frozenset[str]
+    within: dict[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> "Selection":
+        """Return the selection; a dotted name picks from within objects and lists."""
+        whole = {"_id", *names}
+        within: dict[str, set[str]] = {}
+        for name in whole:
+            first, dot, rest = name.partition(".")
+            if dot:
+                within.setdefault(first, set()).add(rest)
+        return cls(frozenset(whole), {first: frozenset(rests) for first, rests in within.items()})
+
+    def pick(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the selected parts of a document, at a cost that does not grow with the number of names."""
+        parts = {}
+        for key, value in document.items():
+            if key in self.whole:
+                parts[key] = value
+            elif key in self.within and isinstance(value, dict | list):
+                parts[key] = _inside(value, self.within[key])
+        return parts
+
+
+def selection_of(request: Request) -> Selection | None:
+    """Return what `?select=` asks for, or None where it is absent or is not a JSON list.
+
+    Raises Refused for a list of too many names, before anything is read.
+    """
     try:
         names = json.loads(request.query_params.get("select", ""))
     except (ValueError, RecursionError):
         return None
-    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else None
+    if not isinstance(names, list):
+        return None
+    if len(names) > LONGEST and request.method in ("GET", "HEAD"):  # elsewhere the change is made already
+        raise refused(f"select has at most {LONGEST} names")
+    return Selection.of(name for name in names if isinstance(name, str))
 
 
 def selected(document: dict[str, Any], request: Request) -> dict[str, Any]:
     """Return the selected parts of a document; `_id` always comes along, unknown names are ignored."""
-    return pick(document, selected_names(request))
-
-
-def pick(document: dict[str, Any], names: frozenset[str] | None) -> dict[str, Any]:
-    """Return the named parts of a document and `_id`; a dotted name picks from within objects and lists."""
-    if names is None:
-        return document
-    parts = {}
-    for key, value in document.items():
-        inner = frozenset(name.removeprefix(f"{key}.") for name in names if name.startswith(f"{key}."))
-        if key == "_id" or key in names:
-            parts[key] = value
-        elif inner and isinstance(value, dict | list):
-            parts[key] = _inside(value, inner)
-    return parts
+    selection = selection_of(request)
+    return selection.pick(document) if selection else document
 
 
 def _inside(value: Any, names: frozenset[str]) -> Any:

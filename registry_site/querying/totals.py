@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from registry_site.querying.bounded import seconds_left, too_long
+
 KEPT = 4096
 LONGEST_FILTER = 1000  # characters; a longer one is not worth its room
 
@@ -32,13 +34,14 @@ class _Total:
     tried: Event = field(default_factory=Event)
 
     def counted_by(self, count: Callable[[], int]) -> int:
-        """Return the number. If the first could not count it, each counts for himself."""
+        """Return the number. If the first could not count it, each counts; nobody waits past the own deadline."""
         if self.number is None and self.claim.acquire(blocking=False):
             try:
                 self.number = count()
             finally:
                 self.tried.set()
-        self.tried.wait()
+        if not self.tried.wait(seconds_left()):
+            raise too_long()
         if self.number is None:
             self.number = count()
         return self.number

@@ -37,6 +37,16 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
     def save(self, commit: bool = True) -> Any:
         return self.instance
 
+    @property
+    def changed_fields(self) -> dict[str, Any]:
+        """Return what the user changed on the page, by field.
+
+        Fields with `show_hidden_initial` send what the page showed, so that what others changed since is no difference.
+        """
+        shown = {field for field in self.fields if self.add_initial_prefix(field) in self.data}
+        unchanged = shown - set(self.changed_data)
+        return {field: value for field, value in self.cleaned_data.items() if field not in unchanged}
+
 
 def password_field(label: str, help_text: str) -> forms.CharField:
     """Return the field of a password that may be left out."""
@@ -75,7 +85,7 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
-            self.update(request, obj, form.cleaned_data)
+            self.update(request, obj, form.changed_fields)
         else:
             vars(obj).update(vars(self.create(request, form.cleaned_data)))
 

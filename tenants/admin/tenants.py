@@ -13,9 +13,10 @@ from django.template.defaultfilters import filesizeformat
 
 from tenants.admin.base import ServiceAdmin, ServiceForm, password_field
 from tenants.admin.lists import fact
+from tenants.deletions import delete_tenant
 from tenants.hooks import hook
 from tenants.models import Tenant
-from tenants.services import CONTACT_FIELDS, TENANT_ID, create_tenant, delete_tenant, update_tenant
+from tenants.services import CONTACT_FIELDS, TENANT_ID, create_tenant, update_tenant
 
 NEW_FIELDS = ("id", *CONTACT_FIELDS, "admin_username", "admin_password")
 
@@ -23,10 +24,10 @@ NEW_FIELDS = ("id", *CONTACT_FIELDS, "admin_username", "admin_password")
 class TenantForm(ServiceForm):
     """A tenant's contact data."""
 
-    organization = forms.CharField(max_length=255, required=False)
-    address = forms.CharField(max_length=255, required=False)
-    email = forms.EmailField(max_length=255, label="E-mail")
-    phone = forms.CharField(max_length=64, required=False)
+    organization = forms.CharField(max_length=255, required=False, show_hidden_initial=True)
+    address = forms.CharField(max_length=255, required=False, show_hidden_initial=True)
+    email = forms.EmailField(max_length=255, label="E-mail", show_hidden_initial=True)
+    phone = forms.CharField(max_length=64, required=False, show_hidden_initial=True)
 
 
 class NewTenantForm(TenantForm):
@@ -100,7 +101,7 @@ class TenantAdmin(ServiceAdmin):
         return made.tenant
 
     def update(self, request: HttpRequest, obj: Tenant, data: dict[str, Any]) -> None:
-        update_tenant(tenant=obj, changes={field: data[field] for field in CONTACT_FIELDS})
+        update_tenant(tenant=obj, changes={field: data[field] for field in CONTACT_FIELDS if field in data})
 
     def remove(self, obj: Tenant) -> None:
         delete_tenant(tenant=obj)

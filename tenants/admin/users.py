@@ -12,9 +12,10 @@ from django.http import HttpRequest
 from tenants.admin.base import ServiceAdmin, ServiceForm, password_field
 from tenants.admin.choices import TenantField
 from tenants.admin.lists import Filter, TenantFilter, choice_filter, created_column, short, tenant_column
+from tenants.deletions import delete_user
 from tenants.models import ROLES, User
 from tenants.passwords import complaint
-from tenants.services import create_user, delete_user, update_user
+from tenants.services import create_user, update_user
 
 admin.site.unregister(Group)  # which `auth_admin` has registered; roles are what this registry has
 __all__ = ["UserAdmin", "auth_admin"]
@@ -43,6 +44,7 @@ class UserForm(ServiceForm):
         for field in ("email", "role", "is_active", "validity_days"):
             if field in self.fields:
                 self.initial.setdefault(field, getattr(self.instance, field))
+                self.fields[field].show_hidden_initial = True
 
     def clean_password(self) -> str:
         password = str(self.cleaned_data["password"])
@@ -113,7 +115,7 @@ class UserAdmin(ServiceAdmin):
         return create_user(**data | {"email": data["email"] or None})
 
     def update(self, request: HttpRequest, obj: User, data: dict[str, Any]) -> None:
-        update_user(user=obj, **data | {"password": data["password"] or None})
+        update_user(user=obj, **{field: value for field, value in data.items() if field != "password" or value})
 
     def remove(self, obj: User) -> None:
         delete_user(user=obj)

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.answers import assert_error
+from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS, change, create, pairs, read
 
 TYPED = [1, 1.0, True, False, "1", "1.0", "true", "", 0, -7, 0.1, 1e-9, 2**31, 2**53 + 1, 2**63 - 1, -(2**63)]
+LARGE = [1e19, -1e19, 1e22, 1e39, -3.4e38, 1e40, 1e308, -1.7976931348623157e308, 5e-324]
 TEXTS = ["x" * 100_000, "é日本語🧪", "a.b$c", '"quoted"\\', "line\nline\ttab", " blanks ", "null", "$where", "<i>&amp;"]
 
 
@@ -29,6 +30,15 @@ def test_a_metadata_value_keeps_its_type_when_it_is_added_later(world: Any) -> N
     changed = change(world.acme.owner.api, f"models/{created['_id']}", metadata={"add": metadata})
     assert [type(value) for value in pairs(changed).values()] == [type(value) for value in TYPED]
     assert list(pairs(changed).values()) == TYPED
+
+
+@pytest.mark.promise("items.metadata-types")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_metadata_value_may_be_any_finite_number(world: Any, kind: str) -> None:
+    api, metadata = world.acme.owner.api, [{"name": f"m{number}", "value": value} for number, value in enumerate(LARGE)]
+    path = f"{kind}/{create(api, kind, metadata=metadata)['_id']}"
+    assert list(pairs(read(api, path)).values()) == LARGE
+    assert list(pairs(ok(api.get(kind))["docs"][0]).values()) == LARGE
 
 
 @pytest.mark.promise("items.metadata-types")

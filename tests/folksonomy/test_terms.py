@@ -61,7 +61,7 @@ def test_an_administrator_makes_default_terms(world: Any, collection: str) -> No
 
 @both
 @pytest.mark.promise("terms.create")
-@pytest.mark.parametrize("name", ["with blank", "slash/inside", "città", "per%cent", "a?b#c", "x" * 200, "..", '"q"'])
+@pytest.mark.parametrize("name", ["with blank", "slash/inside", "città", "per%cent", "a?b#c", "x" * 200, "...", '"q"'])
 def test_a_term_may_be_any_text(world: Any, collection: str, name: str) -> None:
     api = world.acme.admin.api
     assert ok(api.post(collection, json={"_id": name}))["_id"] == name
@@ -78,6 +78,17 @@ def test_a_term_may_be_any_text(world: Any, collection: str, name: str) -> None:
 )
 def test_a_term_without_a_name_is_refused(world: Any, collection: str, body: dict[str, Any]) -> None:
     assert_error(world.acme.admin.api.post(collection, json=body), "post_request_error", "_id")
+
+
+@both
+@pytest.mark.promise("terms.usage")
+@pytest.mark.parametrize("usage", ["", "other", "Default", 5, None, True, ["folk"], {}])
+def test_a_usage_that_is_none_is_refused(world: Any, collection: str, usage: Any) -> None:
+    api = world.acme.admin.api
+    assert_error(api.post(collection, json={"_id": "word", "usage": usage}), "post_request_error", "usage")
+    assert ok(api.get(collection))["totalDocs"] == 0
+    for known in ("default", "folk"):
+        assert ok(api.post(collection, json={"_id": known, "usage": known}))["usage"] == "default"
 
 
 @both

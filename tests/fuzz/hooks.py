@@ -41,6 +41,24 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         case.body = _legal(case.body, creates=case.method == "POST")
 
 
+def _fit_all(words: Any) -> None:
+    """Give tags and metadata, or what is to be added to them, names that can be."""
+    words = words.get("add") if isinstance(words, dict) else words
+    for place, word in enumerate(words if isinstance(words, list) else ()):
+        if isinstance(word, dict):
+            word["name"] = _fit(word.get("name"))
+        else:
+            words[place] = _fit(word)
+
+
+def _fit(name: Any) -> Any:
+    """Return the name, or another one where it is blank or a client would resolve it."""
+    if not isinstance(name, str):
+        return name
+    visible = any(character.isalnum() or character.isascii() and character != " " for character in name)
+    return name if visible and not {".", ".."} & set(name.split("/")) else uuid4().hex
+
+
 def _legal(body: Any, *, creates: bool) -> Any:
     """Return a body with free names, a password that is strong enough, and users and datasets that exist."""
     if isinstance(body, list):
@@ -60,4 +78,6 @@ def _legal(body: Any, *, creates: bool) -> Any:
             value["add"] = [KNOWN[field]]
         if field == "metadata" and isinstance(value, list):  # a name has one value
             body[field] = value[:1]
+    _fit_all(body.get("tags"))
+    _fit_all(body.get("metadata"))
     return body

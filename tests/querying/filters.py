@@ -118,3 +118,44 @@ NATIVE = st.recursive(
     _connected,
     max_leaves=5,
 )
+
+
+# As large as the parser allows: a hundred conditions, a thousand values in lists, ten levels, numbers at every edge.
+EDGES = st.sampled_from(
+    (2**63 - 1, -(2**63), 2**53 + 1, 1e308, -1.7976931348623157e308, 5e-324, -0.0, 1e39, "", "\U0010ffff", "x" * 300)
+)
+NUMERIC_EDGES = EDGES.filter(lambda value: not isinstance(value, str))
+TEN = st.lists(EDGES, min_size=10, max_size=10)
+LARGE_CONDITIONS = st.one_of(
+    st.builds(lambda name, values: {"metadata.value": {name: values}}, st.sampled_from(("$in", "$nin")), TEN),
+    st.builds(lambda name, value: {"metadata.acc": {name: value}}, st.sampled_from(("$eq", "$ne", *ORDERS)), EDGES),
+    st.builds(lambda name, value: {"versions.size": {name: value}}, st.sampled_from(ORDERS), NUMERIC_EDGES),
+    st.builds(lambda values: {"tags": {"$in": [*map(str, values), "a"]}}, st.lists(EDGES, min_size=9, max_size=9)),
+    st.builds(lambda value: {"metadata": {"$elemMatch": {"value": value}}}, EDGES),
+    st.builds(lambda size: {"tags": {"$size": size}}, st.sampled_from((0, 2, 2**31, 2**63 - 1))),
+    st.builds(lambda part: {"name": {"$regex": part * 200}}, st.sampled_from("a.")),
+    st.builds(lambda part: {"tags": {"$regex": part * 66}}, st.sampled_from(("a?", "a|b"))),
+)
+
+
+def _large(parts: list[dict[str, Any]], names: list[str]) -> dict[str, Any]:
+    """Return the conditions as one filter, up to ten levels deep."""
+    for name in names[:-1]:
+        parts = [{name: parts}]
+    return {names[-1]: parts}
+
+
+LONG_LISTS = st.builds(
+    lambda path, name, values: {path: {name: values}},
+    st.sampled_from(("tags", "name", "metadata.name", "versions.ordinal", "status")),
+    st.sampled_from(("$in", "$nin")),
+    st.integers(0, 12).map(lambda first: [str(number) for number in range(first, first + 1000)]),
+)
+LARGE = st.one_of(
+    st.builds(
+        _large,
+        st.lists(LARGE_CONDITIONS, min_size=50, max_size=50).map(lambda parts: [*parts, *parts]),
+        st.lists(st.sampled_from(("$and", "$or", "$nor")), min_size=1, max_size=8),
+    ),
+    LONG_LISTS,
+)

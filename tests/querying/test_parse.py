@@ -143,6 +143,9 @@ BAD: list[tuple[str, str]] = [
     (json.dumps([{"name": "a"}] * 101), "more than 100 conditions"),
     (json.dumps([{}] * 101), "more than 100 conditions"),
     (json.dumps({"name": {"$in": ["a"] * 1001}}), "at most 1000"),
+    (json.dumps({"$or": [{"name": {"$in": ["a"] * 501}}, {"status": {"$nin": ["a"] * 500}}]}), "at most 1000"),
+    (json.dumps({"$or": [{"tags": ["a"] * 501}, {"tags": {"$in": ["a"] * 500}}]}), "at most 1000"),
+    (json.dumps({"tags": ["a"] * 1001}), "at most 1000"),
 ]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from catalog.models import Item
 from registry_site.querying import on_sqlite
@@ -37,6 +37,20 @@ def test_every_engine_answers_a_filter_as_plain_python_does(few: int, monkeypatc
 
     @EXAMPLES
     @given(filters.FILTERS)
+    def agrees(document: dict[str, Any]) -> None:
+        tree = parse(json.dumps(document), items.FIELDS)
+        expected = {pk for pk, row in stored.items() if evaluator.holds(tree, row)}
+        assert found(tree) == expected, document
+
+    agrees()
+
+
+def test_every_engine_answers_a_filter_at_the_limits_of_the_language() -> None:
+    items.make_items(20)
+    stored = items.plain(Item.objects.all())
+
+    @settings(EXAMPLES, max_examples=40, phases=[Phase.generate])  # to shrink them takes minutes
+    @given(filters.LARGE)
     def agrees(document: dict[str, Any]) -> None:
         tree = parse(json.dumps(document), items.FIELDS)
         expected = {pk for pk, row in stored.items() if evaluator.holds(tree, row)}

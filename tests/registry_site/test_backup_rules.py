@@ -13,21 +13,25 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from catalog.models import Item
+from folksonomy.models import Tag
 from registry_site.backups.backup import back_up
 from registry_site.backups.folder import TABLES
 from registry_site.progress import Progress
 from tenants.fields import now
-from tenants.models import RequestLog, Tenant
+from tenants.models import RequestLog, Tenant, User
 from tests.answers import ok
 from tests.catalog.items import create
 from tests.database import empty
-from tests.registry_site.backups import LOG_ROWS, backup_bytes, contents, rewrite_log
+from tests.registry_site.backups import LOG_ROWS, backup_bytes, change_rows, contents, rewrite_log
 from tests.versions.files import new_item, put_file
+from versions.models import Version
 
 # What a restored registry does without: it is made anew, or it is of the moment.
 LEFT_OUT = {
     "tenants.gate": "made anew by the restore",
     "tenants.passwordreset": "links work for an hour",
+    "tenants.outgoingmail": "mails wait for minutes",
     "tenants.failedattempt": "failures count for minutes",
     "versions.hold": "whoever held bytes is another process",
     "sessions.session": "the admin site asks for the password again",
@@ -214,6 +218,43 @@ def test_a_backup_of_missing_or_damaged_bytes_is_none(filled: None, uploads: Pat
 
 def test_others_on_the_machine_cannot_read_a_backup(backup: Path) -> None:
     assert backup.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.promise("files.private")
+def test_a_folder_that_was_open_to_others_is_tightened_before_a_backup_is_in_it(filled: None, tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o755)
+    run("backup", tmp_path / "open")
+    assert [path for path in (tmp_path / "open", *(tmp_path / "open").rglob("*")) if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.promise("names.stored")
+def test_names_of_an_old_backup_follow_the_rules_once_it_is_restored(backup: Path) -> None:
+    change_rows(backup, "folksonomy.tag", b'"name":"t"', b'"name":"t\\n"')
+    change_rows(backup, "catalog.item", b'"tags":["t"]', b'"tags":["t\\n"]')
+    change_rows(backup, "tenants.user", b'"username":"shared"', b'"username":"sha\\u2028red"')
+    change_rows(backup, "versions.version", b'"ordinal":"2"', b'"ordinal":".."')
+    run("restore", backup)
+    assert [tag.name for tag in Tag.objects.all()] == ["t"]
+    assert [item.tags for item in Item.objects.filter(kind="model")] == [["t"]]
+    assert User.objects.filter(username="sha red").exists()
+    assert not Version.objects.filter(ordinal="..").exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new"),
+    [
+        ("versions.version", b'"sha256":"', b'"sha256":"../'),
+        ("versions.blob", b'"id":"acme/', b'"id":"acme/../'),
+        ("tenants.tenant", b'"id":"acme"', b'"id":"../acme"'),
+    ],
+)
+def test_a_forged_backup_names_nothing_outside_of_the_store(
+    backup: Path, uploads: Path, table: str, old: bytes, new: bytes
+) -> None:
+    change_rows(backup, table, old, new)
+    refused("restore", backup)
+    assert_is_empty(uploads)
 
 
 def test_every_table_is_in_a_backup_or_said_not_to_be() -> None:

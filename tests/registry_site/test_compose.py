@@ -131,7 +131,7 @@ def test_secrets_are_made_and_read_with_the_capabilities_that_compose_gives(open
     assert python == "python"
     words[words.index("/secrets")] = str(open_folder)
     for _ in range(2):  # the second run reads files that belong to others
-        subprocess.run([*confined, sys.executable, *words], cwd=ROOT, env={}, check=True)
+        subprocess.run([*confined, sys.executable, *words], cwd=ROOT, env={}, umask=0o022, check=True)
     alone = [f"--{kind}={SERVICES['database-users']['user']}" for kind in ("reuid", "regid")]
     own = ["setpriv", *alone, "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "cat"]
     readable = subprocess.run([*own, *open_folder.rglob("database/*")], capture_output=True, text=True, check=True)
@@ -232,6 +232,7 @@ def postgres(folder: Path, open_folder: Path) -> Iterator[int]:
     binaries, port, data = postgres_binaries(), free_port(), open_folder / "data"
     given = open_folder / "root-password"
     given.write_text((folder / "database" / "root-password").read_text())
+    given.chmod(0o644)
     run_as = unprivileged(open_folder)
     initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", given, "--no-sync"]
     subprocess.run([*run_as, *initdb], check=True, capture_output=True, cwd=open_folder)

@@ -1,10 +1,12 @@
 """The filter language as a client meets it: six models, and who of them each filter finds."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 
+from catalog.models import Item
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
 from tests.registry_site.filters import (
@@ -108,6 +110,40 @@ def test_what_is_not_understood_is_refused_by_name(models: Any) -> None:
 def test_datasets_are_not_filtered_by_what_they_have_not(world: Any, field: str) -> None:
     response = world.acme.owner.api.get("datasets", query={"filter": {field: "x"}})
     assert_error(response, "get_request_error", field)
+
+
+@pytest.mark.django_db(transaction=True)  # PostgreSQL ends the transaction of a statement that it stops
+@pytest.mark.promise("lists.time")
+def test_a_filter_that_takes_long_is_stopped_on_every_engine(world: Any, settings: Any) -> None:
+    owner = world.acme.owner
+    common: dict[str, Any] = {"tenant": world.acme.tenant, "kind": "model", "owner": owner, "readers": ["*"]}
+    metadata = [{"name": f"name {number}", "value": number} for number in range(10)]
+    Item.objects.bulk_create([Item(name=f"m{number}", metadata=metadata, **common) for number in range(600)])
+    filter = {"$or": [{"metadata.name": {"$regex": f"(x|y|z)*a{{{number}}}$"}} for number in range(1, 101)]}
+    settings.QUERY_TIMEOUT = 0.2
+    begun = time.monotonic()
+    response = owner.api.get("models", query={"filter": json.dumps(filter)})
+    assert_error(response, "get_request_error", "The search takes too long (more than 0.2 seconds)")
+    assert time.monotonic() - begun < 5
+    assert ok(owner.api.get("models", query={"filter": {"name": "m7"}}))["totalDocs"] == 1
+
+
+@pytest.mark.promise("filter.values", "filter.engines")
+def test_the_lists_of_a_filter_have_a_thousand_values_together(models: Any) -> None:
+    many = [f"word {number}" for number in range(499)]
+    within = [{"tags": {"$in": [*many, "red"]}}, {"metadata.acc": {"$in": [*many, 1]}}]
+    assert _found(models, {"$or": within}) == "abf"
+    assert _found(models, {"tags": {"$nin": [*many, *map(str, range(500)), "red"]}}) == "cdef"
+    for one_more in ({"name": {"$in": ["a"]}}, {"tags": ["a"]}, {"tags": {"$all": ["a"]}}):
+        response = models.get("models", query={"filter": json.dumps({"$or": [*within, one_more]})})
+        assert_error(response, "get_request_error", "at most 1000 values together")
+
+
+@pytest.mark.promise("filter.operators", "filter.engines")
+@pytest.mark.parametrize("size", [2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1])
+def test_no_list_is_as_long_as_the_largest_numbers(models: Any, size: int) -> None:
+    assert _found(models, {"tags": {"$size": size}}) == ""
+    assert _found(models, {"tags": {"$not": {"$size": size}}}) == ALL
 
 
 def _deep(levels: int) -> Any:

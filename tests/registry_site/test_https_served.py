@@ -2,6 +2,7 @@
 
 import http.client
 import signal
+import socket
 import ssl
 import subprocess
 import threading
@@ -22,10 +23,11 @@ SECONDS = 60
 
 
 @pytest.fixture
-def https(server: Server, tmp_path: Path) -> Iterator[Served]:
+def https(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
     """A registry with a certificate that it signs itself, and HTTP that leads to it."""
     port = free_port()
     secure = {"PROTOCOL": "https", "HTTPS_PORT": str(port), "CERTIFICATES": str(tmp_path), "HTTP_REDIRECT": "true"}
+    secure |= getattr(request, "param", {})
     name = f"secure_{port}"
     server.create(name)
     registry = Served(server.url_of(name), tmp_path, **secure)
@@ -182,3 +184,16 @@ def test_http_leads_to_the_same_place_under_https_and_ends_with_the_server(https
             break
         assert time.monotonic() < deadline, "somebody still listens"
         time.sleep(0.1)
+
+
+@pytest.mark.promise("bodies.deadline")
+@pytest.mark.parametrize("https", [{"BODY_TIMEOUT": "2"}], indirect=True, ids=["quick"])
+def test_a_body_that_comes_too_slowly_is_ended(https: Served) -> None:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    address = ("127.0.0.1", int(https.base_url.rpartition(":")[2]))
+    with context.wrap_socket(socket.create_connection(address, timeout=SECONDS)) as connection:
+        connection.sendall(b"POST /v1/login HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
+        while connection.recv(65536):
+            pass

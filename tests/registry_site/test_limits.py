@@ -1,11 +1,14 @@
 """Every size has a limit, which a variable sets, with an error that tells it; what is refused changes nothing."""
 
+import time
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS, create, read
+from tests.served import Served
 
 TURNING = [chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))]
 
@@ -19,6 +22,32 @@ def test_headers_and_urls_have_a_limit(world: Any, settings: Any) -> None:
     assert_error(api.get("models", headers={"X-Filler": "x" * 4000}), "payload_too_large", details)
     assert_error(api.get("models", query={"select": "x" * 4000}), "payload_too_large", details)
     assert_error(api.get(f"models/{'x' * 4000}"), "payload_too_large", details)
+
+
+@pytest.mark.promise("errors.headers")
+@pytest.mark.parametrize(("header", "longest"), [("Content-Type", 1024), ("Accept", 2048)])
+def test_a_header_that_is_parsed_has_a_limit_of_its_own(served: Served, header: str, longest: int) -> None:
+    """Python parses them in time that grows with the square of their length."""
+    started = time.monotonic()
+    for path in ("/v1/version", "/login.html", "/nothing"):
+        for filler in (";", ",", ";a=", "*"):
+            value = 'text/html; x="' + filler * (60_000 // len(filler))
+            answer = httpx.get(served.base_url + path, headers={header: value})
+            assert_error(answer, "payload_too_large", f"{header} has at most {longest} bytes")
+    assert time.monotonic() - started < 10
+    fits = "text/html; x=" + "y" * (longest - 13)
+    assert httpx.get(f"{served.base_url}/v1/version", headers={header: fits}).status_code == 200
+
+
+@pytest.mark.promise("errors.headers", "errors.shape")
+@pytest.mark.parametrize("header", ["Content-Type", "Accept"])
+@pytest.mark.parametrize("value", ["a/b; x*=nothing'x'y", "a/b; charset=zip", "a/b; charset=punycode"])
+def test_a_header_names_any_charset(served: Served, header: str, value: str) -> None:
+    for path in ("/v1/version", "/v1/models?x=%ff%00", "/v1/models?x=%ff", "/login.html?x=%ff", "/nothing"):
+        for method in ("GET", "POST"):
+            headers = {"Accept": "text/html"} | {header: f"text/html, {value}" if header == "Accept" else value}
+            answer = httpx.request(method, served.base_url + path, headers=headers)
+            assert answer.status_code < 500, (method, path)
 
 
 @pytest.mark.promise("errors.depth")
@@ -120,3 +149,18 @@ def test_a_url_holds_no_null_characters(world: Any) -> None:
     assert_error(api.post("tags", query={"verbose": "a\0"}, json={"_id": "x"}), "post_request_error", "null")
     for path in ("models/%00", "users/a%00b", "tags/%00", "models/x/versions/%00"):
         assert_error(api.get(path), "resource_not_found")
+
+
+@pytest.mark.promise("errors.shape", "browser.errors")
+def test_what_is_refused_early_is_shown_to_browsers(world: Any) -> None:
+    browser: dict[str, Any] = {"headers": {"Accept": "text/html"}}
+    large = {"headers": {"Accept": "text/html", "X-Filler": "x" * 70_000}}
+    for path in ("/v1/models", "/", "/docs.html", "/login.html", "/admin/", "/nothing"):
+        refusals = {
+            404: world.anonymous.get(f"{path.rstrip('/')}/%00", **browser),
+            400: world.anonymous.get(f"{path}?page=%00", **browser),
+            413: world.anonymous.get(path, **large),
+        }
+        for status, answer in refusals.items():
+            assert (answer.status_code, answer.headers["Content-Type"][:9]) == (status, "text/html"), path
+            assert str(status).encode() in answer.body()

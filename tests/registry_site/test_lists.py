@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from registry_site.querying import page as pages
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
 
@@ -237,6 +238,33 @@ def test_unknown_names_in_select_are_ignored(models: Any) -> None:
     for unknown in ("nothing", "readers", "revision", "password", 5, None, ["name"]):
         page = ok(models.get("models", query={"select": ["name", unknown]}))
         assert all(set(document) == {"_id", "name"} for document in page["docs"])
+
+
+@pytest.mark.promise("lists.select-longest")
+def test_select_has_at_most_a_hundred_names(models: Any) -> None:
+    names = ["name", *(f"metadata.{number}" for number in range(99))]
+    page = ok(models.get("models", query={"select": names}))
+    assert all(set(document) == {"_id", "name", "metadata"} for document in page["docs"])
+    path = f"models/{page['docs'][0]['_id']}"
+    for address in ("models", path):
+        response = models.get(address, query={"select": [*names, "tags"]})
+        assert_error(response, "get_request_error", "select has at most 100 names")
+    changed = models.put(path, query={"select": [*names, "tags"]}, json={"visibility": "public"})
+    assert set(ok(changed)) == {"_id", "name", "metadata", "tags"}, "a change that is made is never an error"
+
+
+@pytest.mark.promise("lists.heaviest")
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_page_that_is_too_large_for_memory_is_refused(world: Any, monkeypatch: Any, deep: bool) -> None:
+    api, word = world.acme.owner.api, "x" * 1000
+    ids = [create(api, name=f"m{n}", metadata=[{"name": "n", "value": word}])["_id"] for n in range(13)]
+    start = {"after": ids[-1]} if deep else {}
+    monkeypatch.setattr(pages, "HEAVIEST", 11_500)
+    response = api.get("models", query={"limit": "12"} | start)
+    assert_error(response, "get_request_error", "The documents of this page are too large")
+    assert len(ok(api.get("models", query={"limit": "10"} | start))["docs"]) == 10
+    monkeypatch.setattr(pages, "HEAVIEST", 30_000)
+    assert len(ok(api.get("models", query={"limit": "12"} | start))["docs"]) == 12
 
 
 @pytest.mark.promise("lists.empty-parameters")

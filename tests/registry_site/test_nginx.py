@@ -28,8 +28,8 @@ Get = Callable[..., httpx.Response]
 
 @pytest.fixture(scope="module")
 def registry(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder, proxied = tmp_path_factory.mktemp("behind"), {"DOWNLOADS": "accel", "TRUSTED_PROXIES": "127.0.0.1"}
-    with Served.on(server, folder, **proxied) as registry:
+    proxied = {"DOWNLOADS": "accel", "TRUSTED_PROXIES": "127.0.0.1", "BODY_TIMEOUT": "3"}
+    with Served.on(server, tmp_path_factory.mktemp("behind"), **proxied) as registry:
         yield registry
 
 
@@ -130,6 +130,21 @@ def test_only_who_may_read_gets_the_bytes(front: Front, client: httpx.Client, pa
         taken = client.get(f"{front.url}{place}")
         assert taken.status_code == 404
         assert CONTENT[:26] not in taken.content
+
+
+def test_a_body_reaches_the_registry_once_it_is_there(client: httpx.Client) -> None:
+    def body() -> Iterator[bytes]:
+        yield b'{"name": '
+        time.sleep(6)  # longer than the registry would wait
+        yield b'"buffered"}'
+
+    headers = {"Content-Type": "application/json", "Content-Length": "20"}
+    assert client.post("/models", content=body(), headers=headers).json()["name"] == "buffered"
+
+
+def test_a_body_that_nginx_refuses_gets_the_usual_error(client: httpx.Client) -> None:
+    answer = client.post("/models", content=b" " * 53_000_000, headers={"Content-Type": "application/json"})
+    assert_error(answer, "payload_too_large")
 
 
 def test_an_upload_reaches_the_registry_as_it_comes(client: httpx.Client, registry: Served, front: Front) -> None:

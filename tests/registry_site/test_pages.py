@@ -63,6 +63,24 @@ def test_a_browser_gets_a_page(browser: BrowserClient, accept: str) -> None:
     assert "Cookie" in page.headers["Vary"]
 
 
+@pytest.mark.promise("browser.pages")
+def test_a_list_shows_six_tags_of_an_item_and_tells_how_many_more(browser: BrowserClient) -> None:
+    item = create(browser, name="tagged", tags=[f"tag{number:02}" for number in range(40)])
+    listed = seen(browser.get("models", headers={"Accept": "text/html"}, query={"select": ["name", "tags"]}))
+    table = listed[listed.index("<table") : listed.index("</table>")]
+    assert [f"tag{number:02}" in table for number in range(40)] == [True] * 6 + [False] * 34
+    assert "and 34 more</a>" in table
+    assert "tag39" in seen(browser.get(f"models/{item['_id']}", headers={"Accept": "text/html"}))
+
+
+@pytest.mark.promise("browser.pages")
+def test_a_page_shows_the_beginning_of_a_long_answer(browser: BrowserClient) -> None:
+    create(browser, metadata=[{"name": str(number), "value": "x" * 50_000} for number in range(5)])
+    shown = seen(browser.get("models", headers={"Accept": "text/html"}))
+    assert len(shown) < 150_000
+    assert "characters more, which programs get" in shown
+
+
 @pytest.mark.promise("browser.pages", "json.utf-8")
 @pytest.mark.parametrize("accept", PROGRAMS)
 def test_what_does_not_ask_as_a_browser_gets_json(browser: BrowserClient, accept: str) -> None:

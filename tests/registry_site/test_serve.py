@@ -19,6 +19,7 @@ import pytest
 
 from tests.engines import Server, free_port
 from tests.served import ADMIN_PASSWORD, ROOT, SUPERUSER, SUPERUSER_PASSWORD, Served
+from tests.talk import administrator, created
 
 SECRETS = ("API_TOKEN", "JWT_SECRET", "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD")
 
@@ -294,3 +295,37 @@ def test_createsuperuser_needs_no_question_and_refuses_a_second_of_the_name(vari
     again = manage(*words, env=env)
     assert again.returncode != 0
     assert "already taken" in again.stderr
+
+
+def _open_to_others(folder: Path) -> list[str]:
+    """Return what of the folder others than its owner may read or enter."""
+    return [str(path.relative_to(folder)) for path in folder.rglob("*") if path.stat().st_mode & 0o077]
+
+
+@pytest.mark.promise("files.private")
+def test_all_that_the_registry_writes_is_closed_to_others(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "uploads").mkdir(mode=0o755)
+    sqlite = server.name == "sqlite"
+    database = Path(tmp_path, "data", "registry.sqlite3") if sqlite else tmp_path / "none"
+    with Served.prepared(server, tmp_path) as registry:
+        if sqlite:
+            registry.env["DATABASE"] = f"sqlite:///{database}"
+            database.parent.mkdir(mode=0o700)
+            database.touch(0o644)
+        registry.start()
+        (tmp_path / "output").chmod(0o600)  # our own
+        with administrator(registry) as client:
+            item = created(client, "models", name="m")
+            assert client.put(f"/models/{item}/versions/f.bin", content=b"bytes").status_code == 200
+            assert _open_to_others(tmp_path) == []
+        assert registry.manage("backup", str(tmp_path / "backups" / "first")).returncode == 0
+        assert _open_to_others(tmp_path) == []
+
+
+@pytest.mark.promise("files.private")
+def test_a_variable_lets_nginx_read_the_uploads(server: Server, tmp_path: Path) -> None:
+    with Served.on(server, tmp_path, UMASK="027") as registry, administrator(registry) as client:
+        item = created(client, "models", name="m")
+        assert client.put(f"/models/{item}/versions/f.bin", content=b"bytes").status_code == 200
+        modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "uploads").rglob("*")}
+    assert modes == {0o750, 0o640}

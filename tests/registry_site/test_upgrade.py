@@ -24,6 +24,8 @@ apps = executor.loader.project_state(first).apps
 make = lambda app, model, **fields: apps.get_model(app, model).objects.create(**fields)
 tenant = make("tenants", "Tenant", id="acme", email="info@acme.example")
 ada = make("tenants", "User", tenant=tenant, username="ada", role="admin", password=make_password("{PASSWORD}"))
+for name, email in (("eve", "Eve@acme.example"), ("sam", "Sam@acme.example"), ("tom", "sam@ACME.example")):
+    make("tenants", "User", tenant=tenant, username=name, email=email, password="!")
 make("folksonomy", "Tag", tenant=tenant, name="old", usage="folk", owner=ada)
 item = make(
     "catalog", "Item", tenant=tenant, kind="model", name="churn", owner=ada, status="test", visibility="private",
@@ -35,6 +37,16 @@ make(
     mimetype="application/octet-stream", size={len(CONTENT)}, sha256="{SHA256}", description="",
 )
 """
+
+
+def _check_emails(client: httpx.Client) -> None:
+    """Two users had one address in two cases: both keep theirs, and no third one gets it."""
+    emails = {user["username"]: user.get("email") for user in client.get("/users").json()["docs"]}
+    kept = {"ada": None, "eve": "Eve@acme.example", "sam": "Sam@acme.example", "tom": "sam@ACME.example"}
+    assert emails == kept
+    for email in ("SAM@acme.example", "eve@acme.example"):
+        assert client.put("/users/ada", json={"email": email}).status_code == 400
+    assert client.put("/users/tom", json={"email": "tom@acme.example"}).status_code == 200
 
 
 def test_what_an_earlier_registry_kept_is_there_and_can_be_changed_after_an_upgrade(
@@ -59,6 +71,7 @@ def test_what_an_earlier_registry_kept_is_there_and_can_be_changed_after_an_upgr
             assert changed.json()["tags"] == ["new"]
             assert client.put(f"{path}/versions/more.bin", content=b"more").json()["versions"][0]["ordinal"] == "2"
             assert {tag["_id"] for tag in client.get("/tags").json()["docs"]} == {"old", "new"}
+            _check_emails(client)
             checked = registry.manage("check_integrity")
             assert checked.returncode == 0, checked.stdout + checked.stderr
             assert client.delete(path).status_code == 200

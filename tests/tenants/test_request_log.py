@@ -1,14 +1,19 @@
 """Who did what, when and with which result, for the administrators of the tenant."""
 
+import json
+import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs, urlencode
 
 import pytest
+from django.db import OperationalError
 
 from tenants import request_log
 from tenants.fields import now
-from tenants.models import RequestLog
+from tenants.models import PasswordReset, RequestLog
 from tests.answers import assert_error, login, ok
 from tests.catalog.items import create
 from tests.client import ApiClient
@@ -213,3 +218,131 @@ def test_nothing_is_logged_when_the_log_is_off(world: Any, entries: Entries, set
     create(world.acme.owner.api)
     assert entries() == []
     assert not ok(world.acme.owner.api.get("info"))["log"]
+
+
+@pytest.mark.promise("log.entries", "log.who")
+def test_a_login_to_a_tenant_that_is_not_there_loses_no_entry(world: Any, entries: Entries) -> None:
+    nowhere = [*(f"nowhere-{number}" for number in range(9)), "no tenant's name " + "x" * 200]
+    for tenant in nowhere:
+        login(world.anonymous, tenant, "owner", "wrong")
+    world.anonymous.get("version")
+    create(world.acme.owner.api, name="ours")
+    create(world.rival.owner.api, name="theirs")
+    assert ["ours" in entry["contents"] for entry in entries()] == [True]
+    kept = RequestLog.objects.exclude(url="/v1/log").values_list("tenant_id", flat=True)
+    assert sorted(kept, key=str) == [None] * 11 + ["acme", "rival"]
+
+
+@pytest.mark.promise("log.entries")
+def test_a_tenant_that_is_deleted_meanwhile_loses_no_entry(world: Any, entries: Entries) -> None:
+    create(world.rival.owner.api, name="theirs")
+    create(world.acme.owner.api, name="ours")
+    ok(world.operator.delete("tenants/rival"))
+    assert [entry["method"] for entry in entries()] == ["POST"]
+    kept = RequestLog.objects.exclude(url="/v1/log").values_list("method", "tenant_id")
+    assert sorted(kept, key=str) == [("DELETE", None), ("POST", "acme"), ("POST", None)]
+
+
+def _entry(**fields: Any) -> RequestLog:
+    plain: dict[str, Any] = {"date": now(), "method": "GET", "url": "/", "status": 200, "duration_ms": 1.0}
+    return RequestLog(**plain | fields)
+
+
+@pytest.mark.promise("log.entries")
+@pytest.mark.parametrize("tenant", ["acme", None])
+def test_an_entry_that_cannot_be_written_costs_itself_alone(world: Any, entries: Entries, tenant: str | None) -> None:
+    for number in range(9):
+        request_log.writer.put(
+            _entry(tenant_id=tenant, url=f"/{number}", duration_ms="no number" if number == 4 else 1)
+        )
+    request_log.writer.flush()
+    kept = RequestLog.objects.filter(tenant_id=tenant).values_list("url", flat=True)
+    assert sorted(kept) == [f"/{number}" for number in range(9) if number != 4]
+
+
+@pytest.mark.promise("log.entries")
+def test_entries_wait_while_the_database_is_away(world: Any, entries: Entries, monkeypatch: Any) -> None:
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    create(world.acme.owner.api)
+    with monkeypatch.context() as patched:
+        patched.setattr("tenants.request_log.RequestLog.objects.bulk_create", away)
+        patched.setattr("tenants.request_log.connection.close", lambda: None)
+        request_log.writer.flush()
+        assert len(request_log.writer.waiting) == 1
+    assert [entry["method"] for entry in entries()] == ["POST"]
+
+
+@pytest.mark.promise("log.entries")
+@pytest.mark.parametrize(
+    ("path", "kept"), [("models/a%00b", "%00"), ("models/a%0Ab", "%0A"), ("models/a%E2%80%AEb", "%E2%80%AE")]
+)
+def test_a_path_with_what_is_no_text_is_kept_as_the_url_has_it(
+    world: Any, entries: Entries, path: str, kept: str
+) -> None:
+    create(world.acme.owner.api)
+    world.acme.owner.api.get(path)
+    entries()
+    urls = list(RequestLog.objects.exclude(url="/v1/log").values_list("url", flat=True))
+    assert sorted(urls) == ["/v1/models", f"/v1/models/a{kept}b"]
+
+
+NAMES = ("newPassword", "new_password", "passwd", "PASSWD", "api_key", "apiKey", "API-KEY", "x-api-key", "secret")
+NAMES += ("client_secret", "clientSecret", "refresh_token", "pwd", "passphrase", "Cookie", "sessionid", "pass", "auth")
+NAMES += ("private_key", "aws_secret_access_key", "X-Amz-Signature", "sig", "Authorization", "\uff50assword")
+
+
+@pytest.mark.promise("log.secrets")
+@pytest.mark.parametrize("name", NAMES)
+def test_secrets_are_known_by_parts_of_their_names(world: Any, entries: Entries, name: str) -> None:
+    secret = "S3cret!inside"
+    api = world.acme.owner.api
+    api.post("models", json={"name": "visible", "nested": [{name: secret}, {"a": {name: {"inner": secret}}}]})
+    api.put("users/owner", json={name: [secret]})
+    for query in ({name: secret}, {"filter": {name: secret}}, {"filter": json.dumps({name: secret}) + "broken"}):
+        api.get("models", query=query)
+    api.get("models?" + "".join(f"%{byte:02X}" for byte in name.encode()) + "=S3cret!inside")
+    login_form = {"tenant": "acme", "username": "owner", "password": "wrong", name: secret}
+    world.anonymous.post("login", data=urlencode(login_form).encode(), content_type="application/x-www-form-urlencoded")
+    entries()
+    kept = str(list(RequestLog.objects.values()))
+    assert RequestLog.objects.count() >= 7
+    assert "S3cret" not in kept
+    assert "visible" in kept
+
+
+@pytest.mark.promise("log.secrets")
+def test_what_is_no_secret_is_kept(world: Any, entries: Entries) -> None:
+    query = {"filter": {"name": {"$regex": "secret"}}, "sort": {"name": 1}, "select": ["name", "owner"], "limit": "5"}
+    world.acme.owner.api.get("models", query=query)
+    (entry,) = entries()
+    assert parse_qs(entry["url"].partition("?")[2])["filter"] == ['{"name": {"$regex": "secret"}}']
+
+
+@pytest.mark.promise("log.cut")
+def test_a_url_is_cut(world: Any, entries: Entries) -> None:
+    world.anonymous.get("models/" + "x" * 50_000)
+    world.acme.owner.api.get("models", query={"filter": {"name": "x" * 50_000}})
+    entries()
+    assert [len(entry.url) for entry in RequestLog.objects.all()][:2] == [request_log.URL_LIMIT] * 2
+
+
+@pytest.mark.promise("log.cut")
+def test_no_more_of_a_long_text_is_looked_at_than_is_kept(settings: Any) -> None:
+    settings.LOG_CONTENTS_LIMIT = 100
+    body = {"x" * 10_000_000: "x" * 10_000_000, "more": ["y" * 10_000_000] * 50}
+    tracemalloc.start()
+    assert len(request_log.contents_of(SimpleNamespace(contents=body))) == 100  # type: ignore[arg-type]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000
+
+
+@pytest.mark.promise("self.purged")
+def test_reset_links_that_are_no_longer_good_are_forgotten_with_old_entries(world: Any) -> None:
+    for digest, minutes in (("old", -1), ("good", 1)):
+        expires = now() + timedelta(minutes=minutes)
+        PasswordReset(digest=digest, user=world.acme.owner, expires=expires).save(force_insert=True)
+    request_log.Writer().clean()
+    assert list(PasswordReset.objects.values_list("digest", flat=True)) == ["good"]

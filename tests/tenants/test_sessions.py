@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.sessions.models import Session
 
-from tenants import services
+from tenants import deletions, services
 from tenants.fields import now
 from tenants.models import User
 from tests.answers import assert_error, ok
@@ -120,6 +120,14 @@ def test_a_login_has_a_fresh_session_and_csrf_token(world: Any) -> None:
     assert_error(victim.get("models"), "authentication_error")
 
 
+@pytest.mark.promise("browser.session-key", "errors.any-body")
+@pytest.mark.parametrize("key", ['"\\000bcdefghijklmnop"', "x" * 32 + "/", "X" * 32, "\u00e9" * 32, "x" * 5000])
+@pytest.mark.parametrize("path", ["/v1/models", "/login.html", "/admin/"])
+def test_a_key_that_was_not_made_here_is_none(world: Any, key: str, path: str) -> None:
+    answers = [world.anonymous.get(path, HTTP_COOKIE=cookie) for cookie in ("", f"sessionid={key}")]
+    assert answers[0].status_code == answers[1].status_code < 500
+
+
 @pytest.mark.promise("browser.session-key")
 def test_cookies_are_out_of_reach_of_scripts_and_other_sites(world: Any, browser: BrowserClient) -> None:
     cookie = browser.client.cookies["sessionid"]
@@ -147,7 +155,7 @@ def test_a_password_that_grew_too_old_ends_the_login(world: Any, browser: Browse
 def test_the_login_ends_with_the_user_and_with_the_tenant(world: Any) -> None:
     other, rival = BrowserClient("acme", "other", PASSWORD), BrowserClient("rival", "owner", PASSWORD)
     User.objects.filter(pk=world.acme.other.pk).update(is_active=False)
-    services.delete_tenant(tenant=world.rival.tenant)
+    deletions.delete_tenant(tenant=world.rival.tenant)
     for browser in (other, rival):
         assert_error(browser.get("models"), "authentication_error", "log in again")
 

@@ -1,5 +1,6 @@
 """Guessing passwords and tokens is slowed."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tenants.attempts import PATIENCE
 from tenants.fields import now
@@ -20,6 +23,7 @@ from tests.served import ADMIN_PASSWORD, Served
 from tests.talk import UNSHARED, administrator, at_once
 
 PASSWORD = "Passw0rd!x"
+WRITES = re.compile("insert|update|delete", re.IGNORECASE)
 
 
 @pytest.mark.promise("login.throttle-account")
@@ -79,6 +83,29 @@ def test_guesses_of_the_api_token_are_throttled_too(world: Any, settings: Any) -
     answers = [ApiClient(f"guess-{n}").get("tenants", REMOTE_ADDR="10.0.0.1").status_code for n in range(3)]
     assert answers == [401, 401, 429]
     ok(world.operator.get("tenants", REMOTE_ADDR="10.0.0.2"))
+
+
+@pytest.mark.promise("login.throttle-account")
+def test_a_login_that_is_refused_for_too_many_takes_no_lock(world: Any, settings: Any) -> None:
+    settings.LOGIN_FAILURES_LIMIT = 1
+    assert_error(login(world.anonymous, "acme", "owner", "wrong"), "authentication_error")
+    with CaptureQueriesContext(connection) as captured:
+        assert_error(login(world.anonymous, "acme", "owner", "wrong"), "too_many_requests")
+    assert len(captured.captured_queries) == 1
+    assert not WRITES.search(captured.captured_queries[0]["sql"])
+
+
+@pytest.mark.promise("tenants.api-token-stays")
+def test_failures_of_an_address_do_not_lock_the_operator_out(world: Any, settings: Any) -> None:
+    settings.LOGIN_FAILURES_ADDRESS_LIMIT = 3
+    for _ in range(4):
+        login(world.anonymous, "acme", "owner", "wrong")
+    assert_error(ApiClient("guess").get("tenants"), "too_many_requests")
+    with CaptureQueriesContext(connection) as captured:
+        ok(world.operator.get("tenants"))
+    writes = [query["sql"] for query in captured.captured_queries if WRITES.search(query["sql"])]
+    assert captured.captured_queries
+    assert writes == []
 
 
 @pytest.mark.promise("login.throttle-address")

@@ -15,6 +15,8 @@ NAMES = (
     "it's.bin",
     "été 日本語 🧪.onnx",
     "a;b=c,d&e+f#g?h%20.bin",
+    "plus+and&amp=.txt",
+    "&lt;&#47;%22.bin",
     "no-extension",
     ".hidden",
     "..dots..",

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from registry_site import certificates, databases, environment, secrets_check
+from registry_site import certificates, databases, environment, permissions, secrets_check
 from registry_site.backups.restore import is_unfinished
 from registry_site.variables import ANY_HOST, Environment
 from tenants.exceptions import Refused
@@ -63,6 +63,7 @@ class Command(BaseCommand):
         """Bring the database up to date, with the tenants and the superuser that variables ask for."""
         if complaint := databases.complaint():
             raise CommandError(complaint)
+        permissions.tighten((*databases.files(), settings.UPLOAD_PATH), 0o7777 & ~settings.UMASK)
         with databases.startup_lock():
             call_command("migrate", verbosity=0, interactive=False)
             if is_unfinished():

@@ -113,6 +113,7 @@ class OriginalRegistry:
             "encoding": "7bit",
             "mimetype": "application/octet-stream",
             "size": len(content),
+            "description": "Trained on more",
             "timestamp": at(6),
         } | fields
 

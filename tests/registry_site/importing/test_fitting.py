@@ -8,8 +8,9 @@ from bson import Int64, ObjectId
 
 from catalog.models import Item
 from tenants.models import User
-from tests.answers import ok
-from tests.registry_site.importing.original import OriginalRegistry, OriginalTenant
+from tests.answers import login, ok
+from tests.client import ApiClient
+from tests.registry_site.importing.original import OriginalRegistry, OriginalTenant, bcrypted
 from tests.registry_site.importing.running import Outcome
 from tests.registry_site.importing.test_measurify import api_of, bring
 from versions.models import Version
@@ -38,10 +39,18 @@ def root(acme: OriginalTenant) -> Any:
         ({"status": "retired"}, "the status 'retired' is unknown, it is training now", {"status": "training"}),
         ({"visibility": "secret"}, "the visibility 'secret' is unknown, it is private", {"visibility": "private"}),
         ({"name": "x" * 300}, "cannot be, it is", {"name": "x" * 255}),
-        ({"tags": ["good", "a/", 7, "good"]}, "without the tag 'a/'", {"tags": ["good"]}),
+        ({"tags": ["good", 7, "good", " ", ""]}, "without the tag '7'", {"tags": ["good"]}),
+        ({"tags": ["good", " "]}, "without the tag ' ': A name is not blank", {"tags": ["good"]}),
+        ({"tags": ["good", "a/", "a", "../b\nc"]}, "the tag 'a/' cannot be, it is 'a'", {"tags": ["good", "a", "b c"]}),
+        ({"name": "a\r\nb\x85"}, "cannot be, it is 'a  b' now", {"name": "a  b"}),
+        ({"name": "\u200b\u2028"}, "cannot be, it is", {}),
         ({"name": TURNED}, "cannot be, it is 'reportgpj.exe' now", {"name": "reportgpj.exe"}),
-        ({"tags": ["good", TURNED]}, "direction of reading", {"tags": ["good"]}),
-        ({"metadata": [{"name": TURNED, "value": "1"}]}, "direction of reading", {"metadata": []}),
+        ({"tags": ["good", TURNED]}, "it is 'reportgpj.exe' now", {"tags": ["good", "reportgpj.exe"]}),
+        (
+            {"metadata": [{"name": TURNED, "value": "1\n2"}, {"name": "\t", "value": "3"}]},
+            "it is 'reportgpj.exe' now; without the metadata '\\t'",
+            {"metadata": [{"name": "reportgpj.exe", "value": "1\n2"}]},
+        ),
         (
             {"metadata": [{"name": "m", "value": "1"}, {"name": "m", "value": "2"}, {"name": "M", "value": "3"}]},
             "the metadata 'm' was there twice, without its value '1'",
@@ -125,19 +134,39 @@ def test_what_belongs_to_a_user_who_cannot_be_is_the_administrators(acme: Origin
     assert ok(api_of("acme", "root").get(f"datasets/{id}"))["owner"]["username"] == "root"
 
 
-def test_words_that_cannot_be_are_left_out_and_lost_owners_are_told(acme: OriginalTenant, root: Any) -> None:
+def test_words_that_cannot_be_are_mended_and_lost_owners_are_told(acme: OriginalTenant, root: Any) -> None:
     acme.word("tags", "ends/", root)
     acme.word("tags", TURNED, root)
-    turned = acme.user(TURNED)
+    acme.word("tags", "  ", root)
     acme.word("tags", "lost", NOBODY)
     acme.word("metadata", "odd", None, usage="strange")
     outcome = bring(acme.registry)
-    assert outcome.line("left out", "tag 'ends/'")
-    assert outcome.line("left out", "tag 'report", "direction of reading")
-    assert outcome.line("left out", f"({turned})", "direction of reading")
+    assert outcome.line("changed", "tag 'ends/'", "it is 'ends' now")
+    assert outcome.line("changed", "tag 'report", "it is 'reportgpj.exe' now")
+    assert outcome.line("left out", "tag '  '", "not blank")
     assert outcome.line("tag 'lost'", str(NOBODY))
     assert outcome.brought["metadata name"] == 1
     assert ok(api_of("acme", "root").get("metadata/odd"))["usage"] == "folk"
+
+
+def test_a_user_whose_name_cannot_be_gets_one_that_nobody_has_and_keeps_what_is_theirs(
+    acme: OriginalTenant, root: Any
+) -> None:
+    disguised = acme.user("root\n", email="eve@example.org", password=bcrypted("Ev3-Passw0rd"))
+    id = acme.item("model", "thing", disguised)
+    assert bring(acme.registry).line("changed", f"({disguised})", "it is 'root (53175bcc)' now")
+    owner = ok(api_of("acme", "root").get(f"models/{id}"))["owner"]
+    assert owner == {"_id": str(disguised), "username": "root (53175bcc)"}
+    ok(login(ApiClient(), "acme", "root (53175bcc)", "Ev3-Passw0rd"))
+    assert bring(acme.registry).brought == {}
+
+
+def test_a_mended_username_is_not_that_of_a_user_who_comes_later(acme: OriginalTenant, root: Any) -> None:
+    disguised, ada = acme.user("ada\n", email="eve@example.org"), acme.user("ada")
+    id = acme.item("model", "thing", ada)
+    bring(acme.registry)
+    assert ok(api_of("acme", "root").get(f"models/{id}"))["owner"] == {"_id": str(ada), "username": "ada"}
+    assert User.objects.get(pk=str(disguised)).username.startswith("ada (")
 
 
 def _versions(acme: OriginalTenant, root: Any, *versions: dict[str, Any]) -> tuple[Outcome, dict[str, Version]]:
@@ -149,9 +178,9 @@ def _versions(acme: OriginalTenant, root: Any, *versions: dict[str, Any]) -> tup
 def test_of_versions_of_one_ordinal_the_second_gets_a_free_one(acme: OriginalTenant, root: Any) -> None:
     one, two, three = (acme.registry.version(ordinal, "m.bin", bytes(3)) for ordinal in ("7", "7", "a/b"))
     outcome, found = _versions(acme, root, one, two, three)
-    assert set(found) == {"7", "8", "9"}
+    assert set(found) == {"7", "8", "a-b"}
     assert outcome.line("version 8", "the ordinal '7' cannot be or is taken")
-    assert outcome.line("version 9", "'a/b'")
+    assert outcome.line("version a-b", "'a/b'")
     assert bring(acme.registry).present["version"] == 3
 
 
@@ -180,6 +209,9 @@ def test_a_version_whose_file_is_not_in_the_uploads_is_left_out(acme: OriginalTe
         ({"original": "é" * 200}, "its name", {"original": "é" * 127}),
         ({"original": TURNED}, "its name", {"original": "reportgpj.exe"}),
         ({"ordinal": "\u2066"}, "the ordinal '\\u2066' cannot be", {"ordinal": "1"}),
+        ({"ordinal": ".."}, "the ordinal '..' cannot be", {"ordinal": "1"}),
+        ({"ordinal": " "}, "the ordinal ' ' cannot be", {"ordinal": "1"}),
+        ({"original": " / \u2028"}, "its name", {"original": "_"}),
         ({"original": ""}, "its name '' cannot be, it is 'unnamed' now", {"original": "unnamed"}),
     ],
 )

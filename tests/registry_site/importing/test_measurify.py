@@ -1,5 +1,6 @@
 """A registry of the original moves in: whole, again, and without leaving a trace where only asked what would be."""
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,9 @@ from tests.answers import assert_error, login, ok
 from tests.client import ApiClient
 from tests.registry_site.importing.original import OriginalRegistry, at, bcrypted
 from tests.registry_site.importing.running import Outcome, everything, run
+from tests.served import ROOT
 
+ITEMS = ("models", "datasets", "algorithms")
 ONNX, CSV = b"\x08\x09onnx" * 400_000, b"a,b\n1,2\n"
 
 
@@ -56,8 +59,8 @@ def furnished(original: OriginalRegistry) -> Any:
         metadata=[{"name": "accuracy", "value": "0.95"}],
         lastmod=at(9),
         versions=[
-            original.version(1, "churn.onnx", b"first"),
-            original.version("rc 2", "churn.onnx", ONNX, timestamp=at(8)),
+            original.version(1, "churn.onnx", b"first", description="The first,\n\tof many"),
+            original.version("rc-2", "churn.onnx", ONNX, timestamp=at(8)),
         ],
     )
     return SimpleNamespace(tenant=acme, registry=original, **ids)
@@ -93,9 +96,13 @@ def test_all_that_a_tenant_has_moves_in_with_its_ids_and_times(furnished: Any) -
         "timestamp": hex_of(at(5)),
         "lastmod": hex_of(at(9)),
     }
+    assert {ordinal: version["description"] for ordinal, version in versions.items()} == {
+        "1": "The first,\n\tof many",
+        "rc-2": "Trained on more",
+    }
     assert {ordinal: version["timestamp"] for ordinal, version in versions.items()} == {
         "1": hex_of(at(6)),
-        "rc 2": hex_of(at(8)),
+        "rc-2": hex_of(at(8)),
     }
     assert ok(api.get(f"datasets/{furnished.data}"))["versions"][0]["mimetype"] == "text/csv"
     assert ok(api.get(f"algorithms/{furnished.algorithm}"))["status"] == "test"
@@ -114,7 +121,7 @@ def test_all_that_a_tenant_has_moves_in_with_its_ids_and_times(furnished: Any) -
 def test_a_download_gives_the_bytes_that_were_uploaded_to_the_original(furnished: Any) -> None:
     bring(furnished.registry)
     api = api_of("acme", "bob")
-    for ordinal, content in {"1": b"first", "rc 2": ONNX}.items():
+    for ordinal, content in {"1": b"first", "rc-2": ONNX}.items():
         assert api.get(f"models/{furnished.model}/versions/{ordinal}").body() == content
     assert api.get(f"datasets/{furnished.data}/versions/churn.csv").body() == CSV
 
@@ -150,9 +157,42 @@ def test_a_dry_run_changes_nothing_and_tells_what_a_real_one_would(furnished: An
 
 def test_only_the_tenants_asked_for_are_brought(furnished: Any) -> None:
     furnished.registry.tenant("rival").user("root", role="admin")
-    outcome = bring(furnished.registry, "--tenant", "rival", "--tenant", "nowhere")
+    with pytest.raises(CommandError, match="'nowhere'"):
+        bring(furnished.registry, "--tenant", "rival", "--tenant", "nowhere")
     assert set(Tenant.objects.values_list("pk", flat=True)) == {"rival"}
-    assert outcome.line("left out", "nowhere")
+
+
+def test_a_tenant_whose_database_is_not_there_is_named_and_the_others_are_brought(furnished: Any) -> None:
+    furnished.registry.tenant("ghost")
+    with pytest.raises(CommandError, match="'ghost'"):
+        bring(furnished.registry)
+    assert set(Tenant.objects.values_list("pk", flat=True)) == {"acme"}
+
+
+def test_a_catalogue_that_is_not_there_is_an_error(original: OriginalRegistry) -> None:
+    with pytest.raises(CommandError, match="has no tenants"):
+        bring(original)
+
+
+def _shapes(document: Any, path: str) -> set[str]:
+    """Return the names of all fields of a document, with those of the documents in its lists."""
+    shapes = set()
+    for field, value in document.items():
+        shapes.add(f"{path}.{field}")
+        for each in value if isinstance(value, list) else ():
+            shapes |= _shapes(each, f"{path}.{field}") if isinstance(each, dict) else set()
+    return shapes
+
+
+def test_the_page_on_imports_says_what_becomes_of_every_field_of_the_original(furnished: Any) -> None:
+    found: set[str] = set()
+    client = furnished.registry.client
+    for database in furnished.registry.databases():
+        for collection in client[database].list_collection_names():
+            for document in client[database][collection].find():
+                found |= _shapes(document, "items" if collection in ITEMS else collection)
+    section = (ROOT / "docs" / "import.md").read_text().split("### Field by field")[1].split("\n#")[0]
+    assert set(re.findall(r"^\| `([a-z_]+\.[\w.]+)` \| \S", section, re.M)) == found
 
 
 @pytest.mark.promise("password.hashed")

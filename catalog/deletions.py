@@ -1,0 +1,57 @@
+"""What leaves with a user or a tenant; see `tenants.deletions`."""
+
+from collections.abc import Sequence
+
+from django.db.models import F
+
+from catalog.arrays import Without
+from catalog.models import Item
+from folksonomy.models import MetadataName, Tag
+from tenants.batches import batches, delete_in_batches, keys_of
+from tenants.exceptions import Refused
+from tenants.fields import now
+from tenants.gates import referring
+from tenants.models import User
+from tenants.transactions import retried
+from versions.models import Version
+from versions.services import delete_tenant_versions
+
+UNLISTED = 500  # items that a user leaves in one transaction
+
+
+def refuse_owner(*, user: User) -> None:
+    """Raise Refused (`delete_request_error`) where the user owns an item, a tag or a metadata name."""
+    for model in (Item, Tag, MetadataName):
+        owned = model.objects.of(user.tenant_id).filter(owner=user).first()
+        if owned is not None:
+            raise Refused("delete_request_error", f"The user is the owner of {owned.pk} ({owned})")
+
+
+def unlist_user(*, user: User) -> None:
+    """Take a user who is refused in new references out of the users of every item, some items in a transaction."""
+    for keys in batches(keys_of(Item.objects.of(user.tenant_id).filter(users__holds=user.pk)), UNLISTED):
+        _unlist_from(keys, user)
+
+
+@retried
+def _unlist_from(keys: Sequence[str], user: User) -> None:
+    with referring(user.tenant_id):
+        Item.objects.of(user.tenant_id).filter(pk__in=keys).update(
+            users=Without("users", user.pk),
+            readers=Without("readers", user.pk),
+            revision=F("revision") + 1,
+            lastmod=now(),
+        )
+
+
+def empty_tenant(*, tenant_id: str) -> None:
+    """Remove the rows of a tenant whose users are refused, some in a transaction."""
+    for rows in (Version.objects, Item.objects, Tag.objects, MetadataName.objects):
+        delete_in_batches(rows.of(tenant_id))
+
+
+def forget_tenant(*, tenant_id: str) -> None:
+    """Remove all rows that would keep a leaving tenant's users from going."""
+    for model in (Item, Tag, MetadataName):
+        model.objects.of(tenant_id).delete()
+    delete_tenant_versions(tenant_id=tenant_id)
