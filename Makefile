@@ -1,4 +1,4 @@
-# Two commands are enough: `make run` serves the registry, `make test` runs its tests on every engine.
+# `make run` serves the registry, `make test` runs its tests on every engine.
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,21 +11,24 @@ BASE ?=
 PROFILE ?=
 ROUNDS ?= 20
 CLIENTS ?= 12
-# Checks need settings, but no secrets and no server.
+# Checks need settings, but no real secrets and no server.
 CHECKED := env VARIABLES_FILE=/dev/null API_TOKEN=none JWT_SECRET=none DATABASE=sqlite:///data/checks.sqlite3
 PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
-.PHONY: help run superuser test test-quick newman azurite torture fuzz check lint format types imports migrations-check \
+.PHONY: help run demo superuser test test-quick newman azurite torture fuzz check lint format types imports migrations-check \
 	schema-check docs coverage-table lock bench profile trace clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
+	@grep -h -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
-run: $(VENV)/.run-stamp ## Prepare what is missing and serve in the foreground
+run: $(VENV)/.run-stamp ## Install what is missing and serve in the foreground
 	@exec $(BIN)/python manage.py serve
 
-superuser: $(VENV)/.run-stamp ## Make a superuser of the admin site
+demo: $(VENV)/.run-stamp ## Fill a tenant with 60 models, datasets and algorithms to look at
+	@$(BIN)/python manage.py demo
+
+superuser: $(VENV)/.run-stamp ## Create a superuser of the admin site
 	@$(BIN)/python manage.py createsuperuser
 
 test: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp newman azurite ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
@@ -34,17 +37,17 @@ test: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp newman azurite ## Run the tests o
 test-quick: $(VENV)/.dev-stamp ## Run the tests that need neither a server nor long, on SQLite
 	@$(BIN)/python -m tests.run sqlite -- --quick $(PYTEST)
 
-torture: $(VENV)/.dev-stamp ## Kill it ROUNDS times (20) while CLIENTS (12) write, race it and send it anything, on every ENGINE
+torture: $(VENV)/.dev-stamp ## Kill the server ROUNDS times (20) while CLIENTS (12) write; race it; send malformed bodies
 	@TORTURE_ROUNDS=$(ROUNDS) TORTURE_CLIENTS=$(CLIENTS) $(BIN)/python -m tests.run --all $(ENGINE) -- \
 		tests/test_durability.py tests/test_races.py tests/test_any_body.py
 
 INSTALLED := node_modules/.package-lock.json
-newman: tests/postman/$(INSTALLED) ## Install what runs the Postman collection in the tests
-azurite: tests/azure/$(INSTALLED) ## Install the Azure Blob Storage of the tests
+newman: tests/postman/$(INSTALLED) ## Install the Postman runner of the tests
+azurite: tests/azure/$(INSTALLED) ## Install the Azure emulator of the tests
 
 %/$(INSTALLED): %/package.json %/package-lock.json
 	@command -v npm >/dev/null && npm ci --prefix $* --no-audit --no-fund --silent \
-		|| echo "what $*/package.json names is not installed: its tests need npm (apt-get install nodejs npm)" >&2
+		|| echo "the packages of $*/package.json are not installed: their tests need npm (apt-get install nodejs npm)" >&2
 
 fuzz: $(VENV)/.dev-stamp ## Send many random requests to the served API, on all engines or on ENGINE
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} $(BIN)/python -m tests.run --all $(ENGINE) -- tests/fuzz
@@ -55,14 +58,14 @@ lint: $(VENV)/.dev-stamp ## Check style
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-format: $(VENV)/.dev-stamp ## Mend style
+format: $(VENV)/.dev-stamp ## Fix style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 types: $(VENV)/.dev-stamp ## Check types
 	@$(CHECKED) $(BIN)/mypy $(PACKAGES) tests
 
-imports: $(VENV)/.dev-stamp ## Check that imports run one way
+imports: $(VENV)/.dev-stamp ## Check the import order of apps and layers
 	@$(BIN)/lint-imports --no-logo
 
 migrations-check: $(VENV)/.dev-stamp ## Check that no migration is missing
@@ -71,21 +74,21 @@ migrations-check: $(VENV)/.dev-stamp ## Check that no migration is missing
 schema-check: $(VENV)/.dev-stamp ## Check the OpenAPI description
 	@$(CHECKED) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
-docs: $(VENV)/.dev-stamp ## Write the table of variables into README.md, and the Postman collection
-	@$(CHECKED) $(BIN)/python manage.py variables --write README.md
+docs: $(VENV)/.dev-stamp ## Write the tables of docs/configuration.md, and the Postman collection
+	@$(CHECKED) $(BIN)/python manage.py variables --write docs/configuration.md
 	@$(CHECKED) $(BIN)/python manage.py postman --write docs/registry.postman_collection.json
 
-coverage-table: $(VENV)/.dev-stamp ## Write docs/contract-coverage.md anew
+coverage-table: $(VENV)/.dev-stamp ## Write docs/contract-coverage.md
 	@$(BIN)/python -m tests.promises
 
-lock: $(VENV)/.dev-stamp ## Lock what pyproject.toml asks for
+lock: $(VENV)/.dev-stamp ## Lock the dependencies of pyproject.toml
 	@$(BIN)/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 --extra dev \
 		-c requirements.txt pyproject.toml -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 \
 		benchmarks/requirements-mlflow.in -o benchmarks/requirements-mlflow.txt
 
-bench: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp ## Measure the registry beside others and write docs/performance.md
+bench: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp ## Benchmark the registry against MLflow and write docs/performance.md
 	@$(BIN)/uv pip install --quiet --python $(VENV)-mlflow/bin/python --constraint requirements.txt "psycopg[binary]"
 	@BENCH_MILLION=$(BENCH_MILLION) $(BIN)/python -m benchmarks $(BENCH)
 
@@ -102,23 +105,23 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-		&& echo "Installing python3-venv, which Debian's Python comes without …" && apt-get update -qq \
+		&& echo "Installing python3-venv …" && apt-get update -qq \
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null 2>&1; } \
 		|| { echo "Python's venv is missing: sudo apt-get install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.run-stamp: requirements.txt | $(BIN)/python
-	@echo "Installing what the registry needs …"
+	@echo "Installing dependencies …"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
-# The development requirements contain those of a run.
+# The development requirements include those of a run.
 $(VENV)/.dev-stamp: requirements-dev.txt requirements.txt | $(BIN)/python
-	@echo "Installing what the tests need …"
+	@echo "Installing development dependencies …"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $(VENV)/.run-stamp $@
 
-# MLflow, from which models move in, has an environment of its own: its pins clash with ours.
+# MLflow, for the import tests, needs its own environment: its pinned versions conflict with ours.
 $(VENV)-mlflow/.stamp: benchmarks/requirements-mlflow.txt | $(VENV)/.dev-stamp
 	@echo "Installing an MLflow for the tests …"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-mlflow

@@ -1,6 +1,6 @@
-"""Measures the registry beside others, and writes docs/performance.md and docs/performance.svg.
+"""Benchmarks the registry against MLflow, and writes docs/performance.md and docs/performance.svg.
 
-`python -m benchmarks --quick` takes a minute, and writes nowhere unless told to; `BENCH_MILLION=1` lets sizes reach a
+`python -m benchmarks --quick` takes a minute, and writes nothing without --output; `BENCH_MILLION=1` allows sizes of a
 million.
 """
 
@@ -109,16 +109,18 @@ def measure_files(started: list[Contender], size: int, folder: Path, options: ar
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, help="who takes part; all if not given")
-    parser.add_argument("--sizes", nargs="+", type=int, default=[1000, 100_000], help="items that there are")
+    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, help="contenders to measure; default: all")
+    parser.add_argument("--sizes", nargs="+", type=int, default=[1000, 100_000], help="numbers of items")
     parser.add_argument("--operations", nargs="+", choices=OPERATIONS, default=OPERATIONS)
     parser.add_argument("--connections", nargs="+", type=int, default=[1, 32])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=1, help="of load, a round")
-    parser.add_argument("--file", type=int, default=256, help="MiB of the file that goes up and down; 0: none")
-    parser.add_argument("--folder", type=Path, help="where data are kept meanwhile; the system's temporary folder")
-    parser.add_argument("--quick", action="store_true", help="only see that it works")
-    parser.add_argument("--output", type=Path, help="folder of performance.md and .svg; docs, but nowhere with --quick")
+    parser.add_argument("--seconds", type=int, default=1, help="length of a round")
+    parser.add_argument("--file", type=int, default=256, help="size in MiB of the transferred file; 0: no transfers")
+    parser.add_argument("--folder", type=Path, help="folder for data; default: the system's temporary folder")
+    parser.add_argument("--quick", action="store_true", help="only check that it works")
+    parser.add_argument(
+        "--output", type=Path, help="folder for performance.md and .svg; default: docs, with --quick none"
+    )
     return parser
 
 

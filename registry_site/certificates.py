@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from registry_site.environment import ROOT
+from registry_site.environment import HOME
 from registry_site.variables import ANY_HOST, Environment
 
 KEYS = ("privkey.pem", "key.pem")
-OURS = ROOT / "data"  # where a certificate of our own lies if the operator's folder is read-only, as in a container
+OURS = HOME / "data"  # where a certificate of our own lies if the operator's folder is read-only, as in a container
 SELF_SIGNED = "self-signed.pem"  # certificate and key in one file, so that they are never of two minds
 LIFETIME, RENEWED = (
     timedelta(days=397),
@@ -92,7 +92,7 @@ def ensure(variables: Environment) -> tuple[Certificate | None, str]:
 
 def _given(variables: Environment) -> tuple[Certificate | None, str]:
     """Return the operator's certificate, or none and why."""
-    folder = ROOT / variables.CERTIFICATES
+    folder = HOME / variables.CERTIFICATES
     chain, key = folder / "fullchain.pem", next((folder / name for name in KEYS if (folder / name).is_file()), None)
     if key is None or not chain.is_file():
         return None, f"fullchain.pem and privkey.pem are not both in {folder}"
@@ -102,7 +102,7 @@ def _given(variables: Environment) -> tuple[Certificate | None, str]:
 
 
 def _folders(variables: Environment) -> tuple[Path, ...]:
-    return ROOT / variables.CERTIFICATES, OURS
+    return HOME / variables.CERTIFICATES, OURS
 
 
 def _names(variables: Environment) -> list[str]:
@@ -119,18 +119,27 @@ def _general_name(name: str) -> x509.GeneralName:
 
 
 def _still_good(file: Path, names: list[str]) -> bool:
-    """Tell whether a certificate of our own is there, whole, for these names, and good for some time yet."""
+    """Tell whether our own certificate exists, is intact, is no CA, has these names and does not expire soon."""
     if not file.is_file() or Certificate(file, file, "").complaint():
         return False
     certificate = x509.load_pem_x509_certificate(file.read_bytes())
-    held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    try:
+        held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        signs_others = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
     late = certificate.not_valid_after_utc - RENEWED < datetime.now(UTC)
-    return not late and {_general_name(name) for name in names} <= set(held)
+    return not late and not signs_others and {_general_name(name) for name in names} <= set(held)
 
 
 def _self_signed(names: list[str]) -> bytes:
-    """Return a new certificate for these names, and its key."""
+    """Return a new certificate for these names, and its key.
+
+    It is no certificate authority: a client that trusts it trusts this server, and nothing that its key might sign.
+    """
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(SUBJECT)
@@ -140,12 +149,23 @@ def _self_signed(names: list[str]) -> bytes:
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + LIFETIME)
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)  # so that clients may trust it
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_signatures_only(), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(identifier, critical=False)
+        .add_extension(issuer, critical=False)
         .sign(key, SHA256())
     )
     opened = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return certificate.public_bytes(Encoding.PEM) + opened
+
+
+def _signatures_only() -> x509.KeyUsage:
+    """Return the one use of the key in TLS: to sign handshakes."""
+    unused = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign")
+    return x509.KeyUsage(
+        digital_signature=True, crl_sign=False, encipher_only=False, decipher_only=False, **dict.fromkeys(unused, False)
+    )
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -1,7 +1,7 @@
-"""What docker-compose.yml needs once, before MongoDB and the registry start: secrets, and a replica set.
+"""One-time setup for docker-compose.yml: creates secrets, and MongoDB's replica set with its users.
 
-`secrets FOLDER UID UID` makes the secrets of MongoDB's and the registry's user, `database FOLDER ADDRESS` the replica
-set and its users; both may run again at any time.
+`secrets FOLDER DATABASE_UID REGISTRY_UID` creates the secrets, `database FOLDER ADDRESS` the replica set and its users.
+Both are idempotent.
 """
 
 import os
@@ -15,15 +15,20 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 NAME, USER = "registry-catalog", "registry"
-SECONDS = 120  # that the database has to start
+SECONDS = 120  # how long to wait for the database to start
 ALREADY_INITIATED = 23
-UNAUTHORIZED, USER_EXISTS = (13, 18), 51003
+UNAUTHORIZED, WRONG_PASSWORD, USER_EXISTS = (13, 18), 18, 51003
+Client = MongoClient[dict[str, object]]
 
 
 def make_secrets(folder: Path, owners: dict[str, int]) -> None:
-    """Write what is not there yet: each secret in a file, readable by its owner alone."""
+    """Create each missing secret in its own file, readable by its owner alone.
+
+    The database's root and the registry's user have different passwords, and the registry reads only its own.
+    """
+    _write(folder / "database" / "root-password", secrets.token_urlsafe(32), owners["database"])
     password = _write(folder / "database" / "password", secrets.token_urlsafe(32), owners["database"])
-    # MongoDB takes no key with other characters than those of base64.
+    # MongoDB accepts only base64 characters in a key.
     _write(folder / "database" / "keyfile", secrets.token_hex(256), owners["database"])
     mongodb = f"mongodb://{USER}:{password}@database:27017/{NAME}?replicaSet=rs0&authSource={NAME}"
     postgres = f"postgres://{USER}:{password}@postgres:5432/registry"
@@ -32,7 +37,7 @@ def make_secrets(folder: Path, owners: dict[str, int]) -> None:
 
 
 def _write(file: Path, content: str, owner: int) -> str:
-    """Put a secret in place, whole, unless there is one; return the one that is there."""
+    """Write a secret atomically unless the file exists; return the file's content."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         draft = file.with_name(f".{file.name}")
@@ -46,28 +51,43 @@ def _write(file: Path, content: str, owner: int) -> str:
 
 
 def make_replica_set(folder: Path, address: str, member: str = "database:27017") -> None:
-    """Make the replica set of one member and the registry's user in it, unless they are there.
+    """Create the replica set of one member, root and the registry's user, unless they exist.
 
-    MongoDB lets whoever comes from its own machine do so while it has no user. Raises PyMongoError.
+    MongoDB allows this to local connections while it has no user. Raises PyMongoError.
     """
-    password = (folder / "database" / "password").read_text()
-    with MongoClient[dict[str, object]](address, directConnection=True, serverSelectionTimeoutMS=2000) as client:
-        _insist(lambda: client.admin.command("ping"))
+    root, password = ((folder / "database" / name).read_text() for name in ("root-password", "password"))
+    with Client(address, directConnection=True, serverSelectionTimeoutMS=2000) as client:
+        _retry(lambda: client.admin.command("ping"))
         configuration = {"_id": "rs0", "members": [{"_id": 0, "host": member}]}
         _unless((ALREADY_INITIATED, *UNAUTHORIZED), lambda: client.admin.command("replSetInitiate", configuration))
-        _insist(lambda: _check(client.admin.command("hello")["isWritablePrimary"]))
-        # The first user must be an administrator: nobody could be added once there is another one.
-        administrator = {"createUser": "root", "pwd": password, "roles": [{"role": "root", "db": "admin"}]}
+        _retry(lambda: _check(client.admin.command("hello")["isWritablePrimary"]))
+        # The first user must be an administrator: once a user exists, only an administrator can add others.
+        administrator = {"createUser": "root", "pwd": root, "roles": [{"role": "root", "db": "admin"}]}
         _unless((USER_EXISTS, *UNAUTHORIZED), lambda: client.admin.command(administrator))
-    with MongoClient[dict[str, object]](
-        address, directConnection=True, username="root", password=password, authSource="admin"
-    ) as client:
+    _separate_root(address, root, password)
+    with _as_root(address, root) as client:
         roles = [{"role": "readWrite", "db": NAME}, {"role": "dbAdmin", "db": NAME}]
         _unless((USER_EXISTS,), lambda: client[NAME].command("createUser", USER, pwd=password, roles=roles))
 
 
+def _as_root(address: str, password: str) -> Client:
+    return Client(address, directConnection=True, username="root", password=password, authSource="admin")
+
+
+def _separate_root(address: str, root: str, shared: str) -> None:
+    """Give root its own password where an older version made both users with one."""
+    try:
+        with _as_root(address, root) as client:
+            client.admin.command("ping")
+    except OperationFailure as error:
+        if error.code != WRONG_PASSWORD:
+            raise
+        with _as_root(address, shared) as client:
+            client.admin.command("updateUser", "root", pwd=root)
+
+
 def _unless(codes: tuple[int, ...], action: Callable[[], object]) -> None:
-    """Act; that it was done before, as the codes say, is well."""
+    """Run the action; ignore failures with these codes, which mean that it was done before."""
     try:
         action()
     except OperationFailure as error:
@@ -80,8 +100,8 @@ def _check(condition: object) -> None:
         raise OSError("not yet")
 
 
-def _insist(action: Callable[[], object]) -> None:
-    """Act again until nothing is raised. Raises what was, after SECONDS."""
+def _retry(action: Callable[[], object]) -> None:
+    """Run the action until it succeeds. After SECONDS raises its last error."""
     deadline = time.monotonic() + SECONDS
     while True:
         try:

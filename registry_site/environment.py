@@ -10,9 +10,22 @@ from pydantic import ValidationError
 from registry_site.variables import Environment
 
 ROOT = Path(__file__).resolve().parent.parent
-TEMPLATE = ROOT / "init" / "variables.env.template"
+TEMPLATE = Path(__file__).with_name("variables.env.template")
 SECRETS = ("API_TOKEN", "JWT_SECRET", "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD")
 REQUIRED = ("API_TOKEN", "JWT_SECRET")
+NO_FILE = "there is no such file: `serve` creates it; REGISTRY_HOME names the folder of a registry that exists"
+
+
+def home() -> Path:
+    """Return the folder of `init/`, `data/`, `uploads/` and `resources/`, at which relative paths start.
+
+    It is what `REGISTRY_HOME` names, else the checkout that this code is in, else the current directory.
+    """
+    named = os.environ.get("REGISTRY_HOME", "").strip()
+    return Path(named or (ROOT if (ROOT / "manage.py").is_file() else ".")).absolute()
+
+
+HOME = home()
 
 
 class VariableError(ValueError):
@@ -20,8 +33,8 @@ class VariableError(ValueError):
 
 
 def variables_file() -> Path:
-    """Return the file of variables, which `VARIABLES_FILE` may put elsewhere."""
-    return Path(os.environ.get("VARIABLES_FILE", "").strip() or ROOT / "init" / "variables.env")
+    """Return the file of variables: `VARIABLES_FILE`, by default `init/variables.env`."""
+    return HOME / (os.environ.get("VARIABLES_FILE", "").strip() or Path("init", "variables.env"))
 
 
 def secrets_folder() -> Path:
@@ -42,7 +55,8 @@ def load() -> Environment:
         raise VariableError(f"Cannot read {path}: {type(error).__name__}") from None
     missing = [name for name in REQUIRED if not getattr(environment, name)]
     if missing:
-        raise VariableError(f"Missing in {path} and the environment: {', '.join(missing)}")
+        hint = "" if path.exists() else f" ({NO_FILE})"
+        raise VariableError(f"Missing in {path} and the environment: {', '.join(missing)}{hint}")
     return environment
 
 

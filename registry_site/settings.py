@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from registry_site import __version__, databases, permissions, storages
-from registry_site.environment import ROOT, VariableError, load
+from registry_site.environment import HOME, VariableError, load
 from registry_site.openapi.names import DESCRIPTION
 from registry_site.variables import lifetime, listed
 
@@ -17,7 +17,7 @@ from registry_site.variables import lifetime, listed
 try:
     environment = load()
     UMASK = permissions.apply(environment.UMASK)  # before anything is written
-    database = databases.parse(environment.DATABASE, ROOT, environment.THREADS)
+    database = databases.parse(environment.DATABASE, HOME, environment.THREADS)
     storage = storages.parse(environment)
 except (VariableError, ImproperlyConfigured) as error:
     sys.exit(str(error))
@@ -57,7 +57,7 @@ TRUSTED_PROXIES = listed(environment.TRUSTED_PROXIES)
 ENVIRONMENT_NAME = environment.ENVIRONMENT_NAME
 WORKERS = environment.WORKERS
 SECRET_KEY = environment.secret_key
-UPLOAD_PATH = ROOT / environment.UPLOAD_PATH
+UPLOAD_PATH = HOME / environment.UPLOAD_PATH
 DOWNLOADS = environment.DOWNLOADS
 JWT_LIFETIME = lifetime(environment.JWT_EXPIRATIONTIME)
 JWT_RENEW_LIFETIME = lifetime(environment.JWT_RENEW_EXPIRATIONTIME)

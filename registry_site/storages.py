@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from registry_site.environment import ROOT
+from registry_site.environment import HOME
 from registry_site.variables import Environment
 
 MIB = 1024 * 1024
@@ -128,7 +128,7 @@ def parse(variables: Environment) -> dict[str, Any]:
         needed = "an object store as STORAGE" if kind == "files" else "STORAGE to be empty"
         raise ImproperlyConfigured(f"DOWNLOADS: {variables.DOWNLOADS} needs {needed}")
     if kind == "files":
-        location = ROOT / variables.UPLOAD_PATH
+        location = HOME / variables.UPLOAD_PATH
         return {"BACKEND": "versions.storage.ContentStorage", "OPTIONS": {"location": location}}
     keys = [getattr(variables, variable) for variable in KEYS]
     store, options = _object_store(variables.STORAGE, keys)

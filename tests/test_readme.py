@@ -1,45 +1,36 @@
 """README is true: its lines are run as they stand."""
 
+import csv
 import json
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
-import pytest
-from skl2onnx import to_onnx
-from sklearn.datasets import load_iris
-from sklearn.tree import DecisionTreeClassifier
 
 from tests.served import Served
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 WALK = re.findall(r"<!-- walk -->\n```sh\n(.*?)```", README, re.DOTALL)
+(REMOVAL,) = re.findall(r"```sh\n(curl -fsS -X DELETE .*?)```", README, re.DOTALL)
 
 
-@pytest.fixture
-def classifier(tmp_path: Path) -> Any:
-    """A model trained on real flowers, exported to churn.onnx beside its data churn.csv."""
-    features, species = load_iris(return_X_y=True)
-    features = features.astype(np.float32)
-    model = DecisionTreeClassifier(max_depth=3, random_state=0).fit(features, species)
-    np.savetxt(tmp_path / "churn.csv", np.column_stack([features, species]), delimiter=",", fmt="%.6g")
-    (tmp_path / "churn.onnx").write_bytes(to_onnx(model, features[:1]).SerializeToString())
-    return model
-
-
-def test_the_walk_works_as_written_and_the_downloaded_model_predicts_the_same(
-    fresh_served: Served, tmp_path: Path, classifier: Any
-) -> None:
-    assert len(WALK) == 8
-    script = "\n".join(["set -euo pipefail", *WALK])
-    variables = {"URL": fresh_served.base_url, "API_TOKEN": fresh_served.api_token, "PATH": fresh_served.env["PATH"]}
-    run = subprocess.run(  # noqa: PLW1510 - its errors are shown below
-        ["bash", "-c", script], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120
+def bash(served: Served, folder: Path, *lines: str) -> subprocess.CompletedProcess[str]:
+    """Run lines of README beside a registry whose port is set by HTTP_PORT."""
+    variables = {"HTTP_PORT": str(served.port), "API_TOKEN": served.api_token, "PATH": served.env["PATH"]}
+    script = "\n".join(["set -euo pipefail", *lines])
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=variables, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+def test_the_walk_works_as_written_and_the_downloaded_model_predicts(fresh_served: Served, tmp_path: Path) -> None:
+    assert len(WALK) == 7
+    run = bash(fresh_served, tmp_path, *WALK)
     assert run.returncode == 0, run.stderr
+    assert '\n    "_id": "acme",\n' in run.stdout, "JSON is shown readably"
+    assert f"Open http://localhost:{fresh_served.port}/v1/models" in run.stdout
 
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["totalDocs"] == 1
@@ -50,10 +41,20 @@ def test_the_walk_works_as_written_and_the_downloaded_model_predicts_the_same(
     assert changed["datasets"][0]["name"] == "churn-2025"
 
     assert (tmp_path / "downloaded.onnx").read_bytes() == (tmp_path / "churn.onnx").read_bytes()
+    rows = np.array([[*row.values()] for row in csv.DictReader((tmp_path / "churn.csv").open())], dtype=np.float32)
+    assert len(rows) == 150
     session = onnxruntime.InferenceSession(tmp_path / "downloaded.onnx")
-    features = load_iris().data.astype(np.float32)
-    predicted = session.run(None, {session.get_inputs()[0].name: features})[0]
-    assert (predicted == classifier.predict(features)).all()
+    churns = session.run(None, {session.get_inputs()[0].name: rows[:, :2]})[0][:, 0] > 0.5
+    assert np.mean(churns == rows[:, 2]) == 0.96, "as its metadata said"
+
+
+def test_a_second_walk_says_what_to_do_and_works_after_it(fresh_served: Served, tmp_path: Path) -> None:
+    assert bash(fresh_served, tmp_path, *WALK).returncode == 0
+    again = bash(fresh_served, tmp_path, *WALK)
+    assert again.returncode != 0
+    assert "If tenant acme exists from an earlier tour, delete it" in again.stderr
+    removed = bash(fresh_served, tmp_path, *WALK[0].splitlines()[:2], REMOVAL)
+    assert removed.returncode == 0, removed.stderr
     left = [file for file in (fresh_served.folder / "uploads").rglob("*") if file.is_file()]
     assert left == [], "bytes outlived what named them"
 
@@ -62,3 +63,5 @@ def test_the_walk_works_as_written_and_the_downloaded_model_predicts_the_same(
     read = "from tenants.models import RequestLog; print(*RequestLog.objects.values_list('method', 'url'), sep='\\n')"
     logged = fresh_served.manage("shell", "--no-imports", "--command", read).stdout
     assert "('DELETE', '/v1/tenants/acme')" in logged
+    fresh_served.start()
+    assert bash(fresh_served, tmp_path, *WALK).returncode == 0

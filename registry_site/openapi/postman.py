@@ -1,4 +1,4 @@
-"""A Postman collection: README's walk as a story, and every operation of the OpenAPI document with its example."""
+"""A Postman collection: README's tour, and every operation of the OpenAPI document with its example."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from registry_site.openapi.walk import Call, chapters
 
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 DESCRIPTION = """Set the variables `URL` and `API_TOKEN`, then run the collection from its first request to its last: it
-makes what it needs and removes it. `churn.csv` and `churn.onnx`, any files, lie in Postman's working directory."""
+creates what it needs and removes it. Put two files, `churn.csv` and `churn.onnx`, into Postman's working directory."""
 VARIABLES = {"URL": "http://localhost:8084", "API_TOKEN": "", "SHA256": ""}
 JSON = "application/json"
 METHODS = ("post", "get", "put", "delete")
@@ -45,7 +45,7 @@ KEEPS = {"login": ("TOKEN", "token"), "renewToken": ("TOKEN", "token")}
 
 
 def collection(document: Mapping[str, Any], readme: str) -> dict[str, Any]:
-    """Return the collection: the story, what the examples need, a folder for each group, and the removal."""
+    """Return the collection: the tour, what the examples need, a folder for each group; it removes its tenants."""
     prefix = next(path for path in document["paths"] if path.endswith("/models")).removesuffix("/models")
     groups = [_group(document, tag) for tag in document["tags"]]
     needed = [
@@ -58,6 +58,7 @@ def collection(document: Mapping[str, Any], readme: str) -> dict[str, Any]:
         "variable": [{"key": name, "value": value} for name, value in VARIABLES.items()],
         "item": [
             {"name": "Walk", "item": [_chapter(prose, calls) for prose, calls in chapters(readme)]},
+            {"name": "After the walk", "item": [_item(f"DELETE {prefix}/tenants/acme", removal)]},
             {"name": "Before the examples", "item": needed},
             *groups,
             {"name": "After the examples", "item": [_item(f"DELETE {prefix}/tenants/acme", removal)]},

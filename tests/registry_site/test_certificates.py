@@ -134,6 +134,54 @@ def test_without_files_a_certificate_is_signed_for_the_names_of_the_host_and_kep
     assert certificates.find(wanted(tmp_path))[0] == made
 
 
+def test_our_own_certificate_is_for_servers_and_signs_no_others(tmp_path: Path) -> None:
+    made, _ = certificates.ensure(wanted(tmp_path))
+    assert made is not None
+    extensions = x509.load_pem_x509_certificate(made.chain.read_bytes()).extensions
+    constraints = extensions.get_extension_for_class(x509.BasicConstraints)
+    assert (constraints.value.ca, constraints.critical) == (False, True)
+    usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    assert usage.digital_signature
+    assert not usage.key_cert_sign
+    assert not usage.crl_sign
+    purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(purposes) == [x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]
+
+
+def test_who_trusts_our_own_certificate_trusts_none_that_its_key_signs(tmp_path: Path) -> None:
+    made, _ = certificates.ensure(wanted(tmp_path))
+    assert made is not None
+    openssl(
+        "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "x.key", "-out", "x.csr", "-subj", "/CN=x", folder=tmp_path
+    )
+    signed = ["-in", "x.csr", "-CA", "self-signed.pem", "-CAkey", "self-signed.pem", "-CAcreateserial", "-out", "x.pem"]
+    openssl("x509", "-req", *signed, folder=tmp_path)
+    for strict in ([], ["-x509_strict"]):
+        verify = ["openssl", "verify", *strict, "-purpose", "sslserver", "-CAfile", "self-signed.pem"]
+        found = [
+            subprocess.run([*verify, name], cwd=tmp_path, capture_output=True, check=False).returncode
+            for name in ("self-signed.pem", "x.pem")
+        ]
+        assert found[0] == 0
+        assert found[1] != 0
+
+
+def test_a_certificate_of_an_old_version_that_is_an_authority_is_replaced(tmp_path: Path) -> None:
+    names = ",".join(f"{'IP' if ':' in name or name[0].isdigit() else 'DNS'}:{name}" for name in known_names())
+    authority = ["-addext", "basicConstraints=critical,CA:TRUE,pathlen:0", "-addext", f"subjectAltName={names}"]
+    files = ["-keyout", "key.part", "-out", "chain.part", "-days", "397", "-subj", "/CN=Model Registry", "-nodes"]
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", *files, *authority, folder=tmp_path)
+    old = (tmp_path / "chain.part").read_bytes() + (tmp_path / "key.part").read_bytes()
+    (tmp_path / "self-signed.pem").write_bytes(old)
+    made, _ = certificates.ensure(wanted(tmp_path))
+    assert made is not None
+    assert made.chain.read_bytes() != old
+
+
+def known_names() -> list[str]:
+    return ["localhost", socket.gethostname(), "127.0.0.1", "::1", "127.0.0.1"]
+
+
 def test_a_certificate_of_our_own_is_signed_anew_for_a_new_name_before_its_end_and_when_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

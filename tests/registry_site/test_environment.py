@@ -1,6 +1,7 @@
 """Variables: from the file, from the environment, trimmed, typed, and never told to anybody."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from registry_site import environment
 from registry_site.environment import REQUIRED, SECRETS, TEMPLATE, VariableError, load
-from registry_site.management.commands.variables import BEGIN, END, table
+from registry_site.management.commands.variables import BEGIN, END, SECTIONS, tables
 from registry_site.variables import Environment, lifetime
 
 ROOT = Path(environment.ROOT)
@@ -204,6 +205,26 @@ def test_every_variable_is_described() -> None:
         assert field.description.endswith("."), name
 
 
-def test_readme_holds_the_table_of_all_variables() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert text.split(BEGIN)[1].split(END)[0].strip() == table(), "`make docs` writes it"
+def test_the_configuration_page_holds_the_tables_of_all_variables() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert text.split(BEGIN)[1].split(END)[0].strip() == tables(), "`make docs` writes it"
+
+
+def test_each_variable_is_in_one_table_and_the_essential_ones_come_first() -> None:
+    names = re.findall(r"(?m)^\| `(\w+)` \|", tables())
+    assert sorted(names) == sorted(Environment.model_fields)
+    assert names[: len(SECTIONS["Essential"])] == list(SECTIONS["Essential"])
+    for needed in REQUIRED:
+        assert needed in SECTIONS["Essential"]
+
+
+def test_home_is_what_is_named_or_the_checkout_or_where_the_command_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REGISTRY_HOME", raising=False)
+    assert environment.home() == ROOT
+    monkeypatch.setattr(environment, "ROOT", tmp_path / "site-packages")
+    assert environment.home() == tmp_path
+    monkeypatch.setenv("REGISTRY_HOME", "elsewhere")
+    assert environment.home() == tmp_path / "elsewhere"

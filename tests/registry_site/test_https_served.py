@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+import requests
 
 from tests.engines import Server, free_port
 from tests.served import Served
@@ -98,6 +99,28 @@ def slow_body(done: threading.Event) -> Iterator[bytes]:
     yield b"begin"
     done.wait(SECONDS)
     yield b"end"
+
+
+def test_clients_that_pin_our_own_certificate_trust_it_and_others_do_not(https: Served, tmp_path: Path) -> None:
+    pinned = tmp_path / "registry.pem"  # the certificate without its key, as operators hand it out
+    pinned.write_text(ssl.DER_cert_to_PEM_cert(shown(https)))
+    url = f"{https.base_url.replace('127.0.0.1', 'localhost')}/v1/version"
+    host = url.removeprefix("https://").removesuffix("/v1/version")
+    strict = ssl.create_default_context(cafile=pinned)
+    strict.verify_flags |= ssl.VERIFY_X509_STRICT  # the default of Python 3.13
+    assert httpx.get(url, verify=strict, timeout=SECONDS).status_code == 200
+    assert requests.get(url, verify=str(pinned), timeout=SECONDS).status_code == 200
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        httpx.get(url, timeout=SECONDS)
+    with pytest.raises(requests.exceptions.SSLError):
+        requests.get(url, timeout=SECONDS)
+    curl = ["curl", "-fsS", "-o", "/dev/null", url]
+    client = ["openssl", "s_client", "-verify_return_error", "-connect", host, "-CAfile"]
+    for file, code in ((pinned, 0), (tmp_path / "other.pem", 1)):
+        (tmp_path / "other.pem").write_bytes(b"")
+        environment = {"PATH": https.env["PATH"], "CURL_CA_BUNDLE": str(file)}
+        assert (subprocess.run(curl, env=environment, capture_output=True, check=False).returncode == 0) is (code == 0)
+        assert subprocess.run([*client, file], input=b"", capture_output=True, check=False).returncode == code
 
 
 def test_a_renewed_certificate_is_shown_after_sighup_and_no_request_is_lost(https: Served) -> None:

@@ -1,6 +1,7 @@
 """Secrets that anybody could guess serve nobody but the machine itself."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,17 +16,18 @@ from tests.served import ROOT
 GOOD = "a-secret-of-the-tests-that-is-long-enough-for-whatever-it-is-used-for"
 
 
-def _start(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def _start(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     env = {
         "PATH": os.environ["PATH"],
         "VARIABLES_FILE": str(folder / "variables.env"),
+        "CERTIFICATES": str(folder),
         "DATABASE": f"sqlite:///{folder}/registry.sqlite3",
         "UPLOAD_PATH": str(folder / "uploads"),
         "API_TOKEN": GOOD,
         "JWT_SECRET": GOOD,
         "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD": GOOD,
     }
-    command = [sys.executable, str(ROOT / "manage.py"), "serve", "--prepare-only"]
+    command = [sys.executable, str(ROOT / "manage.py"), "serve", *(options or ("--prepare-only",))]
     return subprocess.run(command, env=env | variables, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -57,6 +59,28 @@ def test_a_start_for_this_machine_alone_warns_and_one_with_good_secrets_says_not
     assert warned.stderr.startswith("Warning: JWT_SECRET has 5 characters")
     good = _start(tmp_path, HOST="0.0.0.0")
     assert (good.returncode, good.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("variables", "warned"),
+    [
+        ({"HOST": "0.0.0.0"}, True),
+        ({"HOST": "::"}, True),
+        ({"HOST": "0.0.0.0", "PUBLIC_URL": "https://models.example"}, True),
+        ({"HOST": "127.0.0.1"}, False),
+        ({"HOST": "0.0.0.0", "PROTOCOL": "https"}, False),
+        ({"HOST": "0.0.0.0", "TRUSTED_PROXIES": "10.0.0.0/8"}, False),
+    ],
+)
+def test_plain_http_for_other_machines_warns(tmp_path: Path, variables: dict[str, str], warned: bool) -> None:
+    family = socket.AF_INET6 if variables["HOST"] == "::" else socket.AF_INET
+    with socket.socket(family) as taken:  # so that it warns and ends, instead of listening to the world
+        taken.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        run = _start(tmp_path, "--no-color", HTTP_PORT=port, HTTPS_PORT=port, **variables)
+    assert "cannot listen" in run.stderr
+    assert ("without encryption" in run.stderr) is warned, run.stderr
 
 
 def test_a_start_without_secrets_is_refused(tmp_path: Path) -> None:

@@ -21,6 +21,10 @@ from tenants.services import ensure_default_tenant, ensure_superuser
 
 # Open connections of a process, idle ones included: each costs little, and a full house would answer nobody.
 CONNECTIONS = 4096
+UNENCRYPTED = (
+    "HOST={host} serves other machines without encryption: anyone on the network path can read passwords, tokens and "
+    "files. Set PROTOCOL=https, or let a proxy terminate TLS and name it in TRUSTED_PROXIES"
+)
 
 
 class Command(BaseCommand):
@@ -38,6 +42,8 @@ class Command(BaseCommand):
         certificate, problem = certificates.ensure(variables)
         if problem:
             self.stderr.write(f"Warning: {problem}")
+        if certificate is None and _is_exposed(variables):
+            self.stderr.write(f"Warning: {UNENCRYPTED.format(host=variables.HOST)}")
         variable = "HTTPS_PORT" if certificate else "HTTP_PORT"
         port = getattr(variables, variable)
         address = _free_address(variables.HOST, port, variable)
@@ -49,7 +55,8 @@ class Command(BaseCommand):
         sys.stdout.flush()
         opened = str(certificates.lay_open(certificate, port)) if certificate else None
         options = _options(address, port, variables) | {"certificate": opened, "redirect": redirect}
-        os.chdir(environment.ROOT)
+        os.environ["REGISTRY_HOME"] = str(environment.HOME)
+        os.chdir(environment.ROOT)  # where the server's modules are
         os.execv(sys.executable, [sys.executable, "-m", "registry_site.server", json.dumps(options)])  # noqa: S606
 
     def _prepare(self) -> None:
@@ -109,6 +116,11 @@ def _options(address: str, port: int, variables: Environment) -> dict[str, Any]:
         "backlog": CONNECTIONS,
         "workers_kill_timeout": variables.STOP_SECONDS,
     }
+
+
+def _is_exposed(variables: Environment) -> bool:
+    """Tell whether clients on other machines connect to the registry itself, not to a proxy that it knows."""
+    return not secrets_check.is_loopback(variables.HOST) and not variables.TRUSTED_PROXIES
 
 
 def _public_port(variables: Environment) -> int:

@@ -1,0 +1,111 @@
+"""The demo: the same believable items wherever it is made, whole, and gone without a trace of anybody else's."""
+
+import hashlib
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from catalog.demo import NAMES, USERS, create_demo, delete_demo, demo_items
+from catalog.models import STATUSES, Item
+from tenants.models import User
+from tests.answers import ok
+from tests.served import ADMIN_PASSWORD, Served
+from tests.talk import administrator
+from versions.models import Version
+
+pytestmark = pytest.mark.promise("demo.items")
+
+
+def contents(tenant: str) -> list[tuple[str, ...]]:
+    """Return all that the demo says, without ids and times."""
+    items = {item.pk: item for item in Item.objects.of(tenant).filter(name__in=NAMES)}
+    names = {item.pk: item.name for item in items.values()}
+    told = [
+        (item.name, item.status or "", str(item.tags), str(item.metadata), str([names[pk] for pk in item.datasets]))
+        for item in items.values()
+    ]
+    versions = Version.objects.of(tenant).filter(subject__in=items)
+    told += [(names[each.subject], each.ordinal, each.original, each.sha256, each.description) for each in versions]
+    return sorted(told)
+
+
+def test_the_demo_is_what_a_team_would_have(world: Any) -> None:
+    create_demo(by=world.acme.admin)
+    items = demo_items(world.acme.admin)
+    assert Counter(item.kind for item in items) == {"model": 35, "dataset": 15, "algorithm": 10}
+    assert {item.status for item in items if item.kind == "model"} == set(STATUSES)
+    assert len({item.owner_id for item in items}) == 4
+    assert {item.visibility for item in items} == {"public", "private"}
+    assert all(item.datasets for item in items if item.kind != "dataset")
+    assert all(len(item.tags) >= 4 and len(item.metadata) >= 2 for item in items)
+    versions = Counter(Version.objects.of("acme").values_list("subject", flat=True))
+    assert set(versions) == {item.pk for item in items}
+    assert max(versions.values()) == 3
+    api = world.acme.admin.api
+    for item in items[:5]:
+        document = ok(api.get(f"{item.kind}s/{item.pk}"))
+        for version in document["versions"]:
+            content = api.get(f"{item.kind}s/{item.pk}/versions/{version['original']}").body()
+            assert len(content) == version["size"] > 50
+            assert hashlib.sha256(content).hexdigest() == version["sha256"]
+    best = ok(api.get("models", query={"limit": 100, "filter": {"metadata.accuracy": {"$gte": 0.95}}}))
+    assert {model["name"] for model in best["docs"]} > {"defect-detection-transformer"}
+
+
+def test_the_demo_is_the_same_each_time_and_made_once(world: Any) -> None:
+    create_demo(by=world.acme.admin)
+    first, ids = contents("acme"), {item.pk for item in demo_items(world.acme.admin)}
+    create_demo(by=world.acme.admin)
+    assert {item.pk for item in demo_items(world.acme.admin)} == ids
+    assert contents("acme") == first
+    create_demo(by=world.rival.admin)
+    assert contents("rival") == first
+
+
+def test_an_interrupted_demo_is_completed(world: Any) -> None:
+    create_demo(by=world.acme.admin)
+    first = contents("acme")
+    model, *_, dataset = demo_items(world.acme.admin)
+    api = world.acme.admin.api
+    ok(api.delete(f"models/{model.pk}") if model.kind == "model" else api.delete(f"algorithms/{model.pk}"))
+    ok(api.delete(f"datasets/{dataset.pk}/versions/2"))
+    assert contents("acme") != first
+    create_demo(by=world.acme.admin)
+    assert contents("acme") == first
+
+
+def test_the_demo_goes_with_its_users_and_leaves_what_others_made(world: Any) -> None:
+    ok(world.acme.admin.api.post("models", json={"name": "mine", "tags": ["demo"]}))
+    before = set(User.objects.of("acme").values_list("pk", flat=True))
+    create_demo(by=world.acme.admin)
+    assert User.objects.of("acme").filter(username__in=USERS).count() == 3
+    delete_demo(by=world.acme.admin)
+    assert list(Item.objects.of("acme").values_list("name", flat=True)) == ["mine"]
+    assert not Version.objects.of("acme").exists()
+    assert set(User.objects.of("acme").values_list("pk", flat=True)) == before
+
+
+def test_a_user_of_the_demo_who_owns_something_else_stays(world: Any) -> None:
+    create_demo(by=world.acme.admin)
+    user = User.objects.of("acme").get(username=USERS[0])
+    Item(tenant_id="acme", kind="model", name="theirs", owner=user, status="training").save(force_insert=True)
+    delete_demo(by=world.acme.admin)
+    assert list(User.objects.of("acme").filter(username__in=USERS)) == [user]
+
+
+def test_the_command_fills_a_tenant_and_prints_where_to_look(fresh_served: Served) -> None:
+    for _ in range(2):
+        made = fresh_served.manage("demo")
+        assert made.returncode == 0, made.stderr
+        assert "has 60 demo items" in made.stdout
+        assert f"{fresh_served.base_url}/v1/models" in made.stdout
+    login = {"tenant": "demo-tenant-registry", "username": "admin", "password": ADMIN_PASSWORD}
+    with administrator(fresh_served, login) as client:
+        assert client.get("/models", params={"limit": 1}).json()["totalDocs"] == 35
+        gone = fresh_served.manage("demo", "--delete")
+        assert gone.returncode == 0, gone.stderr
+        assert client.get("/models").json()["totalDocs"] == 0
+    missing = fresh_served.manage("demo", "--delete", "--tenant", "nobody")
+    assert missing.returncode == 1
+    assert missing.stderr.endswith("\nCommandError: --tenant: there is no tenant nobody\n")
