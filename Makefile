@@ -39,10 +39,10 @@ test-quick: $(VENV)/.dev-stamp ## Run the tests that need neither a server nor l
 
 torture: $(VENV)/.dev-stamp ## Kill the server ROUNDS times (20) while CLIENTS (12) write; race it; send malformed bodies
 	@TORTURE_ROUNDS=$(ROUNDS) TORTURE_CLIENTS=$(CLIENTS) $(BIN)/python -m tests.run --all $(ENGINE) -- \
-		tests/test_durability.py tests/test_races.py tests/test_any_body.py
+		tests/e2e/test_durability.py tests/test_races.py tests/test_any_body.py
 
 INSTALLED := node_modules/.package-lock.json
-newman: tests/postman/$(INSTALLED) ## Install the Postman runner of the tests
+newman: tests/e2e/postman/$(INSTALLED) ## Install the Postman runner of the tests
 azurite: tests/azure/$(INSTALLED) ## Install the Azure emulator of the tests
 
 %/$(INSTALLED): %/package.json %/package-lock.json

@@ -24,8 +24,8 @@ from django.db import connection  # noqa: E402
 
 from catalog.models import Item  # noqa: E402
 from folksonomy.models import MetadataName, Tag  # noqa: E402
+from tenants.identity.services import create_user  # noqa: E402
 from tenants.models import Tenant, User  # noqa: E402
-from tenants.services import create_user  # noqa: E402
 
 PASSWORD = "Bench-mark-1"
 OWNERS, RARE, BATCH = 50, 10, 2000

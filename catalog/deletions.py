@@ -1,4 +1,4 @@
-"""What leaves with a user or a tenant; see `tenants.deletions`."""
+"""What leaves with a user or a tenant; see `tenants.identity.deletions`."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ from django.db.models import F
 from catalog.arrays import Without
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
-from tenants.batches import batches, delete_in_batches, keys_of
 from tenants.exceptions import Refused
-from tenants.fields import now
-from tenants.gates import referring
 from tenants.models import User
-from tenants.transactions import retried
+from tenants.rows.batches import batches, delete_in_batches, keys_of
+from tenants.rows.fences import referring
+from tenants.rows.fields import now
+from tenants.rows.transactions import retried
 from versions.models import Version
 from versions.services import delete_tenant_versions
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from catalog.models import STATUSES, Item
 from catalog.services import add_item_version, create_item, delete_item
-from tenants.deletions import delete_user
 from tenants.exceptions import Refused
+from tenants.identity.deletions import delete_user
+from tenants.identity.services import create_user
 from tenants.models import User
-from tenants.services import create_user
 from versions.models import Version
 from versions.services import Upload
 from versions.storage import store

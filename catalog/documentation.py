@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from catalog.serializers import Metadatum
 from folksonomy.documentation import TermAnswer
-from tenants.documentation import (
+from tenants.rest.documentation import (
     ADA,
     DATASET,
     FILE_SHA256,

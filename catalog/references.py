@@ -8,7 +8,7 @@ from django.db.models import Q
 from catalog.models import Item
 from tenants.exceptions import Refused
 from tenants.models import User
-from tenants.prepared import Prepared
+from tenants.rows.prepared import Prepared
 
 Found = Mapping[str, Sequence[str]]  # ids that a key may mean, by key; none where nothing is so called
 

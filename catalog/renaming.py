@@ -9,9 +9,9 @@ from typing import Any
 
 from django.db.models import F, Model
 
-from tenants.batches import batches
-from tenants.renaming import BATCH, mend_column, report, rows_of
-from tenants.texts import alternatives, mended_name, mended_title
+from tenants.identity.renaming import BATCH, mend_column, report, rows_of
+from tenants.rows.batches import batches
+from tenants.rows.texts import alternatives, mended_name, mended_title
 
 NAMELESS = "unnamed"
 Words = Mapping[tuple[str, str], str]  # by tenant and old word

@@ -9,9 +9,9 @@ from rest_framework import serializers
 
 from catalog.changes import ListChange, Replacement
 from catalog.models import STATUSES, VISIBILITIES
-from tenants.documentation import example
-from tenants.fields import INT64
-from tenants.serializers import Choice, Name, Text
+from tenants.identity.serializers import Choice, Name, Text
+from tenants.rest.documentation import example
+from tenants.rows.fields import INT64
 
 VALUE_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
 

@@ -13,14 +13,14 @@ from catalog.models import STATUSES, Item
 from catalog.references import dataset_ids, unique, user_ids
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import use_terms
-from tenants.batches import batches, keys_of
 from tenants.exceptions import Refused
-from tenants.fields import now
-from tenants.gates import referring, removing
 from tenants.models import User
-from tenants.prepared import Prepared
-from tenants.texts import refuse, unfit_title
-from tenants.transactions import Conflict, retried
+from tenants.rows.batches import batches, keys_of
+from tenants.rows.fences import referring, removing
+from tenants.rows.fields import now
+from tenants.rows.prepared import Prepared
+from tenants.rows.texts import refuse, unfit_title
+from tenants.rows.transactions import Conflict, retried
 from versions.models import Version
 from versions.services import (
     Upload,

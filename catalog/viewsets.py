@@ -21,12 +21,12 @@ from catalog.services import (
     delete_item_version,
     update_item,
 )
-from tenants.collections import CollectionViewSet, valid_changes
 from tenants.exceptions import Refused
-from tenants.gates import edition_of
-from tenants.http import AnyBody, JSONParser
-from tenants.permissions import USERS, refusal
-from tenants.querysets import TenantQuerySet
+from tenants.rest.collections import CollectionViewSet, valid_changes
+from tenants.rest.negotiation import AnyBody, JSONParser
+from tenants.rest.permissions import USERS, refusal
+from tenants.rows.fences import edition_of
+from tenants.rows.querysets import TenantQuerySet
 from versions.download import download
 from versions.models import Version
 from versions.services import Upload

@@ -18,8 +18,8 @@ from folksonomy.services import delete_term
 from tenants.admin.base import ServiceAdmin, ServiceForm, actor
 from tenants.admin.lists import TenantFilter, choice_filter, created_column, fact, tenant_column
 from tenants.exceptions import Refused
-from tenants.hooks import hook
 from tenants.models import User
+from tenants.rows.hooks import hook
 
 AT_ONCE = 500  # terms that one page can ask about
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import T, delete_term, set_term_usage, suggest_term
 from tenants.exceptions import Refused
-from tenants.gates import referring
-from tenants.hooks import hook
 from tenants.models import User
-from tenants.texts import refuse, unfit_name
-from tenants.transactions import retried
+from tenants.rows.fences import referring
+from tenants.rows.hooks import hook
+from tenants.rows.texts import refuse, unfit_name
+from tenants.rows.transactions import retried
 
 
 def suggest_terms(model: type[T], *, names: Sequence[str], by: User) -> list[T]:

@@ -7,7 +7,7 @@ from typing import Any
 from folksonomy import curation
 from folksonomy.forms import CurationForm, MergeForm, RenameForm
 from folksonomy.models import Tag
-from tenants.hooks import hook
+from tenants.rows.hooks import hook
 
 Data = dict[str, Any]  # what was asked
 

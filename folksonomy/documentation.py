@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tenants.documentation import ADA, TIME, example
+from tenants.rest.documentation import ADA, TIME, example
 
 
 @example(_id="vision", id="vision", usage="default", owner=ADA, owner_username="ada", timestamp=TIME)

@@ -9,7 +9,7 @@ from folksonomy.models import MetadataName, Tag
 from folksonomy.serializers import TermInput
 from tenants.admin.base import ServiceForm
 from tenants.admin.choices import Choice, TenantField, choices_url
-from tenants.texts import unfit_name
+from tenants.rows.texts import unfit_name
 
 
 def valid_word(word: str) -> str:

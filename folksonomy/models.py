@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db import models
 
-from tenants.fields import KeyField, TextField, iso, now
 from tenants.models import Tenant, User
-from tenants.querysets import TenantQuerySet
+from tenants.rows.fields import KeyField, TextField, iso, now
+from tenants.rows.querysets import TenantQuerySet
 
 USAGES = ("default", "folk")
 

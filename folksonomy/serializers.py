@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from folksonomy.models import USAGES
-from tenants.documentation import example
-from tenants.serializers import Choice, Name
+from tenants.identity.serializers import Choice, Name
+from tenants.rest.documentation import example
 
 
 @example(_id="audio", usage="default")

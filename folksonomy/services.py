@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
-from tenants.fields import now
-from tenants.gates import referring, removing
-from tenants.hooks import hook
 from tenants.models import User
-from tenants.prepared import Prepared
-from tenants.texts import refuse, unfit_name
-from tenants.transactions import retried
+from tenants.rows.fences import referring, removing
+from tenants.rows.fields import now
+from tenants.rows.hooks import hook
+from tenants.rows.prepared import Prepared
+from tenants.rows.texts import refuse, unfit_name
+from tenants.rows.transactions import retried
 
 T = TypeVar("T", Tag, MetadataName)
 

@@ -10,9 +10,9 @@ from folksonomy.documentation import TermAnswer
 from folksonomy.models import MetadataName, Tag
 from folksonomy.serializers import TermInput
 from folksonomy.services import delete_term, suggest_term
-from tenants.collections import CollectionViewSet
 from tenants.models import User
-from tenants.permissions import ADMINISTRATORS, USERS
+from tenants.rest.collections import CollectionViewSet
+from tenants.rest.permissions import ADMINISTRATORS, USERS
 
 
 class TermViewSet(CollectionViewSet):

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 from django.db.backends.signals import connection_created
 
-from registry_site.querying import lookups
+from tenants.rest.querying import lookups
 
 
 class RegistrySite(AppConfig):
@@ -14,10 +14,10 @@ class RegistrySite(AppConfig):
     def ready(self) -> None:
         """Make the lookups usable before the first query."""
         lookups.register()
-        connection_created.connect(lookups.prepare_connection, dispatch_uid="registry_site.querying")
+        connection_created.connect(lookups.prepare_connection, dispatch_uid="tenants.rest.querying")
 
 
 class Admin(AdminConfig):
     """Django's admin, with a site of ours."""
 
-    default_site = "registry_site.admin_site.RegistryAdminSite"
+    default_site = "registry_site.pages.admin_site.RegistryAdminSite"

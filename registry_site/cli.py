@@ -5,7 +5,8 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from registry_site import __version__, environment
+from registry_site import __version__
+from registry_site.config import environment
 
 # These may start a new registry. Others refuse without one: a backup of nothing would look like success.
 STARTERS = ("serve", "demo", "migrate", "createsuperuser", "restore", "import_measurify", "import_mlflow")

@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from registry_site import __version__, databases, permissions, storages
-from registry_site.environment import HOME, VariableError, load
-from registry_site.openapi.names import DESCRIPTION
-from registry_site.variables import lifetime, listed
+from registry_site import __version__
+from registry_site.api.openapi.names import DESCRIPTION
+from registry_site.config import databases, storages
+from registry_site.config import file_modes as permissions
+from registry_site.config.environment import HOME, VariableError, load
+from registry_site.config.variables import lifetime, listed
 
 # --- Variables: the apps find them here under their own names -----------------------------------------------------
 try:
@@ -77,6 +79,7 @@ CONTRIB = (
 )
 INSTALLED_APPS = [
     "registry_site.apps.RegistrySite",
+    "registry_site.pages",
     "catalog",
     "versions",
     "folksonomy",
@@ -101,8 +104,8 @@ HOOKS = {
     "count_with_both": "catalog.services.count_with_both",  # (term, name): how many items have both words
     "count_uses": "catalog.arrays.count_uses",  # (terms): how many items have each, by key, in one query
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): numbers of what is theirs, by what and tenant
-    "page": "registry_site.querying.page.ordered_page",  # (queryset, offset, limit): rows, by an index
-    "turn_given_up": "registry_site.turns.turn_given_up",  # (): a context in which others may work in one's place
+    "page": "tenants.rest.querying.page.ordered_page",  # (queryset, offset, limit): rows, by an index
+    "turn_given_up": "registry_site.serving.slots.turn_given_up",  # (): a context in which others may work in one's place
     "storage_is_healthy": "versions.services.storage_is_healthy",  # (): whether bytes can be written
 }
 
@@ -113,23 +116,23 @@ ROOT_URLCONF = "registry_site.urls"
 WSGI_APPLICATION = "registry_site.wsgi.application"
 APPEND_SLASH = False
 SESSION_COOKIE_AGE = int(lifetime(environment.SESSION_EXPIRATIONTIME).total_seconds())
-SESSION_ENGINE = "tenants.sessions"
-CSRF_FAILURE_VIEW = "registry_site.errors.forged"
+SESSION_ENGINE = "tenants.identity.sessions"
+CSRF_FAILURE_VIEW = "registry_site.api.errors.forged"
 MIDDLEWARE = [
-    "registry_site.middleware.Release",
-    "tenants.request_log.RequestLogMiddleware",
-    "registry_site.middleware.ContentLength",
+    "registry_site.api.middleware.Release",
+    "tenants.log.recording.RequestLogMiddleware",
+    "registry_site.api.middleware.ContentLength",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "registry_site.middleware.ContentPolicy",
-    "registry_site.middleware.CrossOrigin",
-    "registry_site.middleware.RequestLimits",
-    "registry_site.middleware.OptionalTrailingSlash",
+    "registry_site.api.middleware.ContentPolicy",
+    "registry_site.api.middleware.CrossOrigin",
+    "registry_site.api.middleware.RequestLimits",
+    "registry_site.api.middleware.OptionalTrailingSlash",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "registry_site.middleware.PageBodies",
+    "registry_site.api.middleware.PageBodies",
 ]
 TEMPLATES = [
     {
@@ -182,10 +185,10 @@ STORAGES = {
 }
 
 # --- Sign-in --------------------------------------------------------------------------------------------------------
-PASSWORD_HASHERS = ["tenants.hashers.PasswordHasher", "tenants.hashers.ImportedHasher"]  # the first is for new ones
-AUTHENTICATION_BACKENDS = ["tenants.backends.SuperuserBackend"]
+PASSWORD_HASHERS = ["tenants.identity.hashers.PasswordHasher", "tenants.identity.hashers.ImportedHasher"]  # the first is for new ones
+AUTHENTICATION_BACKENDS = ["tenants.identity.backends.SuperuserBackend"]
 LOGIN_REDIRECT_URL = "admin:index"
-AUTH_PASSWORD_VALIDATORS = [{"NAME": "tenants.passwords.StrengthValidator"}]
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "tenants.identity.passwords.StrengthValidator"}]
 SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # usernames are unique in their tenant, which the backend knows
     "security.W005",  # HSTS speaks for this host, not for the domain's others
@@ -196,20 +199,20 @@ SILENCED_SYSTEM_CHECKS = [
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "tenants.authentication.TokenAuthentication",
-        "tenants.authentication.SessionAuthentication",
+        "tenants.identity.authentication.TokenAuthentication",
+        "tenants.identity.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.Closed"],
-    "DEFAULT_FILTER_BACKENDS": ["registry_site.querying.backend.FilterLanguage"],
-    "DEFAULT_PAGINATION_CLASS": "registry_site.querying.page.PagePagination",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tenants.http.OneForm",
-    "DEFAULT_PARSER_CLASSES": ["tenants.http.JSONParser", "tenants.http.FormParser"],
-    "DEFAULT_RENDERER_CLASSES": ["tenants.http.JSONRenderer", "registry_site.browsable.renderer.PageRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "registry_site.openapi.schema.RegistrySchema",
-    "EXCEPTION_HANDLER": "registry_site.errors.handle",
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.rest.permissions.Closed"],
+    "DEFAULT_FILTER_BACKENDS": ["tenants.rest.querying.backend.FilterLanguage"],
+    "DEFAULT_PAGINATION_CLASS": "tenants.rest.querying.page.PagePagination",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tenants.rest.negotiation.OneForm",
+    "DEFAULT_PARSER_CLASSES": ["tenants.rest.negotiation.JSONParser", "tenants.rest.negotiation.FormParser"],
+    "DEFAULT_RENDERER_CLASSES": ["tenants.rest.negotiation.JSONRenderer", "registry_site.pages.renderer.PageRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "registry_site.api.openapi.schema.RegistrySchema",
+    "EXCEPTION_HANDLER": "registry_site.api.errors.handle",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "TEST_REQUEST_RENDERER_CLASSES": ["tenants.http.JSONRenderer", "rest_framework.renderers.MultiPartRenderer"],
+    "TEST_REQUEST_RENDERER_CLASSES": ["tenants.rest.negotiation.JSONRenderer", "rest_framework.renderers.MultiPartRenderer"],
 }
 
 SPECTACULAR_SETTINGS = {
@@ -219,11 +222,11 @@ SPECTACULAR_SETTINGS = {
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "OAS_VERSION": "3.1.1",
     # Forms are described once, not at each operation.
-    "PARSER_WHITELIST": ["tenants.http.JSONParser", "tenants.http.AnyBody", "rest_framework.parsers.MultiPartParser"],
-    "DEFAULT_GENERATOR_CLASS": "registry_site.openapi.document.DocumentGenerator",
+    "PARSER_WHITELIST": ["tenants.rest.negotiation.JSONParser", "tenants.rest.negotiation.AnyBody", "rest_framework.parsers.MultiPartParser"],
+    "DEFAULT_GENERATOR_CLASS": "registry_site.api.openapi.document.DocumentGenerator",
     "AUTHENTICATION_WHITELIST": [  # a browser's login is for our own pages
-        "tenants.authentication.TokenAuthentication",
-        "tenants.authentication.ApiTokenAuthentication",
+        "tenants.identity.authentication.TokenAuthentication",
+        "tenants.identity.authentication.ApiTokenAuthentication",
     ],
     "SORT_OPERATIONS": False,
     "SORT_OPERATION_PARAMETERS": False,

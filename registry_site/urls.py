@@ -18,21 +18,16 @@ from catalog.viewsets import (
     ModelViewSet,
 )
 from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
-from registry_site import about, enumerations, pages
-from registry_site.browsable.login import login_page, logout_page
-from registry_site.errors import method_not_allowed
-from tenants.viewsets import (
-    LoginViewSet,
-    LogViewSet,
-    SelfViewSet,
-    TenantViewSet,
-    UserViewSet,
-)
+from registry_site.api import about, enumerations
+from registry_site.api.errors import method_not_allowed
+from registry_site.pages import landing as pages
+from registry_site.pages.login import login_page, logout_page
+from tenants.identity.viewsets import LoginViewSet, LogViewSet, SelfViewSet, TenantViewSet, UserViewSet
 
-handler400 = "registry_site.errors.bad_request"
-handler403 = "registry_site.errors.forbidden"
-handler404 = "registry_site.errors.not_found"
-handler500 = "registry_site.errors.crashed"
+handler400 = "registry_site.api.errors.bad_request"
+handler403 = "registry_site.api.errors.forbidden"
+handler404 = "registry_site.api.errors.not_found"
+handler500 = "registry_site.api.errors.crashed"
 
 LIST: Any = {"get": "list", "post": "create"}
 DETAIL: Any = {"get": "retrieve", "put": "update", "delete": "destroy"}

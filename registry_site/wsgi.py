@@ -7,9 +7,9 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
-from registry_site.body import WholeBody
-from registry_site.headers import BoundedRequest
-from registry_site.static import StaticFiles
+from registry_site.serving.body import WholeBody
+from registry_site.serving.headers import BoundedRequest
+from registry_site.serving.static_files import StaticFiles
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry_site.settings")
 django.setup(set_prefix=False)

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from pymongo import monitoring
 
-from tenants.hashers import ImportedHasher, PasswordHasher
+from tenants.identity.hashers import ImportedHasher, PasswordHasher
 
 # Sound passwords take their time; these need not.
 PasswordHasher.time_cost, PasswordHasher.memory_cost, PasswordHasher.parallelism = 1, 8, 1

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
-from tenants import services, tokens
+from tenants.identity import services, tokens
 from tenants.models import Gate, Tenant, User
 from tests.azure_store import AzureStore
 from tests.client import ApiClient

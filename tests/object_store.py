@@ -16,8 +16,8 @@ from typing import Any
 
 import httpx
 
-from registry_site.storages import parse
-from registry_site.variables import Environment
+from registry_site.config.storages import parse
+from registry_site.config.variables import Environment
 from tests.engines import free_port
 
 MIB = 1024 * 1024

@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 UNKNOWN = {"pk": "000000000000000000000000", "version": "nothing"}
-OUTSIDE = {"admin/"}  # tests/registry_site/test_admin.py walks them
+OUTSIDE = {"admin/"}  # tests/registry_site/pages/test_admin.py walks them
 
 
 @dataclass(frozen=True)

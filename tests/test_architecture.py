@@ -13,14 +13,14 @@ ROOT = Path(__file__).resolve().parent.parent
 APPS = ("tenants", "folksonomy", "versions", "catalog", "registry_site")
 MODULE_LINES, FUNCTION_LINES = 250, 30
 ENGINE_MODULES: tuple[str, ...] = (
-    "registry_site/databases.py",
+    "registry_site/config/databases.py",
     "registry_site/querying/",
-    "tenants/transactions.py",
-    "tenants/fields.py",
-    "tenants/prepared.py",
+    "tenants/rows/transactions.py",
+    "tenants/rows/fields.py",
+    "tenants/rows/prepared.py",
 )
 # The engines' own indexes and counts have one home each; see docs/decisions/0001 and 0002.
-ENGINE_MODULES += ("tenants/indexes.py", "folksonomy/services.py", "catalog/arrays.py", "registry_site/mongodb")
+ENGINE_MODULES += ("tenants/rows/indexes.py", "folksonomy/services.py", "catalog/arrays.py", "registry_site/mongodb")
 ENGINE_MODULES += ("versions/embedded.py",)
 
 
@@ -123,4 +123,4 @@ def _names_a_test(entry: str) -> bool:
 def test_no_test_file_is_independent_by_its_folder_alone() -> None:
     """A new file of a folder must not be left out of the other engines unseen, but where the folder is of one kind."""
     folders = [entry for entry in selection.INDEPENDENT if entry.endswith("/")]
-    assert folders == ["tests/browser/", "tests/fuzz/", "tests/postman/"]
+    assert folders == ["tests/e2e/browser/", "tests/e2e/fuzz/", "tests/e2e/postman/"]

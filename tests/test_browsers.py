@@ -58,7 +58,7 @@ def test_a_crash_is_guarded_too(world: Any, monkeypatch: pytest.MonkeyPatch) -> 
     def crash(*args: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("registry_site.middleware.OptionalTrailingSlash.__call__", crash)
+    monkeypatch.setattr("registry_site.api.middleware.OptionalTrailingSlash.__call__", crash)
     response = world.anonymous.get("version")
     assert response.status_code == 500
     _assert_guarded(response)

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Count
 from django_mongodb_backend.queryset import RawQuerySet
 
-from tenants.prepared import Prepared
+from tenants.rows.prepared import Prepared
 from versions.models import Version
 
 EMBEDDED = 100  # versions that a thing shows of itself

@@ -8,8 +8,8 @@ from functools import partial
 
 from django.db import DatabaseError
 
-from tenants.batches import batches, keys_of
-from tenants.transactions import is_conflict
+from tenants.rows.batches import batches, keys_of
+from tenants.rows.transactions import is_conflict
 from versions.models import Blob
 from versions.services import disown_bytes, remove_unreferenced
 from versions.storage import store

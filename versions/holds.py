@@ -12,8 +12,8 @@ from datetime import timedelta
 
 from django.db import DatabaseError, connection
 
-from tenants.fields import now
-from tenants.transactions import retried
+from tenants.rows.fields import now
+from tenants.rows.transactions import retried
 from versions.models import Hold
 
 logger = logging.getLogger(__name__)

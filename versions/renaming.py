@@ -2,8 +2,8 @@
 
 from django.db.models import Model
 
-from tenants.renaming import mend_column
-from tenants.texts import LONGEST_ORDINAL, mended_file_name, mended_ordinal
+from tenants.identity.renaming import mend_column
+from tenants.rows.texts import LONGEST_ORDINAL, mended_file_name, mended_ordinal
 
 
 def mend_versions(versions: type[Model]) -> None:

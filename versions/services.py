@@ -14,11 +14,11 @@ from typing import TypeVar
 from django.db import DatabaseError
 from django.db.models import F, Max
 
-from tenants.batches import batches
 from tenants.exceptions import Refused
-from tenants.fields import new_id, now
-from tenants.texts import refuse, unfit_file_name, unfit_ordinal
-from tenants.transactions import Conflict, atomic, retried
+from tenants.rows.batches import batches
+from tenants.rows.fields import new_id, now
+from tenants.rows.texts import refuse, unfit_file_name, unfit_ordinal
+from tenants.rows.transactions import Conflict, atomic, retried
 from versions.holds import bytes_are_held
 from versions.models import Blob, Version
 from versions.storage import Received, store

@@ -16,7 +16,7 @@ from rest_framework.parsers import BaseParser, DataAndFiles
 from rest_framework.request import Request
 
 from tenants.exceptions import Refused
-from tenants.texts import CONTROLS, shown, unfit_file_name, unfit_ordinal
+from tenants.rows.texts import CONTROLS, shown, unfit_file_name, unfit_ordinal
 from versions.services import Upload
 from versions.storage import Incoming, Received, store
 

@@ -14,8 +14,8 @@ from catalog.models import STATUSES, VISIBILITIES, Item
 from catalog.serializers import DatasetChanges, ItemChanges
 from tenants.admin.base import ServiceForm
 from tenants.admin.choices import Choices, ChoicesField, choices_url
-from tenants.collections import explain
 from tenants.models import User
+from tenants.rest.collections import explain
 
 SALT = "item as the form showed it"
 

@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import tenants.fields
+import tenants.rows.fields
 
 
 class Migration(migrations.Migration):
@@ -19,23 +19,23 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Item",
             fields=[
-                ("id", tenants.fields.KeyField(serialize=False)),
+                ("id", tenants.rows.fields.KeyField(serialize=False)),
                 (
                     "kind",
-                    tenants.fields.TextField(
+                    tenants.rows.fields.TextField(
                         choices=[("model", "model"), ("dataset", "dataset"), ("algorithm", "algorithm")], max_length=16
                     ),
                 ),
-                ("name", tenants.fields.TextField(max_length=255)),
+                ("name", tenants.rows.fields.TextField(max_length=255)),
                 (
                     "visibility",
-                    tenants.fields.TextField(
+                    tenants.rows.fields.TextField(
                         choices=[("public", "public"), ("private", "private")], default="private", max_length=16
                     ),
                 ),
                 (
                     "status",
-                    tenants.fields.TextField(
+                    tenants.rows.fields.TextField(
                         choices=[
                             ("training", "training"),
                             ("test", "test"),
@@ -46,13 +46,13 @@ class Migration(migrations.Migration):
                         null=True,
                     ),
                 ),
-                ("users", tenants.fields.ListField()),
-                ("datasets", tenants.fields.ListField()),
-                ("tags", tenants.fields.ListField()),
-                ("metadata", tenants.fields.ListField()),
-                ("readers", tenants.fields.ListField(editable=False)),
-                ("timestamp", models.DateTimeField(default=tenants.fields.now, editable=False)),
-                ("lastmod", models.DateTimeField(default=tenants.fields.now, editable=False)),
+                ("users", tenants.rows.fields.ListField()),
+                ("datasets", tenants.rows.fields.ListField()),
+                ("tags", tenants.rows.fields.ListField()),
+                ("metadata", tenants.rows.fields.ListField()),
+                ("readers", tenants.rows.fields.ListField(editable=False)),
+                ("timestamp", models.DateTimeField(default=tenants.rows.fields.now, editable=False)),
+                ("lastmod", models.DateTimeField(default=tenants.rows.fields.now, editable=False)),
                 ("revision", models.PositiveBigIntegerField(default=0, editable=False)),
                 ("owner", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
                 ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="tenants.tenant")),

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from tenants.indexes import engine_indexes
+from tenants.rows.indexes import engine_indexes
 
 NEWEST = [("tenant_id", 1), ("kind", 1), ("timestamp", -1), ("_id", -1)]
 

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from tenants.indexes import word_index
+from tenants.rows.indexes import word_index
 
 
 class Migration(migrations.Migration):

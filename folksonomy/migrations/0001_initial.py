@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import tenants.fields
+import tenants.rows.fields
 
 
 class Migration(migrations.Migration):
@@ -19,15 +19,15 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="MetadataName",
             fields=[
-                ("id", tenants.fields.KeyField(serialize=False)),
-                ("name", tenants.fields.TextField(max_length=255)),
+                ("id", tenants.rows.fields.KeyField(serialize=False)),
+                ("name", tenants.rows.fields.TextField(max_length=255)),
                 (
                     "usage",
-                    tenants.fields.TextField(
+                    tenants.rows.fields.TextField(
                         choices=[("default", "default"), ("folk", "folk")], default="default", max_length=16
                     ),
                 ),
-                ("timestamp", models.DateTimeField(default=tenants.fields.now, editable=False)),
+                ("timestamp", models.DateTimeField(default=tenants.rows.fields.now, editable=False)),
                 (
                     "owner",
                     models.ForeignKey(
@@ -45,15 +45,15 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Tag",
             fields=[
-                ("id", tenants.fields.KeyField(serialize=False)),
-                ("name", tenants.fields.TextField(max_length=255)),
+                ("id", tenants.rows.fields.KeyField(serialize=False)),
+                ("name", tenants.rows.fields.TextField(max_length=255)),
                 (
                     "usage",
-                    tenants.fields.TextField(
+                    tenants.rows.fields.TextField(
                         choices=[("default", "default"), ("folk", "folk")], default="default", max_length=16
                     ),
                 ),
-                ("timestamp", models.DateTimeField(default=tenants.fields.now, editable=False)),
+                ("timestamp", models.DateTimeField(default=tenants.rows.fields.now, editable=False)),
                 (
                     "owner",
                     models.ForeignKey(

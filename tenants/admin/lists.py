@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from tenants.fields import now
-from tenants.hooks import hook
 from tenants.models import Tenant
+from tenants.rows.fields import now
+from tenants.rows.hooks import hook
 
 COUNTED = 10_000  # rows that a list counts and pages through; a search finds the others
 OFFERED = 100  # choices of a filter

@@ -13,11 +13,11 @@ from django.template.defaultfilters import filesizeformat
 
 from tenants.admin.base import ServiceAdmin, ServiceForm, password_field
 from tenants.admin.lists import fact
-from tenants.deletions import delete_tenant
-from tenants.emails import EmailFormField
-from tenants.hooks import hook
+from tenants.identity.deletions import delete_tenant
+from tenants.identity.emails import EmailFormField
+from tenants.identity.services import CONTACT_FIELDS, TENANT_ID, create_tenant, update_tenant
 from tenants.models import Tenant
-from tenants.services import CONTACT_FIELDS, TENANT_ID, create_tenant, update_tenant
+from tenants.rows.hooks import hook
 
 NEW_FIELDS = ("id", *CONTACT_FIELDS, "admin_username", "admin_password")
 

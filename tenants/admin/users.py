@@ -12,11 +12,11 @@ from django.http import HttpRequest
 from tenants.admin.base import ServiceAdmin, ServiceForm, password_field
 from tenants.admin.choices import TenantField
 from tenants.admin.lists import Filter, TenantFilter, choice_filter, created_column, short, tenant_column
-from tenants.deletions import delete_user
-from tenants.emails import EmailFormField
+from tenants.identity.deletions import delete_user
+from tenants.identity.emails import EmailFormField
+from tenants.identity.passwords import complaint
+from tenants.identity.services import create_user, update_user
 from tenants.models import ROLES, User
-from tenants.passwords import complaint
-from tenants.services import create_user, update_user
 
 admin.site.unregister(Group)  # which `auth_admin` has registered; roles are what this registry has
 __all__ = ["UserAdmin", "auth_admin"]

@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import tenants.fields
+import tenants.rows.fields
 
 
 class Migration(migrations.Migration):
@@ -17,41 +17,44 @@ class Migration(migrations.Migration):
             name="User",
             fields=[
                 ("password", models.CharField(max_length=128, verbose_name="password")),
-                ("id", tenants.fields.KeyField(serialize=False)),
-                ("username", tenants.fields.TextField(max_length=150)),
-                ("email", tenants.fields.TextField(blank=True, max_length=255, null=True)),
+                ("id", tenants.rows.fields.KeyField(serialize=False)),
+                ("username", tenants.rows.fields.TextField(max_length=150)),
+                ("email", tenants.rows.fields.TextField(blank=True, max_length=255, null=True)),
                 (
                     "role",
-                    tenants.fields.TextField(
+                    tenants.rows.fields.TextField(
                         choices=[("admin", "admin"), ("regular", "regular")], default="regular", max_length=16
                     ),
                 ),
-                ("password_changed", models.DateTimeField(default=tenants.fields.now, editable=False)),
+                ("password_changed", models.DateTimeField(default=tenants.rows.fields.now, editable=False)),
                 ("validity_days", models.PositiveIntegerField(default=0)),
                 ("is_superuser", models.BooleanField(default=False, editable=False)),
                 ("is_active", models.BooleanField(default=True)),
-                ("timestamp", models.DateTimeField(default=tenants.fields.now, editable=False)),
+                ("timestamp", models.DateTimeField(default=tenants.rows.fields.now, editable=False)),
             ],
         ),
         migrations.CreateModel(
             name="Tenant",
             fields=[
-                ("id", tenants.fields.TextField(db_column="_id", max_length=64, primary_key=True, serialize=False)),
-                ("organization", tenants.fields.TextField(blank=True, max_length=255)),
-                ("address", tenants.fields.TextField(blank=True, max_length=255)),
-                ("email", tenants.fields.TextField(max_length=255)),
-                ("phone", tenants.fields.TextField(blank=True, max_length=64)),
+                (
+                    "id",
+                    tenants.rows.fields.TextField(db_column="_id", max_length=64, primary_key=True, serialize=False),
+                ),
+                ("organization", tenants.rows.fields.TextField(blank=True, max_length=255)),
+                ("address", tenants.rows.fields.TextField(blank=True, max_length=255)),
+                ("email", tenants.rows.fields.TextField(max_length=255)),
+                ("phone", tenants.rows.fields.TextField(blank=True, max_length=64)),
                 ("passwordhash", models.BooleanField(default=True)),
-                ("database", tenants.fields.TextField(blank=True, max_length=255)),
-                ("timestamp", models.DateTimeField(default=tenants.fields.now, editable=False)),
+                ("database", tenants.rows.fields.TextField(blank=True, max_length=255)),
+                ("timestamp", models.DateTimeField(default=tenants.rows.fields.now, editable=False)),
             ],
         ),
         migrations.CreateModel(
             name="FailedAttempt",
             fields=[
-                ("id", tenants.fields.KeyField(serialize=False)),
-                ("key", tenants.fields.TextField(max_length=255)),
-                ("timestamp", models.DateTimeField(default=tenants.fields.now)),
+                ("id", tenants.rows.fields.KeyField(serialize=False)),
+                ("key", tenants.rows.fields.TextField(max_length=255)),
+                ("timestamp", models.DateTimeField(default=tenants.rows.fields.now)),
             ],
             options={
                 "indexes": [models.Index(fields=["key", "timestamp"], name="failed_attempts")],
@@ -60,7 +63,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="PasswordReset",
             fields=[
-                ("digest", tenants.fields.TextField(db_column="_id", max_length=64, primary_key=True, serialize=False)),
+                (
+                    "digest",
+                    tenants.rows.fields.TextField(db_column="_id", max_length=64, primary_key=True, serialize=False),
+                ),
                 ("expires", models.DateTimeField()),
                 ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
@@ -68,12 +74,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="RequestLog",
             fields=[
-                ("id", tenants.fields.KeyField(serialize=False)),
-                ("tenant_id", tenants.fields.TextField(max_length=64, null=True)),
+                ("id", tenants.rows.fields.KeyField(serialize=False)),
+                ("tenant_id", tenants.rows.fields.TextField(max_length=64, null=True)),
                 ("date", models.DateTimeField()),
-                ("user_id", tenants.fields.TextField(max_length=24, null=True)),
-                ("username", tenants.fields.TextField(blank=True, max_length=150)),
-                ("method", tenants.fields.TextField(max_length=16)),
+                ("user_id", tenants.rows.fields.TextField(max_length=24, null=True)),
+                ("username", tenants.rows.fields.TextField(blank=True, max_length=150)),
+                ("method", tenants.rows.fields.TextField(max_length=16)),
                 ("url", models.TextField()),
                 ("status", models.PositiveIntegerField()),
                 ("duration_ms", models.FloatField()),

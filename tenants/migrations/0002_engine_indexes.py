@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from tenants.indexes import engine_indexes
+from tenants.rows.indexes import engine_indexes
 
 
 class Migration(migrations.Migration):

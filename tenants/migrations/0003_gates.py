@@ -3,7 +3,7 @@ from typing import Any
 import django.db.models.deletion
 from django.db import migrations, models
 
-import tenants.fields
+import tenants.rows.fields
 
 GATES = 64
 
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Gate",
             fields=[
-                ("id", tenants.fields.KeyField(serialize=False)),
+                ("id", tenants.rows.fields.KeyField(serialize=False)),
                 ("number", models.PositiveIntegerField()),
                 ("mark", models.BigIntegerField(default=0)),
                 ("shut_until", models.DateTimeField(null=True)),

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import migrations
 
-from tenants.renaming import mend_tenants
+from tenants.identity.renaming import mend_tenants
 
 
 def mend(apps: Any, editor: Any) -> None:

@@ -2,8 +2,8 @@ from typing import Any
 
 from django.db import migrations, models
 
-import tenants.fields
-from tenants.emails import fill_email_keys
+import tenants.rows.fields
+from tenants.identity.emails import fill_email_keys
 
 
 def fill(apps: Any, editor: Any) -> None:
@@ -17,11 +17,11 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="OutgoingMail",
             fields=[
-                ("id", tenants.fields.KeyField(serialize=False)),
-                ("tenant_id", tenants.fields.TextField(max_length=64)),
-                ("email", tenants.fields.TextField(max_length=255)),
-                ("created", models.DateTimeField(default=tenants.fields.now)),
-                ("due", models.DateTimeField(default=tenants.fields.now)),
+                ("id", tenants.rows.fields.KeyField(serialize=False)),
+                ("tenant_id", tenants.rows.fields.TextField(max_length=64)),
+                ("email", tenants.rows.fields.TextField(max_length=255)),
+                ("created", models.DateTimeField(default=tenants.rows.fields.now)),
+                ("due", models.DateTimeField(default=tenants.rows.fields.now)),
                 ("tries", models.PositiveIntegerField(default=0)),
             ],
             options={"indexes": [models.Index(fields=["due"], name="mails_due")]},
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex("failedattempt", models.Index(fields=["timestamp"], name="failed_attempts_oldest")),
         migrations.AddField("user", "revision", models.PositiveIntegerField(default=0, editable=False)),
         migrations.AddField(
-            "user", "email_key", tenants.fields.TextField(max_length=512, null=True, blank=True, editable=False)
+            "user", "email_key", tenants.rows.fields.TextField(max_length=512, null=True, blank=True, editable=False)
         ),
         migrations.RunPython(fill, migrations.RunPython.noop),
     ]

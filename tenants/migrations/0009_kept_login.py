@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from tenants.fields import TextField
+from tenants.rows.fields import TextField
 
 
 class Migration(migrations.Migration):

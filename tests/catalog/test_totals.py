@@ -9,11 +9,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tenants.fields import now
-from tenants.gates import edition_of
+from tenants.identity.services import create_tenant
+from tenants.log.recording import keep
 from tenants.models import RequestLog
-from tenants.request_log import keep
-from tenants.services import create_tenant
+from tenants.rows.fences import edition_of
+from tenants.rows.fields import now
 from tests.answers import ok
 from tests.catalog.items import KINDS, create
 from tests.fixtures import PASSWORD

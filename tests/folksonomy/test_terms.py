@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from folksonomy.models import MetadataName, Tag
-from tenants.fields import iso
+from tenants.rows.fields import iso
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
-from registry_site.storages import parse
-from registry_site.variables import Environment
+from registry_site.config.storages import parse
+from registry_site.config.variables import Environment
 from tests.engines import free_port
 from tests.object_store import MIB, PLACE, ObjectStore
 from versions.azure_storage import AzureStorage

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tenants.fields import new_id, now
+from tenants.rows.fields import new_id, now
 from tests.answers import ok
 from tests.catalog.items import KINDS, create, read
 from versions.models import Version

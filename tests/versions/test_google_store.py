@@ -7,8 +7,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from registry_site.storages import parse
-from registry_site.variables import Environment
+from registry_site.config.storages import parse
+from registry_site.config.variables import Environment
 from tests.google_store import ACCOUNT
 from tests.object_store import MIB, ObjectStore
 from versions.google_storage import GoogleStorage

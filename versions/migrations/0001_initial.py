@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import tenants.fields
+import tenants.rows.fields
 
 
 class Migration(migrations.Migration):
@@ -17,25 +17,25 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Blob",
             fields=[
-                ("id", tenants.fields.TextField(db_column="_id", max_length=140, primary_key=True, serialize=False)),
-                ("tenant_id", tenants.fields.TextField(db_index=True, max_length=64)),
+                ("id", tenants.rows.fields.TextField(db_column="_id", max_length=140, primary_key=True, serialize=False)),
+                ("tenant_id", tenants.rows.fields.TextField(db_index=True, max_length=64)),
                 ("references", models.PositiveIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
             name="Version",
             fields=[
-                ("id", tenants.fields.KeyField(serialize=False)),
-                ("subject", tenants.fields.TextField(max_length=24)),
-                ("ordinal", tenants.fields.TextField(max_length=64)),
+                ("id", tenants.rows.fields.KeyField(serialize=False)),
+                ("subject", tenants.rows.fields.TextField(max_length=24)),
+                ("ordinal", tenants.rows.fields.TextField(max_length=64)),
                 ("number", models.BigIntegerField(null=True)),
-                ("original", tenants.fields.TextField(max_length=1024)),
-                ("mimetype", tenants.fields.TextField(max_length=255)),
-                ("encoding", tenants.fields.TextField(max_length=64)),
+                ("original", tenants.rows.fields.TextField(max_length=1024)),
+                ("mimetype", tenants.rows.fields.TextField(max_length=255)),
+                ("encoding", tenants.rows.fields.TextField(max_length=64)),
                 ("size", models.BigIntegerField()),
-                ("sha256", tenants.fields.TextField(max_length=64)),
+                ("sha256", tenants.rows.fields.TextField(max_length=64)),
                 ("description", models.TextField(blank=True)),
-                ("timestamp", models.DateTimeField(default=tenants.fields.now, editable=False)),
+                ("timestamp", models.DateTimeField(default=tenants.rows.fields.now, editable=False)),
                 ("tenant", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="tenants.tenant")),
             ],
             options={

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import tenants.fields
+import tenants.rows.fields
 
 
 class Migration(migrations.Migration):
@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Hold",
             fields=[
-                ("id", tenants.fields.TextField(db_column="_id", max_length=64, primary_key=True, serialize=False)),
+                ("id", tenants.rows.fields.TextField(db_column="_id", max_length=64, primary_key=True, serialize=False)),
                 ("until", models.DateTimeField()),
             ],
         ),

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-import tenants.fields
+import tenants.rows.fields
 
 
 class Migration(migrations.Migration):
@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="blob",
             name="mark",
-            field=tenants.fields.TextField(default="", max_length=24),
+            field=tenants.rows.fields.TextField(default="", max_length=24),
         ),
     ]

@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
-from registry_site.backups.backup import back_up
-from registry_site.backups.folder import BackupError
-from registry_site.progress import Progress
+from registry_site.operations.backup import back_up
+from registry_site.operations.backup_folder import BackupError
+from registry_site.operations.progress import Progress
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from django.contrib.auth.management.commands import changepassword
 from django.core.management.base import CommandError
 
 from tenants.exceptions import Refused
+from tenants.identity.services import update_user
 from tenants.models import User
-from tenants.services import update_user
 
 
 class Command(changepassword.Command):

@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
-from registry_site.integrity import find_faults
-from registry_site.progress import Progress
+from registry_site.operations.integrity import find_faults
+from registry_site.operations.progress import Progress
 
 
 class Command(BaseCommand):

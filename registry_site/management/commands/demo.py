@@ -8,10 +8,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.demo import create_demo, delete_demo, demo_items
-from registry_site import environment
+from registry_site.config import environment
 from tenants.exceptions import Refused
+from tenants.identity.services import create_tenant
 from tenants.models import Tenant, User
-from tenants.services import create_tenant
 
 PASSWORD = "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD"  # noqa: S105 - the variable's name
 

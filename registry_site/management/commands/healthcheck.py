@@ -6,8 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from registry_site import certificates, environment
-from registry_site.variables import ANY_HOST
+from registry_site.config import environment
+from registry_site.config.variables import ANY_HOST
+from registry_site.serving import certificates
 
 TIMEOUT = 4  # seconds
 

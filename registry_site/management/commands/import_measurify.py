@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import CommandError
 from pymongo.errors import ConfigurationError, PyMongoError
 
-from registry_site.importing import measurify
-from registry_site.importing.command import ImportCommand
+from registry_site.operations.importing import measurify
+from registry_site.operations.importing.command import ImportCommand
 
 CATALOGUE = "registry-catalog"
 

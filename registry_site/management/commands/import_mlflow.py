@@ -8,11 +8,11 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from catalog.models import VISIBILITIES
-from registry_site.importing import mlflow
-from registry_site.importing.command import ImportCommand
-from registry_site.importing.mlflow_server import Failed, MLflow
-from registry_site.importing.people import Landing
-from registry_site.importing.report import Report
+from registry_site.operations.importing import mlflow
+from registry_site.operations.importing.command import ImportCommand
+from registry_site.operations.importing.mlflow_server import Failed, MLflow
+from registry_site.operations.importing.people import Landing
+from registry_site.operations.importing.report import Report
 from tenants.models import Tenant, User
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from registry_site.environment import ROOT
-from registry_site.openapi.document import openapi
-from registry_site.openapi.postman import collection
+from registry_site.api.openapi.document import openapi
+from registry_site.api.openapi.postman import collection
+from registry_site.config.environment import ROOT
 
 
 class Command(BaseCommand):

@@ -8,10 +8,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
-from registry_site import databases
-from registry_site.backups.folder import BackupError
-from registry_site.backups.restore import restore
-from registry_site.progress import Progress
+from registry_site.config import databases
+from registry_site.operations.backup_folder import BackupError
+from registry_site.operations.progress import Progress
+from registry_site.operations.restore import restore
 
 
 class Command(BaseCommand):

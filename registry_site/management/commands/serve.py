@@ -13,11 +13,13 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from registry_site import certificates, databases, environment, permissions, secrets_check
-from registry_site.backups.restore import is_unfinished
-from registry_site.variables import ANY_HOST, Environment
+from registry_site.config import databases, environment, secrets_check
+from registry_site.config import file_modes as permissions
+from registry_site.config.variables import ANY_HOST, Environment
+from registry_site.operations.restore import is_unfinished
+from registry_site.serving import certificates
 from tenants.exceptions import Refused
-from tenants.services import ensure_default_tenant, ensure_superuser
+from tenants.identity.services import ensure_default_tenant, ensure_superuser
 
 # Open connections of a process, idle ones included: each costs little, and a full house would answer nobody.
 CONNECTIONS = 4096
@@ -57,7 +59,7 @@ class Command(BaseCommand):
         options = _options(address, port, variables) | {"certificate": opened, "redirect": redirect}
         os.environ["REGISTRY_HOME"] = str(environment.HOME)
         os.chdir(environment.ROOT)  # where the server's modules are
-        os.execv(sys.executable, [sys.executable, "-m", "registry_site.server", json.dumps(options)])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", "registry_site.serving.server", json.dumps(options)])  # noqa: S606
 
     def _prepare(self) -> None:
         """Bring the database up to date, with the tenants and the superuser that variables ask for."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from registry_site.environment import SECRETS
-from registry_site.variables import Environment
+from registry_site.config.environment import SECRETS
+from registry_site.config.variables import Environment
 
 BEGIN, END = "<!-- variables -->\n", "<!-- /variables -->"
 # The variables of each section start with these words. A variable belongs to the first section that matches it.

@@ -1,0 +1,192 @@
+"""Routes about the service itself."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from catalog.demo import create_demo, delete_demo, demo_items
+from catalog.documentation import DemoAnswer
+from catalog.documents import documents_with_words
+from registry_site import __version__
+from registry_site.api.errors import ERRORS
+from registry_site.api.openapi.document import openapi
+from tenants.exceptions import Refused
+from tenants.models import Tenant, User
+from tenants.rest.negotiation import JSONRenderer
+from tenants.rest.permissions import ADMINISTRATORS, ANYONE, USERS
+from tenants.rows.fields import iso, now
+from tenants.rows.hooks import hook
+
+JSON_TYPES = {str: "string", bool: "boolean", int: "integer", dict: "object"}
+
+
+def answer(**example: Any) -> OpenApiResponse:
+    """Return the description of an answer by its example, whose names and types it has."""
+    properties = {name: {"type": JSON_TYPES[type(value)]} for name, value in example.items()}
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    return OpenApiResponse(schema, examples=[OpenApiExample("Example", example)])
+
+
+def named(values: str, **example: Any) -> OpenApiResponse:
+    """Return the description of an answer that has values of a type under names that are not known before."""
+    schema = {"type": "object", "additionalProperties": {"type": values}}
+    return OpenApiResponse(schema, examples=[OpenApiExample("Example", example)])
+
+
+class PublicViewSet(ViewSet):
+    """What anybody may ask."""
+
+    authentication_classes: Sequence[Any] = ()
+    roles: ClassVar = {"retrieve": ANYONE}
+
+
+class ErrorsViewSet(PublicViewSet):
+    """All errors by name."""
+
+    answers: ClassVar = {"retrieve": named("object", resource_not_found=vars(ERRORS["resource_not_found"]))}
+
+    def retrieve(self, request: Request) -> Response:
+        """List the errors that the registry answers with."""
+        rows = {name: vars(error) for name, error in ERRORS.items()}
+        return Response(rows)
+
+
+class VersionViewSet(PublicViewSet):
+    """The registry's version."""
+
+    answers: ClassVar = {"retrieve": answer(version=__version__)}
+
+    def retrieve(self, request: Request) -> Response:
+        """Tell the registry's version."""
+        return Response({"version": __version__})
+
+
+class InfoViewSet(ViewSet):
+    """How this registry is set up."""
+
+    roles: ClassVar = {"retrieve": USERS}
+    answers: ClassVar = {
+        "retrieve": answer(
+            version=__version__,
+            environment="production",
+            engine="sqlite",
+            token_expiration_time="30m",
+            demo=False,
+            log=True,
+            timestamp="2026-01-31T09:30:00.000Z",
+        )
+    }
+
+    def retrieve(self, request: Request) -> Response:
+        """Tell version, environment and options."""
+        return Response(
+            {
+                "version": __version__,
+                "environment": settings.ENVIRONMENT_NAME,
+                "engine": settings.ENGINE_NAME,
+                "token_expiration_time": settings.JWT_EXPIRATIONTIME,
+                "demo": settings.DEMO,
+                "log": settings.LOG,
+                "timestamp": iso(now()),
+            }
+        )
+
+
+class HealthViewSet(PublicViewSet):
+    """Whether the registry can do its work."""
+
+    renderer_classes = (JSONRenderer,)
+    answers: ClassVar = {
+        "retrieve": {
+            200: answer(status="ok", database="ok", storage="ok"),
+            503: answer(status="failing", database="ok", storage="failing"),
+        }
+    }
+
+    def retrieve(self, request: Request) -> Response:
+        """Answer 200 when the database and the storage answer, else 503."""
+        told = health()
+        return Response(told, 200 if told["status"] == "ok" else 503)
+
+    @staticmethod
+    def is_sound(question: Any) -> bool:
+        try:
+            return bool(question())
+        except Exception:  # noqa: BLE001 - whatever it is, it is not healthy
+            return False
+
+    @staticmethod
+    def ask_database() -> bool:
+        try:
+            return Tenant.objects.filter(pk=settings.DEFAULT_TENANT).exists() or True
+        except Exception:
+            connection.close()
+            raise
+
+
+def health() -> dict[str, str]:
+    """Tell whether the registry as a whole and each of its parts is `ok` or `failing`."""
+    view = HealthViewSet
+    parts = {"database": view.is_sound(view.ask_database), "storage": view.is_sound(hook("storage_is_healthy"))}
+    words = {part: "ok" if sound else "failing" for part, sound in parts.items()}
+    return {"status": "ok" if all(parts.values()) else "failing"} | words
+
+
+class DemoViewSet(ViewSet):
+    """Examples to play with, in the demo tenant."""
+
+    roles: ClassVar = dict.fromkeys(("retrieve", "create", "destroy"), ADMINISTRATORS)
+    answer_class = DemoAnswer
+
+    def check_permissions(self, request: Request) -> None:
+        """Refuse the users of other tenants first, whatever their role is there."""
+        user = cast(User | None, request.user)
+        if user and self.action and not (settings.DEMO and user.tenant_id == settings.DEFAULT_TENANT_DEMO):
+            raise Refused("demo_tenant_required", f"The demo tenant is {settings.DEFAULT_TENANT_DEMO}")
+        super().check_permissions(request)
+
+    def retrieve(self, request: Request) -> Response:
+        """List the examples that are there."""
+        user = cast(User, request.user)
+        return Response(documents_with_words(demo_items(user), user))
+
+    def create(self, request: Request) -> Response:
+        """Make the examples."""
+        create_demo(by=cast(User, request.user))
+        return self.retrieve(request)
+
+    def destroy(self, request: Request) -> Response:
+        """Remove the examples."""
+        delete_demo(by=cast(User, request.user))
+        return self.retrieve(request)
+
+
+class DocsViewSet(PublicViewSet):
+    """The OpenAPI description."""
+
+    renderer_classes = (JSONRenderer,)
+    answers: ClassVar = {
+        "retrieve": OpenApiResponse(
+            {"type": "object", "required": ["openapi", "info", "paths"]},
+            examples=[
+                OpenApiExample("Beginning", {"openapi": "3.1.1", "info": {"title": "Model Registry"}, "paths": {}})
+            ],
+        )
+    }
+
+    def retrieve(self, request: Request) -> Response:
+        """Answer the OpenAPI 3 document of this API."""
+        return Response(openapi())
+
+
+def reset_page(request: HttpRequest) -> HttpResponse:
+    """Show where a mailed reset link leads: a form for the new password."""
+    return render(request, "reset.html", {"version": settings.VERSION})

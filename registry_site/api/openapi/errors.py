@@ -1,0 +1,101 @@
+"""Which errors an operation may answer, by status, each with an example."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from registry_site.api.errors import ERRORS
+from tenants.rest.permissions import ADMINISTRATORS, ANYONE, OPERATOR, VERBS
+
+BODY = ("generic_request_error", "payload_too_large", "unsupported_media_type")
+JSON_BODY = ("missing_info", *BODY)
+CREATION, CHANGE = (*JSON_BODY, "post_request_error"), (*JSON_BODY, "put_request_error", "incorrect_info")
+FILE = ("post_request_error", "payload_too_large", "generic_upload_error", "insufficient_storage")
+RESET = (*JSON_BODY, "too_many_requests")
+# Action -> what may go wrong with it, besides who calls and whether the resource is there.
+COLLECTIONS: dict[str, tuple[str, ...]] = {
+    "list": ("get_request_error",),
+    "create": CREATION,
+    "update": CHANGE,
+    "destroy": ("delete_request_error",),
+}
+VERSIONS = {
+    "list": ("get_request_error",),
+    "create": (*FILE, "generic_request_error", "unsupported_media_type"),
+    "stream": FILE,
+    "retrieve": ("get_request_error", "generic_download_error"),
+    "destroy": ("delete_request_error",),
+}
+SINGLES: dict[str, tuple[str, ...]] = {
+    "login": (*BODY, "post_request_error", "authentication_error", "too_many_requests"),
+    "renewToken": ("authentication_error",),
+    "requestPasswordReset": (*RESET, "post_request_error", "missing_email"),
+    "resetPassword": (*RESET, "put_request_error", "reset_invalid"),
+    "listRequests": ("get_request_error",),
+    "listTenantIds": ("get_request_error", "restricted_access_read"),
+    "listDemo": ("demo_tenant_required",),
+    "createDemo": ("demo_tenant_required", "post_request_error"),
+    "deleteDemo": ("demo_tenant_required", "delete_request_error"),
+}
+STATUSES = {("retrieve", "get_request_error"): (412, 416)}  # where HTTP wants others than the table has
+HEADERS = {
+    "401": {"WWW-Authenticate": "The scheme of the token that is missing or refused"},
+    "412": {"ETag": "The file as it is"},
+    "416": {"Content-Range": "How many bytes the file has"},
+    "429": {"Retry-After": "Seconds to wait"},
+}
+DETAILS = {
+    "authentication_error": "The token is not valid or has expired",
+    "generic_request_error": "The body is not valid JSON: Expecting value: line 1 column 1 (char 0)",
+    "incorrect_info": "Fields that can be changed: tags, metadata",
+    "missing_info": "The request needs a JSON object as its body",
+    "post_request_error": "Path `name` is required",
+    "put_request_error": "Request field cannot be updated (owner)",
+    "get_request_error": "Unknown field colour",
+    "resource_not_found": "No such resource: 66a1f0c2b7d94e3f8a5c1d20",
+}
+
+
+def error_answers(view: Any, method: str, path: str, id: str) -> dict[str, Any]:
+    """Return the error answers of an operation by status, as OpenAPI has them."""
+    by_status: dict[str, list[str]] = {}
+    for name in dict.fromkeys(_names(view, method, path, id)):
+        bytes_wanted = "/versions/" in path
+        wanted = STATUSES.get((view.action, name)) if bytes_wanted else None
+        for status in wanted or (ERRORS[name].status,):
+            by_status.setdefault(str(status), []).append(name)
+    return {status: _answer(status, by_status[status]) for status in sorted(by_status)}
+
+
+def _names(view: Any, method: str, path: str, id: str) -> Iterator[str]:
+    of_versions, roles = "/versions" in path, view.roles[view.action]
+    yield from SINGLES.get(id) or (VERSIONS if of_versions else COLLECTIONS).get(view.action, ())
+    if roles != ANYONE:
+        yield "authentication_error"
+    if roles == OPERATOR:
+        yield "too_many_requests"
+    if roles == ADMINISTRATORS:
+        yield "only_administrator"
+    if hasattr(view, "kind") and "{" in path:
+        yield VERBS[method if method == "GET" else view.change_method or method]
+    if "{" in path:
+        yield "resource_not_found"
+
+
+def _answer(status: str, names: list[str]) -> dict[str, Any]:
+    """Return the description of the errors of one status; the schema lets no other ones pass."""
+    rows = {name: ERRORS[name] for name in names}
+    own = {"status": {"const": int(status)}, "value": {"enum": [row.value for row in rows.values()]}}
+    schema = {"allOf": [{"$ref": "#/components/schemas/ErrorAnswer"}, {"type": "object", "properties": own}]}
+    examples = {
+        name: {"value": row.answer(DETAILS.get(name, row.message)) | {"status": int(status)}}
+        for name, row in rows.items()
+    }
+    answer = {
+        "description": "; ".join(f"`{name}`: {row.message}" for name, row in rows.items()),
+        "content": {"application/json": {"schema": schema, "examples": examples}},
+    }
+    headers = {
+        name: {"description": text, "required": True, "schema": {"type": "string"}}
+        for name, text in HEADERS.get(status, {}).items()
+    }
+    return {"headers": headers} | answer if headers else answer

@@ -1,0 +1,127 @@
+"""What operations take besides a body, each with an example."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+
+from tenants.rest.documentation import FILE_SHA256, GRACE, ITEM, REQUEST, VERSION
+
+# What `{id}` is in the examples.
+IDS = {"tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
+AFTER = IDS | {"users": GRACE, "versions": VERSION, "log": REQUEST}
+IDENTIFIERS = {
+    "tags": "The tag itself",
+    "metadatas": "The name itself",
+    "users": "The user's `_id` or username",
+    "tenants": "The tenant's `_id`",
+}
+FILTERS = {
+    "models": '{"metadata.accuracy": {"$gte": 0.9}}',
+    "datasets": '{"tags": "customers"}',
+    "algorithms": '{"name": {"$regex": "^gradient", "$options": "i"}}',
+    "versions": '{"original": "churn.onnx"}',
+    "tags": '{"usage": "default"}',
+    "metadatas": '{"_id": {"$regex": "^acc"}}',
+    "users": '{"role": "admin"}',
+    "tenants": '{"organization": {"$regex": "Research"}}',
+    "types": '{"_id": "acme"}',
+    "log": '{"status": {"$gte": 400}}',
+}
+SORTS = {
+    "versions": '{"size": "desc"}',
+    "tags": '{"_id": "asc"}',
+    "metadatas": '{"_id": "asc"}',
+    "users": '{"username": "asc"}',
+    "tenants": '{"_id": "asc"}',
+    "types": '{"_id": "desc"}',
+    "log": '{"status": "desc"}',
+}
+SELECTIONS = {
+    "versions": '["ordinal", "sha256"]',
+    "tags": '["usage"]',
+    "metadatas": '["usage"]',
+    "users": '["username"]',
+    "tenants": '["organization", "email"]',
+    "types": '["_id"]',
+    "log": '["method", "url", "status"]',
+}
+
+
+def _parameter(
+    name: str, place: Literal["path", "query", "header"], example: str, description: str, **schema: Any
+) -> OpenApiParameter:
+    left_out = [] if place == "path" else [OpenApiExample("Left out", "")]  # first: what forms to try out start with
+    examples = [*left_out, OpenApiExample("Example", example)]
+    described: Any = {"type": "string"} | schema
+    return OpenApiParameter(name, described, place, description=description, examples=examples)
+
+
+DIGEST = "sha-256=:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=:"
+NAMED = {
+    parameter.name: parameter
+    for parameter in (
+        _parameter("version", "path", "churn.onnx", "File name of the version, or else its ordinal"),
+        _parameter("verbose", "query", "false", "`false`: answer only numbers where a list was sent"),
+        _parameter(
+            "ordinal",
+            "query",
+            "70",
+            "Ordinal of the version; else the highest number so far plus 1",
+            format="ordinal",
+            maxLength=64,
+            pattern="^[A-Za-z0-9._-]*$",
+        ),
+        _parameter(
+            "sha256",
+            "query",
+            FILE_SHA256,
+            "The file's sha256 as hex, checked before anything is kept",
+            pattern="^([0-9a-fA-F]{64})?$",
+        ),
+        _parameter("description", "query", "Beats the baseline", "What is to be said of the version"),
+        _parameter("tenant", "query", "acme", "The user's tenant; the default one if left out"),
+        _parameter("Range", "header", "bytes=0-1", "The bytes that are wanted"),
+        _parameter("If-None-Match", "header", f'"{FILE_SHA256}"', "An ETag that is known: answers 304"),
+        _parameter("Content-Digest", "header", DIGEST, "As `sha256`", format="digest"),
+    )
+}
+
+
+def parameters(view: Any, path: str) -> Sequence[OpenApiParameter]:
+    """Return the parameters of an operation, but those of every list."""
+    names = [*view.parameters.get(view.action, ())] if hasattr(view, "parameters") else []
+    found = [_id(view.collection)] if "{id}" in path else []
+    found += [NAMED["version"]] if "{version}" in path else []
+    return found + [_select(_key(view, path)) if name == "select" else NAMED[name] for name in names]
+
+
+def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, Any]:
+    """Return a parameter of every list with an example that suits this one."""
+    key = _key(view, path)
+    examples = {
+        "filter": FILTERS.get(key),
+        "sort": SORTS.get(key, '{"name": "asc"}'),
+        "after": AFTER.get(key, ITEM),
+        "select": SELECTIONS.get(key, '["name", "tags"]'),
+    }
+    name = parameter["name"]
+    if name not in examples:
+        return parameter
+    schema = parameter["schema"] | ({"format": name} if name in ("filter", "sort") else {})
+    shown = {"LeftOut": {"summary": "Left out", "value": ""}, "Example": {"value": examples[name]}}
+    return {key: value for key, value in parameter.items() if key != "example"} | {"schema": schema, "examples": shown}
+
+
+def _key(view: Any, path: str) -> str:
+    return "versions" if "/versions" in path else str(view.collection)
+
+
+def _id(collection: str) -> OpenApiParameter:
+    pattern = {} if collection in IDS else {"pattern": "^[0-9a-f]{24}$"}
+    return _parameter("id", "path", IDS.get(collection, ITEM), IDENTIFIERS.get(collection, "Its `_id`"), **pattern)
+
+
+def _select(key: str) -> OpenApiParameter:
+    example = SELECTIONS.get(key, '["name", "tags"]')
+    return _parameter("select", "query", example, "Fields to answer, as a JSON list of names")

@@ -1,0 +1,206 @@
+"""A Postman collection: README's tour, and every operation of the OpenAPI document with its example."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from registry_site.api.openapi.walk import Call, chapters
+
+SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
+DESCRIPTION = """Set the variables `URL` and `API_TOKEN`, then run the collection from its first request to its last: it
+creates what it needs and removes it. Put two files, `churn.csv` and `churn.onnx`, into Postman's working directory."""
+VARIABLES = {"URL": "http://localhost:8084", "API_TOKEN": "", "SHA256": ""}
+JSON = "application/json"
+METHODS = ("post", "get", "put", "delete")
+THINGS = {
+    "models": "model",
+    "datasets": "dataset",
+    "algorithms": "algorithm",
+    "tags": "tag",
+    "metadata": "metadata_name",
+    "users": "user",
+    "tenants": "tenant",
+}
+KINDS = ("models", "datasets", "algorithms")
+# What the examples speak of: made before them, and gone with the tenant after them. Path, body, token, what is kept.
+NEEDED: Sequence[tuple[str, Any, str, str, str]] = (
+    (
+        "tenants",
+        {"_id": "acme", "email": "info@acme.example", "admin_username": "ada", "admin_password": "An3ngine!"},
+        "API_TOKEN",
+        "",
+        "",
+    ),
+    ("login", {"username": "ada", "password": "An3ngine!", "tenant": "acme"}, "", "TOKEN", "token"),
+    ("users", {"username": "grace", "password": "C0b0l-59", "email": "grace@acme.example"}, "TOKEN", "", ""),
+    ("tags", {"_id": "draft"}, "TOKEN", "", ""),
+    ("datasets", {"name": "churn-2025"}, "TOKEN", "", ""),
+    *((kind, {"name": "baseline"}, "TOKEN", f"{THINGS[kind]}_with_versions", "_id") for kind in KINDS),
+)
+# Nobody was mailed the secret of the example, and the demo has a tenant of its own.
+REFUSED = {"resetPassword": 403, "listDemo": 403, "createDemo": 403, "deleteDemo": 403}
+KEEPS = {"login": ("TOKEN", "token"), "renewToken": ("TOKEN", "token")}
+
+
+def collection(document: Mapping[str, Any], readme: str) -> dict[str, Any]:
+    """Return the collection: the tour, what the examples need, a folder for each group; it removes its tenants."""
+    prefix = next(path for path in document["paths"] if path.endswith("/models")).removesuffix("/models")
+    groups = [_group(document, tag) for tag in document["tags"]]
+    needed = [
+        _item(f"POST {prefix}/{path}", _request("POST", f"{prefix}/{path}", token, body), 200, (keeps, field))
+        for path, body, token, keeps, field in NEEDED
+    ]
+    removal = _request("DELETE", f"{prefix}/tenants/acme", "API_TOKEN")
+    return {
+        "info": {"name": document["info"]["title"], "description": DESCRIPTION, "schema": SCHEMA},
+        "variable": [{"key": name, "value": value} for name, value in VARIABLES.items()],
+        "item": [
+            {"name": "Walk", "item": [_chapter(prose, calls) for prose, calls in chapters(readme)]},
+            {"name": "After the walk", "item": [_item(f"DELETE {prefix}/tenants/acme", removal)]},
+            {"name": "Before the examples", "item": needed},
+            *groups,
+            {"name": "After the examples", "item": [_item(f"DELETE {prefix}/tenants/acme", removal)]},
+        ],
+    }
+
+
+def _chapter(prose: str, calls: Sequence[Call]) -> dict[str, Any]:
+    return {
+        "name": prose.split(". ", maxsplit=1)[0].removesuffix(":"),
+        "description": prose,
+        "item": [_told(call) for call in calls],
+    }
+
+
+def _told(call: Call) -> dict[str, Any]:
+    """Return a call of the walk."""
+    parts = urlsplit(_variables(call.url).removeprefix("{{URL}}"))
+    query = [
+        {"key": pair.partition("=")[0], "value": pair.partition("=")[2]} for pair in parts.query.split("&") if pair
+    ]
+    query += [{"key": name, "value": value} for name, value in call.query.items()]
+    request: dict[str, Any] = {
+        "method": call.method,
+        "header": _headers({name: _variables(value) for name, value in call.headers.items()}),
+        "url": _url(parts.path, query),
+    }
+    if call.body:
+        request["body"] = {"mode": "raw", "raw": call.body}
+    if call.form_file:
+        request["body"] = _form({"file": call.form_file})
+    if call.body_file:
+        request["body"] = {"mode": "file", "file": {"src": call.body_file}}
+    return _item(f"{call.method} {parts.path}", request, 200, (call.keeps, call.part))
+
+
+def _group(document: Mapping[str, Any], tag: Mapping[str, str]) -> dict[str, Any]:
+    """Return a folder of operations: those that make things first, those that remove them last."""
+    found = [
+        (METHODS.index(method), path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if tag["name"] in operation["tags"]
+    ]
+    found.sort(key=lambda each: (each[1].split("/")[2:3], each[0] == 3, each[0]))
+    items = [_operation(METHODS[order].upper(), path, operation) for order, path, operation in found]
+    return {"name": tag["name"], "description": tag["description"], "item": items}
+
+
+def _operation(method: str, path: str, operation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an operation with its example; parameters that may be left out are there, switched off."""
+    schemes = [name for scheme in operation.get("security", ()) for name in scheme]
+    token = {"token": "TOKEN", "apiToken": "API_TOKEN"}[schemes[0]] if schemes else ""
+    request = _request(method, _filled(path, method), token)
+    for parameter in operation.get("parameters", ()):
+        shown = {"key": parameter["name"], "value": _example(parameter), "description": parameter["description"]}
+        if parameter["in"] == "query":
+            request["url"].setdefault("query", []).append(shown | {"disabled": True})
+        if parameter["in"] == "header":
+            request["header"].append(shown | {"disabled": True})
+    for media_type, media in operation.get("requestBody", {}).get("content", {}).items():
+        request["body"] = _body(media_type, media)
+        if media_type != "multipart/form-data":
+            request["header"] += _headers({"Content-Type": media_type})
+    id = operation["operationId"]
+    item = _item(operation["summary"], request, REFUSED.get(id, 200), KEEPS.get(id) or _kept(method, path))
+    item["request"]["description"] = operation["description"]
+    return item
+
+
+def _kept(method: str, path: str) -> tuple[str, str]:
+    """Return the variable that an answer sets, and from which of its fields."""
+    if method == "PUT" and "/versions/" in path:
+        return "ordinal", "versions.slice(-1)[0].ordinal"
+    thing = THINGS.get(path.rsplit("/", maxsplit=1)[-1], "")
+    return (thing, "_id") if method == "POST" and thing else ("", "")
+
+
+def _filled(path: str, method: str) -> str:
+    """Return a path whose arguments are variables, or what the requests before have made."""
+    parts = path.split("/")
+    thing = THINGS.get(parts[2] if len(parts) > 2 else "", "")
+    id = f"{thing}_with_versions" if "versions" in parts else thing
+    version = "{{ordinal}}" if method == "DELETE" else "churn.onnx"
+    return path.replace("{id}", f"{{{{{id}}}}}").replace("{version}", version)
+
+
+def _request(method: str, path: str, token: str = "", body: Any = None) -> dict[str, Any]:
+    headers = {"Authorization": f"{{{{{token}}}}}"} if token else {}
+    request: dict[str, Any] = {"method": method, "header": _headers(headers), "url": _url(path, [])}
+    if body is not None:
+        request["header"] += _headers({"Content-Type": JSON})
+        request["body"] = _raw(body)
+    return request
+
+
+def _item(name: str, request: dict[str, Any], status: int = 200, kept: tuple[str, str] = ("", "")) -> dict[str, Any]:
+    """Return a request with what must come back, and the variable that is kept of it."""
+    lines = [f'pm.test("is answered with {status}", () => pm.response.to.have.status({status}));']
+    if kept[0]:
+        lines.append(f'pm.collectionVariables.set("{kept[0]}", pm.response.json().{kept[1]});')
+    return {
+        "name": name,
+        "event": [{"listen": "test", "script": {"type": "text/javascript", "exec": lines}}],
+        "request": request,
+    }
+
+
+def _body(media_type: str, media: Mapping[str, Any]) -> dict[str, Any]:
+    if media_type == JSON:
+        return _raw(next(iter(media["examples"].values()))["value"])
+    if media_type != "multipart/form-data":
+        return {"mode": "file", "file": {"src": "churn.onnx"}}
+    return _form(next(iter(media["examples"].values()))["value"] | {"file": "churn.onnx"})
+
+
+def _form(fields: Mapping[str, str]) -> dict[str, Any]:
+    parts = [
+        {"key": name, "type": "file", "src": value} if name == "file" else {"key": name, "type": "text", "value": value}
+        for name, value in fields.items()
+    ]
+    return {"mode": "formdata", "formdata": parts}
+
+
+def _raw(body: Any) -> dict[str, Any]:
+    options = {"raw": {"language": "json"}}
+    return {"mode": "raw", "raw": json.dumps(body, indent=2, ensure_ascii=False), "options": options}
+
+
+def _headers(values: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"key": name, "value": value} for name, value in values.items()]
+
+
+def _url(path: str, query: list[dict[str, Any]]) -> dict[str, Any]:
+    raw = "{{URL}}" + path + ("?" + "&".join(f"{each['key']}={each['value']}" for each in query) if query else "")
+    return {"raw": raw, "host": ["{{URL}}"], "path": path.strip("/").split("/")} | ({"query": query} if query else {})
+
+
+def _example(parameter: Mapping[str, Any]) -> str:
+    shown = parameter["example"] if "example" in parameter else parameter["examples"]["Example"]["value"]
+    return str(shown)
+
+
+def _variables(text: str) -> str:
+    return re.sub(r"\$(\w+)", r"{{\1}}", text)

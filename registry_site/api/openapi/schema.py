@@ -1,0 +1,142 @@
+"""How operations are described: by their viewsets' docstrings, serializers and tables.
+
+A viewset's `answers` maps its actions to what they answer: a serializer, or an `OpenApiTypes`; `bodies` maps them to
+what they take where that is not `input_class` or `changes_class`; `group` is the heading in the documentation.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+
+from registry_site.api.openapi import fields  # noqa: F401 - to be known is all that they need
+from registry_site.api.openapi.creations import creation_answers, creation_body
+from registry_site.api.openapi.errors import error_answers
+from registry_site.api.openapi.names import group_of, operation_names
+from registry_site.api.openapi.parameters import parameters, with_examples
+from tenants.rest.documentation import ErrorAnswer
+from tenants.rest.permissions import ADMINISTRATORS, ANYONE, OPERATOR, USERS
+
+CALLERS = {
+    ANYONE: "Open to anybody.",
+    USERS: "For the users of the tenant.",
+    ADMINISTRATORS: "For administrators of the tenant.",
+    OPERATOR: "For the operator.",
+}
+DESCRIPTIONS = {
+    "200": "Done",
+    "206": "The part of the file that `Range` asks for",
+    "304": "The file is the one that is known",
+    "503": "A part is failing",
+}
+DOWNLOADED = {
+    "ETag": "The file's sha256",
+    "Content-Disposition": "Saves the file under its name",
+    "Repr-Digest": "The file's sha256, base64-encoded",
+    "Last-Modified": "When the version was stored",
+    "Accept-Ranges": "`bytes`",
+}
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "tenants.identity.authentication.TokenAuthentication"
+    name = "token"
+    match_subclasses = False
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        description = "The token that login answers, with or without `JWT ` or `Bearer ` before it"
+        return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
+
+
+class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "tenants.identity.authentication.ApiTokenAuthentication"
+    name = "apiToken"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        description = "The operator's `API_TOKEN`"
+        return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
+
+
+class RegistrySchema(AutoSchema):
+    """Describes operations by what their viewsets declare."""
+
+    view: Any
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Id and summary."""
+        return operation_names(self.view, self.method, self.path.removeprefix(f"/{settings.VERSION}"))
+
+    def get_tags(self) -> list[str]:
+        return [group_of(self.view)]
+
+    def get_operation_id(self) -> str:
+        return f"{self.names[0]}{'Alias' if self.path == '/login' else ''}"
+
+    def get_summary(self) -> str:
+        return self.names[1]
+
+    def get_description(self) -> str:  # type: ignore[override]
+        said = getattr(self.view, self.view.action).__doc__ or type(self.view).__doc__ or ""
+        return f"{' '.join(said.split())} {CALLERS[self.view.roles[self.view.action]]}"
+
+    def get_auth(self) -> Any:
+        return [{"token": []}] if self.names[0] == "renewToken" else super().get_auth()
+
+    def get_override_parameters(self) -> list[Any]:
+        return [*parameters(self.view, self.path)]
+
+    def _get_parameters(self) -> Any:
+        found: list[dict[str, Any]] = super()._get_parameters()
+        return [with_examples(each, self.view, self.path) for each in found] if self.view.action == "list" else found
+
+    def _get_serializer(self) -> Any:
+        return None
+
+    def get_request_serializer(self) -> Any:
+        if self.method not in ("POST", "PUT"):
+            return None
+        bodies = getattr(self.view, "bodies", {})
+        if self.view.action in bodies:
+            return bodies[self.view.action]
+        if self.view.action == "update":
+            return self.view.changes_class
+        body: Any = getattr(self.view, "input_class", None)
+        if not self._takes_lists():
+            return body
+        return creation_body(self.view.collection, body)
+
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        body = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        return body and body | {"required": body.get("required", False) or "octet-stream" not in str(body)}
+
+    def _takes_lists(self) -> bool:
+        collection = self.view.action == "create" and hasattr(self.view, "create_one")
+        return collection and "create" not in getattr(self.view, "bodies", {})
+
+    def get_response_serializers(self) -> Any:
+        answers = getattr(self.view, "answers", {})
+        answer = answers.get(self.view.action, getattr(self.view, "answer_class", None))
+        if isinstance(answer, dict):
+            return answer
+        if answer is OpenApiTypes.BINARY:
+            return {(status, "*/*"): OpenApiTypes.BINARY for status in (200, 206)} | {304: None}
+        if self._takes_lists():
+            return creation_answers(self.view.collection, self.view.input_class, answer)
+        return {200: answer}
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        self.resolve_serializer(ErrorAnswer, "response")
+        found: dict[str, Any] = super()._get_response_bodies(direction)
+        if {"200", "206"} <= set(found):
+            for status in ("200", "206"):
+                found[status]["headers"] = _headers(DOWNLOADED)
+        for status, described in found.items():
+            described["description"] = described["description"] or DESCRIPTIONS[status]
+        return found | error_answers(self.view, self.method, self.path, self.names[0])
+
+
+def _headers(texts: dict[str, str]) -> dict[str, Any]:
+    return {name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()}

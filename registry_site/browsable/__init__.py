@@ -1,1 +1,0 @@
-"""The API as pages: what a browser is answered where a program gets JSON."""

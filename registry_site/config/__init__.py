@@ -1,0 +1,1 @@
+"""From variables to typed settings: environment, secrets, databases, stores."""

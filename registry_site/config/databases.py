@@ -1,0 +1,197 @@
+"""From `DATABASE` to Django's settings: the one module that knows what each engine needs."""
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import uuid4
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connection
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from tenants.rows.locks import file_lock
+
+DEFAULT_NAME = "registry"
+SQLITE_PRAGMAS = """
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous=FULL;
+PRAGMA foreign_keys=ON;
+PRAGMA cache_size=-8192;
+PRAGMA mmap_size=1073741824;
+PRAGMA temp_store=MEMORY;
+"""
+# Acknowledged means kept: by a majority of the replica set, in its journals.
+MONGODB_OPTIONS = {"w": "majority", "journal": "true", "serverSelectionTimeoutMS": "10000"}
+BESIDES = 2  # connections for what works besides requests, such as the request log
+LOCK_NUMBER = 7_264_738_475  # of PostgreSQL's advisory locks, this registry's
+LEASE = timedelta(seconds=30)  # that a lock outlives its holder by, where the engine does not know that he died
+
+
+@dataclass(frozen=True)
+class Database:
+    """What settings take from here."""
+
+    engine: str
+    default: dict[str, Any]
+    threads: int  # of a server process that work at once
+    contrib: dict[str, str] = field(default_factory=dict)  # contrib apps -> the configs that the engine needs
+    migrations: dict[str, str] = field(default_factory=dict)
+    auto_field: str = "django.db.models.BigAutoField"
+
+
+def parse(url: str, root: Path, threads: int = 0) -> Database:
+    """Return what the URL of a database stands for; relative SQLite paths start at `root`, 0 threads are what suits it.
+
+    Raises ImproperlyConfigured where it is none of sqlite, postgres and mongodb.
+    """
+    scheme = url.partition(":")[0].lower()
+    parsers = {"sqlite": _sqlite, "postgres": _postgresql, "postgresql": _postgresql}
+    if scheme in ("mongodb", "mongodb+srv"):
+        return _mongodb(url, threads or 32)
+    if scheme not in parsers:
+        raise ImproperlyConfigured("DATABASE is malformed: sqlite:///…, postgres://… or mongodb://… is wanted")
+    try:
+        return parsers[scheme](url, root, threads)
+    except ValueError:  # its message may hold a part of the password
+        raise ImproperlyConfigured("DATABASE is malformed: its path, host or port cannot be read") from None
+
+
+def _sqlite(url: str, root: Path, threads: int) -> Database:
+    name = unquote(urlsplit(url).path.removeprefix("/"))
+    if not name or urlsplit(url).netloc:
+        raise ValueError("no file")
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # IMMEDIATE: a transaction that reads first and writes later would otherwise fail as soon as another one writes.
+    options = {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": SQLITE_PRAGMAS}
+    return Database("sqlite", {"ENGINE": "django.db.backends.sqlite3", "NAME": path, "OPTIONS": options}, threads or 16)
+
+
+def _postgresql(url: str, root: Path, threads: int) -> Database:
+    parts, threads = urlsplit(url), threads or 32
+    default = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")) or DEFAULT_NAME,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(parts.hostname or ""),
+        "PORT": parts.port or "",
+        "OPTIONS": dict(parse_qsl(parts.query)) | {"pool": {"min_size": 0, "max_size": threads + BESIDES}},
+        "CONN_MAX_AGE": 0,  # as a pool needs it
+    }
+    return Database("postgresql", default, threads)
+
+
+def _mongodb(url: str, threads: int) -> Database:
+    scheme, _, rest = url.partition("://")
+    hosts, _, tail = rest.partition("/")
+    name, _, query = tail.partition("?")
+    given = {key.lower() for key, _ in parse_qsl(query, keep_blank_values=True)}
+    defaults = [f"{key}={value}" for key, value in MONGODB_OPTIONS.items() if key.lower() not in given]
+    host = f"{scheme}://{hosts}/?" + "&".join([query, *defaults] if query else defaults)
+    # Only a replica set has transactions, and without them an interrupted write could be kept by half.
+    return Database(
+        "mongodb",
+        {"ENGINE": "django_mongodb_backend", "HOST": host, "NAME": unquote(name) or DEFAULT_NAME},
+        threads,
+        contrib={
+            "registry_site.apps.Admin": "registry_site.config.mongodb_apps.Admin",
+            "django.contrib.auth": "registry_site.config.mongodb_apps.Auth",
+            "django.contrib.contenttypes": "registry_site.config.mongodb_apps.Contenttypes",
+        },
+        migrations={
+            "admin": "registry_site.config.mongodb_migrations.admin",
+            "auth": "registry_site.config.mongodb_migrations.auth",
+            "contenttypes": "registry_site.config.mongodb_migrations.contenttypes",
+        },
+        auto_field="django_mongodb_backend.fields.ObjectIdAutoField",
+    )
+
+
+def files() -> list[Path]:
+    """Return the files of a database on this machine: SQLite's, with those that it keeps beside it."""
+    if connection.vendor != "sqlite":
+        return []
+    return [Path(f"{connection.settings_dict['NAME']}{end}") for end in ("", "-wal", "-shm")]
+
+
+def complaint() -> str:
+    """Return why the database cannot be used, if so: a line without secrets."""
+    try:
+        connection.ensure_connection()
+        if connection.vendor == "mongodb":
+            hello = connection.connection.admin.command("hello")
+            if "setName" not in hello and hello.get("msg") != "isdbgrid":
+                return "DATABASE: this MongoDB is not a replica set, without which it has no transactions"
+    except (DatabaseError, PyMongoError) as error:
+        return f"DATABASE: {connection.display_name} does not let us in: {str(error).splitlines()[0][:200]}"
+    return ""
+
+
+@contextmanager
+def startup_lock() -> Iterator[None]:
+    """Let one starting process at a time migrate; the others wait, and go on soon after one that was killed."""
+    with {"sqlite": _file_lock, "postgresql": _advisory_lock, "mongodb": _document_lock}[connection.vendor]():
+        yield
+
+
+def _file_lock() -> AbstractContextManager[None]:
+    return file_lock("lock")
+
+
+@contextmanager
+def _advisory_lock() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK_NUMBER])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK_NUMBER])
+
+
+@contextmanager
+def _document_lock() -> Iterator[None]:
+    connection.ensure_connection()
+    locks = connection.get_collection("registry_locks")  # type: ignore[attr-defined]
+    holder, ended = uuid4().hex, Event()
+    while not _take(locks, holder):
+        time.sleep(0.2)
+    renewing = Thread(target=_renew, args=(locks, holder, ended), name="startup-lock", daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        renewing.join()
+        locks.delete_one({"_id": "startup", "holder": holder})
+
+
+def _lease(holder: str) -> list[dict[str, Any]]:
+    """Return the update that gives the lock to a holder, for a time by the database's own clock."""
+    until = {"$add": ["$$NOW", LEASE // timedelta(milliseconds=1)]}
+    return [{"$set": {"holder": holder, "until": until}}]
+
+
+def _take(locks: Any, holder: str) -> bool:
+    """Take the lock if it is free, or its holder has not renewed it and so must have died."""
+    forsaken = {"_id": "startup", "$expr": {"$lt": ["$until", "$$NOW"]}}
+    if locks.update_one(forsaken, _lease(holder)).matched_count:
+        return True
+    try:
+        locks.update_one({"_id": "startup", "holder": holder}, _lease(holder), upsert=True)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+def _renew(locks: Any, holder: str, ended: Event) -> None:
+    """Renew the lease of a holder who lives, often enough that some may fail."""
+    while not ended.wait(LEASE.total_seconds() / 6):
+        with suppress(PyMongoError):
+            locks.update_one({"_id": "startup", "holder": holder}, _lease(holder))

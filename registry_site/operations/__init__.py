@@ -1,0 +1,1 @@
+"""What operators run: backup, restore, integrity checks, imports."""

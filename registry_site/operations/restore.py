@@ -1,0 +1,156 @@
+"""From a folder to an empty registry: first the bytes, then the rows, and all of it or nothing."""
+
+import re
+from contextlib import ExitStack
+from pathlib import Path
+from re import Pattern
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.management import call_command
+from django.db.models import Model
+
+from catalog.models import Item
+from catalog.renaming import mend_items
+from folksonomy.models import MetadataName, Tag
+from registry_site.config.databases import startup_lock
+from registry_site.operations.backup_folder import (
+    BLOCK,
+    TABLES,
+    BackupError,
+    Manifest,
+    bytes_path,
+    check_bytes,
+    check_rows,
+    keys_in,
+    label,
+    read_manifest,
+    rows_of,
+)
+from registry_site.operations.progress import Progress
+from tenants.identity.emails import fill_email_keys
+from tenants.identity.renaming import mend_tenants
+from tenants.identity.services import TENANT_ID
+from tenants.models import Tenant, User
+from tenants.rows.batches import batches
+from tenants.rows.fences import build_gates
+from tenants.rows.fields import now
+from versions.holds import bytes_held, release
+from versions.models import Blob, Hold, Version
+from versions.renaming import mend_versions
+from versions.storage import SHA256, TooLarge, store
+
+BATCH = 500
+HOLD = "restore"
+# What paths of stored bytes are made of.
+FORMS: dict[type[Model], dict[str, Pattern[str]]] = {
+    Tenant: {"id": TENANT_ID},
+    Blob: {"id": re.compile(r"(?!\.+/)[A-Za-z0-9._-]{1,64}/[0-9a-f]{2}/[0-9a-f]{64}"), "tenant_id": TENANT_ID},
+    Version: {"tenant_id": TENANT_ID, "sha256": SHA256},
+}
+
+
+def restore(folder: Path, progress: Progress) -> Manifest:
+    """Fill an empty registry with what a backup holds. Raises BackupError, and then it is empty still.
+
+    Where the process is killed the registry does not serve until the restore is run again, which starts afresh.
+    """
+    manifest = read_manifest(folder)
+    check_rows(folder, manifest)
+    check_bytes(folder, manifest)
+    with ExitStack() as held:
+        with startup_lock():  # which a starting server takes too
+            call_command("migrate", verbosity=0, interactive=False)
+            _clear_interrupted()
+            _refuse_unless_empty()
+            held.enter_context(bytes_held(HOLD))
+        try:
+            _fill(folder, manifest, progress)
+        except BaseException:
+            _remove_rows()
+            for key in keys_in(folder):
+                store().remove(key)
+            release(HOLD)
+            raise
+    return manifest
+
+
+def is_unfinished() -> bool:
+    """Tell whether a restore is running, or was killed and left half of what it should have brought."""
+    return Hold.objects.filter(pk=HOLD).exists()
+
+
+def _clear_interrupted() -> None:
+    """Remove the rows that a killed restore left; its bytes are brought again. Raises BackupError while one runs."""
+    hold = Hold.objects.filter(pk=HOLD).first()
+    if hold is None:
+        return
+    if hold.until > now():
+        raise BackupError("A restore is running, or was killed less than two minutes ago")
+    _remove_rows()
+    release(HOLD)
+
+
+def _refuse_unless_empty() -> None:
+    for model in TABLES:
+        if model._base_manager.exists():
+            raise BackupError(f"This registry is not empty, it has rows of {label(model)}: name a new database")
+
+
+def _fill(folder: Path, manifest: Manifest, progress: Progress) -> None:
+    for number, key in enumerate(keys_in(folder), 1):
+        _bring_bytes(folder, key)
+        progress.step(f"bytes: {number} of {manifest.files} files")
+    progress.say(f"bytes: {manifest.files} files")
+    for model in TABLES:
+        count = 0
+        for batch in batches(rows_of(folder, model), BATCH):
+            model._base_manager.bulk_create([_row(model, columns) for columns in batch])
+            count += len(batch)
+            progress.step(f"{label(model)}: {count} rows")
+        if model._base_manager.count() != manifest.tables[label(model)].rows:
+            raise BackupError(f"{label(model)}: not all rows arrived; does another process write to this database?")
+        progress.say(f"{label(model)}: {count} rows")
+    fill_email_keys(User.objects.all())  # which an older backup does not have
+    for tenant in Tenant.objects.all():
+        build_gates(tenant)
+    # An old backup may hold names from before there were rules for them.
+    mend_tenants(Tenant, User)
+    mend_items(Item, Tag, MetadataName)
+    mend_versions(Version)
+
+
+def _bring_bytes(folder: Path, key: str) -> None:
+    """Put a file of the backup into the store. Raises BackupError where its content is not what it was."""
+    with bytes_path(folder, key).open("rb") as file, store().receive() as incoming:
+        try:
+            while chunk := file.read(BLOCK):
+                incoming.write(chunk)
+        except TooLarge as error:
+            raise BackupError(f"{bytes_path(folder, key)}: {error}; raise MAX_UPLOAD_SIZE to restore") from None
+        received = incoming.finish()
+    try:
+        if received.sha256 != key.rpartition("/")[2]:
+            raise BackupError(f"{bytes_path(folder, key)} is damaged: its sha256 is {received.sha256}")
+        store().keep(received, key)
+    finally:
+        store().discard(received)
+
+
+def _row(model: type[Model], columns: dict[str, Any]) -> Model:
+    """Return a row of a backup. Raises BackupError where it cannot be one, or would lead out of the store."""
+    for column, form in FORMS.get(model, {}).items():
+        if not form.fullmatch(str(columns.get(column))):
+            raise BackupError(f"{label(model)}: {column} is malformed: {str(columns.get(column))[:80]!r}")
+    try:
+        values = {name: model._meta.get_field(name).to_python(value) for name, value in columns.items()}  # type: ignore[union-attr]
+        return model(**values)
+    except (FieldDoesNotExist, ValidationError) as error:
+        raise BackupError(f"{label(model)}: {error}; was the backup made by a newer registry?") from None
+
+
+def _remove_rows() -> None:
+    for model in reversed(TABLES):
+        rows = model._base_manager
+        while keys := list(rows.values_list("pk", flat=True)[:BATCH]):
+            rows.filter(pk__in=keys).delete()

@@ -1,0 +1,75 @@
+"""The page of one resource: what it is, and what the caller may do with it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.urls import reverse
+
+from catalog.models import STATUSES, VISIBILITIES
+from registry_site.pages.versions import address_of, shared_names
+from tenants.models import ROLES, User
+
+CHOICES = {"statuses": STATUSES, "visibilities": VISIBILITIES, "roles": ROLES}
+
+
+def item_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
+    """Return what the template of a model, dataset or algorithm shows."""
+    item = view.get_object()
+    return {
+        "item": document,
+        "pk": item.pk,
+        "kind": item.kind,
+        "may_change": item.is_changeable_by(caller),
+        "pairs": [_pair(each) for each in document.get("metadata", ())],
+        "versions": _versions(route, item.pk, document.get("versions", ())),
+        "older_versions": document.get("versions_count", 0) - len(document.get("versions", ())),
+        "has_status": item.kind != "dataset",
+        "uses": _uses(item.pk) if item.kind == "dataset" else (),
+    }
+
+
+def user_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
+    """Return what the template of a user shows."""
+    own = document["_id"] == caller.pk
+    return {"person": document, "pk": document["_id"], "own": own, "may_change": own or caller.is_admin}
+
+
+def term_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
+    """Return what the template of a tag or metadata name shows."""
+    field = "tags" if route == "tags" else "metadata.name"
+    lists = {kind: listing(kind, field, document["_id"]) for kind in ("models", "datasets", "algorithms")}
+    return {"term": document, "pk": document["_id"], "lists": lists}
+
+
+CONTEXTS = dict.fromkeys(("models", "datasets", "algorithms"), item_context)
+CONTEXTS |= {"users": user_context, "tags": term_context, "metadata": term_context}
+
+
+def listing(route: str, field: str, value: str) -> str:
+    """Return the address of the list of what has this value in that field."""
+    condition = json.dumps({field: value}, ensure_ascii=False)
+    return reverse(f"{route}-list", query={"filter": condition})
+
+
+def _uses(pk: str) -> Sequence[tuple[str, str]]:
+    """Return where to find what was trained with the dataset."""
+    return [(kind, listing(kind, "datasets", pk)) for kind in ("models", "algorithms")]
+
+
+def _versions(route: str, pk: str, versions: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Return the versions as a page shows them, the newest first."""
+    shared = shared_names(versions)
+    return [version | {"address": address_of(route, pk, version, shared)} for version in reversed(versions)]
+
+
+def _pair(pair: Mapping[str, Any]) -> dict[str, str]:
+    """Return a metadatum as the form shows it: its value as text, and which type that has."""
+    value = pair["value"]
+    if isinstance(value, str):
+        return {"name": pair["name"], "text": value, "type": "text"}
+    return {
+        "name": pair["name"],
+        "text": json.dumps(value),
+        "type": "boolean" if isinstance(value, bool) else "number",
+    }

@@ -1,0 +1,97 @@
+"""The page of a list: a table of its documents, a search form, and the way to the other pages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from rest_framework.request import Request
+
+from registry_site.pages.site import route_name
+from registry_site.pages.tables import LIMITS, Collection, Column
+from registry_site.pages.versions import address_of, shared_names
+
+SHOWN = 6  # words of a cell: an item may have a thousand
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table.
+
+    `link` is where its text leads, if anywhere; `name` is the name of the id in `value`; `more` words are not shown.
+    """
+
+    head: str
+    kind: str
+    value: Any
+    link: str = ""
+    name: str = ""
+    more: int = 0
+
+
+def list_context(view: Any, request: Request, data: Mapping[str, Any], collection: Collection) -> dict[str, Any]:
+    """Return what the template of a list shows; without documents where the list was refused."""
+    docs: Sequence[dict[str, Any]] = data.get("docs", ())
+    columns = [column for column in collection.columns if any(column.field in document for document in docs)]
+    route = route_name(request._request).removesuffix("-list")
+    links = _links(route, view.kwargs, docs)
+    fields = view.get_query_fields() if hasattr(view, "get_query_fields") else view.query_fields
+    return {
+        "collection": collection,
+        "heads": [column.head for column in columns],
+        "rows": [_row(document, columns, link) for document, link in zip(docs, links, strict=True)],
+        "searches": [search for search in collection.searches if search.field in fields],
+        "fields": sorted(fields),
+        "page": data,
+        "previous": _other_page(request, data.get("prevPage")),
+        "next": _other_page(request, data.get("nextPage")),
+        "last": (data.get("pagingCounter") or 1) + len(docs) - 1,
+        "sorts": _choices(collection.sorts, request.query_params.get("sort", "")),
+        "limits": _choices(LIMITS, request.query_params.get("limit", "")),
+        "words": route,
+        "parent": _parent(route, view.kwargs),
+        "kind": getattr(view, "kind", ""),
+    }
+
+
+def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, Any]]) -> Sequence[str]:
+    """Return where each document has its own page or, a version, its bytes."""
+    if route.endswith("-versions"):
+        shared = shared_names(docs)
+        kind = route.removesuffix("-versions")
+        return [address_of(kind, arguments["pk"], document, shared) for document in docs]
+    if route == "log":
+        return ["" for _ in docs]
+    return [reverse(f"{route}-detail", kwargs={"pk": document["_id"]}) for document in docs]
+
+
+def _parent(route: str, arguments: Mapping[str, Any]) -> str:
+    """Return the page of what a list of versions belongs to; other lists belong to nothing."""
+    kind = route.removesuffix("-versions")
+    return reverse(f"{kind}-detail", kwargs={"pk": arguments["pk"]}) if kind != route else ""
+
+
+def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str) -> Sequence[Cell]:
+    return [_cell(column, document, link) for column in columns]
+
+
+def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
+    value, name = document.get(column.field), document.get(column.name, "")
+    if column.kind == "words" and value:
+        return Cell(column.head, column.kind, value[:SHOWN], link, name, max(0, len(value) - SHOWN))
+    return Cell(column.head, column.kind, value, link, name)
+
+
+def _other_page(request: Request, number: int | None) -> str:
+    """Return the query of another page of the same list, or nothing where there is none."""
+    if number is None:
+        return ""
+    query = request.query_params.copy()
+    query["page"] = str(number)
+    return f"?{query.urlencode()}"
+
+
+def _choices(known: Mapping[str, str], chosen: str) -> Sequence[tuple[str, str, bool]]:
+    """Return label, value and whether it is chosen of each; a choice that is not known is one more."""
+    own = {} if chosen in known.values() else {chosen: chosen}
+    return [(label, value, value == chosen) for label, value in {**known, **own}.items()]

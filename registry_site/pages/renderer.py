@@ -1,0 +1,71 @@
+"""An answer of the API as a page: what it holds, what may be done with it, and the answer itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.template.loader import render_to_string
+from rest_framework.renderers import BrowsableAPIRenderer
+from rest_framework.request import Request
+
+from registry_site.pages.items import CHOICES, CONTEXTS
+from registry_site.pages.lists import list_context
+from registry_site.pages.site import route_name, site_context
+from registry_site.pages.tables import COLLECTIONS
+from tenants.models import User
+
+LONGEST_BODY = 100_000  # characters of an answer that a page shows
+
+
+class PageRenderer(BrowsableAPIRenderer):
+    """Shows browsers what programs get as JSON; `tables.py` says how each collection looks."""
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> str:
+        context = dict(renderer_context or {})
+        view, request, response = context["view"], context["request"], context["response"]
+        response["Cache-Control"] = "no-store"  # whoever comes after a log out sees nothing
+        site = site_context(request._request, request.user if isinstance(request.user, User) else None)
+        template, shown = self.page_of(view, request, response, data, site["caller"])
+        site |= {"answer": self.raw_answer(request, response, data), **CHOICES}
+        return render_to_string(template, site | shown, request)
+
+    def page_of(
+        self, view: Any, request: Request, response: Any, data: Any, caller: User | None
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the template that shows the answer, and what it needs."""
+        route, part = _split(route_name(request._request))
+        collection = COLLECTIONS.get(route)
+        refused = {"error": data} if response.status_code >= 400 else {}
+        if caller and collection and part == "list" and response.status_code in (200, 400):
+            may_create = bool(collection.form) and caller.role in view.roles.get("create", ())
+            shown = list_context(view, request, {} if refused else data, collection)
+            return "browsable/list.html", shown | refused | {"route": route, "may_create": may_create}
+        if refused:
+            return "browsable/error.html", refused
+        if caller and collection and part == "detail":
+            may_delete = caller.role in view.roles.get("destroy", ())
+            shown = CONTEXTS[route](view, data, route, caller)
+            return collection.detail, {"may_delete": may_delete, "collection": collection, "route": route} | shown
+        return "browsable/fields.html", {"title": view.get_view_name(), "value": data}
+
+    @staticmethod
+    def raw_answer(request: Request, response: Any, data: Any) -> str:
+        """Return request and answer as a program sees them."""
+        headers = dict(response.items()) | {"Content-Type": "application/json"}
+        lines = [f"{request.method} {request.get_full_path()}", ""]
+        lines += [f"HTTP {response.status_code} {response.status_text}"]
+        lines += [f"{name}: {value}" for name, value in sorted(headers.items()) if name != "Cache-Control"]
+        body = orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()
+        if len(body) > LONGEST_BODY:
+            body = f"{body[:LONGEST_BODY]}\n… and {len(body) - LONGEST_BODY} characters more, which programs get"
+        return "\n".join([*lines, "", body])
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return collection and part of a route's name; the log is a list without more to it."""
+    if name == "log":
+        return name, "list"
+    route, _, part = name.rpartition("-")
+    return (route, part) if part in ("list", "detail") else (name, "")

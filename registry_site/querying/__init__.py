@@ -1,1 +1,0 @@
-"""The list language: filter, sort, select and pages, the same on every engine."""

@@ -1,0 +1,1 @@
+"""What stands between the socket and Django: workers, slots, slow bodies, TLS, static files."""

@@ -1,0 +1,202 @@
+"""The certificate that HTTPS is served with: the operator's, or one that the registry signs itself."""
+
+import os
+import socket
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from registry_site.config.environment import HOME
+from registry_site.config.variables import ANY_HOST, Environment
+
+KEYS = ("privkey.pem", "key.pem")
+OURS = HOME / "data"  # where a certificate of our own lies if the operator's folder is read-only, as in a container
+SELF_SIGNED = "self-signed.pem"  # certificate and key in one file, so that they are never of two minds
+LIFETIME, RENEWED = (
+    timedelta(days=397),
+    timedelta(days=30),
+)  # the longest that browsers take, and when a new one is made
+SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Model Registry")])
+MEMORY = Path("/dev/shm")  # noqa: S108 - files of our own, which nobody else can read, are made in it
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A chain of certificates and the private key to it, which only its passphrase opens."""
+
+    chain: Path
+    key: Path
+    passphrase: str
+
+    def opened_key(self) -> bytes:
+        """Return the key as the server can read it: in PKCS #8, without a passphrase. Raises ValueError, TypeError."""
+        pem = self.key.read_bytes()
+        try:
+            key = load_pem_private_key(pem, self.passphrase.encode() or None)
+        except TypeError:  # a passphrase for a key that needs none
+            key = load_pem_private_key(pem, None)
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    def complaint(self) -> str:
+        """Return why nothing can be served with it, if so."""
+        try:
+            self.opened_key()
+            SSLContext(PROTOCOL_TLS_SERVER).load_cert_chain(self.chain, self.key, self.passphrase)
+        except (OSError, ValueError, TypeError) as error:
+            return f"{self.chain.name}, {self.key.name} and HTTPSSECRET do not go together ({error})"
+        return ""
+
+
+def find(variables: Environment) -> tuple[Certificate | None, str]:
+    """Return the certificate to serve HTTPS with, or none and, where HTTPS is wanted, what stands in its way."""
+    if variables.PROTOCOL != "https":
+        return None, ""
+    certificate, problem = _given(variables)
+    if certificate is None:
+        made = (folder / SELF_SIGNED for folder in _folders(variables))
+        certificate = next((Certificate(file, file, "") for file in made if file.is_file()), None)
+    return certificate, problem
+
+
+def ensure(variables: Environment) -> tuple[Certificate | None, str]:
+    """Return what `find` does, after signing a certificate ourselves where none is given, and what to warn of."""
+    certificate, problem = find(variables)
+    if not problem:
+        return certificate, ""
+    for folder in _folders(variables):
+        file = folder / SELF_SIGNED
+        try:
+            if not _still_good(file, _names(variables)):
+                folder.mkdir(parents=True, exist_ok=True)
+                _write(file, _self_signed(_names(variables)))
+        except OSError:
+            continue
+        return Certificate(file, file, ""), f"{problem}; HTTPS is served with {file}, which no client trusts by itself"
+    return None, f"{problem}, and none can be written there; PROTOCOL is https, but HTTP is served"
+
+
+def _given(variables: Environment) -> tuple[Certificate | None, str]:
+    """Return the operator's certificate, or none and why."""
+    folder = HOME / variables.CERTIFICATES
+    chain, key = folder / "fullchain.pem", next((folder / name for name in KEYS if (folder / name).is_file()), None)
+    if key is None or not chain.is_file():
+        return None, f"fullchain.pem and privkey.pem are not both in {folder}"
+    certificate = Certificate(chain, key, variables.HTTPSSECRET)
+    complaint = certificate.complaint()
+    return (None, complaint) if complaint else (certificate, "")
+
+
+def _folders(variables: Environment) -> tuple[Path, ...]:
+    return HOME / variables.CERTIFICATES, OURS
+
+
+def _names(variables: Environment) -> list[str]:
+    """Return the names and addresses that the registry is known by."""
+    given = [urlsplit(variables.PUBLIC_URL).hostname or "", "" if variables.HOST in ANY_HOST else variables.HOST]
+    return list(dict.fromkeys(name for name in ("localhost", socket.gethostname(), "127.0.0.1", "::1", *given) if name))
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name.encode("idna").decode())
+
+
+def _still_good(file: Path, names: list[str]) -> bool:
+    """Tell whether our own certificate exists, is intact, is no CA, has these names and does not expire soon."""
+    if not file.is_file() or Certificate(file, file, "").complaint():
+        return False
+    certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    try:
+        held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        signs_others = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+    late = certificate.not_valid_after_utc - RENEWED < datetime.now(UTC)
+    return not late and not signs_others and {_general_name(name) for name in names} <= set(held)
+
+
+def _self_signed(names: list[str]) -> bytes:
+    """Return a new certificate for these names, and its key.
+
+    It is no certificate authority: a client that trusts it trusts this server, and nothing that its key might sign.
+    """
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(SUBJECT)
+        .issuer_name(SUBJECT)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_signatures_only(), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(identifier, critical=False)
+        .add_extension(issuer, critical=False)
+        .sign(key, SHA256())
+    )
+    opened = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return certificate.public_bytes(Encoding.PEM) + opened
+
+
+def _signatures_only() -> x509.KeyUsage:
+    """Return the one use of the key in TLS: to sign handshakes."""
+    unused = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign")
+    return x509.KeyUsage(
+        digital_signature=True, crl_sign=False, encipher_only=False, decipher_only=False, **dict.fromkeys(unused, False)
+    )
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Put a file in place, whole and readable by its owner alone. Raises OSError."""
+    descriptor, draft = tempfile.mkstemp(".draft", f".{file.name}.", file.parent)
+    with open(descriptor, "wb") as stream:
+        stream.write(content)
+    os.replace(draft, file)
+
+
+def lay_open(certificate: Certificate, port: int) -> Path:
+    """Return a file from which the server reads chain and opened key, in memory where there is a place for that.
+
+    The server reads it again whenever it replaces a process; so it stays until the next start on the port, and only
+    `renew` changes it: files that are renewed one after the other, or badly, never reach the server.
+    """
+    folder = MEMORY if os.access(MEMORY, os.W_OK) else OURS
+    prefix = f"registry-{os.getuid()}-{port}-"
+    for left in folder.glob(f"{prefix}*"):
+        left.unlink(missing_ok=True)
+    descriptor, name = tempfile.mkstemp(".pem", prefix, folder)
+    os.close(descriptor)
+    renew(certificate, Path(name))
+    return Path(name)
+
+
+def renew(certificate: Certificate, opened: Path) -> None:
+    """Put what the certificate's files hold now where the server reads it."""
+    _write(opened, certificate.chain.read_bytes() + b"\n" + certificate.opened_key())
+
+
+def is_ours(file: Path) -> bool:
+    """Tell whether a file holds a certificate that the registry signed itself."""
+    return x509.load_pem_x509_certificate(file.read_bytes()).subject == SUBJECT

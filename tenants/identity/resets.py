@@ -1,0 +1,118 @@
+"""Forgotten passwords: a link by mail, good for one use and a limited time.
+
+A link is made at the moment when it is sent (see `tenants.identity.outbox`), so that its secret is in the mail and nowhere else:
+the database has its sha256.
+"""
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db.models import Q, QuerySet
+from rest_framework.exceptions import AuthenticationFailed
+
+from tenants.exceptions import Refused
+from tenants.identity.emails import email_key
+from tenants.identity.passwords import complaint, hashed
+from tenants.identity.services import write_user
+from tenants.models import PasswordReset, User
+from tenants.rows.fences import referring
+from tenants.rows.fields import now
+from tenants.rows.transactions import atomic, retried
+
+logger = logging.getLogger(__name__)
+
+MOST_LINKS = 5  # of a user that are good at once: more requests send no mail
+INVALID = "The reset link is unknown, used or expired"
+SUBJECT = "Reset your password"
+TEXT = """Somebody, we hope you, asked for a new password of the user {username}.
+
+To choose one open this link, which works once and until {expires:%Y-%m-%d %H:%M} UTC:
+
+{link}
+
+If it was not you, do nothing: your password stays as it is.
+"""
+
+
+def digest_of(secret: str) -> str:
+    """Return what is kept of a link's secret: its sha256 as hex."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def mail_reset_link(*, tenant_id: str, email: str) -> None:
+    """Mail a reset link where a user of the tenant has that address, to the address as the user has it.
+
+    Raises OSError where the mail server does not take it; there is no link then.
+    """
+    user = _user_with(tenant_id, email)
+    if user is None:
+        return
+    purge_expired_links()
+    if PasswordReset.objects.filter(user=user).count() >= MOST_LINKS:
+        logger.warning("No reset link for user %s of %s: %d are good already", user.pk, tenant_id, MOST_LINKS)
+        return
+    secret = secrets.token_urlsafe(32)
+    reset = PasswordReset(digest=digest_of(secret), user=user, expires=now() + settings.RESET_LIFETIME)
+    try:
+        _keep(reset)
+    except AuthenticationFailed:  # the user has just been deleted
+        return
+    # After the `#`: browsers do not send that part, so that no server logs it.
+    link = f"{settings.PUBLIC_URL.rstrip('/')}/reset.html#{urlencode({'tenant': tenant_id, 'reset': secret})}"
+    text = TEXT.format(username=user.username, expires=reset.expires, link=link)
+    try:
+        send_mail(f"{settings.EMAIL_TAG} {SUBJECT}".strip(), text, settings.DEFAULT_FROM_EMAIL, [str(user.email)])
+    except BaseException:
+        PasswordReset.objects.filter(pk=reset.pk).delete()
+        raise
+
+
+def _user_with(tenant_id: str, email: str) -> User | None:
+    """Return the user with the address, rather one who spells it so than one who spells it in another case."""
+    same = Q(email=email) | Q(email_key=email_key(email))
+    users: list[User] = list(User.objects.of(tenant_id).filter(same, is_active=True, leaving=None))
+    return min(users, key=lambda user: user.email != email, default=None)
+
+
+@retried
+def _keep(reset: PasswordReset) -> None:
+    with referring(reset.user.tenant_id, reset.user):
+        reset.save(force_insert=True)
+
+
+def reset_password(*, digest: str, tenant_id: str, password: str) -> None:
+    """Set a password with a mailed link, which works once.
+
+    Raises Refused: `reset_invalid` for a link that is not good, `put_request_error` for a weak password.
+    """
+    # Hashing takes time and memory, which is for those who have a link.
+    if complaint(password) is None and not _good_links(digest, tenant_id).exists():
+        raise Refused("reset_invalid", INVALID)
+    _use_link(digest, tenant_id, hashed(password, "put_request_error"))
+
+
+def _good_links(digest: str, tenant_id: str) -> QuerySet[PasswordReset]:
+    users = {"user__tenant_id": tenant_id, "user__is_active": True}
+    return PasswordReset.objects.filter(pk=digest, expires__gt=now(), **users)
+
+
+@retried
+def _use_link(digest: str, tenant_id: str, changes: Mapping[str, Any]) -> None:
+    with atomic():
+        reset = _good_links(digest, tenant_id).select_related("user").first()
+        # The link is taken by deleting it: of two who try at once only one finds it.
+        if reset is None or not PasswordReset.objects.filter(pk=digest).delete()[0]:
+            raise Refused("reset_invalid", INVALID)
+        write_user(reset.user, changes)
+        PasswordReset.objects.filter(user=reset.user).delete()
+
+
+def purge_expired_links() -> None:
+    """Remove the links that are no longer good; those that were used are gone already."""
+    PasswordReset.objects.filter(expires__lte=now()).delete()

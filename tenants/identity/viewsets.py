@@ -1,0 +1,241 @@
+"""Routes on tenants and users: log in, administer, reset a password, read the log."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from tenants.exceptions import Refused
+from tenants.identity import attempts, login, outbox, tokens
+from tenants.identity.authentication import ApiTokenAuthentication
+from tenants.identity.deletions import delete_tenant, delete_user
+from tenants.identity.emails import EmailTaken, email_key
+from tenants.identity.resets import digest_of, reset_password
+from tenants.identity.serializers import (
+    LoginInput,
+    ResetInput,
+    ResetRequest,
+    TenantChanges,
+    TenantInput,
+    UserChanges,
+    UserInput,
+    tenant_of,
+)
+from tenants.identity.services import TENANT_ID, create_tenant, create_user, update_tenant, update_user
+from tenants.models import RequestLog, Tenant, User
+from tenants.rest.collections import CollectionViewSet, valid_body, valid_changes
+from tenants.rest.documentation import LogAnswer, LoginAnswer, MessageAnswer, TenantAnswer, UserAnswer
+from tenants.rest.permissions import ADMINISTRATORS, ANYONE, OPERATOR, USERS
+from tenants.rows.querysets import TenantQuerySet
+
+
+class LoginViewSet(ViewSet):
+    """Exchange a username and a password for a token, and a token for a fresh one."""
+
+    authentication_classes = ()
+    roles: ClassVar = {"create": ANYONE, "renew": ANYONE}
+    group = "login"
+    bodies: ClassVar = {"create": LoginInput, "renew": None}
+    answers: ClassVar = {"create": LoginAnswer, "renew": LoginAnswer}
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="registry"'
+
+    def create(self, request: Request) -> Response:
+        """Log in."""
+        body = login.credentials(request.data)
+        tenant_id = tenant_of(body)
+        request._request.log_tenant_id = tenant_id  # type: ignore[attr-defined]
+        user = login.authenticate(
+            tenant_id=tenant_id,
+            username=body["username"],
+            password=body["password"],
+            address=attempts.address_of(request),
+        )
+        request._request.user = user
+        return Response(login.answer(user))
+
+    def renew(self, request: Request) -> Response:
+        """Exchange a token, even one that expired not long ago, for a fresh one."""
+        token = tokens.bare(request.headers.get("Authorization", ""))
+        if not token:
+            raise AuthenticationFailed("The request needs the token to be renewed in its Authorization header")
+        user = tokens.user_of(token, renewing=True)
+        request._request.user = user
+        return Response(login.answer(user))
+
+
+class TenantViewSet(CollectionViewSet):
+    """Tenants, for the operator who holds the `API_TOKEN`."""
+
+    collection = "tenants"
+    model = Tenant
+    authentication_classes = (ApiTokenAuthentication,)
+    roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), OPERATOR)
+    input_class = TenantInput
+    changes_class = TenantChanges
+    answer_class = TenantAnswer
+    query_fields: ClassVar = {"_id": "text:pk", "organization": "text", "email": "text", "timestamp": "date"}
+
+    def get_queryset(self) -> Any:
+        return Tenant.objects.all()
+
+    def create_one(self, body: dict[str, Any]) -> Tenant:
+        created = create_tenant(id=body.pop("_id"), **body)
+        if created.generated_password:
+            self.generated_passwords[created.tenant.pk] = created.generated_password
+        return created.tenant
+
+    @property
+    def generated_passwords(self) -> dict[str, str]:
+        """Passwords made in this request, by tenant: answered once, kept nowhere."""
+        made: dict[str, str] = self.__dict__.setdefault("_generated_passwords", {})
+        return made
+
+    def to_api_page(self, rows: Sequence[Tenant]) -> Sequence[dict[str, Any]]:
+        made = self.generated_passwords
+        return [row.to_api() | ({"admin_password": made[row.pk]} if row.pk in made else {}) for row in rows]
+
+    def update(self, request: Request, **kwargs: Any) -> Response:
+        known = ("_id", "admin_username", "admin_password", "passwordhash", "database")
+        changes = valid_changes(TenantChanges, request.data, known)
+        return self.answer(update_tenant(tenant=self.get_object(), changes=changes))
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        tenant = self.get_object()
+        document = tenant.to_api()
+        delete_tenant(tenant=tenant)
+        return Response(document)
+
+
+class UserViewSet(CollectionViewSet):
+    """The users of the caller's tenant."""
+
+    collection = "users"
+    model = User
+    roles: ClassVar = {
+        "list": USERS,
+        "retrieve": USERS,
+        "create": ADMINISTRATORS,
+        "update": USERS,
+        "destroy": ADMINISTRATORS,
+    }
+    input_class = UserInput
+    changes_class = UserChanges
+    answer_class = UserAnswer
+    lookup_fields = ("pk", "username")
+
+    query_fields: ClassVar = {
+        "_id": "text:pk",
+        "username": "text",
+        "role": "text",
+        "email": "text?",
+        "timestamp": "date",
+    }
+
+    def get_query_fields(self) -> dict[str, str]:
+        """Return the fields that the caller may see, and so ask for."""
+        shown = self.query_fields if self.user.is_admin else ("_id", "username")
+        return {field: self.query_fields[field] for field in shown}
+
+    def to_api_page(self, rows: Sequence[User]) -> Sequence[dict[str, Any]]:
+        if self.user.is_admin:
+            return [user.to_api() for user in rows]
+        return [{"_id": user.pk, "id": user.pk, "username": user.username} for user in rows]
+
+    def create_one(self, body: dict[str, Any]) -> User:
+        return create_user(
+            tenant=cast(Tenant, self.user.tenant),
+            username=body["username"],
+            password=body["password"],
+            role=body.get("role", "regular"),
+            email=body.get("email"),
+            validity_days=body.get("validityPasswordDays"),
+        )
+
+    def update(self, request: Request, **kwargs: Any) -> Response:
+        user = self.get_object()
+        if self.user.pk != user.pk and not self.user.is_admin:
+            raise Refused("put_request_error", "You can change only your own user")
+        changes = valid_changes(UserChanges, request.data, ("_id", *UserInput().fields))
+        own = self.user.login if self.user.pk == user.pk else ""
+        if self.user.is_admin or "email" not in changes:
+            return self.answer(update_user(user=user, by=self.user, kept_login=own, **changes))
+        return self.answer(self.change_own_email(changes))
+
+    def change_own_email(self, changes: dict[str, Any]) -> User:
+        """Change one's own user; an address that is another's counts as a failure, so that few can be tried."""
+        account = f"email {self.user.pk}"
+        with attempts.counted(address=attempts.address_of(self.request), account=account) as attempt:
+            attempt.failed = False
+            try:
+                return update_user(user=self.user, by=self.user, kept_login=self.user.login, **changes)
+            except EmailTaken as taken:
+                attempt.failed = True
+                raise Refused(taken.name, "The email cannot be changed to this address") from None
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        user = self.get_object()
+        document = user.to_api()
+        delete_user(user=user)
+        return Response(document)
+
+
+class SelfViewSet(ViewSet):
+    """A forgotten password: ask for a link by mail, then use it."""
+
+    authentication_classes = ()
+    roles: ClassVar = {"mail": ANYONE, "reset": ANYONE}
+    group = "login"
+    bodies: ClassVar = {"mail": ResetRequest, "reset": ResetInput}
+    answers: ClassVar = {"mail": MessageAnswer, "reset": MessageAnswer}
+    parameters: ClassVar = {"mail": ("tenant",)}
+
+    def mail(self, request: Request) -> Response:
+        """Mail a reset link; the answer is the same whether or not a user has that address."""
+        if not isinstance(request.data, dict) or not request.data.get("email"):
+            raise Refused("missing_email", "Path `email` is required")
+        body = valid_body(ResetRequest, request.data)
+        tenant_id = tenant_of({"tenant": request.query_params.get("tenant")})
+        address, account = attempts.address_of(request), f"reset {tenant_id}/{email_key(body['email'])}"
+        with attempts.counted(address=address, account=account):  # each is one too many for somebody
+            if TENANT_ID.fullmatch(tenant_id):
+                outbox.post(tenant_id=tenant_id, email=body["email"])
+        return Response({"message": "request sent"})
+
+    def reset(self, request: Request) -> Response:
+        """Choose a new password with the link that was mailed."""
+        body = valid_body(ResetInput, request.data)
+        with attempts.counted(address=attempts.address_of(request)) as attempt:
+            try:
+                reset_password(digest=digest_of(body["reset"]), tenant_id=tenant_of(body), password=body["password"])
+            except Refused as refused:
+                attempt.failed = refused.name == "reset_invalid"
+                raise
+            attempt.failed = False
+        return Response({"message": "The password is changed"})
+
+
+class LogViewSet(CollectionViewSet):
+    """The answered requests of the caller's tenant, the newest first."""
+
+    collection = "log"
+    group = "about"
+    answer_class = LogAnswer
+    model = RequestLog
+    roles: ClassVar = {"list": ADMINISTRATORS}
+    query_fields: ClassVar = {
+        "_id": "text:pk",
+        "date": "date",
+        "user": "text?:user_id",
+        "method": "text",
+        "url": "text",
+        "status": "number",
+    }
+    default_sort = "-date,-_id"
+
+    def get_queryset(self) -> TenantQuerySet[RequestLog]:
+        return RequestLog.objects.of(self.user.tenant_id or "")

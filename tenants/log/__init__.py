@@ -1,0 +1,1 @@
+"""The request log: what is recorded, for how long, and who may read it."""

@@ -1,0 +1,1 @@
+"""What every route builds on: collections, permissions, negotiation, errors, the list language."""

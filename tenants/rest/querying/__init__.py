@@ -1,0 +1,1 @@
+"""The list language: filters, order, pages and totals, compiled for each engine."""

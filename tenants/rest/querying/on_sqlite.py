@@ -1,0 +1,111 @@
+"""The lookups in SQLite's JSON functions, and in its index of words."""
+
+import json
+from collections.abc import Sequence
+from typing import Any as Anything
+from typing import TypeAlias
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from tenants.rest.querying.fields import Field
+from tenants.rest.querying.patterns import Pattern
+from tenants.rest.querying.tree import All, Any, Compare, Node, Not
+from tenants.rows.fields import words_of
+
+Sql: TypeAlias = tuple[str, list[Anything]]
+
+FEW = 1000  # rows
+ELEMENT = Field("element", "any")
+NUMBER = "'integer', 'real'"
+SIGNS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+TYPES = {
+    str: "'text'",
+    bool: "'true', 'false'",
+    int: NUMBER,
+    float: NUMBER,
+}
+
+
+def holds(column: str, element: Anything) -> Sql:
+    if isinstance(element, dict):
+        members = (Compare(Field(name, "any", name), "eq", value) for name, value in element.items())
+        return any_element(column, All(tuple(members)))
+    return any_element(column, Compare(ELEMENT, "eq", element))
+
+
+def few_with_word(connection: BaseDatabaseWrapper, key: str, field: Anything, word: str) -> Sql | None:
+    """Return the condition that the row of this key is one of the few with the word; None where there are many."""
+    sought = f"FROM {words_of(field.model._meta.db_table)} WHERE list = %s AND word = %s"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM (SELECT 1 {sought} LIMIT {FEW})", [field.column, word])
+        (count,) = cursor.fetchone()
+    return (f"{key} IN (SELECT holder {sought})", [field.column, word]) if count < FEW else None
+
+
+def any_element(column: str, node: Node) -> Sql:
+    sql, parameters = _condition(node)
+    elements = f"json_each({column}) AS element"
+    return f"EXISTS (SELECT 1 FROM {elements} WHERE {sql})", parameters
+
+
+def length(column: str, count: int) -> Sql:
+    return f"json_array_length({column}) = %s", [count]
+
+
+def is_list(column: str, elements: Sequence[str]) -> Sql:
+    written = "(SELECT json_group_array(value) FROM json_each({}))"
+    return f"{written.format(column)} = {written.format('%s')}", [json.dumps(elements)]
+
+
+def matches(column: str, pattern: Pattern) -> Sql:
+    return f"re2_search(%s, %s, {column})", [pattern.text, pattern.insensitive]
+
+
+def _condition(node: Node) -> Sql:
+    match node:
+        case All(parts):
+            return _joined(parts, " AND ", "1")
+        case Any(parts):
+            return _joined(parts, " OR ", "0")
+        case Not(part):
+            sql, parameters = _condition(part)
+            return f"NOT {sql}", parameters
+        case Compare():
+            sql, parameters = _comparison(node)
+            return f"COALESCE({sql}, 0)", parameters
+    raise TypeError(node)
+
+
+def _joined(parts: Sequence[Node], glue: str, empty: str) -> Sql:
+    written = [_condition(part) for part in parts]
+    parameters = [parameter for _, more in written for parameter in more]
+    return f"({glue.join(sql for sql, _ in written) or empty})", parameters
+
+
+def _comparison(node: Compare) -> Sql:
+    path, operand = node.field.path, node.operand
+    value = f"json_extract(element.value, '$.{path}')" if path else "element.value"
+    kind = f"json_type(element.value, '$.{path}')" if path else "element.type"
+    match operand:
+        case None:
+            return f"{value} IS NULL", []
+        case Pattern(text, insensitive):
+            return f"({kind} = 'text' AND re2_search(%s, %s, {value}))", [
+                text,
+                insensitive,
+            ]
+        case tuple():
+            return _among(value, kind, operand)
+    return (
+        f"({kind} IN ({TYPES[type(operand)]}) AND {value} {SIGNS[node.operator]} %s)",
+        [operand],
+    )
+
+
+def _among(value: str, kind: str, choices: Sequence[Anything]) -> Sql:
+    """Return that the value is one of these: a parameter for each type, as expressions have a limited depth."""
+    of_type: dict[str, list[Anything]] = {}
+    for choice in choices:
+        of_type.setdefault(TYPES[type(choice)], []).append(choice)
+    written = [f"({kind} IN ({types}) AND {value} IN (SELECT value FROM json_each(%s)))" for types in of_type]
+    return f"({' OR '.join(written) or '0'})", [json.dumps(each) for each in of_type.values()]

@@ -1,0 +1,1 @@
+"""What every row builds on: fields, tenant querysets, transactions, locks, fences, prepared queries."""

@@ -1,0 +1,404 @@
+"""A day in a browser: log in, describe a dataset and a model, upload, find, change, share, delete, log out."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from playwright.sync_api import CDPSession, Page, expect
+
+from tests.e2e.browser.conftest import Look
+from tests.served import ADMIN_PASSWORD, Served
+from tests.talk import administrator, created
+
+TENANT = "registry-default-tenant"
+GRACE = "C0b0l-59!"
+SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}  # bytes a second
+
+
+@pytest.fixture
+def mark() -> str:
+    """A word that is in the names of this test's things alone: all tests browse one registry."""
+    return f"churn{uuid4().hex[:6]}"
+
+
+@pytest.fixture
+def api(served: Served) -> Iterator[httpx.Client]:
+    """The API as the administrator's programs use it."""
+    with administrator(served) as client:
+        yield client
+
+
+@pytest.fixture
+def grace(api: httpx.Client) -> str:
+    """A regular user's name."""
+    api.post("/users", json={"username": "grace", "password": GRACE})
+    return "grace"
+
+
+def log_in(page: Page, username: str = "admin", password: str = ADMIN_PASSWORD, then: str = "/v1/models") -> None:
+    page.goto(f"/login.html?next={then}")
+    page.get_by_label("Tenant").select_option(TENANT)
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"**{then}")
+
+
+def add_word(page: Page, group: str, word: str) -> None:
+    page.get_by_label(f"Add to {group}").fill(word)
+    page.get_by_label(f"Add to {group}").press("Enter")
+
+
+def add_row(page: Page, name: str, value: str, kind: str = "Text") -> None:
+    page.get_by_role("button", name="Add a row").click()
+    row = page.locator(".pair").last
+    row.get_by_label("Name").fill(name)
+    row.get_by_label("Type").select_option(kind)
+    if kind == "True or false":
+        row.locator("[data-part=truth]").select_option(value)
+    else:
+        row.locator("[data-part=text]").fill(value)
+
+
+def slowed(page: Page) -> CDPSession:
+    """Let uploads take so long that one can look at them; return what sets another pace."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.emulateNetworkConditions", SLOW)
+    return session
+
+
+def test_a_wrong_password_is_said_and_a_right_one_leads_on(page: Page, look: Look) -> None:
+    page.goto("/v1/datasets")
+    expect(page.get_by_role("heading", name="Authentication error")).to_be_visible()
+    look(page, "browse-not-logged-in")
+    page.get_by_role("main").get_by_role("link", name="Log in").click()
+    expect(page.get_by_label("Tenant")).to_have_value(TENANT)
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_label("Password").press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Incorrect username or password")
+    look(page, "browse-login-refused")
+    page.get_by_label("Password").fill(ADMIN_PASSWORD)
+    page.get_by_label("Password").press("Enter")
+    expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
+    expect(page.locator("header")).to_contain_text("admin")
+
+
+def test_a_model_is_made_of_a_dataset_tags_metadata_and_users(
+    page: Page, look: Look, api: httpx.Client, grace: str, mark: str
+) -> None:
+    log_in(page, then="/v1/datasets")
+    page.get_by_text("New dataset").click()
+    page.get_by_label("Name", exact=True).fill(f"{mark}-data")
+    page.get_by_label("Visibility").first.select_option("public")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("status")).to_have_text("The dataset is created")
+    expect(page.get_by_role("heading", name=f"{mark}-data")).to_be_visible()
+    dataset = page.url.rsplit("/", 1)[1]
+
+    page.get_by_role("link", name="Models", exact=True).first.click()
+    page.get_by_text("New model").click()
+    page.get_by_label("Name", exact=True).fill(mark)
+    page.get_by_label("Status").first.select_option("test")
+    add_word(page, "tags", mark)
+    add_word(page, "tags", "onnx")
+    add_word(page, "shared with users", grace)
+    add_word(page, "datasets", f"{mark}-data")
+    add_row(page, "accuracy", "0.95", "Number")
+    add_row(page, "framework", "scikit-learn")
+    add_row(page, "balanced", "false", "True or false")
+    look(page, "browse-new-model")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("status")).to_have_text("The model is created")
+    look(page, "browse-model")
+
+    model = api.get(f"/models/{page.url.rsplit('/', 1)[1]}").json()
+    assert (model["status"], model["visibility"], model["tags"]) == ("test", "private", [mark, "onnx"])
+    assert [user["username"] for user in model["users"]] == [grace]
+    assert model["datasets"] == [{"_id": dataset, "name": f"{mark}-data"}]
+    assert {pair["name"]: pair["value"] for pair in model["metadata"]} == {
+        "accuracy": 0.95,
+        "framework": "scikit-learn",
+        "balanced": False,
+    }
+
+    page.get_by_role("link", name=f"{mark}-data").click()
+    expect(page.get_by_role("heading", name=f"{mark}-data")).to_be_visible()
+    page.get_by_role("definition").get_by_role("link", name="Models").click()
+    expect(page.get_by_role("link", name=mark, exact=True).first).to_be_visible()
+    page.locator("td.cell-words").get_by_role("link", name=mark).click()
+    expect(page.get_by_label("Tag", exact=True)).to_have_value(mark)
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_a_refusal_is_shown_beside_the_form_and_loses_nothing(
+    page: Page, look: Look, api: httpx.Client, mark: str
+) -> None:
+    created(api, "datasets", name=mark)
+    log_in(page, then="/v1/datasets")
+    page.get_by_text("New dataset").click()
+    page.get_by_label("Name", exact=True).fill(mark)
+    add_word(page, "shared with users", "nobody-of-that-name")
+    page.get_by_role("button", name="Create").click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("A dataset with the same name already exists for this user")
+    look(page, "browse-refused")
+    page.get_by_label("Name", exact=True).fill(f"{mark}-2")
+    page.get_by_role("button", name="Create").click()
+    expect(alert).to_contain_text("User not existent (nobody-of-that-name)")
+    page.get_by_role("button", name="Remove nobody-of-that-name").click()
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("heading", name=f"{mark}-2")).to_be_visible()
+
+
+def test_a_list_is_searched_ordered_and_leafed_through(page: Page, look: Look, api: httpx.Client, mark: str) -> None:
+    for number in range(12):
+        metadata = [{"name": "rows", "value": number}]
+        created(api, "models", name=f"{mark}.{number:02}", tags=[mark, f"t{number % 2}"], metadata=metadata)
+    log_in(page)
+    page.get_by_label("Name contains").fill(f"{mark}.")
+    page.get_by_label("Order").select_option("Name")
+    page.get_by_label("Name contains").press("Enter")
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(10)
+    expect(rows.first).to_contain_text(f"{mark}.00")
+    expect(page.get_by_text("12 models found")).to_be_visible()
+    expect(page.get_by_label("Name contains")).to_have_value(f"{mark}.")
+    look(page, "browse-list")
+    page.get_by_role("link", name="Next").click()
+    expect(rows).to_have_count(2)
+    expect(page.get_by_text("Page 2 of 2 · 11 to 12")).to_be_visible()
+    page.get_by_role("link", name="Previous").click()
+    expect(rows).to_have_count(10)
+
+    page.get_by_text("Filter and fields").click()
+    page.get_by_label("Filter", exact=True).fill('{"metadata.rows": {"$gte": 10}}')
+    page.get_by_label("Fields to answer").fill('["name", "tags"]')
+    page.get_by_label("Tag", exact=True).fill("t1")
+    page.get_by_role("button", name="Search").click()
+    expect(rows).to_have_count(1)
+    expect(page.locator("thead th")).to_have_text(["Name", "Tags"])
+    expect(rows.first).to_contain_text(f"{mark}.11")
+
+    page.get_by_label("Filter", exact=True).fill('{"metadata.rows": {"$above": 10}}')
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("alert")).to_contain_text("$above")
+    look(page, "browse-filter-refused")
+    page.get_by_role("link", name="Clear").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_version_is_uploaded_with_a_bar_downloaded_and_deleted(
+    page: Page, look: Look, api: httpx.Client, served: Served, mark: str, tmp_path: Path
+) -> None:
+    model = created(api, "models", name=mark)
+    file = tmp_path / "città model.onnx"
+    file.write_bytes(bytes(range(256)) * 4096 * 8)
+    log_in(page, then=f"/v1/models/{model}")
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.get_by_label("Description").fill("Beats the baseline")
+    slow = slowed(page)
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.locator(".progress")).to_contain_text("of 8.0 MB")
+    look(page, "browse-uploading")
+    slow.send("Network.emulateNetworkConditions", SLOW | {"uploadThroughput": -1})
+    expect(page.get_by_role("status")).to_have_text("città model.onnx is uploaded")
+    expect(page.locator("table")).to_contain_text("8.0")
+    expect(page.locator("table")).to_contain_text("Beats the baseline")
+    look(page, "browse-versions")
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="città model.onnx").click()
+    assert download.value.suggested_filename == file.name
+    assert Path(download.value.path()).read_bytes() == file.read_bytes()
+
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.get_by_label("Ordinal").fill("1")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Ordinal value duplicated: 1")
+
+    page.get_by_role("link", name="Search in the versions").click()
+    expect(page.get_by_role("heading", name="Versions")).to_be_visible()
+    look(page, "browse-list-of-versions")
+    page.go_back()
+    page.get_by_role("button", name="Delete version 1").click()
+    expect(page.get_by_role("dialog")).to_contain_text("città model.onnx, version 1")
+    look(page, "browse-delete")
+    page.get_by_role("button", name="Keep").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("button", name="Delete version 1").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("No file has been uploaded yet.")).to_be_visible()
+    assert api.get(f"/models/{model}").json()["versions"] == []
+
+
+def test_an_upload_that_is_stopped_leaves_nothing(page: Page, api: httpx.Client, mark: str, tmp_path: Path) -> None:
+    model = created(api, "models", name=mark)
+    (tmp_path / "half.bin").write_bytes(bytes(8_000_000))
+    log_in(page, then=f"/v1/models/{model}")
+    slowed(page)
+    page.get_by_label("File", exact=True).set_input_files(tmp_path / "half.bin")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.locator(".progress")).to_contain_text("of 7.6 MB")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("alert")).to_contain_text("The upload was stopped")
+    expect(page.get_by_role("button", name="Upload", exact=True)).to_be_enabled()
+    assert api.get(f"/models/{model}").json()["versions"] == []
+
+
+def test_a_model_is_changed_by_what_was_edited_and_no_more(
+    page: Page, look: Look, api: httpx.Client, grace: str, mark: str
+) -> None:
+    metadata = [
+        {"name": "precise", "value": 9007199254740993},
+        {"name": "accuracy", "value": 0.9},
+        {"name": "note", "value": "old"},
+    ]
+    model = created(api, "models", name=mark, users=[grace], tags=["stays", "goes"], metadata=metadata)
+    log_in(page, then=f"/v1/models/{model}")
+    page.get_by_text("Edit", exact=True).click()
+    page.get_by_label("Status").select_option("production")
+    page.get_by_role("button", name="Remove goes").click()
+    page.get_by_label("Add to tags").fill("typed but not added")
+    page.get_by_role("button", name=f"Remove {grace}").click()
+    page.locator(".pair").nth(1).locator("[data-part=text]").fill("0.97")
+    page.locator(".pair").nth(2).get_by_role("button", name="Remove this row").click()
+    look(page, "browse-edit")
+    with page.expect_request(lambda request: request.method == "PUT") as sent:
+        page.get_by_role("button", name="Save").click()
+    assert sent.value.post_data_json == {
+        "status": "production",
+        "tags": {"remove": ["goes"], "add": ["typed but not added"]},
+        "users": {"remove": [api.get(f"/users/{grace}").json()["_id"]], "add": []},
+        "metadata": {"remove": [{"name": "note"}], "add": [{"name": "accuracy", "value": 0.97}]},
+    }
+    expect(page.get_by_role("status")).to_have_text("The model is changed")
+    changed = api.get(f"/models/{model}").json()
+    assert (changed["status"], changed["tags"], changed["users"]) == (
+        "production",
+        ["stays", "typed but not added"],
+        [],
+    )
+    assert changed["metadata"] == [metadata[0], {"name": "accuracy", "value": 0.97}]
+    page.get_by_text("Edit", exact=True).click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was changed")
+
+
+def test_words_are_suggested_while_one_types(page: Page, api: httpx.Client, mark: str) -> None:
+    created(api, "models", name=mark, tags=[f"{mark}.first", f"{mark}.second", "another"])
+    log_in(page, then="/v1/datasets")
+    page.get_by_text("New dataset").click()
+    page.get_by_label("Add to tags").press_sequentially(f"{mark}.")
+    options = page.locator("fieldset.words[data-name=tags] datalist option")
+    expect(options).to_have_count(2)
+    assert {options.nth(number).get_attribute("value") for number in range(2)} == {f"{mark}.first", f"{mark}.second"}
+
+
+def test_an_administrator_keeps_users_and_words(page: Page, look: Look, api: httpx.Client, mark: str) -> None:
+    log_in(page, then="/v1/users")
+    page.get_by_text("New user").click()
+    page.get_by_label("Username", exact=True).fill(mark)
+    page.get_by_label("Password", exact=True).fill("weak")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("alert")).to_contain_text("The password strength is Too weak")
+    page.get_by_label("Password", exact=True).fill("Str0ng-enough")
+    page.get_by_label("Password lasts").fill("90")
+    look(page, "browse-new-user")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("heading", name=mark)).to_be_visible()
+    assert api.get(f"/users/{mark}").json()["validityPasswordDays"] == 90
+    page.get_by_text("Change password or e-mail").click()
+    page.get_by_label("E-mail").fill(f"{mark}@example.org")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("definition").filter(has_text=f"{mark}@example.org")).to_be_visible()
+    look(page, "browse-user")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("status")).to_have_text(f"{mark} is deleted")
+    expect(page.get_by_role("heading", name="Users")).to_be_visible()
+    look(page, "browse-users")
+
+    page.get_by_role("link", name="Tags", exact=True).click()
+    page.get_by_text("New tag").click()
+    page.get_by_label("Name", exact=True).fill(f"{mark}/a tag?")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("heading", name=f"{mark}/a tag?")).to_be_visible()
+    look(page, "browse-tag")
+    page.get_by_role("link", name="Tags", exact=True).first.click()
+    look(page, "browse-tags")
+    api.post("/tags", json={"_id": f"{mark}/a tag"})
+    page.get_by_role("link", name=f"{mark}/a tag?").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("status")).to_have_text(f"{mark}/a tag? is deleted")
+    expect(page.get_by_role("link", name=f"{mark}/a tag", exact=True)).to_be_visible()
+    for place in ("Metadata", "Algorithms", "Log"):
+        page.get_by_role("navigation", name="Registry").get_by_role("link", name=place).click()
+        expect(page.get_by_role("heading", name=place)).to_be_visible()
+    look(page, "browse-log")
+
+
+def test_a_regular_user_sees_what_is_open_to_him_and_no_forms_for_the_rest(
+    page: Page, look: Look, api: httpx.Client, grace: str, mark: str
+) -> None:
+    hidden = created(api, "models", name=f"{mark}-hidden")
+    shared = created(api, "models", name=f"{mark}-shared", users=[grace])
+    log_in(page, grace, GRACE, then=f"/v1/models/{shared}")
+    expect(page.get_by_text("Upload a version")).to_have_count(0)
+    expect(page.get_by_text("Edit", exact=True)).to_have_count(0)
+    expect(page.get_by_role("button", name="Delete this model")).to_have_count(0)
+    expect(page.get_by_role("link", name="Log", exact=True)).to_have_count(0)
+    page.goto("/v1/users")
+    expect(page.get_by_text("New user")).to_have_count(0)
+    page.goto(f"/v1/models/{hidden}")
+    expect(page.get_by_role("heading", name="You cannot read this resource")).to_be_visible()
+    look(page, "browse-forbidden")
+    page.goto("/v1/info")
+    expect(page.get_by_role("definition").filter(has_text=re.compile("production"))).to_be_visible()
+    look(page, "browse-info")
+
+
+def test_a_model_is_deleted_and_the_log_out_shuts_every_page(
+    page: Page, look: Look, api: httpx.Client, mark: str
+) -> None:
+    model = created(api, "models", name=mark)
+    log_in(page, then=f"/v1/models/{model}")
+    page.get_by_role("button", name="Delete this model").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("status")).to_have_text(f"{mark} is deleted")
+    assert api.get(f"/models/{model}").status_code == 404
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_text("You are logged out")).to_be_visible()
+    look(page, "browse-logged-out")
+    page.go_back()
+    page.reload()
+    expect(page.get_by_role("heading", name="Authentication error")).to_be_visible()
+
+
+def test_the_keyboard_alone_is_enough(page: Page, api: httpx.Client, mark: str) -> None:
+    log_in(page, then="/v1/datasets")
+    page.locator("#new summary").focus()
+    for key in ("Enter", "Tab"):
+        page.keyboard.press(key)
+    page.keyboard.type(mark)
+    page.get_by_label("Add to tags").focus()
+    page.keyboard.type("by keyboard")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.get_by_label("Name", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=mark)).to_be_visible()
+    delete = page.get_by_role("button", name="Delete this dataset")
+    delete.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Keep")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(delete).to_be_focused()
+    assert api.get("/datasets", params={"filter": f'{{"name":"{mark}"}}'}).json()["totalDocs"] == 1

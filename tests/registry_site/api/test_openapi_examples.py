@@ -1,0 +1,209 @@
+"""The examples of the OpenAPI document are true: each request is sent, and answered as the document says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.core.cache import cache
+from jsonschema import Draft202012Validator
+
+from registry_site.api.openapi.document import openapi
+from tenants.identity import services, tokens
+from tenants.identity.resets import digest_of
+from tenants.models import PasswordReset, RequestLog
+from tenants.rest.documentation import GRACE, ITEM, REQUEST, VERSION
+from tenants.rows.fields import now
+from tests.answers import ok
+from tests.client import ApiClient
+from tests.registry_site.api.test_schema import operations
+from versions.models import Version
+
+DOCUMENT = openapi()
+FILE = b"test"
+FORM, BINARY, JSON = "multipart/form-data", "application/octet-stream", "application/json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """An operation with one of its examples, and perhaps one of its optional parameters."""
+
+    path: str
+    method: str
+    operation: Any
+    media_type: str = ""
+    example: str = ""
+    body: Any = None
+    parameter: Any = None
+
+
+def _example(parameter: Any) -> str:
+    return str(parameter["example"] if "example" in parameter else parameter["examples"]["Example"]["value"])
+
+
+def _requests(name: str, operation: Any) -> Iterator[Request]:
+    """Yield a request for each example of the body, and one for each optional parameter."""
+    method, path = name.split(" ")
+    bodies = [
+        Request(path, method, operation, media_type, example, described["value"])
+        for media_type, media in operation.get("requestBody", {}).get("content", {}).items()
+        for example, described in media.get("examples", {"": {"value": None}}).items()
+    ] or [Request(path, method, operation)]
+    yield from bodies
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] != "path":
+            yield replace(bodies[-1], parameter=parameter)
+
+
+OPERATIONS = {operation["operationId"]: [*_requests(name, operation)] for name, operation in operations(DOCUMENT)}
+
+
+@pytest.fixture
+def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
+    """A registry that holds what the examples speak of; `ids` are the real ones of the examples' ids."""
+    cache.clear()
+    settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
+    acme = services.create_tenant(
+        id="acme", email="info@acme.example", admin_username="ada", admin_password="An3ngine!"
+    )
+    services.create_tenant(id="globex", email="info@globex.example", admin_password="Gr33n-field")
+    grace = services.create_user(tenant=acme.tenant, username="grace", password="C0b0l-59", email="grace@acme.example")
+    expires = now() + timedelta(hours=1)
+    PasswordReset(digest=digest_of("the-secret-of-the-link"), user=grace, expires=expires).save(force_insert=True)
+    logged = RequestLog(
+        tenant_id="acme",
+        date=now(),
+        user_id=acme.admin.pk,
+        username="ada",
+        method="GET",
+        url="/",
+        status=404,
+        duration_ms=1,
+    )
+    logged.save()
+    ada = ApiClient(tokens.issue(acme.admin))
+    for words, name in (("tags", "vision"), ("tags", "draft"), ("metadata", "licence")):
+        ok(ada.post(words, json={"_id": name}))
+    ok(ada.post("datasets", json={"name": "churn-2025"}))
+    ids = {GRACE: grace.pk, REQUEST: logged.pk}
+    for kind in ("models", "datasets", "algorithms"):
+        body = {
+            "name": "baseline",
+            "users": ["grace"],
+            "tags": ["customers"],
+            "metadata": [{"name": "accuracy", "value": 0.9}],
+        }
+        body |= {} if kind == "datasets" else {"datasets": ["churn-2025"]}
+        item = ok(ada.post(kind, json=body))["_id"]
+        ok(ada.upload(f"{kind}/{item}/versions", "churn.onnx", FILE))
+        ids |= {(kind, ITEM): item, (kind, VERSION): Version.objects.get(subject=item).pk}
+    return SimpleNamespace(ada=ada, ids=ids, operator=ApiClient(settings.API_TOKEN))
+
+
+def _real(place: Any, kind: list[str], parameter: Any) -> str:
+    """Return a parameter's example, or the id of what really is in its place."""
+    example = _example(parameter)
+    return str(place.ids.get((*kind, example)) or place.ids.get(example) or example)
+
+
+def _send(place: Any, request: Request) -> Any:
+    callers = {"token": place.ada, "apiToken": place.operator}
+    security = [name for each in request.operation.get("security", ()) for name in each]
+    path, kind = request.path, request.path.split("/")[2:3]
+    for parameter in request.operation.get("parameters", ()):
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{parameter['name']}}}", quote(_real(place, kind, parameter), safe=""))
+    options: dict[str, Any] = {}
+    if request.parameter:
+        place_of = {"query": "query", "header": "headers"}[request.parameter["in"]]
+        options[place_of] = {request.parameter["name"]: _real(place, kind, request.parameter)}
+    caller = callers[security[0]] if security else ApiClient()
+    if request.media_type == FORM:
+        fields = {name: value for name, value in request.body.items() if name != "file"}
+        assert request.body["file"].encode() == FILE
+        return caller.upload(path, "churn.onnx", FILE, fields=fields, **options)
+    if request.media_type == BINARY:
+        return caller.request(request.method, path, data=FILE, content_type=BINARY, **options)
+    if request.media_type:
+        options["json"] = request.body
+    return caller.request(request.method, path, **options)
+
+
+def _problems(schema: Any, value: Any) -> list[str]:
+    whole = {"components": DOCUMENT["components"], **schema}
+    found = Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER).iter_errors(value)
+    return [f"{error.json_path}: {error.message}"[:300] for error in found]
+
+
+def _keys(value: Any, path: str = "$") -> set[str]:
+    """Return the paths of all keys within; a list's elements share theirs."""
+    if isinstance(value, dict):
+        return {f"{path}.{key}" for key in value}.union(
+            *(_keys(inner, f"{path}.{key}") for key, inner in value.items())
+        )
+    return set().union(*(_keys(inner, f"{path}[]") for inner in value)) if isinstance(value, list) else set()
+
+
+def _told_by_both(keys: set[str], others: set[str]) -> set[str]:
+    """Return those keys that are not within a list which the others have empty."""
+    lists = {other.rpartition("[]")[0] for other in others}
+    return {key for key in keys if key.rpartition("[]")[0] in lists | {""}}
+
+
+@pytest.mark.promise("about.docs")
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_examples_of_an_operation_are_answered_as_documented(place: Any, name: str) -> None:
+    if name == "listDemo":
+        ok(place.ada.post("demo"))
+    for request in OPERATIONS[name]:
+        response = _send(place, request)
+        answers = request.operation["responses"]
+        assert response.status_code < 400, response
+        assert str(response.status_code) in answers, response
+        _compare(response, answers[str(response.status_code)].get("content", {}), request)
+
+
+def _compare(response: Any, documented: Any, request: Request) -> None:
+    """The answer is what the schema says, and has the keys that the example has."""
+    if JSON not in documented:
+        assert response.body() in (FILE, FILE[:2], b"")
+        return
+    answer, schema, examples = response.json(), documented[JSON]["schema"], documented[JSON]["examples"]
+    assert _problems(schema, answer) == []
+    cut = request.parameter and request.parameter["name"] in ("select", "verbose")
+    if cut or "additionalProperties" in schema or request.path.endswith("/docs"):
+        return
+    example = (examples.get(request.example) or next(iter(examples.values())))["value"]
+    told, shown = _keys(answer), _keys(example)
+    assert _told_by_both(told, shown) == _told_by_both(shown, told)
+
+
+@pytest.mark.promise("about.docs")
+def test_every_example_is_what_its_schema_says() -> None:
+    wrong = []
+    for name, operation in operations(DOCUMENT):
+        parts = {"body": operation.get("requestBody", {})} | operation["responses"]
+        for part, described in parts.items():
+            for media_type, media in described.get("content", {}).items():
+                for example, shown in media.get("examples", {}).items() if media_type != FORM else ():
+                    problems = _problems(media["schema"], shown["value"])
+                    wrong += [(name, part, example, problem) for problem in problems]
+    assert wrong == []
+
+
+@pytest.mark.promise("about.docs")
+def test_every_operation_names_its_errors_as_the_error_table_has_them() -> None:
+    table = {error["value"]: error for error in ok(ApiClient().get("errors")).values()}
+    for name, operation in operations(DOCUMENT):
+        assert "default" not in operation["responses"], name
+        assert ("401" in operation["responses"]) >= bool(operation.get("security")), name
+        for status, answer in operation["responses"].items():
+            for shown in answer.get("content", {}).get(JSON, {}).get("examples", {}).values() if status > "399" else ():
+                if status == "503":
+                    continue
+                error = shown["value"]
+                assert error["status"] == int(status), name
+                assert error["message"] == table[error["value"]]["message"], name

@@ -1,0 +1,301 @@
+"""A registry of the original moves in: whole, again, and without leaving a trace where only asked what would be."""
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from django.core.management import CommandError
+
+from tenants.identity.tokens import issue
+from tenants.models import Tenant, User
+from tests.answers import assert_error, login, ok
+from tests.client import ApiClient
+from tests.registry_site.operations.importing.original import OriginalRegistry, at, bcrypted
+from tests.registry_site.operations.importing.running import Outcome, everything, run
+from tests.served import ROOT
+
+ITEMS = ("models", "datasets", "algorithms")
+ONNX, CSV = b"\x08\x09onnx" * 400_000, b"a,b\n1,2\n"
+
+
+def bring(original: OriginalRegistry, *words: str) -> Outcome:
+    return run("import_measurify", "--database", original.url, "--uploads", original.folder, *words)
+
+
+def api_of(tenant: str, username: str) -> ApiClient:
+    return ApiClient(issue(User.objects.of(tenant).get(username=username)))
+
+
+def hex_of(time: Any) -> str:
+    return str(time.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+
+@pytest.fixture
+def furnished(original: OriginalRegistry) -> Any:
+    """An original with a tenant that has some of everything."""
+    acme = original.tenant("acme")
+    ids: dict[str, Any] = {"root": acme.user("root", role="admin"), "ada": acme.user("ada"), "bob": acme.user("bob")}
+    acme.word("tags", "vision", ids["root"], usage="default")
+    acme.word("tags", "folksy", ids["ada"])
+    acme.word("metadatas", "accuracy", ids["ada"])
+    ids["data"] = acme.item(
+        "dataset",
+        "churn-data",
+        ids["ada"],
+        visibility="public",
+        versions=[original.version(1, "churn.csv", CSV, mimetype="text/csv")],
+    )
+    ids["algorithm"] = acme.item("algorithm", "forest", ids["bob"], status="test")
+    ids["model"] = acme.item(
+        "model",
+        "churn",
+        ids["ada"],
+        users=[ids["bob"]],
+        datasets=[ids["data"]],
+        status="production",
+        tags=["vision", "folksy"],
+        metadata=[{"name": "accuracy", "value": "0.95"}],
+        lastmod=at(9),
+        versions=[
+            original.version(1, "churn.onnx", b"first", description="The first,\n\tof many"),
+            original.version("rc-2", "churn.onnx", ONNX, timestamp=at(8)),
+        ],
+    )
+    return SimpleNamespace(tenant=acme, registry=original, **ids)
+
+
+def test_all_that_a_tenant_has_moves_in_with_its_ids_and_times(furnished: Any) -> None:
+    outcome = bring(furnished.registry)
+    assert outcome.left_out == outcome.changed == outcome.present == {}
+    assert outcome.brought == {
+        "tenant": 1,
+        "user": 3,
+        "tag": 2,
+        "metadata name": 1,
+        "dataset": 1,
+        "algorithm": 1,
+        "model": 1,
+        "version": 3,
+    }
+    api = api_of("acme", "root")
+    model = ok(api.get(f"models/{furnished.model}"))
+    versions = {version["ordinal"]: version for version in model.pop("versions")}
+    assert model.pop("versions_count") == 2
+    assert model == {
+        "_id": str(furnished.model),
+        "id": str(furnished.model),
+        "name": "churn",
+        "owner": str(furnished.ada),
+        "owner_username": "ada",
+        "visibility": "private",
+        "users": [{"_id": str(furnished.bob), "username": "bob"}],
+        "datasets": [{"_id": str(furnished.data), "name": "churn-data"}],
+        "status": "production",
+        "tags": ["vision", "folksy"],
+        "metadata": [{"name": "accuracy", "value": "0.95"}],
+        "timestamp": hex_of(at(5)),
+        "lastmod": hex_of(at(9)),
+    }
+    assert {ordinal: version["description"] for ordinal, version in versions.items()} == {
+        "1": "The first,\n\tof many",
+        "rc-2": "Trained on more",
+    }
+    assert {ordinal: version["timestamp"] for ordinal, version in versions.items()} == {
+        "1": hex_of(at(6)),
+        "rc-2": hex_of(at(8)),
+    }
+    assert ok(api.get(f"datasets/{furnished.data}"))["versions"][0]["mimetype"] == "text/csv"
+    assert ok(api.get(f"algorithms/{furnished.algorithm}"))["status"] == "test"
+    assert ok(api.get("tags/vision"))["usage"] == "default"
+    assert ok(api.get("tags/folksy")) == {
+        "_id": "folksy",
+        "id": "folksy",
+        "usage": "folk",
+        "owner": str(furnished.ada),
+        "owner_username": "ada",
+        "timestamp": hex_of(at(3)),
+    }
+    ada = ok(api.get("users/ada"))
+    assert (ada["createdPassword"], ada["timestamp"]) == (hex_of(at(2)), hex_of(at(1)))
+    assert Tenant.objects.get(pk="acme").organization == "Measurify org"
+
+
+def test_a_download_gives_the_bytes_that_were_uploaded_to_the_original(furnished: Any) -> None:
+    bring(furnished.registry)
+    api = api_of("acme", "bob")
+    for ordinal, content in {"1": b"first", "rc-2": ONNX}.items():
+        assert api.get(f"models/{furnished.model}/versions/{ordinal}").body() == content
+    assert api.get(f"datasets/{furnished.data}/versions/churn.csv").body() == CSV
+
+
+def test_running_it_again_changes_nothing(furnished: Any) -> None:
+    first = bring(furnished.registry)
+    ok(api_of("acme", "ada").put(f"models/{furnished.model}", json={"tags": {"remove": ["folksy"]}}))
+    before = everything()
+    again = bring(furnished.registry)
+    assert everything() == before
+    assert again.present == first.brought
+    assert again.brought == again.changed == again.left_out == {}
+
+
+def test_running_it_again_brings_what_came_since(furnished: Any) -> None:
+    bring(furnished.registry)
+    model, registry = furnished.model, furnished.registry
+    stored = furnished.tenant.database["models"].find_one({"_id": model})
+    furnished.tenant.change("model", model, versions=[*stored["versions"], registry.version(3, "new.onnx", b"third")])
+    assert bring(registry).brought == {"version": 1}
+    assert api_of("acme", "ada").get(f"models/{model}/versions/3").body() == b"third"
+
+
+def test_a_dry_run_changes_nothing_and_tells_what_a_real_one_would(furnished: Any) -> None:
+    furnished.tenant.item("model", "orphan", ObjectId(), versions=[{"ordinal": "1", "key": "gone", "original": "x"}])
+    before = everything()
+    dry = bring(furnished.registry, "--dry-run")
+    assert everything() == before
+    assert "Nothing was written" in dry.output
+    real = bring(furnished.registry)
+    assert (dry.brought, dry.changed, dry.left_out) == (real.brought, real.changed, real.left_out)
+
+
+def test_only_the_tenants_asked_for_are_brought(furnished: Any) -> None:
+    furnished.registry.tenant("rival").user("root", role="admin")
+    with pytest.raises(CommandError, match="'nowhere'"):
+        bring(furnished.registry, "--tenant", "rival", "--tenant", "nowhere")
+    assert set(Tenant.objects.values_list("pk", flat=True)) == {"rival"}
+
+
+def test_a_tenant_whose_database_is_not_there_is_named_and_the_others_are_brought(furnished: Any) -> None:
+    furnished.registry.tenant("ghost")
+    with pytest.raises(CommandError, match="'ghost'"):
+        bring(furnished.registry)
+    assert set(Tenant.objects.values_list("pk", flat=True)) == {"acme"}
+
+
+def test_a_catalogue_that_is_not_there_is_an_error(original: OriginalRegistry) -> None:
+    with pytest.raises(CommandError, match="has no tenants"):
+        bring(original)
+
+
+def _shapes(document: Any, path: str) -> set[str]:
+    """Return the names of all fields of a document, with those of the documents in its lists."""
+    shapes = set()
+    for field, value in document.items():
+        shapes.add(f"{path}.{field}")
+        for each in value if isinstance(value, list) else ():
+            shapes |= _shapes(each, f"{path}.{field}") if isinstance(each, dict) else set()
+    return shapes
+
+
+def test_the_page_on_imports_says_what_becomes_of_every_field_of_the_original(furnished: Any) -> None:
+    found: set[str] = set()
+    client = furnished.registry.client
+    for database in furnished.registry.databases():
+        for collection in client[database].list_collection_names():
+            for document in client[database][collection].find():
+                found |= _shapes(document, "items" if collection in ITEMS else collection)
+    section = (ROOT / "docs" / "import.md").read_text().split("### Field by field")[1].split("\n#")[0]
+    assert set(re.findall(r"^\| `([a-z_]+\.[\w.]+)` \| \S", section, re.M)) == found
+
+
+@pytest.mark.promise("password.hashed")
+def test_an_old_password_logs_in_and_is_hashed_with_argon2_from_then_on(furnished: Any) -> None:
+    bring(furnished.registry)
+    api, ada = ApiClient(), User.objects.get(username="ada")
+    earlier = ApiClient(issue(ada))
+    assert ada.password.startswith("bcrypt$$2a$")
+    assert_error(login(api, "acme", "ada", "wrong"), "authentication_error")
+    first = ok(login(api, "acme", "ada", "ada-Passw0rd"))
+    ada.refresh_from_db()
+    assert ada.password.startswith("argon2")
+    assert ada.password_changed == at(2)
+    for token in (first["token"], ok(login(api, "acme", "ada", "ada-Passw0rd"))["token"], earlier.token):
+        ok(ApiClient(token).get("models"))
+
+
+def test_a_password_beyond_72_bytes_counts_as_far_as_it_counted_before(furnished: Any) -> None:
+    password = "Passw0rd" * 9 + "not looked at"
+    furnished.tenant.user("long", password=bcrypted(password))
+    bring(furnished.registry)
+    assert_error(login(ApiClient(), "acme", "long", password[:71]), "authentication_error")
+    ok(login(ApiClient(), "acme", "long", password))
+
+
+@pytest.mark.promise("password.hashed")
+def test_a_clear_password_is_hashed_on_the_way(original: OriginalRegistry) -> None:
+    original.tenant("open", passwordhash=False).user("ada", role="admin", password="Op3n-door")
+    bring(original)
+    assert "Op3n-door" not in str(everything())
+    assert User.objects.get(username="ada").password.startswith("argon2")
+    ok(login(ApiClient(), "open", "ada", "Op3n-door"))
+
+
+@pytest.mark.parametrize("kept", ["5f4dcc3b5aa765d61d8327deb882cf99", "", "$2a$31$" + "a" * 53])
+def test_a_password_of_an_unknown_form_opens_nothing(original: OriginalRegistry, kept: str) -> None:
+    original.tenant("acme").user("ada", role="admin", password=kept)
+    assert bring(original).line("user 'ada'", "the password cannot be brought")
+    assert login(ApiClient(), "acme", "ada", kept).status_code in (400, 401)
+
+
+def test_a_password_keeps_its_age_and_its_validity(original: OriginalRegistry) -> None:
+    original.tenant("acme").user("ada", role="admin", validityPasswordDays=30)
+    bring(original)
+    assert_error(login(ApiClient(), "acme", "ada", "ada-Passw0rd"), "authentication_error", "validity expired")
+
+
+def test_a_user_of_a_name_that_is_here_stays_and_gets_what_was_the_others(furnished: Any) -> None:
+    bring(furnished.registry)
+    here = User.objects.get(username="ada")
+    furnished.tenant.database["users"].delete_one({"_id": furnished.ada})
+    twin = furnished.tenant.user("ada", password=bcrypted("Another-1"), email="twin@example.org")
+    item = furnished.tenant.item("model", "twins", twin, users=[twin])
+    assert bring(furnished.registry).line("user 'ada'", "is here and stays")
+    assert ok(api_of("acme", "root").get(f"models/{item}"))["owner"] == here.pk
+    assert_error(login(ApiClient(), "acme", "ada", "Another-1"), "authentication_error")
+    ok(login(ApiClient(), "acme", "ada", "ada-Passw0rd"))
+
+
+def test_tenants_whose_databases_are_copies_of_each_other_stay_apart(furnished: Any) -> None:
+    copy = furnished.registry.tenant("copy", database=furnished.tenant.database.name)
+    outcome = bring(furnished.registry)
+    assert outcome.left_out == {}
+    for tenant in ("acme", copy.id):
+        docs = ok(api_of(tenant, "ada").get("models"))["docs"]
+        assert [doc["name"] for doc in docs] == ["churn"]
+        assert docs[0]["datasets"][0]["name"] == "churn-data"
+    before = everything()
+    assert bring(furnished.registry).brought == {}
+    assert everything() == before
+
+
+def test_a_tenant_whose_id_cannot_be_gets_one_that_nobody_has(original: OriginalRegistry) -> None:
+    for id in ("our lab!", "our-lab"):
+        original.tenant(id).user(f"root of {id}", role="admin")
+    assert bring(original).line("tenant 'our lab!'", "'our-lab-2' now")
+    before = everything()
+    assert bring(original).brought == {}
+    assert everything() == before
+    ok(login(ApiClient(), "our-lab-2", "root of our lab!", "root of our lab!-Passw0rd"))
+
+
+def test_a_tenant_without_an_administrator_gets_one(original: OriginalRegistry) -> None:
+    original.tenant("acme").user("admin", role="regular")
+    line = bring(original).line("had no administrator")
+    ok(login(ApiClient(), "acme", "admin-2", line.rpartition(" ")[2]))
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--database", "mongodb://me:secret@:bad/x"], "--database is malformed"),
+        (["--database", "http://localhost/x"], "--database is malformed"),
+        (["--database", "mongodb://localhost/x", "--uploads", "/nowhere"], "no folder"),
+    ],
+)
+def test_what_cannot_be_read_ends_the_command_with_a_line(
+    original: OriginalRegistry, words: list[str], complaint: str
+) -> None:
+    with pytest.raises(CommandError, match=complaint) as error:
+        run("import_measurify", "--uploads", original.folder, *words)
+    assert "secret" not in str(error.value)

@@ -1,0 +1,296 @@
+"""The models of an MLflow registry move in: a real server is asked, over HTTP."""
+
+import io
+import os
+import ssl
+import stat
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from zipfile import ZipFile
+
+import pytest
+from django.core.management import CommandError
+
+from registry_site.operations.importing.mlflow import number, typed
+from registry_site.serving import certificates
+from tests.answers import ok
+from tests.engines import free_port
+from tests.registry_site.operations.importing.mlflow_server import PASSWORD, TOKEN, USERNAME, MLflowServer
+from tests.registry_site.operations.importing.running import Outcome, everything, run
+
+pytestmark = pytest.mark.timeout(600)  # the server that they share is slow to start
+FILES = {"MLmodel": b"flavors: {}\n", "data/weights é.bin": b"\x00\xff" * 600_000, "data/deep/empty": b""}
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the server lets in, as its own clients are told it."""
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", USERNAME)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
+
+
+@pytest.fixture
+def registered(mlflow: MLflowServer) -> Iterator[str]:
+    """The name of a model with two versions; all models are gone afterwards."""
+    name = f"churn-{uuid4().hex[:6]}"
+    mlflow.model(
+        name,
+        description="Who leaves",
+        tags=[
+            {"key": "team", "value": "growth"},
+            {"key": "reviewed", "value": ""},
+            {"key": "accuracy", "value": "high"},
+        ],
+    )
+    first, place = mlflow.run({"max_depth": "3"}, {"accuracy": 0.9}, FILES)
+    mlflow.version(
+        name, place, first, stage="Production", description="The first", tags=[{"key": "by", "value": "ada"}]
+    )
+    second, elsewhere = mlflow.run({"max_depth": "5"}, {"accuracy": 0.8}, {"model.onnx": b"onnx"})
+    mlflow.version(name, elsewhere, second)
+    mlflow.post("registered-models/alias", name=name, alias="champion", version="1")
+    yield name
+    mlflow.forget()
+
+
+def bring(mlflow: MLflowServer, *words: str) -> Outcome:
+    return run("import_mlflow", "--tracking-uri", mlflow.url, "--tenant", "acme", *words)
+
+
+def found(world: Any, name: str) -> Any:
+    docs = ok(world.acme.admin.api.get("models", query={"filter": {"name": name}}))["docs"]
+    assert len(docs) == 1
+    return docs[0]
+
+
+def test_a_registered_model_comes_with_what_mlflow_knows_of_it(
+    world: Any, mlflow: MLflowServer, registered: str
+) -> None:
+    outcome = bring(mlflow)
+    assert outcome.brought == {"model": 1, "version": 2}
+    assert outcome.changed == outcome.left_out == {}
+    model = found(world, registered)
+    assert model["status"] == "production"
+    assert model["visibility"] == "private"
+    assert model["owner_username"] == "admin"
+    assert model["tags"] == ["champion", "reviewed"]
+    metadata = {pair["name"]: pair["value"] for pair in model["metadata"]}
+    assert len(metadata.pop("mlflow.run_id")) == 32
+    assert metadata == {
+        "description": "Who leaves",
+        "team": "growth",
+        "accuracy": "high",
+        "alias.champion": "1",
+        "max_depth": 3,
+        "accuracy (metric)": 0.9,
+    }
+    there = mlflow.client.get("/mlflow/registered-models/get", params={"name": registered}).json()["registered_model"]
+    assert model["timestamp"].endswith(f"{there['creation_timestamp'] % 1000:03}Z")
+
+
+def test_a_version_comes_as_a_zip_of_its_files(world: Any, mlflow: MLflowServer, registered: str) -> None:
+    bring(mlflow)
+    model = found(world, registered)
+    versions = {version["ordinal"]: version for version in model["versions"]}
+    assert set(versions) == {"1", "2"}
+    assert versions["1"]["original"] == f"{registered}-1.zip"
+    assert versions["1"]["description"].startswith("The first\n")
+    for fact in (
+        'stage: "Production"',
+        'tags: {"by": "ada"}',
+        'params: {"max_depth": 3}',
+        'metrics: {"accuracy": 0.9}',
+    ):
+        assert fact in versions["1"]["description"]
+    body = world.acme.admin.api.get(f"models/{model['_id']}/versions/1").body()
+    with ZipFile(io.BytesIO(body)) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist()} == FILES
+
+
+def test_a_model_logged_apart_from_a_run_comes_with_its_files_whatever_its_name(
+    world: Any, mlflow: MLflowServer, registered: str
+) -> None:
+    name = f"""it's "new" {registered}"""
+    mlflow.model(name)
+    logged = mlflow.logged_model({"MLmodel": b"flavors: {}"})
+    mlflow.version(name, f"models:/{logged}", model_id=logged)
+    assert bring(mlflow).left_out == {}
+    body = world.acme.admin.api.get(f"models/{found(world, name)['_id']}/versions/1").body()
+    with ZipFile(io.BytesIO(body)) as archive:
+        assert archive.read("MLmodel") == b"flavors: {}"
+
+
+def test_running_it_again_changes_nothing_and_brings_what_came_since(
+    world: Any, mlflow: MLflowServer, registered: str
+) -> None:
+    bring(mlflow)
+    before = everything()
+    again = bring(mlflow)
+    assert everything() == before
+    assert again.brought == {}
+    assert again.present == {"model": 1, "version": 2}
+    id, place = mlflow.run({}, {}, {"MLmodel": b"third"})
+    mlflow.version(registered, place, id)
+    assert bring(mlflow).brought == {"version": 1}
+
+
+def test_a_dry_run_changes_nothing_and_tells_what_a_real_one_would(
+    world: Any, mlflow: MLflowServer, registered: str
+) -> None:
+    before = everything()
+    dry = bring(mlflow, "--dry-run")
+    assert everything() == before
+    assert dry.brought == bring(mlflow).brought
+
+
+def test_models_belong_to_whom_they_are_brought_for(world: Any, mlflow: MLflowServer, registered: str) -> None:
+    bring(mlflow, "--owner", "owner", "--visibility", "public")
+    model = found(world, registered)
+    assert model["owner_username"] == "owner"
+    assert model["visibility"] == "public"
+
+
+def test_a_version_whose_files_mlflow_does_not_have_is_left_out_by_name(
+    world: Any, mlflow: MLflowServer, registered: str
+) -> None:
+    id, place = mlflow.run({}, {}, {})
+    mlflow.version(registered, place, id)
+    mlflow.version(registered, "s3://bucket/model")
+    outcome = bring(mlflow)
+    assert outcome.line("left out", "version 3", registered)
+    assert outcome.line("left out", "version 4", "s3://bucket/model")
+    assert {version["ordinal"] for version in found(world, registered)["versions"]} == {"1", "2"}
+
+
+def test_a_version_whose_files_cannot_be_read_is_left_out_by_name_and_the_rest_comes(
+    world: Any, mlflow: MLflowServer, registered: str
+) -> None:
+    places = [mlflow.run({}, {}, {"MLmodel": b"flavors: {}", "weights": b"1"}) for _ in range(3)]
+    for id, place in places:
+        mlflow.version(registered, place, id)
+    (mlflow.folder(places[0][1]) / "dangling").symlink_to("nowhere")  # so that it cannot list them
+    # so that it lists them, and cannot open one
+    os.mknod(mlflow.folder(places[1][1]) / "socket", stat.S_IFSOCK | 0o600)
+    outcome = bring(mlflow)
+    assert outcome.line("left out", "version 3", registered, "cannot be listed", "MLflow answered")
+    assert outcome.line("left out", "version 4", registered, "its file 'socket' cannot be read")
+    assert outcome.brought == {"model": 1, "version": 3}
+    assert {version["ordinal"] for version in found(world, registered)["versions"]} == {"1", "2", "5"}
+    (mlflow.folder(places[0][1]) / "dangling").unlink()
+    assert bring(mlflow).brought == {"version": 1}
+
+
+def test_more_than_a_page_of_models_and_versions_comes(
+    world: Any, mlflow: MLflowServer, registered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow.model(f"{registered}-too")
+    id, place = mlflow.run({}, {}, {"MLmodel": b"flavors: {}"})
+    for _ in range(2):
+        mlflow.version(f"{registered}-too", place, id)
+    monkeypatch.setattr("registry_site.operations.importing.mlflow_server.PAGE", 1)
+    assert bring(mlflow).brought == {"model": 2, "version": 4}
+    assert bring(mlflow).present == {"model": 2, "version": 4}
+
+
+@pytest.mark.parametrize(
+    ("told", "enters"),
+    [
+        ({"USERNAME": USERNAME, "PASSWORD": PASSWORD}, True),
+        ({"TOKEN": TOKEN}, True),
+        ({"USERNAME": USERNAME, "PASSWORD": PASSWORD, "TOKEN": "another"}, True),
+        ({"USERNAME": USERNAME, "TOKEN": TOKEN}, True),
+        ({"USERNAME": USERNAME, "PASSWORD": "another"}, False),
+        ({"TOKEN": "another"}, False),
+        ({}, False),
+    ],
+)
+def test_credentials_are_those_that_mlflow_s_own_clients_read(
+    world: Any,
+    mlflow: MLflowServer,
+    registered: str,
+    monkeypatch: pytest.MonkeyPatch,
+    told: dict[str, str],
+    enters: bool,
+) -> None:
+    for name in ("USERNAME", "PASSWORD", "TOKEN"):
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", told.get(name, ""))
+    if enters:
+        assert bring(mlflow, "--dry-run").brought == {"model": 1, "version": 2}
+        return
+    with pytest.raises(CommandError, match="MLflow answered 401"):
+        bring(mlflow, "--dry-run")
+
+
+@pytest.fixture
+def over_https(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """An address that answers over HTTPS, but with 404, and the certificate that it signed itself."""
+    file = tmp_path / "certificate.pem"
+    file.write_bytes(certificates._self_signed(["127.0.0.1"]))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}", file
+    server.shutdown()
+    server.server_close()
+
+
+def test_whom_to_trust_over_https_is_what_mlflow_s_own_clients_read(
+    world: Any, over_https: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, file = over_https
+    words = ["import_mlflow", "--tracking-uri", url, "--tenant", "acme"]
+    with pytest.raises(CommandError, match="MLflow does not answer"):
+        run(*words)
+    for name, value in (("SERVER_CERT_PATH", str(file)), ("INSECURE_TLS", "true")):
+        with monkeypatch.context() as told, pytest.raises(CommandError, match="MLflow answered 404"):
+            told.setenv(f"MLFLOW_TRACKING_{name}", value)
+            run(*words)
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(file.with_name("nowhere")))
+    with pytest.raises(CommandError, match="MLFLOW_TRACKING_SERVER_CERT_PATH"):
+        run(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--tenant", "nowhere"], "no tenant nowhere"),
+        (["--owner", "nobody"], "no user nobody"),
+        (["--tracking-uri", "http://localhost:port"], "malformed"),
+        (["--tracking-uri", "ftp://example.org"], "MLflow does not answer"),
+    ],
+)
+def test_what_cannot_be_done_ends_the_command_with_a_line(world: Any, words: list[str], complaint: str) -> None:
+    standard = ["--tracking-uri", f"http://127.0.0.1:{free_port()}", "--tenant", "acme"]
+    with pytest.raises(CommandError, match=complaint):
+        run("import_mlflow", *standard, *words)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("-1.5e-3", -0.0015),
+        ("True", True),
+        ("false", False),
+        ("nan", "nan"),
+        ("1_000", "1_000"),
+        ("adam", "adam"),
+        ("", ""),
+        ("9" * 30, 1e30),
+    ],
+)
+def test_a_parameter_gets_the_type_that_its_text_has(text: str, value: Any) -> None:
+    assert typed(text) == value
+    assert type(typed(text)) is type(value)
+
+
+@pytest.mark.parametrize(("metric", "value"), [(0.5, 0.5), (3, 3.0), ("NaN", "NaN"), ("Infinity", "Infinity")])
+def test_a_metric_that_is_no_number_comes_as_text(metric: Any, value: Any) -> None:
+    assert number(metric) == value

@@ -1,0 +1,145 @@
+"""A backup is the whole registry at one moment, and comes back as it was, on any engine, or not at all."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests import engines
+from tests.engines import Server
+from tests.missing import cannot_run
+from tests.registry_site.operations.backups import LOG_ROWS, contents, rewrite_log
+from tests.served import ROOT, Served
+from tests.talk import administrator, created
+
+METADATA = [1, -(2**63), 1e22, 0.1, True, False, "", "Grüße, 世界 \u2028 \x7f", "x" * 5000]
+USERS = ["grace", "alan"]
+ADA = {"username": "ada", "password": "Pw-1!", "tenant": "acme"}
+CONTENTS = {"a.bin": b"same", "b.bin": b"same", "c/d.bin": b"", "e.bin": os.urandom(3_000_000)}
+LOGGED = 5_000  # rows that keep a restore busy
+
+
+def fill(registry: Served) -> None:
+    """Put into a registry something of everything that it can hold."""
+    operator = {"Authorization": registry.api_token}
+    body = {"_id": "acme", "organization": "Acmé", "email": "info@acme.example"}
+    body |= {"admin_username": ADA["username"], "admin_password": ADA["password"]}
+    httpx.post(f"{registry.base_url}/v1/tenants", json=body, headers=operator).raise_for_status()
+    for credentials in (ADA, None):
+        with administrator(registry, credentials) as client:
+            users = [{"username": name, "password": "Str0ng-one", "email": f"{name}@acme.example"} for name in USERS]
+            client.post("/users", json=users).raise_for_status()
+            client.post("/tags", json=[{"_id": "default tag"}, {"_id": "标签"}]).raise_for_status()
+            client.post("/metadata", json={"_id": "a name"}).raise_for_status()
+            created(client, "datasets", name="data", visibility="public", tags=["folk"])
+            metadata = [{"name": f"m{number}", "value": value} for number, value in enumerate(METADATA)]
+            model = created(client, "models", name="m", datasets=["data"], users=USERS, metadata=metadata)
+            for name, content in CONTENTS.items():
+                client.put(f"/models/{model}/versions/{name}", content=content).raise_for_status()
+            client.delete(f"/models/{model}/versions/b.bin").raise_for_status()
+            gone = created(client, "algorithms", name="gone")
+            client.put(f"/algorithms/{gone}/versions/f.bin", content=b"gone").raise_for_status()
+            client.delete(f"/algorithms/{gone}").raise_for_status()
+
+
+def told(registry: Served) -> Any:
+    """Return all that a registry tells of what it holds, bytes included, to its tenants' administrators."""
+    answers: dict[str, Any] = {}
+    for credentials in (ADA, None):
+        with administrator(registry, credentials) as client:
+            for kind in ("users", "tags", "metadata", "models", "datasets", "algorithms"):
+                answers[f"{credentials}/{kind}"] = client.get(f"/{kind}?limit=1000").json()["docs"]
+            for model in answers[f"{credentials}/models"]:
+                for version in model["versions"]:
+                    path = f"/models/{model['_id']}/versions/{version['ordinal']}"
+                    answers[path] = client.get(path).raise_for_status().content
+    return answers
+
+
+def backed_up(registry: Served, folder: Path) -> Path:
+    """Return the backup of a registry."""
+    done = registry.manage("backup", str(folder))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def restored(registry: Served, backup: Path) -> None:
+    done = registry.manage("restore", str(backup))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def others(engine: str) -> Iterator[list[Server]]:
+    """The two engines that this run is not about."""
+    with ExitStack() as started:
+        servers = []
+        for name in engines.ENGINES:
+            if name != engine:
+                try:
+                    servers.append(engines.start(name))
+                except engines.NotRun as reason:
+                    cannot_run(f"{name}: {reason}")
+                started.callback(servers[-1].stop)
+        yield servers
+
+
+@pytest.fixture
+def target(server: Server, tmp_path: Path) -> Iterator[Served]:
+    """An empty registry that is not started."""
+    with Served.prepared(server, tmp_path / "target") as registry:
+        yield registry
+
+
+@pytest.mark.timeout(900)  # three engines start, and six commands
+def test_what_was_backed_up_on_one_engine_is_the_same_on_all_others(
+    fresh_served: Served, server: Server, others: list[Server], tmp_path: Path
+) -> None:
+    fill(fresh_served)
+    before = told(fresh_served)
+    fresh_served.stop()
+    first = backed_up(fresh_served, tmp_path / "backup")
+    last = first
+    for number, each in enumerate([*others, server]):
+        with Served.prepared(each, tmp_path / f"registry-{number}") as registry:
+            restored(registry, last)
+            last = backed_up(registry, tmp_path / f"backup-{number}")
+            assert contents(last) == contents(first)
+            if each is server:
+                registry.start()
+                assert told(registry) == before
+
+
+def test_a_killed_restore_serves_nothing_and_can_be_run_again(
+    fresh_served: Served, target: Served, tmp_path: Path
+) -> None:
+    fill(fresh_served)
+    backup = backed_up(fresh_served, tmp_path / "backup")
+    many = Path(shutil.copytree(backup, tmp_path / "many"))
+    entry = json.loads((many / LOG_ROWS).read_bytes().splitlines()[0])
+    rewrite_log(many, [json.dumps(entry | {"id": f"{number:024x}"}).encode() for number in range(LOGGED)])
+    command = [sys.executable, "-u", str(ROOT / "manage.py"), "restore", str(many)]
+    process = subprocess.Popen(command, env=target.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("tenants.user"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL, "it had ended already"
+    refused = target.manage("serve", "--prepare-only")
+    assert refused.returncode == 1
+    assert "interrupted: run it again" in refused.stderr
+    assert "less than two minutes ago" in target.manage("restore", str(backup)).stderr
+    later = "from versions.models import Hold; from tenants.rows.fields import now; Hold.objects.update(until=now())"
+    assert target.manage("shell", "--command", later).returncode == 0
+    restored(target, backup)
+    assert contents(backed_up(target, tmp_path / "again")) == contents(backup)
+    assert target.manage("serve", "--prepare-only").returncode == 0

@@ -1,0 +1,264 @@
+"""A backup is of one moment, whatever is written beside it; what is not a whole one restores nothing."""
+
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from catalog.models import Item
+from folksonomy.models import Tag
+from registry_site.operations.backup import back_up
+from registry_site.operations.backup_folder import TABLES
+from registry_site.operations.progress import Progress
+from tenants.models import RequestLog, Tenant, User
+from tenants.rows.fields import now
+from tests.answers import ok
+from tests.catalog.items import create
+from tests.database import empty
+from tests.registry_site.operations.backups import LOG_ROWS, backup_bytes, change_rows, contents, rewrite_log
+from tests.versions.files import new_item, put_file
+from versions.models import Version
+
+# What a restored registry does without: it is made anew, or it is of the moment.
+LEFT_OUT = {
+    "tenants.gate": "made anew by the restore",
+    "tenants.passwordreset": "links work for an hour",
+    "tenants.outgoingmail": "mails wait for minutes",
+    "tenants.failedattempt": "failures count for minutes",
+    "versions.hold": "whoever held bytes is another process",
+    "sessions.session": "the admin site asks for the password again",
+    "admin.logentry": "the admin site's own history",
+    "auth.permission": "made by migrations",
+    "auth.group": "not used",
+    "contenttypes.contenttype": "made by migrations",
+}
+
+
+@pytest.fixture(autouse=True)
+def committed(transactional_db: None) -> None:
+    """Commands see what is committed."""
+
+
+@pytest.fixture
+def filled(world: Any) -> None:
+    """A registry with something of everything."""
+    api = world.acme.owner.api
+    create(api, "datasets", name="data")
+    path = new_item(api, datasets=["data"], users=["shared"], tags=["t"], metadata=[{"name": "n", "value": 1.5}])
+    for name, content in {"a.bin": b"bytes", "b.bin": b"more bytes", "empty.bin": b""}.items():
+        put_file(api, path, name, content)
+    RequestLog(date=now(), method="GET", url="/", status=200, duration_ms=0.5).save(force_insert=True)
+
+
+@pytest.fixture
+def backup(filled: None, uploads: Path, tmp_path: Path) -> Path:
+    """Its backup, and the registry is empty."""
+    folder = tmp_path / "backup"
+    run("backup", folder)
+    empty()
+    shutil.rmtree(uploads)
+    return folder
+
+
+def run(command: str, folder: Path) -> str:
+    """Run a command and return what it says."""
+    output = StringIO()
+    call_command(command, str(folder), stdout=output)
+    return output.getvalue()
+
+
+def refused(command: str, folder: Path) -> str:
+    """Run a command that must fail, and return why it does."""
+    with pytest.raises(CommandError) as error:
+        run(command, folder)
+    return str(error.value)
+
+
+def assert_is_empty(uploads: Path) -> None:
+    assert [model for model in TABLES if model._base_manager.exists()] == []
+    assert [file for file in uploads.rglob("*") if file.is_file()] == []
+
+
+def back_up_beside(folder: Path, moment: str, work: Callable[[], object]) -> None:
+    """Make a backup, and have somebody else do his work once `moment` is said to be done."""
+
+    def say(text: str) -> None:
+        if text.startswith(moment):
+            with ThreadPoolExecutor(1) as other:
+                other.submit(_ended, work).result()
+
+    back_up(folder, Progress(say))
+
+
+def _ended(work: Callable[[], object]) -> None:
+    try:
+        work()
+    finally:
+        connection.close()
+
+
+def test_rows_are_of_one_moment_whatever_is_written_while_they_are_read(
+    world: Any, filled: None, tmp_path: Path
+) -> None:
+    def write() -> None:
+        ok(world.acme.admin.api.post("users", json={"username": "late", "password": "L4te-comer"}))
+        put_file(world.acme.owner.api, new_item(world.acme.owner.api, name="late", tags=["late"]), "late.bin")
+        ok(world.operator.delete("tenants/rival"))
+
+    run("backup", tmp_path / "before")
+    back_up_beside(tmp_path / "beside", "tenants.tenant: ", write)
+    assert contents(tmp_path / "beside") == contents(tmp_path / "before")
+    run("backup", tmp_path / "after")
+    assert b"late.bin" in (tmp_path / "after" / "rows" / "versions.version.jsonl").read_bytes()
+
+
+def test_what_is_deleted_before_its_bytes_are_copied_is_in_the_backup_and_then_gone(
+    world: Any, filled: None, uploads: Path, tmp_path: Path
+) -> None:
+    def delete() -> None:
+        ok(world.operator.delete("tenants/acme"))
+
+    run("backup", tmp_path / "before")
+    back_up_beside(tmp_path / "beside", "tenants.requestlog: ", delete)
+    assert contents(tmp_path / "beside") == contents(tmp_path / "before")
+    assert [file for file in uploads.rglob("*") if file.is_file()] == []
+
+
+def _cut_rows(backup: Path) -> None:
+    file = backup / "rows" / "catalog.item.jsonl"
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def _change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def _spoil_bytes(backup: Path) -> None:
+    """Change one bit in the last file that a restore brings."""
+    file = max(backup_bytes(backup), key=lambda each: each.stat().st_size)
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "interrupted": (lambda backup: (backup / "manifest.json").unlink(), "not a whole backup"),
+    "manifest": (lambda backup: (backup / "manifest.json").write_text('{"format": 1'), "cannot be read"),
+    "format": (lambda backup: _change(backup / "manifest.json", '"format": 1', '"format": 2'), "the format 2"),
+    "rows-cut": (_cut_rows, "is damaged"),
+    "rows-changed": (lambda backup: _change(backup / "rows" / "tenants.user.jsonl", "shared", "sharer"), "is damaged"),
+    "rows-gone": (lambda backup: (backup / "rows" / "tenants.tenant.jsonl").unlink(), "cannot be read"),
+    "bytes-changed": (_spoil_bytes, "is damaged"),
+    "bytes-cut": (lambda backup: os.truncate(backup_bytes(backup)[0], 1), "bytes, not"),
+    "bytes-gone": (lambda backup: backup_bytes(backup)[0].unlink(), "files, not"),
+}
+
+
+def test_a_backup_that_is_not_whole_restores_nothing(backup: Path, uploads: Path, tmp_path: Path) -> None:
+    for name, (damage, words) in DAMAGES.items():
+        copy = Path(shutil.copytree(backup, tmp_path / name))
+        damage(copy)
+        reason = refused("restore", copy)
+        assert reason.startswith("Nothing was restored: ")
+        assert words in reason, name
+        assert_is_empty(uploads)
+    run("restore", backup)
+
+
+def test_a_restore_that_fails_among_the_rows_leaves_nothing(backup: Path, uploads: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(backup, tmp_path / "newer"))
+    lines = (copy / LOG_ROWS).read_bytes().splitlines()
+    rewrite_log(copy, [line.replace(b'"duration_ms"', b'"duration_of_a_newer_registry"') for line in lines])
+    assert "newer registry" in refused("restore", copy)
+    assert_is_empty(uploads)
+    run("restore", backup)
+    run("backup", tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(backup)
+
+
+def test_a_registry_that_is_not_empty_is_not_restored_over(backup: Path, uploads: Path) -> None:
+    Tenant(pk="mine", email="info@mine.example").save(force_insert=True)
+    assert "is not empty" in refused("restore", backup)
+    assert list(Tenant.objects.values_list("pk", flat=True)) == ["mine"]
+    Tenant.objects.all().delete()
+    assert_is_empty(uploads)
+
+
+def test_a_file_above_the_limit_is_not_restored_in_silence(backup: Path, uploads: Path, settings: Any) -> None:
+    settings.MAX_UPLOAD_SIZE = 8
+    assert "raise MAX_UPLOAD_SIZE" in refused("restore", backup)
+    assert_is_empty(uploads)
+
+
+def test_a_backup_goes_only_where_nothing_is(filled: None, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    assert refused("backup", tmp_path / "taken") == f"No backup was made: {tmp_path / 'taken'} is not empty"
+    (tmp_path / "taken" / "file").unlink()
+    run("backup", tmp_path / "taken")
+
+
+def test_a_backup_of_missing_or_damaged_bytes_is_none(filled: None, uploads: Path, tmp_path: Path) -> None:
+    files = [file for file in uploads.rglob("*") if file.is_file() and file.stat().st_size]
+    files[0].unlink()
+    files[1].write_bytes(b"other")
+    assert "2 files are missing or damaged" in refused("backup", tmp_path / "backup")
+    assert "not a whole backup" in refused("restore", tmp_path / "backup")
+
+
+def test_others_on_the_machine_cannot_read_a_backup(backup: Path) -> None:
+    assert backup.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.promise("files.private")
+def test_a_folder_that_was_open_to_others_is_tightened_before_a_backup_is_in_it(filled: None, tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o755)
+    run("backup", tmp_path / "open")
+    assert [path for path in (tmp_path / "open", *(tmp_path / "open").rglob("*")) if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.promise("names.stored")
+def test_names_of_an_old_backup_follow_the_rules_once_it_is_restored(backup: Path) -> None:
+    change_rows(backup, "folksonomy.tag", b'"name":"t"', b'"name":"t\\n"')
+    change_rows(backup, "catalog.item", b'"tags":["t"]', b'"tags":["t\\n"]')
+    change_rows(backup, "tenants.user", b'"username":"shared"', b'"username":"sha\\u2028red"')
+    change_rows(backup, "versions.version", b'"ordinal":"2"', b'"ordinal":".."')
+    run("restore", backup)
+    assert [tag.name for tag in Tag.objects.all()] == ["t"]
+    assert [item.tags for item in Item.objects.filter(kind="model")] == [["t"]]
+    assert User.objects.filter(username="sha red").exists()
+    assert not Version.objects.filter(ordinal="..").exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new"),
+    [
+        ("versions.version", b'"sha256":"', b'"sha256":"../'),
+        ("versions.blob", b'"id":"acme/', b'"id":"acme/../'),
+        ("tenants.tenant", b'"id":"acme"', b'"id":"../acme"'),
+    ],
+)
+def test_a_forged_backup_names_nothing_outside_of_the_store(
+    backup: Path, uploads: Path, table: str, old: bytes, new: bytes
+) -> None:
+    change_rows(backup, table, old, new)
+    refused("restore", backup)
+    assert_is_empty(uploads)
+
+
+def test_every_table_is_in_a_backup_or_said_not_to_be() -> None:
+    in_it = {model._meta.label_lower for model in TABLES}
+    all_tables = {model._meta.label_lower for model in apps.get_models() if not model._meta.proxy}
+    assert in_it | set(LEFT_OUT) == all_tables
+    assert not in_it & set(LEFT_OUT)

@@ -1,0 +1,208 @@
+"""`check_integrity` names whatever is wrong, `collect_garbage` removes what nothing needs and nothing else."""
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from catalog.models import Item
+from folksonomy.models import Tag
+from tenants.rows.fields import new_id
+from tenants.rows.transactions import atomic
+from tests.answers import ok
+from tests.catalog.items import create
+from tests.versions.files import new_item, put_file, send_bytes, sha256
+from versions.garbage import find_garbage
+from versions.holds import bytes_held
+from versions.models import Blob, Version
+from versions.services import Upload, add_version, with_bytes
+from versions.storage import store
+
+KEPT = b"kept"
+YESTERDAY = time.time() - 25 * 3600
+
+
+@pytest.fixture(autouse=True)
+def committed(transactional_db: None) -> None:
+    """Commands see what is committed."""
+
+
+@pytest.fixture
+def item(world: Any) -> str:
+    """The path of a model that names everything it can, with one version."""
+    api = world.acme.owner.api
+    create(api, "datasets", name="data")
+    path = new_item(api, name="m", datasets=["data"], users=["shared"], tags=["t"])
+    put_file(api, path, "a.bin", KEPT)
+    return path
+
+
+def run(*words: str) -> tuple[list[str], str]:
+    """Run a command; return the lines of its errors, and its last line or why it failed."""
+    out, err = StringIO(), StringIO()
+    try:
+        call_command(*words, stdout=out, stderr=err)
+    except CommandError as error:
+        return err.getvalue().splitlines(), str(error)
+    return err.getvalue().splitlines(), out.getvalue().splitlines()[-1]
+
+
+def stored(uploads: Path, content: bytes = KEPT) -> Path:
+    """Return the file that the store keeps these bytes in."""
+    return next(uploads.glob(f"*/*/{sha256(content)}"))
+
+
+def files(uploads: Path) -> set[str]:
+    return {file.name for file in uploads.rglob("*") if file.is_file()}
+
+
+def test_a_whole_registry_is_told_to_be_whole(world: Any, item: str) -> None:
+    api = world.acme.owner.api
+    put_file(api, item, "same.bin", KEPT)
+    put_file(api, item, "gone.bin", b"gone")
+    ok(api.delete(f"{item}/versions/gone.bin"))
+    assert run("check_integrity") == ([], "Nothing is wrong")
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "bytes-missing": (lambda uploads: stored(uploads).unlink(), "it is missing (versions "),
+    "bytes-changed": (lambda uploads: stored(uploads).write_bytes(b"kepd"), "its content has changed"),
+    "bytes-unreadable": (lambda uploads: (stored(uploads).unlink(), _folder(uploads)), "it cannot be read"),
+    "size": (lambda uploads: Version.objects.update(size=5), "it has 4 bytes, version "),
+    "count": (lambda uploads: Blob.objects.update(references=2), "2 versions are counted, 1 name it"),
+    "uncounted": (lambda uploads: Blob.objects.all().delete(), "no row of its bytes, acme/"),
+    "subject": (lambda uploads: Version.objects.update(subject=new_id()), "does not exist"),
+    "user": (lambda uploads: Item.objects.filter(kind="model").update(users=["0" * 24]), "its user 000"),
+    "readers": (lambda uploads: Item.objects.filter(kind="model").update(readers=["*"]), "its readers are ['*'], not"),
+}
+
+
+def _folder(uploads: Path) -> None:
+    (uploads / "acme" / sha256(KEPT)[:2] / sha256(KEPT)).mkdir()
+
+
+@pytest.mark.parametrize("damage", sorted(DAMAGES))
+def test_what_is_wrong_is_named_and_the_exit_status_tells(item: str, uploads: Path, damage: str) -> None:
+    spoil, words = DAMAGES[damage]
+    spoil(uploads)
+    faults, end = run("check_integrity")
+    assert any(words in fault for fault in faults), faults
+    assert end == f"{len(faults)} faults"
+
+
+def test_a_reference_to_another_tenants_things_is_wrong(world: Any, item: str) -> None:
+    theirs = create(world.rival.owner.api, "datasets", name="theirs")["_id"]
+    Item.objects.filter(kind="model").update(datasets=[theirs])
+    assert run("check_integrity") == (
+        [f"item {item.partition('/')[2]}: its dataset {theirs} does not exist"],
+        "1 faults",
+    )
+
+
+def test_a_row_that_names_a_row_which_is_not_there_is_wrong_on_engines_that_allow_it(
+    world: Any, item: str, engine: str
+) -> None:
+    if engine != "mongodb":
+        pytest.skip("this engine watches over its references itself")
+    Tag.objects.update(owner_id="0" * 24)
+    faults, _ = run("check_integrity")
+    assert len(faults) == 1
+    assert faults[0].endswith("its owner 000000000000000000000000 does not exist")
+
+
+def test_garbage_is_shown_first_and_removed_when_asked_to(item: str, uploads: Path) -> None:
+    Blob(pk=Blob.key("acme", sha256(b"unnamed")), tenant_id="acme").save(force_insert=True)
+    for content in (b"unnamed", b"unknown"):
+        file = uploads / Blob.key("acme", sha256(content))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    leftover = uploads / "+incoming" / "leftover"
+    leftover.write_bytes(b"half")
+    os.utime(leftover, (YESTERDAY, YESTERDAY))
+    found = files(uploads)
+    assert len(found) == 4
+    assert run("collect_garbage") == ([], "3 found; --delete removes them")
+    assert files(uploads) == found
+    assert run("collect_garbage", "--delete") == ([], "3 removed")
+    assert files(uploads) == {sha256(KEPT)}
+    assert Blob.objects.count() == 1
+    assert run("collect_garbage") == ([], "0 found; --delete removes them")
+    assert run("check_integrity") == ([], "Nothing is wrong")
+
+
+def test_an_upload_that_still_grows_is_no_garbage(item: str, uploads: Path) -> None:
+    growing = uploads / "+incoming" / "growing"
+    growing.write_bytes(b"half")
+    assert run("collect_garbage", "--delete") == ([], "0 removed")
+    os.utime(growing, (YESTERDAY, YESTERDAY))
+    assert run("collect_garbage", "--delete", "--older-than", "2d") == ([], "0 removed")
+    assert run("collect_garbage", "--delete", "--older-than", "1d") == ([], "1 removed")
+
+
+def test_what_is_no_file_of_the_store_is_left_alone(item: str, uploads: Path) -> None:
+    (uploads / "lost+found").mkdir()
+    (uploads / "README").touch()
+    (uploads / "acme" / "note").touch()
+    (uploads / "acme" / sha256(KEPT)[:2] / "stray").touch()
+    assert run("collect_garbage", "--delete", "--older-than", "0s") == ([], "0 removed")
+
+
+def test_held_bytes_are_removed_by_nobody_until_they_are_let_go(world: Any, item: str, uploads: Path) -> None:
+    with bytes_held("backup of a test"):
+        ok(world.acme.owner.api.delete(f"{item}/versions/a.bin"))
+        assert stored(uploads).read_bytes() == KEPT
+        assert run("collect_garbage", "--delete")[1].startswith("A backup or restore needs all bytes")
+        assert stored(uploads).read_bytes() == KEPT
+    assert run("collect_garbage", "--delete") == ([], "1 removed")
+    assert files(uploads) == set()
+
+
+def test_held_bytes_can_be_uploaded_again_and_stay(world: Any, item: str, uploads: Path) -> None:
+    with bytes_held("backup of a test"):
+        ok(world.acme.owner.api.delete(f"{item}/versions/a.bin"))
+        ok(send_bytes(world.acme.owner.api, item, "again.bin", KEPT))
+    assert run("collect_garbage", "--delete") == ([], "0 removed")
+    assert world.acme.owner.api.get(f"{item}/versions/again.bin").body() == KEPT
+
+
+def test_bytes_whose_upload_is_about_to_be_committed_are_no_garbage(world: Any, item: str) -> None:
+    placed, go_on = Event(), Event()
+
+    def upload() -> None:
+        try:
+            with store().receive() as incoming:
+                incoming.write(b"new")
+                received = incoming.finish()
+            file = Upload(received, "new.bin", "text/plain", "binary")
+
+            def write(mark: str) -> None:
+                with atomic():
+                    add_version(tenant_id="acme", subject=item.partition("/")[2], upload=file, mark=mark)
+                    placed.set()
+                    assert go_on.wait(30)
+
+            with_bytes(tenant_id="acme", received=received, write=write)
+            store().discard(received)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        uploading = threads.submit(upload)
+        assert placed.wait(30)
+        assert list(find_garbage(timedelta(days=1))) == [], "it is as young as its upload"
+        found = next(find_garbage(timedelta(0)))
+        assert found.reason == "no version names it"
+        threads.submit(lambda: (time.sleep(0.3), go_on.set()))  # no engine tells alike that somebody waits for a lock
+        found.remove()
+        uploading.result()
+    assert world.acme.owner.api.get(f"{item}/versions/new.bin").body() == b"new"
+    assert run("check_integrity") == ([], "Nothing is wrong")

@@ -1,0 +1,228 @@
+"""HTTPS with the operator's certificate, else with one that the registry signs itself, else HTTP and a word why."""
+
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from registry_site.config.variables import Environment
+from registry_site.serving import certificates
+from tests.engines import Server, free_port
+from tests.missing import cannot_run
+from tests.served import ROOT, Served
+
+SECRET = "passphrase"
+ENCRYPTED = {"aes": "aes-256-cbc", "des": "des3"}
+
+
+@pytest.fixture(autouse=True)
+def needs_openssl() -> None:
+    """Make certificates with a real openssl."""
+    if shutil.which("openssl") is None:
+        cannot_run("no openssl to make certificates with")
+
+
+@pytest.fixture(autouse=True)
+def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the registry's own certificates, which is not this machine's."""
+    monkeypatch.setattr(certificates, "OURS", tmp_path / "ours")
+    return tmp_path / "ours"
+
+
+def wanted(folder: Path, secret: str = "", **variables: Any) -> Environment:
+    return Environment.model_construct(PROTOCOL="https", HTTPSSECRET=secret, CERTIFICATES=folder, **variables)
+
+
+def openssl(*words: str, folder: Path) -> None:
+    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+
+def make(folder: Path, *, kind: str = "plain", name: str = "privkey.pem") -> None:
+    """Put a certificate and a key of some kind into a folder."""
+    certificate = ["-keyout", "plain.pem", "-out", "fullchain.pem", "-days", "2", "-subj", "/CN=localhost", "-nodes"]
+    openssl("req", "-x509", "-newkey", "rsa:2048", *certificate, folder=folder)
+    if kind == "plain":
+        (folder / "plain.pem").rename(folder / name)
+    elif kind == "traditional":
+        openssl("rsa", "-in", "plain.pem", "-traditional", "-out", name, folder=folder)
+    else:
+        how = ["-topk8", "-v2", ENCRYPTED[kind], "-passout", f"pass:{SECRET}"]
+        openssl("pkcs8", *how, "-in", "plain.pem", "-out", name, folder=folder)
+
+
+@pytest.mark.parametrize("name", ["privkey.pem", "key.pem"])
+def test_a_certificate_and_its_key_serve_https(tmp_path: Path, name: str) -> None:
+    make(tmp_path, name=name)
+    found, problem = certificates.find(wanted(tmp_path))
+    assert found is not None, problem
+    assert (found.chain, found.key, problem) == (tmp_path / "fullchain.pem", tmp_path / name, "")
+
+
+@pytest.mark.parametrize("kind", ["plain", "traditional", "aes", "des"])
+def test_keys_of_all_kinds_are_opened_for_the_server(tmp_path: Path, kind: str) -> None:
+    make(tmp_path, kind=kind)
+    found, problem = certificates.find(wanted(tmp_path, SECRET))
+    assert found is not None, problem
+    assert found.opened_key().startswith(b"-----BEGIN PRIVATE KEY-----")
+
+
+def test_a_key_with_a_passphrase_needs_it(tmp_path: Path) -> None:
+    make(tmp_path, kind="aes")
+    for secret in ("", "wrong"):
+        found, problem = certificates.find(wanted(tmp_path, secret))
+        assert found is None
+        assert "HTTPSSECRET" in problem
+
+
+def test_only_we_can_read_the_opened_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, kind="aes")
+    shared = tmp_path / "memory"
+    shared.mkdir()
+    monkeypatch.setattr(certificates, "MEMORY", shared)
+    found, _ = certificates.find(wanted(tmp_path, SECRET))
+    assert found is not None
+    for _ in range(2):  # the second start leaves no key of the first
+        opened = certificates.lay_open(found, 443)
+    assert list(shared.iterdir()) == [opened]
+    assert stat.S_IMODE(opened.stat().st_mode) == 0o600
+
+
+def test_https_is_served_with_an_encrypted_key(server: Server, tmp_path: Path) -> None:
+    make(tmp_path, kind="des")
+    port = free_port()
+    name = f"https_{port}"
+    server.create(name)
+    secure = {"PROTOCOL": "https", "HTTPS_PORT": str(port), "HTTPSSECRET": SECRET, "CERTIFICATES": str(tmp_path)}
+    served = Served(server.url_of(name), tmp_path, **secure)
+    served.base_url = f"https://127.0.0.1:{port}"
+    try:
+        served.start()
+        assert f"https://127.0.0.1:{port}" in served.output
+        assert SECRET not in served.output
+        command: list[Any] = [sys.executable, ROOT / "manage.py", "healthcheck"]
+        assert subprocess.run(command, env=served.env, check=False).returncode == 0
+        served.stop()
+        assert subprocess.run(command, env=served.env, capture_output=True, check=False).returncode == 1
+    finally:
+        served.kill()
+        server.drop(name)
+
+
+def names(file: Path) -> set[str]:
+    certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return {str(name.value) for name in held}
+
+
+def test_without_files_a_certificate_is_signed_for_the_names_of_the_host_and_kept(tmp_path: Path) -> None:
+    known = {"HOST": "192.0.2.7", "PUBLIC_URL": "https://models.example/"}
+    made, problem = certificates.ensure(wanted(tmp_path, **known))
+    assert made is not None
+    assert made.chain == tmp_path / "self-signed.pem"
+    assert "fullchain.pem" in problem
+    assert names(made.chain) == {"localhost", socket.gethostname(), "127.0.0.1", "::1", "192.0.2.7", "models.example"}
+    assert stat.S_IMODE(made.key.stat().st_mode) == 0o600
+    content = made.chain.read_bytes()
+    assert certificates.ensure(wanted(tmp_path, **known))[0] == made
+    assert made.chain.read_bytes() == content
+    assert certificates.find(wanted(tmp_path))[0] == made
+
+
+def test_our_own_certificate_is_for_servers_and_signs_no_others(tmp_path: Path) -> None:
+    made, _ = certificates.ensure(wanted(tmp_path))
+    assert made is not None
+    extensions = x509.load_pem_x509_certificate(made.chain.read_bytes()).extensions
+    constraints = extensions.get_extension_for_class(x509.BasicConstraints)
+    assert (constraints.value.ca, constraints.critical) == (False, True)
+    usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    assert usage.digital_signature
+    assert not usage.key_cert_sign
+    assert not usage.crl_sign
+    purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(purposes) == [x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]
+
+
+def test_who_trusts_our_own_certificate_trusts_none_that_its_key_signs(tmp_path: Path) -> None:
+    made, _ = certificates.ensure(wanted(tmp_path))
+    assert made is not None
+    openssl(
+        "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "x.key", "-out", "x.csr", "-subj", "/CN=x", folder=tmp_path
+    )
+    signed = ["-in", "x.csr", "-CA", "self-signed.pem", "-CAkey", "self-signed.pem", "-CAcreateserial", "-out", "x.pem"]
+    openssl("x509", "-req", *signed, folder=tmp_path)
+    for strict in ([], ["-x509_strict"]):
+        verify = ["openssl", "verify", *strict, "-purpose", "sslserver", "-CAfile", "self-signed.pem"]
+        found = [
+            subprocess.run([*verify, name], cwd=tmp_path, capture_output=True, check=False).returncode
+            for name in ("self-signed.pem", "x.pem")
+        ]
+        assert found[0] == 0
+        assert found[1] != 0
+
+
+def test_a_certificate_of_an_old_version_that_is_an_authority_is_replaced(tmp_path: Path) -> None:
+    names = ",".join(f"{'IP' if ':' in name or name[0].isdigit() else 'DNS'}:{name}" for name in known_names())
+    authority = ["-addext", "basicConstraints=critical,CA:TRUE,pathlen:0", "-addext", f"subjectAltName={names}"]
+    files = ["-keyout", "key.part", "-out", "chain.part", "-days", "397", "-subj", "/CN=Model Registry", "-nodes"]
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", *files, *authority, folder=tmp_path)
+    old = (tmp_path / "chain.part").read_bytes() + (tmp_path / "key.part").read_bytes()
+    (tmp_path / "self-signed.pem").write_bytes(old)
+    made, _ = certificates.ensure(wanted(tmp_path))
+    assert made is not None
+    assert made.chain.read_bytes() != old
+
+
+def known_names() -> list[str]:
+    return ["localhost", socket.gethostname(), "127.0.0.1", "::1", "127.0.0.1"]
+
+
+def test_a_certificate_of_our_own_is_signed_anew_for_a_new_name_before_its_end_and_when_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = certificates.ensure(wanted(tmp_path))
+    assert made is not None
+    contents = [made.chain.read_bytes()]
+    certificates.ensure(wanted(tmp_path, PUBLIC_URL="https://new.example"))
+    contents.append(made.chain.read_bytes())
+    monkeypatch.setattr(certificates, "RENEWED", certificates.LIFETIME)
+    certificates.ensure(wanted(tmp_path))
+    contents.append(made.chain.read_bytes())
+    monkeypatch.undo()
+    made.chain.write_bytes(contents[0][:-100])
+    certificates.ensure(wanted(tmp_path))
+    contents.append(made.chain.read_bytes())
+    assert len(set(contents)) == 4
+    assert made.complaint() == ""
+
+
+def test_a_certificate_that_cannot_be_used_gives_way_to_our_own(tmp_path: Path) -> None:
+    make(tmp_path, kind="aes")
+    found, problem = certificates.ensure(wanted(tmp_path, "wrong"))
+    assert found is not None
+    assert found.chain.name == "self-signed.pem"
+    assert "HTTPSSECRET" in problem
+
+
+def test_where_the_folder_is_read_only_our_own_certificate_lies_with_the_data(tmp_path: Path, ours: Path) -> None:
+    (tmp_path / "file").touch()  # in which nobody can make a file, not even root
+    found, _ = certificates.ensure(wanted(tmp_path / "file"))
+    assert found is not None
+    assert found.chain == ours / "self-signed.pem"
+
+
+def test_where_none_can_be_written_http_is_served_and_the_reason_told(tmp_path: Path, ours: Path) -> None:
+    ours.touch()
+    found, problem = certificates.ensure(wanted(ours))
+    assert found is None
+    assert "fullchain.pem" in problem
+    assert "HTTP is served" in problem
+
+
+def test_http_asks_for_no_certificate(tmp_path: Path) -> None:
+    assert certificates.ensure(Environment.model_construct(PROTOCOL="http")) == (None, "")
