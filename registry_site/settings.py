@@ -8,17 +8,15 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from registry_site import __version__
-from registry_site.api.openapi.names import DESCRIPTION
-from registry_site.config import databases, storages
-from registry_site.config import file_modes as permissions
+from registry_site.api.openapi.settings import openapi_settings
+from registry_site.config import databases, file_modes, storages
 from registry_site.config.environment import HOME, VariableError, load
 from registry_site.config.variables import lifetime, listed
 
 # --- Variables: the apps find them here under their own names -----------------------------------------------------
 try:
     environment = load()
-    UMASK = permissions.apply(environment.UMASK)  # before anything is written
+    UMASK = file_modes.apply(environment.UMASK)  # before anything is written
     database = databases.parse(environment.DATABASE, HOME, environment.THREADS)
     storage = storages.parse(environment)
 except (VariableError, ImproperlyConfigured) as error:
@@ -100,13 +98,8 @@ HOOKS = {
     "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): remove what is left, within the transaction
     "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): remove its bytes, after the transaction
     "term_is_used": "catalog.services.uses_term",  # (term): whether any item has the tag or metadata name
-    "replace_term": "catalog.services.replace_term",  # (term, name): rewrite all items that have it, and count them
-    "count_with_both": "catalog.services.count_with_both",  # (term, name): how many items have both words
-    "count_uses": "catalog.arrays.count_uses",  # (terms): how many items have each, by key, in one query
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): numbers of what is theirs, by what and tenant
-    "page": "tenants.rest.querying.page.ordered_page",  # (queryset, offset, limit): rows, by an index
-    "turn_given_up": "registry_site.serving.slots.turn_given_up",  # (): a context in which others may work in one's place
-    "storage_is_healthy": "versions.services.storage_is_healthy",  # (): whether bytes can be written
+    "turn_given_up": "registry_site.serving.slots.turn_given_up",  # (): a context without a slot
 }
 
 # --- Web ------------------------------------------------------------------------------------------------------------
@@ -185,7 +178,8 @@ STORAGES = {
 }
 
 # --- Sign-in --------------------------------------------------------------------------------------------------------
-PASSWORD_HASHERS = ["tenants.identity.hashers.PasswordHasher", "tenants.identity.hashers.ImportedHasher"]  # the first is for new ones
+# The first is for new passwords.
+PASSWORD_HASHERS = ["tenants.identity.hashers.PasswordHasher", "tenants.identity.hashers.ImportedHasher"]
 AUTHENTICATION_BACKENDS = ["tenants.identity.backends.SuperuserBackend"]
 LOGIN_REDIRECT_URL = "admin:index"
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "tenants.identity.passwords.StrengthValidator"}]
@@ -212,29 +206,13 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "registry_site.api.errors.handle",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "TEST_REQUEST_RENDERER_CLASSES": ["tenants.rest.negotiation.JSONRenderer", "rest_framework.renderers.MultiPartRenderer"],
+    "TEST_REQUEST_RENDERER_CLASSES": [
+        "tenants.rest.negotiation.JSONRenderer",
+        "rest_framework.renderers.MultiPartRenderer",
+    ],
 }
 
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Model Registry",
-    "DESCRIPTION": DESCRIPTION,
-    "VERSION": __version__,
-    "LICENSE": {"name": "MIT", "identifier": "MIT"},
-    "OAS_VERSION": "3.1.1",
-    # Forms are described once, not at each operation.
-    "PARSER_WHITELIST": ["tenants.rest.negotiation.JSONParser", "tenants.rest.negotiation.AnyBody", "rest_framework.parsers.MultiPartParser"],
-    "DEFAULT_GENERATOR_CLASS": "registry_site.api.openapi.document.DocumentGenerator",
-    "AUTHENTICATION_WHITELIST": [  # a browser's login is for our own pages
-        "tenants.identity.authentication.TokenAuthentication",
-        "tenants.identity.authentication.ApiTokenAuthentication",
-    ],
-    "SORT_OPERATIONS": False,
-    "SORT_OPERATION_PARAMETERS": False,
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENFORCE_NON_BLANK_FIELDS": True,
-    "ENABLE_DJANGO_DEPLOY_CHECK": False,
-    "SCHEMA_PATH_PREFIX": f"/{environment.VERSION}",
-}
+SPECTACULAR_SETTINGS = openapi_settings(environment.VERSION)
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
 _server, _, _port = environment.SMTP_SERVER.partition(":")

@@ -20,9 +20,10 @@ from catalog.viewsets import (
 from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
 from registry_site.api import about, enumerations
 from registry_site.api.errors import method_not_allowed
-from registry_site.pages import landing as pages
+from registry_site.pages import landing
 from registry_site.pages.login import login_page, logout_page
-from tenants.identity.viewsets import LoginViewSet, LogViewSet, SelfViewSet, TenantViewSet, UserViewSet
+from tenants.identity.viewsets import LoginViewSet, SelfViewSet, TenantViewSet, UserViewSet
+from tenants.log.viewsets import LogViewSet
 
 handler400 = "registry_site.api.errors.bad_request"
 handler403 = "registry_site.api.errors.forbidden"
@@ -99,9 +100,9 @@ urlpatterns = [
     single("info", about.InfoViewSet),
     single("demo", about.DemoViewSet, {"get": "retrieve", "post": "create", "delete": "destroy"}),
     single("docs", about.DocsViewSet),
-    path("", page(pages.landing), name="landing-page"),
-    path(settings.VERSION, page(pages.to_docs), name="prefix-page"),
-    path("docs.html", page(pages.docs), name="docs-page"),
+    path("", page(landing.landing), name="landing-page"),
+    path(settings.VERSION, page(landing.to_docs), name="prefix-page"),
+    path("docs.html", page(landing.docs), name="docs-page"),
     path("reset.html", page(about.reset_page), name="reset-page"),
     path("login.html", page(login_page, ("GET", "HEAD", "POST")), name="login-page"),
     path("logout.html", page(logout_page, ("POST",)), name="logout-page"),

@@ -1,5 +1,5 @@
-"""The admin site's pages on models, datasets and algorithms."""
+"""The admin site's pages on models, datasets and algorithms, and on their words."""
 
-from catalog.admin import items
+from catalog.admin import items, words
 
-__all__ = ["items"]
+__all__ = ["items", "words"]

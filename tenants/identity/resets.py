@@ -1,7 +1,7 @@
 """Forgotten passwords: a link by mail, good for one use and a limited time.
 
-A link is made at the moment when it is sent (see `tenants.identity.outbox`), so that its secret is in the mail and nowhere else:
-the database has its sha256.
+A link is made when it is sent (see `tenants.identity.outbox`), so that its secret is only in the mail: the database has
+its sha256.
 """
 
 import hashlib

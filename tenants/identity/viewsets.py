@@ -25,11 +25,10 @@ from tenants.identity.serializers import (
     tenant_of,
 )
 from tenants.identity.services import TENANT_ID, create_tenant, create_user, update_tenant, update_user
-from tenants.models import RequestLog, Tenant, User
+from tenants.models import Tenant, User
 from tenants.rest.collections import CollectionViewSet, valid_body, valid_changes
-from tenants.rest.documentation import LogAnswer, LoginAnswer, MessageAnswer, TenantAnswer, UserAnswer
+from tenants.rest.documentation import LoginAnswer, MessageAnswer, TenantAnswer, UserAnswer
 from tenants.rest.permissions import ADMINISTRATORS, ANYONE, OPERATOR, USERS
-from tenants.rows.querysets import TenantQuerySet
 
 
 class LoginViewSet(ViewSet):
@@ -217,25 +216,3 @@ class SelfViewSet(ViewSet):
                 raise
             attempt.failed = False
         return Response({"message": "The password is changed"})
-
-
-class LogViewSet(CollectionViewSet):
-    """The answered requests of the caller's tenant, the newest first."""
-
-    collection = "log"
-    group = "about"
-    answer_class = LogAnswer
-    model = RequestLog
-    roles: ClassVar = {"list": ADMINISTRATORS}
-    query_fields: ClassVar = {
-        "_id": "text:pk",
-        "date": "date",
-        "user": "text?:user_id",
-        "method": "text",
-        "url": "text",
-        "status": "number",
-    }
-    default_sort = "-date,-_id"
-
-    def get_queryset(self) -> TenantQuerySet[RequestLog]:
-        return RequestLog.objects.of(self.user.tenant_id or "")

@@ -7,10 +7,9 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 
-from catalog import services
+from catalog import curation, services
 from catalog.arrays import count_uses
 from catalog.models import Item
-from folksonomy import curation
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
 from tests.answers import ok

@@ -17,7 +17,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Blob",
             fields=[
-                ("id", tenants.rows.fields.TextField(db_column="_id", max_length=140, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    tenants.rows.fields.TextField(db_column="_id", max_length=140, primary_key=True, serialize=False),
+                ),
                 ("tenant_id", tenants.rows.fields.TextField(db_index=True, max_length=64)),
                 ("references", models.PositiveIntegerField(default=0)),
             ],

@@ -14,7 +14,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Hold",
             fields=[
-                ("id", tenants.rows.fields.TextField(db_column="_id", max_length=64, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    tenants.rows.fields.TextField(db_column="_id", max_length=64, primary_key=True, serialize=False),
+                ),
                 ("until", models.DateTimeField()),
             ],
         ),

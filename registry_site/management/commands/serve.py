@@ -13,8 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from registry_site.config import databases, environment, secrets_check
-from registry_site.config import file_modes as permissions
+from registry_site.config import databases, environment, file_modes, secrets_check
 from registry_site.config.variables import ANY_HOST, Environment
 from registry_site.operations.restore import is_unfinished
 from registry_site.serving import certificates
@@ -65,7 +64,7 @@ class Command(BaseCommand):
         """Bring the database up to date, with the tenants and the superuser that variables ask for."""
         if complaint := databases.complaint():
             raise CommandError(complaint)
-        permissions.tighten((*databases.files(), settings.UPLOAD_PATH), 0o7777 & ~settings.UMASK)
+        file_modes.tighten((*databases.files(), settings.UPLOAD_PATH), 0o7777 & ~settings.UMASK)
         with databases.startup_lock():
             call_command("migrate", verbosity=0, interactive=False)
             if is_unfinished():

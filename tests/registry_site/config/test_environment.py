@@ -178,7 +178,7 @@ def test_secrets_in_the_environment_need_no_file(file: Path, monkeypatch: pytest
 
 
 def test_processes_that_start_at_once_agree_on_the_secrets(file: Path) -> None:
-    code = "from registry_site import environment; environment.prepare(); print(environment.load().API_TOKEN)"
+    code = "from registry_site.config import environment; environment.prepare(); print(environment.load().API_TOKEN)"
     env = {"PATH": os.environ["PATH"], "VARIABLES_FILE": str(file)}
 
     def start(_: int) -> str:

@@ -205,7 +205,7 @@ def test_the_replica_set_lets_in_only_who_has_the_password(folder: Path, tmp_pat
         with pymongo.MongoClient(stranger) as client, pytest.raises(OperationFailure):
             client[compose.NAME]["things"].find_one()
     env = {"DATABASE": url, "VARIABLES_FILE": str(tmp_path / "variables.env"), "UPLOAD_PATH": str(tmp_path / "up")}
-    prepare = [sys.executable, ROOT / "manage.py", "serve", "--prepare-only"]
+    prepare: list[Any] = [sys.executable, ROOT / "manage.py", "serve", "--prepare-only"]
     assert subprocess.run(prepare, env=env, check=False).returncode == 0
 
 
@@ -242,12 +242,12 @@ def postgres(folder: Path, open_folder: Path) -> Iterator[int]:
     initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", given, "--no-sync"]
     subprocess.run([*run_as, *initdb], check=True, capture_output=True, cwd=open_folder)
     options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={open_folder}", "-c", "fsync=off"]
-    command = [*run_as, binaries / "postgres", "-D", data, "-p", str(port), *options]
+    command: list[Any] = [*run_as, binaries / "postgres", "-D", data, "-p", str(port), *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=open_folder)
     env = {"PATH": f"{binaries}:{os.environ['PATH']}", "PGHOST": "127.0.0.1", "PGPORT": str(port)}
     env |= {"PGPASSWORD": given.read_text(), "REGISTRY_PASSWORD_FILE": str(folder / "database" / "password")}
     try:
-        ready = [binaries / "pg_isready", "-q", "-U", "registry"]
+        ready: list[Any] = [binaries / "pg_isready", "-q", "-U", "registry"]
         while subprocess.run(ready, env=env, check=False).returncode:
             assert process.poll() is None
             time.sleep(0.1)
@@ -263,7 +263,7 @@ def test_the_registrys_user_of_postgresql_is_no_superuser(folder: Path, tmp_path
     url = (folder / "registry" / "postgres" / "DATABASE").read_text()
     url = url.replace("@postgres:5432/", f"@127.0.0.1:{postgres}/")
     env = {"DATABASE": url, "VARIABLES_FILE": str(tmp_path / "variables.env"), "UPLOAD_PATH": str(tmp_path / "up")}
-    prepare = [sys.executable, ROOT / "manage.py", "serve", "--prepare-only"]
+    prepare: list[Any] = [sys.executable, ROOT / "manage.py", "serve", "--prepare-only"]
     assert subprocess.run(prepare, env=env, check=False).returncode == 0
     with psycopg.connect(url) as connection:
         row = connection.execute("SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = 'registry'")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -10,16 +10,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 
-from folksonomy import curation
-from folksonomy.desk import CURATIONS, Curation
-from folksonomy.forms import NewTermsForm
+from catalog import curation
+from catalog.admin.desk import CURATIONS, Curation
+from catalog.admin.word_forms import NewTermsForm
+from catalog.arrays import count_uses
 from folksonomy.models import USAGES, MetadataName, Tag
 from folksonomy.services import delete_term
 from tenants.admin.base import ServiceAdmin, ServiceForm, actor
 from tenants.admin.lists import TenantFilter, choice_filter, created_column, fact, tenant_column
 from tenants.exceptions import Refused
 from tenants.models import User
-from tenants.rows.hooks import hook
 
 AT_ONCE = 500  # terms that one page can ask about
 
@@ -66,11 +66,11 @@ class TermAdmin(ServiceAdmin):
 
     def facts(self, rows: Sequence[Any]) -> Mapping[str, Mapping[str, Any]]:
         names = User.objects.usernames({row.owner_id for row in rows if row.owner_id})
-        return {"owner": {row.pk: names.get(row.owner_id) for row in rows}, "uses": hook("count_uses")(rows)}
+        return {"owner": {row.pk: names.get(row.owner_id) for row in rows}, "uses": count_uses(rows)}
 
     @admin.display(description="Items using it")
     def uses(self, term: Any) -> int:
-        return cast(int, hook("count_uses")([term])[term.pk])
+        return count_uses([term])[term.pk]
 
     def create(self, request: HttpRequest, data: dict[str, Any]) -> Any:
         tenant, words = data["tenant"], data["words"]
@@ -84,7 +84,7 @@ class TermAdmin(ServiceAdmin):
         delete_term(term=obj)
 
     def deletion(self, rows: Sequence[Any]) -> tuple[dict[str, int], list[str]]:
-        uses = hook("count_uses")(rows)
+        uses = count_uses(rows)
         return super().deletion(rows)[0], [f"{row} is used by {uses[row.pk]} items" for row in rows if uses[row.pk]]
 
     def get_actions(self, request: HttpRequest) -> Any:
@@ -101,7 +101,7 @@ class TermAdmin(ServiceAdmin):
         if ready and "confirmed" in request.POST:
             self.apply(request, terms, each, form.cleaned_data)
             return None
-        uses = hook("count_uses")(terms)
+        uses = count_uses(terms)
         effects = [
             (term, uses[term.pk], each.effect(term, form.cleaned_data, uses[term.pk]) if ready else "")
             for term in terms

@@ -6,12 +6,12 @@ does the rest.
 
 from collections.abc import Sequence
 
+from catalog.services import replace_term
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import T, delete_term, set_term_usage, suggest_term
 from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.rows.fences import referring
-from tenants.rows.hooks import hook
 from tenants.rows.texts import refuse, unfit_name
 from tenants.rows.transactions import retried
 
@@ -45,7 +45,7 @@ def merge_term(*, term: T, into: T) -> int:
     """
     if term.tenant_id != into.tenant_id or term.pk == into.pk:
         raise Refused("put_request_error", f"{term} and {into} cannot become one")
-    changed: int = hook("replace_term")(term=term, name=into.name)
+    changed = replace_term(term=term, name=into.name)
     delete_term(term=term)
     return changed
 

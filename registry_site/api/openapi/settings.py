@@ -1,0 +1,34 @@
+"""The settings of drf-spectacular, which writes the OpenAPI description."""
+
+from typing import Any
+
+from registry_site import __version__
+from registry_site.api.openapi.names import DESCRIPTION
+
+
+def openapi_settings(version: str) -> dict[str, Any]:
+    """Return them for an API under this prefix."""
+    return {
+        "TITLE": "Model Registry",
+        "DESCRIPTION": DESCRIPTION,
+        "VERSION": __version__,
+        "LICENSE": {"name": "MIT", "identifier": "MIT"},
+        "OAS_VERSION": "3.1.1",
+        # Forms are described once, not at each operation.
+        "PARSER_WHITELIST": [
+            "tenants.rest.negotiation.JSONParser",
+            "tenants.rest.negotiation.AnyBody",
+            "rest_framework.parsers.MultiPartParser",
+        ],
+        "DEFAULT_GENERATOR_CLASS": "registry_site.api.openapi.document.DocumentGenerator",
+        "AUTHENTICATION_WHITELIST": [  # a browser's login is for our own pages
+            "tenants.identity.authentication.TokenAuthentication",
+            "tenants.identity.authentication.ApiTokenAuthentication",
+        ],
+        "SORT_OPERATIONS": False,
+        "SORT_OPERATION_PARAMETERS": False,
+        "COMPONENT_SPLIT_REQUEST": True,
+        "ENFORCE_NON_BLANK_FIELDS": True,
+        "ENABLE_DJANGO_DEPLOY_CHECK": False,
+        "SCHEMA_PATH_PREFIX": f"/{version}",
+    }
