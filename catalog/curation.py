@@ -11,7 +11,7 @@ from folksonomy.models import MetadataName, Tag
 from folksonomy.services import T, delete_term, set_term_usage, suggest_term
 from tenants.exceptions import Refused
 from tenants.models import User
-from tenants.rows.fences import referring
+from tenants.rows.fences import reference_guard
 from tenants.rows.texts import refuse, unfit_name
 from tenants.rows.transactions import retried
 
@@ -66,7 +66,7 @@ def rename_term(*, term: T, name: str) -> tuple[T, int]:
 @retried
 def _namesake(*, term: T, name: str) -> T:
     """Return the term of that name, made like `term` where there is none."""
-    with referring(term.tenant_id):
+    with reference_guard(term.tenant_id):
         found: T | None = type(term).objects.of(term.tenant_id).filter(name=name).first()
         if found is None:
             found = type(term)(tenant_id=term.tenant_id, name=name, usage=term.usage, owner_id=term.owner_id)

@@ -10,7 +10,7 @@ from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.rows.batches import batches, delete_in_batches, keys_of
-from tenants.rows.fences import referring
+from tenants.rows.fences import reference_guard
 from tenants.rows.fields import now
 from tenants.rows.transactions import retried
 from versions.models import Version
@@ -35,7 +35,7 @@ def unlist_user(*, user: User) -> None:
 
 @retried
 def _unlist_from(keys: Sequence[str], user: User) -> None:
-    with referring(user.tenant_id):
+    with reference_guard(user.tenant_id):
         Item.objects.of(user.tenant_id).filter(pk__in=keys).update(
             users=Without("users", user.pk),
             readers=Without("readers", user.pk),

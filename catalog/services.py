@@ -16,7 +16,7 @@ from folksonomy.services import use_terms
 from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.rows.batches import batches, keys_of
-from tenants.rows.fences import referring, removing
+from tenants.rows.fences import reference_guard, removal_guard
 from tenants.rows.fields import now
 from tenants.rows.prepared import Prepared
 from tenants.rows.texts import refuse, unfit_title
@@ -68,7 +68,7 @@ def create_item(
     item.lastmod = item.timestamp
     item.tags = unique(tags)
     item.metadata = _single_valued(metadata)
-    with referring(by.tenant_id, by):
+    with reference_guard(by.tenant_id, by):
         if items_named.rows(item.tenant_id, kind, by.pk, name):
             article = "An" if kind[0] == "a" else "A"
             raise Refused(CREATION, f"{article} {kind} with the same name already exists for this user")
@@ -112,7 +112,7 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     Raises Refused (`put_request_error`) for references to what does not exist, words that cannot be names, and
     updates of what is not in its list or to what is there already.
     """
-    with referring(item.tenant_id, by):
+    with reference_guard(item.tenant_id, by):
         item = _current(item)
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
@@ -154,7 +154,7 @@ def add_item_version(*, item: Item, upload: Upload, ordinal: str | None = None) 
 
 @retried
 def _name_version(item: Item, upload: Upload, ordinal: str | None, mark: str) -> Item:
-    with referring(item.tenant_id):
+    with reference_guard(item.tenant_id):
         item = _current(item)
         _write(item, (), at=item.lastmod if upload.timestamp else None)
         add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
@@ -164,7 +164,7 @@ def _name_version(item: Item, upload: Upload, ordinal: str | None, mark: str) ->
 @retried
 def delete_item_version(*, item: Item, version: Version) -> None:
     """Remove a version of the item, and its bytes where no other version names them."""
-    with referring(item.tenant_id):
+    with reference_guard(item.tenant_id):
         item = _current(item)
         _write(item, ())
         keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(pk=version.pk)))
@@ -177,7 +177,7 @@ def delete_item(*, item: Item) -> None:
 
     Raises Refused (`delete_request_error`) for a dataset that a model or algorithm names.
     """
-    with (removing if item.kind == "dataset" else referring)(item.tenant_id):
+    with (removal_guard if item.kind == "dataset" else reference_guard)(item.tenant_id):
         item = _current(item)
         _write(item, ())
         used = Item.objects.of(item.tenant_id).filter(datasets__holds=item.pk) if item.kind == "dataset" else None
@@ -213,7 +213,7 @@ def replace_term(*, term: Tag | MetadataName, name: str) -> int:
 
 @retried
 def _replace_in(keys: Sequence[str], term: Tag | MetadataName, name: str) -> int:
-    with referring(term.tenant_id):
+    with reference_guard(term.tenant_id):
         if not type(term).objects.of(term.tenant_id).filter(name=name).exists():
             raise Refused("put_request_error", f"The term is no longer there ({name})")
         items = list(Item.objects.with_term(term).filter(pk__in=keys))

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
 from tenants.models import User
-from tenants.rows.fences import referring, removing
+from tenants.rows.fences import reference_guard, removal_guard
 from tenants.rows.fields import now
 from tenants.rows.hooks import hook
 from tenants.rows.prepared import Prepared
@@ -54,7 +54,7 @@ def suggest_term(
     Raises Refused (`post_request_error`) where the term is there and that would not change it, or cannot be a name.
     """
     refuse([name], unfit_name, "post_request_error")
-    with referring(by.tenant_id, by):
+    with reference_guard(by.tenant_id, by):
         term = model.objects.of(by.tenant_id).filter(name=name).first()
         if term is None:
             term = model(tenant_id=by.tenant_id, name=name, owner=by.as_owner, timestamp=timestamp or now())
@@ -77,7 +77,7 @@ def set_term_usage(term: Tag | MetadataName, usage: str) -> None:
 @retried
 def delete_term(*, term: Tag | MetadataName) -> None:
     """Remove a term that nothing uses. Raises Refused (`delete_request_error`) where something does."""
-    with removing(term.tenant_id):
+    with removal_guard(term.tenant_id):
         if hook("term_is_used")(term=term):
             raise Refused("delete_request_error", f"The term is in use ({term.name})")
         term.delete()

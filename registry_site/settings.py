@@ -99,7 +99,8 @@ HOOKS = {
     "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): remove its bytes, after the transaction
     "term_is_used": "catalog.services.uses_term",  # (term): whether any item has the tag or metadata name
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): numbers of what is theirs, by what and tenant
-    "turn_given_up": "registry_site.serving.slots.turn_given_up",  # (): a context without a slot
+    # (): a context in which the request has no slot
+    "release_slot_while_waiting": "registry_site.serving.slots.release_slot_while_waiting",
 }
 
 # --- Web ------------------------------------------------------------------------------------------------------------
@@ -196,10 +197,10 @@ REST_FRAMEWORK = {
         "tenants.identity.authentication.TokenAuthentication",
         "tenants.identity.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["tenants.rest.permissions.Closed"],
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.rest.permissions.RoleTablePermission"],
     "DEFAULT_FILTER_BACKENDS": ["tenants.rest.querying.backend.FilterLanguage"],
     "DEFAULT_PAGINATION_CLASS": "tenants.rest.querying.page.PagePagination",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tenants.rest.negotiation.OneForm",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tenants.rest.negotiation.HtmlOrJsonNegotiation",
     "DEFAULT_PARSER_CLASSES": ["tenants.rest.negotiation.JSONParser", "tenants.rest.negotiation.FormParser"],
     "DEFAULT_RENDERER_CLASSES": ["tenants.rest.negotiation.JSONRenderer", "registry_site.pages.renderer.PageRenderer"],
     "DEFAULT_SCHEMA_CLASS": "registry_site.api.openapi.schema.RegistrySchema",

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from tenants.identity import services, tokens
-from tenants.models import Gate, Tenant, User
+from tenants.models import Fence, Tenant, User
 from tests.azure_store import AzureStore
 from tests.client import ApiClient
 from tests.desk import Desk
@@ -35,7 +35,7 @@ def _create() -> None:
             email = f"{username}@{id}.example"
             services.create_user(tenant=made.tenant, username=username, password=PASSWORD, email=email)
     ROWS[Tenant] = list(Tenant.objects.filter(pk__in=TENANTS))
-    for model in (Gate, User):
+    for model in (Fence, User):
         ROWS[model] = list(model._base_manager.filter(tenant__in=TENANTS))
 
 

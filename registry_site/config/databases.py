@@ -28,7 +28,7 @@ PRAGMA temp_store=MEMORY;
 """
 # Acknowledged means kept: by a majority of the replica set, in its journals.
 MONGODB_OPTIONS = {"w": "majority", "journal": "true", "serverSelectionTimeoutMS": "10000"}
-BESIDES = 2  # connections for what works besides requests, such as the request log
+EXTRA_CONNECTIONS = 2  # connections for what works besides requests, such as the request log
 LOCK_NUMBER = 7_264_738_475  # of PostgreSQL's advisory locks, this registry's
 LEASE = timedelta(seconds=30)  # that a lock outlives its holder by, where the engine does not know that he died
 
@@ -82,7 +82,7 @@ def _postgresql(url: str, root: Path, threads: int) -> Database:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": parts.port or "",
-        "OPTIONS": dict(parse_qsl(parts.query)) | {"pool": {"min_size": 0, "max_size": threads + BESIDES}},
+        "OPTIONS": dict(parse_qsl(parts.query)) | {"pool": {"min_size": 0, "max_size": threads + EXTRA_CONNECTIONS}},
         "CONN_MAX_AGE": 0,  # as a pool needs it
     }
     return Database("postgresql", default, threads)
@@ -121,7 +121,7 @@ def files() -> list[Path]:
     return [Path(f"{connection.settings_dict['NAME']}{end}") for end in ("", "-wal", "-shm")]
 
 
-def complaint() -> str:
+def validation_error() -> str:
     """Return why the database cannot be used, if so: a line without secrets."""
     try:
         connection.ensure_connection()

@@ -17,7 +17,7 @@ SAMPLES = {
 SHORTEST = {"API_TOKEN": 32, "JWT_SECRET": 32, "SECRET_KEY": 50}
 
 
-def complaints(variables: Environment) -> Iterator[str]:
+def weaknesses(variables: Environment) -> Iterator[str]:
     """Yield what is wrong with the secrets, a line each, which names the variable and never holds a value."""
     proposal = f"such as {secrets.token_urlsafe(48)}"
     for name, sample in SAMPLES.items():

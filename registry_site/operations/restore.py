@@ -33,7 +33,7 @@ from tenants.identity.renaming import mend_tenants
 from tenants.identity.services import TENANT_ID
 from tenants.models import Tenant, User
 from tenants.rows.batches import batches
-from tenants.rows.fences import build_gates
+from tenants.rows.fences import build_fences
 from tenants.rows.fields import now
 from versions.holds import bytes_held, release
 from versions.models import Blob, Hold, Version
@@ -113,7 +113,7 @@ def _fill(folder: Path, manifest: Manifest, progress: Progress) -> None:
         progress.say(f"{label(model)}: {count} rows")
     fill_email_keys(User.objects.all())  # which an older backup does not have
     for tenant in Tenant.objects.all():
-        build_gates(tenant)
+        build_fences(tenant)
     # An old backup may hold names from before there were rules for them.
     mend_tenants(Tenant, User)
     mend_items(Item, Tag, MetadataName)

@@ -5,7 +5,7 @@ from io import BytesIO
 from typing import Any
 
 from registry_site.serving.deadlines import TimedInput, TooSlow, watch
-from registry_site.serving.slots import turn, turn_given_up
+from registry_site.serving.slots import release_slot_while_waiting, slot
 
 SMALL = 1024 * 1024  # bytes
 ENDLESS = 2**62  # bytes; more than any body, for those of unknown length
@@ -42,12 +42,12 @@ class PatientInput:
         self.stream = stream
 
     def read(self, size: int = -1) -> bytes:
-        with turn_given_up():
+        with release_slot_while_waiting():
             data: bytes = self.stream.read(size)
         return data
 
     def readline(self, size: int = -1) -> bytes:
-        with turn_given_up():
+        with release_slot_while_waiting():
             line: bytes = self.stream.readline(size)
         return line
 
@@ -69,7 +69,7 @@ class WholeBody:
             return []  # which nobody waits for
         environ["wsgi.input"] = stream
         answer: list[Any] = []
-        with turn():
+        with slot():
             response = _whole(self.application(environ, lambda *words: answer.append(words)))
         status, headers, *_ = answer[-1]
         left = stream.missing > 0 if isinstance(stream, ExactInput) else chunked and status >= "400"

@@ -52,7 +52,7 @@ class Certificate:
             key = load_pem_private_key(pem, None)
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
-    def complaint(self) -> str:
+    def validation_error(self) -> str:
         """Return why nothing can be served with it, if so."""
         try:
             self.opened_key()
@@ -97,8 +97,8 @@ def _given(variables: Environment) -> tuple[Certificate | None, str]:
     if key is None or not chain.is_file():
         return None, f"fullchain.pem and privkey.pem are not both in {folder}"
     certificate = Certificate(chain, key, variables.HTTPSSECRET)
-    complaint = certificate.complaint()
-    return (None, complaint) if complaint else (certificate, "")
+    validation_error = certificate.validation_error()
+    return (None, validation_error) if validation_error else (certificate, "")
 
 
 def _folders(variables: Environment) -> tuple[Path, ...]:
@@ -120,7 +120,7 @@ def _general_name(name: str) -> x509.GeneralName:
 
 def _still_good(file: Path, names: list[str]) -> bool:
     """Tell whether our own certificate exists, is intact, is no CA, has these names and does not expire soon."""
-    if not file.is_file() or Certificate(file, file, "").complaint():
+    if not file.is_file() or Certificate(file, file, "").validation_error():
         return False
     certificate = x509.load_pem_x509_certificate(file.read_bytes())
     try:
@@ -176,7 +176,7 @@ def _write(file: Path, content: bytes) -> None:
     os.replace(draft, file)
 
 
-def lay_open(certificate: Certificate, port: int) -> Path:
+def write_decrypted_pem(certificate: Certificate, port: int) -> Path:
     """Return a file from which the server reads chain and opened key, in memory where there is a place for that.
 
     The server reads it again whenever it replaces a process; so it stays until the next start on the port, and only

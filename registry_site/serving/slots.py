@@ -16,7 +16,7 @@ _free = threading.Semaphore(settings.THREADS)
 
 
 @contextmanager
-def turn() -> Iterator[None]:
+def slot() -> Iterator[None]:
     """Wait for a turn, and have it meanwhile."""
     with _free:
         try:
@@ -26,7 +26,7 @@ def turn() -> Iterator[None]:
 
 
 @contextmanager
-def turn_given_up() -> Iterator[None]:
+def release_slot_while_waiting() -> Iterator[None]:
     """Let others have the turn meanwhile."""
     _return_connections()
     _free.release()

@@ -14,7 +14,7 @@ from tenants.admin.choices import TenantField
 from tenants.admin.lists import Filter, TenantFilter, choice_filter, created_column, short, tenant_column
 from tenants.identity.deletions import delete_user
 from tenants.identity.emails import EmailFormField
-from tenants.identity.passwords import complaint
+from tenants.identity.passwords import validation_error
 from tenants.identity.services import create_user, update_user
 from tenants.models import ROLES, User
 
@@ -49,7 +49,7 @@ class UserForm(ServiceForm):
 
     def clean_password(self) -> str:
         password = str(self.cleaned_data["password"])
-        weakness = complaint(password) if password else None
+        weakness = validation_error(password) if password else None
         if weakness:
             raise ValidationError(weakness)
         return password

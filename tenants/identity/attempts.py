@@ -83,7 +83,7 @@ def _take_places(limits: dict[str, int]) -> list[str]:
             return taken
         if now() > latest:
             raise Throttled(wait=1, detail=TOO_MANY)
-        with hook("turn_given_up")():
+        with hook("release_slot_while_waiting")():
             time.sleep(PAUSE)
 
 

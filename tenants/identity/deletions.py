@@ -11,7 +11,7 @@ from tenants.exceptions import Refused
 from tenants.identity.services import refuse_last_administrator
 from tenants.models import OutgoingMail, RequestLog, Tenant, User
 from tenants.rows.batches import delete_in_batches
-from tenants.rows.fences import removing
+from tenants.rows.fences import removal_guard
 from tenants.rows.fields import now
 from tenants.rows.hooks import hook
 from tenants.rows.transactions import retried
@@ -38,13 +38,13 @@ def delete_tenant(*, tenant: Tenant) -> None:
 
 @retried
 def _shut_out_users(tenant_id: str) -> None:
-    with removing(tenant_id):
+    with removal_guard(tenant_id):
         User.objects.of(tenant_id).update(leaving=now())
 
 
 @retried
 def _end_tenant(tenant_id: str) -> None:
-    with removing(tenant_id):
+    with removal_guard(tenant_id):
         hook("tenant_leaves")(tenant_id=tenant_id)
         for model in KEPT_APART:
             model.objects.of(tenant_id).delete()
@@ -66,7 +66,7 @@ def delete_user(*, user: User) -> None:
 
 @retried
 def _begin_deletion(user: User) -> None:
-    with removing(user.tenant_id):
+    with removal_guard(user.tenant_id):
         refuse_last_administrator(user, "delete_request_error", "The last administrator cannot be deleted")
         hook("user_leaves")(user=user)
         if not User.objects.filter(pk=user.pk).update(leaving=now()):
@@ -75,5 +75,5 @@ def _begin_deletion(user: User) -> None:
 
 @retried
 def _end_deletion(user: User) -> None:
-    with removing(user.tenant_id):
+    with removal_guard(user.tenant_id):
         User.objects.filter(pk=user.pk).delete()

@@ -42,7 +42,7 @@ class ImportedHasher(BCryptPasswordHasher):
         return f"{self.algorithm}${bcrypt.hashpw(password.encode()[:72], salt).decode()}"
 
 
-def take_as_long_as_any(password: str, checked: str = "") -> None:
+def equalize_hash_time(password: str, checked: str = "") -> None:
     """Hash as every hasher does but the one that has `checked` the password: a failure's time tells nothing."""
     for hasher in get_hashers():
         if not checked.startswith(f"{hasher.algorithm}$"):

@@ -7,7 +7,7 @@ from django.conf import settings
 from rest_framework.exceptions import AuthenticationFailed
 
 from tenants.identity import attempts, tokens
-from tenants.identity.hashers import take_as_long_as_any
+from tenants.identity.hashers import equalize_hash_time
 from tenants.identity.serializers import LoginInput
 from tenants.models import Tenant, User
 from tenants.rest.collections import valid_body
@@ -41,7 +41,7 @@ def authenticate(*, tenant_id: str, username: str, password: str, address: str) 
             return user
         if user is None and not Tenant.objects.filter(pk=tenant_id).exists():
             raise AuthenticationFailed("Incorrect tenant")
-        take_as_long_as_any(password, user.password if user else "")
+        equalize_hash_time(password, user.password if user else "")
         raise AuthenticationFailed(INCORRECT)
 
 

@@ -20,7 +20,7 @@ def strength(password: str) -> int:
     return max(level for level, (_, least, length) in enumerate(LEVELS) if kinds >= least and len(password) >= length)
 
 
-def complaint(password: str) -> str | None:
+def validation_error(password: str) -> str | None:
     """Return why the password is below `MIN_PASSWORD_STRENGTH`, or None where it is not."""
     level = strength(password)
     if level >= settings.MIN_PASSWORD_STRENGTH:
@@ -30,7 +30,7 @@ def complaint(password: str) -> str | None:
 
 def hashed(password: str, error: str, kept_login: str = "") -> dict[str, Any]:
     """Return the fields of a user that a new password changes. Raises Refused with that error for a weak one."""
-    weakness = complaint(password)
+    weakness = validation_error(password)
     if weakness:
         raise Refused(error, weakness)
     owner = User()
@@ -42,7 +42,7 @@ class StrengthValidator:
     """Holds Django's own forms and commands to the rule."""
 
     def validate(self, password: str, user: object = None) -> None:
-        weakness = complaint(password)
+        weakness = validation_error(password)
         if weakness:
             raise ValidationError(weakness)
 

@@ -18,10 +18,10 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from tenants.exceptions import Refused
 from tenants.identity.emails import email_key
-from tenants.identity.passwords import complaint, hashed
+from tenants.identity.passwords import hashed, validation_error
 from tenants.identity.services import write_user
 from tenants.models import PasswordReset, User
-from tenants.rows.fences import referring
+from tenants.rows.fences import reference_guard
 from tenants.rows.fields import now
 from tenants.rows.transactions import atomic, retried
 
@@ -82,7 +82,7 @@ def _user_with(tenant_id: str, email: str) -> User | None:
 
 @retried
 def _keep(reset: PasswordReset) -> None:
-    with referring(reset.user.tenant_id, reset.user):
+    with reference_guard(reset.user.tenant_id, reset.user):
         reset.save(force_insert=True)
 
 
@@ -92,7 +92,7 @@ def reset_password(*, digest: str, tenant_id: str, password: str) -> None:
     Raises Refused: `reset_invalid` for a link that is not good, `put_request_error` for a weak password.
     """
     # Hashing takes time and memory, which is for those who have a link.
-    if complaint(password) is None and not _good_links(digest, tenant_id).exists():
+    if validation_error(password) is None and not _good_links(digest, tenant_id).exists():
         raise Refused("reset_invalid", INVALID)
     _use_link(digest, tenant_id, hashed(password, "put_request_error"))
 

@@ -12,9 +12,9 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from tenants.exceptions import Refused
 from tenants.identity.emails import email_key, refuse_taken_email
-from tenants.identity.passwords import complaint, hashed
+from tenants.identity.passwords import hashed, validation_error
 from tenants.models import PasswordReset, Tenant, User
-from tenants.rows.fences import build_gates, referring, removing
+from tenants.rows.fences import build_fences, reference_guard, removal_guard
 from tenants.rows.fields import now
 from tenants.rows.texts import refuse, unfit_name, unreadable
 from tenants.rows.transactions import Conflict, atomic, retried
@@ -64,7 +64,7 @@ def create_tenant(
         if Tenant.objects.filter(pk=id).exists():
             raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({id})")
         tenant.save(force_insert=True)
-        build_gates(tenant)
+        build_fences(tenant)
         fields: dict[str, Any] = {
             "username": admin_username or settings.DEFAULT_TENANT_ADMIN_USERNAME,
             "password": admin_password or generated or "",
@@ -107,7 +107,7 @@ def create_user(
     that is taken in the tenant.
     """
     refuse([username], unfit_name, "post_request_error")
-    weakness = complaint(password) if check_strength else None
+    weakness = validation_error(password) if check_strength else None
     if weakness:
         raise Refused("post_request_error", weakness)
     user = User(tenant=tenant, username=username, role=role, email=email or None, **(kept or {}))
@@ -115,7 +115,7 @@ def create_user(
     user.validity_days = settings.DEFAULT_DAYS_VALIDITY_PASSWORD if validity_days is None else validity_days
     if not user.password:
         user.set_password(password)
-    with referring(tenant.pk):
+    with reference_guard(tenant.pk):
         others = User.objects.of(tenant.pk)
         if others.filter(username=username).exists():
             raise Refused("post_request_error", f"a user with the same username already exists ({username})")
@@ -149,7 +149,7 @@ def update_user(
 @retried
 def _change_user(user: User, by: User | None, changes: Mapping[str, Any], *, needs_guard: bool) -> User:
     # Two administrators who take each other's rights at once must not both succeed.
-    with removing(user.tenant_id) if needs_guard else atomic():
+    with removal_guard(user.tenant_id) if needs_guard else atomic():
         current = User.objects.filter(pk=user.pk).first()
         if current is None:
             raise Refused("resource_not_found", f"No such resource: {user.pk}")
@@ -220,7 +220,7 @@ def ensure_superuser() -> None:
     if not password or User.objects.of(None).filter(username=username).exists():
         return
     refuse([username], unfit_name, "post_request_error")
-    weakness = complaint(password)
+    weakness = validation_error(password)
     if weakness:
         raise Refused("post_request_error", f"SUPERUSER_PASSWORD: {weakness}")
     User.objects.create_superuser(username, password)

@@ -22,7 +22,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from tenants.identity.resets import purge_expired_links
 from tenants.identity.services import TENANT_ID
 from tenants.models import RequestLog, Tenant
-from tenants.rows.fences import referring
+from tenants.rows.fences import reference_guard
 from tenants.rows.fields import now
 from tenants.rows.transactions import Conflict, atomic, retried
 
@@ -114,7 +114,7 @@ def _may_pass(error: Exception) -> bool:
 def keep(entries: Sequence[RequestLog], tenant_id: str | None) -> None:
     """Write a tenant's entries, all or none; those of one that is gone, or that never was, are no tenant's."""
     try:
-        with referring(tenant_id, changes_items=False) if tenant_id else atomic():
+        with reference_guard(tenant_id, changes_items=False) if tenant_id else atomic():
             RequestLog.objects.bulk_create(entries, batch_size=500)
     except AuthenticationFailed:
         for entry in entries:

@@ -2,14 +2,14 @@
 
 from tenants.models.log import RequestLog
 from tenants.models.logins import FailedAttempt, OutgoingMail, PasswordReset
-from tenants.models.tenants import GATES, Gate, Tenant
+from tenants.models.tenants import FENCES, Fence, Tenant
 from tenants.models.users import ROLES, User, UserManager, UserQuerySet, users_named
 
 __all__ = [
-    "GATES",
+    "FENCES",
     "ROLES",
     "FailedAttempt",
-    "Gate",
+    "Fence",
     "OutgoingMail",
     "PasswordReset",
     "RequestLog",

@@ -7,7 +7,7 @@ from django.db import models
 from tenants.rows.fields import KeyField, TextField, now
 from tenants.rows.querysets import TenantQuerySet
 
-GATES = 64  # of a tenant: more than writers meet in one
+FENCES = 64  # of a tenant: more than writers meet in one
 
 
 class Tenant(models.Model):
@@ -31,7 +31,7 @@ class Tenant(models.Model):
         return {"_id": self.id, "id": self.id} | {field: getattr(self, field) for field in fields}
 
 
-class Gate(models.Model):
+class Fence(models.Model):
     """One of the rows that references to a tenant's things and their removal both write (see `tenants.rows.fences`)."""
 
     id = KeyField()
@@ -40,7 +40,8 @@ class Gate(models.Model):
     mark = models.BigIntegerField(default=0)
     shut_until = models.DateTimeField(null=True)
 
-    objects = TenantQuerySet["Gate"].as_manager()
+    objects = TenantQuerySet["Fence"].as_manager()
 
     class Meta:
+        db_table = "tenants_gate"  # its first name
         indexes = (models.Index(fields=["tenant", "number"], name="gates_of_tenant"),)

@@ -153,7 +153,7 @@ def reads_pages(request: HttpRequest) -> bool:
         return False
 
 
-class OneForm(DefaultContentNegotiation):
+class HtmlOrJsonNegotiation(DefaultContentNegotiation):
     """Answers JSON whatever `Accept` asks for, and a page to browsers that look at a view which has one."""
 
     def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:

@@ -28,7 +28,7 @@ def refusal(method: str | None, details: str) -> Refused:
     return Refused(VERBS.get(method or "", "restricted_access_modify"), details)
 
 
-class Closed(BasePermission):
+class RoleTablePermission(BasePermission):
     """Refuses every action that the view's `roles` does not open to the caller."""
 
     def has_permission(self, request: Request, view: Any) -> bool:

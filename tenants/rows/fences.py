@@ -19,7 +19,7 @@ from django.db import DatabaseError
 from django.db.models import Sum
 from rest_framework.exceptions import AuthenticationFailed
 
-from tenants.models import GATES, Gate, Tenant, User
+from tenants.models import FENCES, Fence, Tenant, User
 from tenants.rows.fields import now
 from tenants.rows.prepared import Prepared, PreparedUpdate
 from tenants.rows.transactions import Conflict, atomic
@@ -28,7 +28,7 @@ users_there = Prepared(lambda key: User.objects.filter(pk=key, leaving=None).val
 NO_ITEMS = 0  # the number of the gate for those who change no items, whose mark is no part of the edition
 editions = Prepared(
     lambda tenant: (
-        Gate.objects.of(tenant)
+        Fence.objects.of(tenant)
         .exclude(number=NO_ITEMS)
         .values("tenant")
         .annotate(edition=Sum("mark"))
@@ -41,16 +41,16 @@ PATIENCE = timedelta(seconds=5)  # for which a removal that never comes back kee
 
 def _passing(number: int) -> PreparedUpdate:
     return PreparedUpdate(
-        lambda tenant, mark: (Gate.objects.of(tenant).filter(number=number, shut_until=None), {"mark": mark})
+        lambda tenant, mark: (Fence.objects.of(tenant).filter(number=number, shut_until=None), {"mark": mark})
     )
 
 
-passing = [_passing(number) for number in range(GATES)]
+passing = [_passing(number) for number in range(FENCES)]
 
 
-def build_gates(tenant: Tenant) -> None:
+def build_fences(tenant: Tenant) -> None:
     """Give a tenant that has none its gates."""
-    Gate.objects.bulk_create([Gate(tenant=tenant, number=number, mark=_mark()) for number in range(GATES)])
+    Fence.objects.bulk_create([Fence(tenant=tenant, number=number, mark=_mark()) for number in range(FENCES)])
 
 
 def edition_of(tenant_id: str) -> int:
@@ -64,18 +64,18 @@ def _mark() -> int:
 
 def _pass_again(tenant_id: str, number: int) -> bool:
     """Pass a gate that a removal which never came back had shut; tell whether that was so."""
-    gate = Gate.objects.of(tenant_id).filter(number=number, shut_until__lte=now())
+    gate = Fence.objects.of(tenant_id).filter(number=number, shut_until__lte=now())
     return bool(gate.update(mark=_mark()))
 
 
 @contextmanager
-def referring(tenant_id: str, by: User | None = None, *, changes_items: bool = True) -> Iterator[None]:
+def reference_guard(tenant_id: str, by: User | None = None, *, changes_items: bool = True) -> Iterator[None]:
     """Give a transaction in which nothing of the tenant that could be referred to is removed.
 
     The edition stays where it changes no items. Raises AuthenticationFailed where the tenant or `by` is gone, and
     Conflict while something is being removed.
     """
-    number = 1 + threading.get_native_id() % (GATES - 1) if changes_items else NO_ITEMS
+    number = 1 + threading.get_native_id() % (FENCES - 1) if changes_items else NO_ITEMS
     with atomic():
         if not (passing[number](tenant_id, _mark()) or _pass_again(tenant_id, number)):
             if Tenant.objects.filter(pk=tenant_id).exists():
@@ -87,13 +87,13 @@ def referring(tenant_id: str, by: User | None = None, *, changes_items: bool = T
 
 
 @contextmanager
-def removing(tenant_id: str) -> Iterator[None]:
+def removal_guard(tenant_id: str) -> Iterator[None]:
     """Give a transaction during which nobody refers to anything of the tenant.
 
     Shutting the gates beforehand is only for fairness: on MongoDB a transaction does not wait for others, and a removal
     would never find all gates free in a busy tenant.
     """
-    gates = Gate.objects.of(tenant_id)
+    gates = Fence.objects.of(tenant_id)
     gates.update(shut_until=now() + PATIENCE)
     try:
         with atomic():

@@ -70,8 +70,8 @@ def unfit_ordinal(text: str) -> str:
 def refuse(texts: Iterable[str], why: Callable[[str], str], error: str) -> None:
     """Raise Refused with that error for the first of the texts that breaks a rule."""
     for text in texts:
-        if complaint := why(text):
-            raise Refused(error, f"{complaint} ({shown(text)})")
+        if validation_error := why(text):
+            raise Refused(error, f"{validation_error} ({shown(text)})")
 
 
 def escaped(text: str) -> str:

@@ -11,7 +11,7 @@ from catalog.models import VISIBILITIES
 from registry_site.operations.importing import mlflow
 from registry_site.operations.importing.command import ImportCommand
 from registry_site.operations.importing.mlflow_server import Failed, MLflow
-from registry_site.operations.importing.people import Landing
+from registry_site.operations.importing.people import ImportTarget
 from registry_site.operations.importing.report import Report
 from tenants.models import Tenant, User
 
@@ -38,7 +38,7 @@ class Command(ImportCommand):
             tenant = Tenant.objects.filter(pk=options["tenant"]).first()
             if tenant is None:
                 raise CommandError(f"--tenant: there is no tenant {options['tenant']}")
-            landing = Landing(tenant, report, dry=options["dry_run"])
+            landing = ImportTarget(tenant, report, dry=options["dry_run"])
             owner = _owner(landing, options["owner"])
             mlflow.bring(server, landing, owner=owner, visibility=options["visibility"])
 
@@ -46,7 +46,7 @@ class Command(ImportCommand):
             self.run_import(bring, dry=options["dry_run"], failures=(Failed,))
 
 
-def _owner(landing: Landing, username: str | None) -> User:
+def _owner(landing: ImportTarget, username: str | None) -> User:
     if username is None:
         return landing.administrator
     if username not in landing.usernames:

@@ -21,8 +21,8 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path, help="the backup")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if complaint := databases.complaint():
-            raise CommandError(complaint)
+        if validation_error := databases.validation_error():
+            raise CommandError(validation_error)
         folder: Path = options["folder"].absolute()
         try:
             manifest = restore(folder, Progress(self.stdout.write))

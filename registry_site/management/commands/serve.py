@@ -54,7 +54,7 @@ class Command(BaseCommand):
             redirect = (variables.HTTP_PORT, _public_port(variables))
         self._greet(variables, "https" if certificate else "http", port)
         sys.stdout.flush()
-        opened = str(certificates.lay_open(certificate, port)) if certificate else None
+        opened = str(certificates.write_decrypted_pem(certificate, port)) if certificate else None
         options = _options(address, port, variables) | {"certificate": opened, "redirect": redirect}
         os.environ["REGISTRY_HOME"] = str(environment.HOME)
         os.chdir(environment.ROOT)  # where the server's modules are
@@ -62,8 +62,8 @@ class Command(BaseCommand):
 
     def _prepare(self) -> None:
         """Bring the database up to date, with the tenants and the superuser that variables ask for."""
-        if complaint := databases.complaint():
-            raise CommandError(complaint)
+        if validation_error := databases.validation_error():
+            raise CommandError(validation_error)
         file_modes.tighten((*databases.files(), settings.UPLOAD_PATH), 0o7777 & ~settings.UMASK)
         with databases.startup_lock():
             call_command("migrate", verbosity=0, interactive=False)
@@ -78,10 +78,10 @@ class Command(BaseCommand):
 
     def _check_secrets(self, variables: Environment) -> None:
         """Warn of weak secrets. Raises CommandError where other machines could make use of them."""
-        for complaint in secrets_check.complaints(variables):
+        for validation_error in secrets_check.weaknesses(variables):
             if not secrets_check.is_loopback(variables.HOST):
-                raise CommandError(complaint)
-            self.stderr.write(f"Warning: {complaint}")
+                raise CommandError(validation_error)
+            self.stderr.write(f"Warning: {validation_error}")
 
     def _greet(self, variables: Environment, protocol: str, port: int) -> None:
         """Say where the registry is and where its first credentials are, but never what they are."""

@@ -38,8 +38,8 @@ class ImportCommand(BaseCommand):
         self._say("Nothing was written: this was a dry run." if dry else "Done. Running it again brings what is new.")
 
     def _prepare(self, dry: bool) -> None:
-        if complaint := databases.complaint():
-            raise CommandError(complaint)
+        if validation_error := databases.validation_error():
+            raise CommandError(validation_error)
         try:
             with databases.startup_lock():
                 call_command("migrate", verbosity=0, interactive=False, check_unapplied=dry)

@@ -47,7 +47,7 @@ def fitting_tenant_id(id: str) -> str:
     return id if TENANT_ID.fullmatch(id) else NOT_IN_TENANT_IDS.sub("-", id).strip("-.")[:60] or "tenant"
 
 
-def complaint(field: Any, value: Any) -> str:
+def validation_error(field: Any, value: Any) -> str:
     """Return why the API would refuse the value, or nothing where it would not."""
     try:
         field.run_validation(value)
@@ -82,7 +82,7 @@ def fitting_metadata(pairs: Iterable[tuple[Any, Any]], tell: Tell) -> list[dict[
     kept: dict[str, Any] = {}
     for sent, given in pairs:
         (name, unfit), (value, told) = fitting_word(sent), fitting_value(given)
-        if why := unfit or complaint(Metadatum(), {"name": name, "value": value}):
+        if why := unfit or validation_error(Metadatum(), {"name": name, "value": value}):
             tell(f"without the metadata {str(sent)[:80]!r}: {why}")
             continue
         _tell_of_word("metadata", sent, name, tell)
@@ -159,7 +159,7 @@ def fitting_username(username: str, taken: Container[str]) -> str:
 def fitting_word(word: Any) -> tuple[str, str]:
     """Return a text that can be a tag or a metadata name, and why there is none, if so."""
     mended = mended_name(word, "") if isinstance(word, str) else word
-    return mended, "A name is not blank" if mended == "" else complaint(Text(), mended)
+    return mended, "A name is not blank" if mended == "" else validation_error(Text(), mended)
 
 
 def _tell_of_word(kind: str, sent: str, kept: str, tell: Tell) -> None:
@@ -171,7 +171,7 @@ def fitting_email(email: str, taken: Container[str | None], tell: Tell) -> str |
     """Return the e-mail address where it is one and its key (see `tenants.identity.emails`) is not among `taken`."""
     if email and email_key(email) in taken:
         tell(f"without the e-mail address {email!r}, which is another user's")
-    elif email and (why := complaint(EmailField(max_length=255), email)):
+    elif email and (why := validation_error(EmailField(max_length=255), email)):
         tell(f"without the e-mail address {email!r}: {why}")
     elif email:
         return email

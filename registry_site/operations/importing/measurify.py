@@ -16,10 +16,10 @@ from django.core.management.base import CommandError
 from pymongo import MongoClient
 
 from registry_site.operations.importing.fitting import fitting_tenant_id
-from registry_site.operations.importing.people import Landing, settle
+from registry_site.operations.importing.people import ImportTarget, settle
 from registry_site.operations.importing.report import Report
-from registry_site.operations.importing.shapes import File, House, Person, Thing, Unreadable, Word
-from registry_site.operations.importing.things import bring_thing
+from registry_site.operations.importing.shapes import File, Person, SourceItem, SourceTenant, Unreadable, Word
+from registry_site.operations.importing.things import import_item
 from tenants.models import Tenant
 from tenants.rows.fields import now
 
@@ -52,10 +52,10 @@ class Original:
     def __init__(self, client: MongoClient[dict[str, Any]], catalogue: str, uploads: Path) -> None:
         self.client, self.catalogue, self.uploads = client, catalogue, uploads
 
-    def tenants(self) -> Sequence[House]:
+    def tenants(self) -> Sequence[SourceTenant]:
         """Return all tenants."""
         return [
-            House(
+            SourceTenant(
                 id=text(document, "_id"),
                 database=text(document, "database") or text(document, "_id"),
                 contact={field: text(document, field) for field in ("organization", "address", "email", "phone")},
@@ -65,16 +65,16 @@ class Original:
             for document in self._documents(self.catalogue, "tenants")
         ]
 
-    def has(self, house: House) -> bool:
+    def has(self, house: SourceTenant) -> bool:
         """Tell whether the tenant's database has anything in it."""
         collections = ("users", *THINGS.values(), *(name for names in WORDS.values() for name in names))
         return any(self.client[house.database][name].find_one({}, {"_id": 1}) for name in collections)
 
-    def people(self, house: House) -> Sequence[Person]:
+    def people(self, house: SourceTenant) -> Sequence[Person]:
         """Return the users of a tenant."""
         return [_person(document, house) for document in self._documents(house.database, "users")]
 
-    def words(self, house: House, kind: str) -> Sequence[Word]:
+    def words(self, house: SourceTenant, kind: str) -> Sequence[Word]:
         """Return the tags or metadata names of a tenant."""
         return [
             Word(
@@ -87,7 +87,7 @@ class Original:
             for document in self._documents(house.database, collection)
         ]
 
-    def things(self, house: House, kind: str) -> Iterator[tuple[int, Thing]]:
+    def things(self, house: SourceTenant, kind: str) -> Iterator[tuple[int, SourceItem]]:
         """Give the items of a tenant one by one, with how many there are: each is read when its turn has come."""
         collection = self.client[house.database][THINGS[kind]]
         # A cursor would be closed meanwhile by the server where bringing the files takes long.
@@ -99,9 +99,9 @@ class Original:
     def _documents(self, database: str, collection: str) -> Iterator[Document]:
         yield from self.client[database][collection].find().sort("_id", 1)
 
-    def _thing(self, document: Document, kind: str) -> Thing:
+    def _thing(self, document: Document, kind: str) -> SourceItem:
         timestamp = time(document, "timestamp")
-        return Thing(
+        return SourceItem(
             kind=kind,
             id=reference(document["_id"]),
             name=text(document, "name"),
@@ -154,16 +154,16 @@ def bring(original: Original, report: Report, *, only: Sequence[str] = (), dry: 
         raise CommandError(f"not there, and so not brought: {', '.join(map(repr, sorted(missing)))}")
 
 
-def _bring_tenant(original: Original, house: House, landing: Landing) -> None:
+def _bring_tenant(original: Original, house: SourceTenant, landing: ImportTarget) -> None:
     for kind in WORDS:
         landing.bring_words(kind, original.words(house, kind))
     for kind, plural in THINGS.items():
         for done, (total, thing) in enumerate(original.things(house, kind), 1):
-            bring_thing(landing, thing)
+            import_item(landing, thing)
             landing.report.progress(f"{landing.tenant.pk}: {plural}", done, total)
 
 
-def _id_here(house: House, taken: set[str]) -> str:
+def _id_here(house: SourceTenant, taken: set[str]) -> str:
     """Return the tenant's id, or one made of it that no other tenant has, neither there nor here."""
     fitting = fitting_tenant_id(house.id)
     if fitting == house.id:
@@ -176,7 +176,7 @@ def _id_here(house: House, taken: set[str]) -> str:
     raise AssertionError("unreachable")
 
 
-def _person(document: Document, house: House) -> Person:
+def _person(document: Document, house: SourceTenant) -> Person:
     timestamp, secret = time(document, "timestamp"), text(document, "password")
     return Person(
         id=reference(document["_id"]),

@@ -14,9 +14,9 @@ from zipfile import ZipFile, ZipInfo
 
 from registry_site.operations.importing.fitting import key_of
 from registry_site.operations.importing.mlflow_server import MALFORMED, Document, Failed, MLflow
-from registry_site.operations.importing.people import Landing
-from registry_site.operations.importing.shapes import File, Thing
-from registry_site.operations.importing.things import bring_thing
+from registry_site.operations.importing.people import ImportTarget
+from registry_site.operations.importing.shapes import File, SourceItem
+from registry_site.operations.importing.things import import_item
 from tenants.models import User
 from tenants.rows.fields import INT64
 
@@ -29,7 +29,7 @@ A_TIME = (1980, 1, 1, 0, 0, 0)  # of every file in a zip, so that the same files
 READABLE = 0o644 << 16
 
 
-def bring(mlflow: MLflow, landing: Landing, *, owner: User, visibility: str) -> None:
+def bring(mlflow: MLflow, landing: ImportTarget, *, owner: User, visibility: str) -> None:
     """Bring all registered models, as models of `owner`."""
     landing.people[owner.pk] = owner
     try:
@@ -43,7 +43,7 @@ def bring(mlflow: MLflow, landing: Landing, *, owner: User, visibility: str) -> 
         except MALFORMED as error:
             landing.report.left_out("model", str(model)[:80], f"MLflow's answer is malformed ({type(error).__name__})")
             continue
-        bring_thing(landing, thing)
+        import_item(landing, thing)
         landing.report.progress(f"{landing.tenant.pk}: models", done, len(models))
 
 
@@ -56,10 +56,10 @@ class Registered:
         self.id = key_of("mlflow", tenant_id, self.name, str(model.get("creation_timestamp")))
         self.runs = {id: mlflow.run(id) for version in versions if (id := str(version.get("run_id", "")))}
 
-    def thing(self, owner: str, visibility: str) -> Thing:
+    def thing(self, owner: str, visibility: str) -> SourceItem:
         """Return the model as one of ours."""
         stages = {version.get("current_stage") for version in self.versions}
-        return Thing(
+        return SourceItem(
             kind="model",
             id=self.id,
             name=self.name,

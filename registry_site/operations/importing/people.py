@@ -20,7 +20,7 @@ from registry_site.operations.importing.fitting import (
     key_of,
 )
 from registry_site.operations.importing.report import Report
-from registry_site.operations.importing.shapes import House, Person, Word
+from registry_site.operations.importing.shapes import Person, SourceTenant, Word
 from tenants.exceptions import Refused
 from tenants.identity.emails import email_key
 from tenants.identity.services import create_tenant, create_user
@@ -30,7 +30,7 @@ CONTACT = {"organization": 255, "address": 255, "email": 255, "phone": 64}
 WORDS: dict[str, type[Tag] | type[MetadataName]] = {"tag": Tag, "metadata name": MetadataName}
 
 
-class Landing:
+class ImportTarget:
     """A tenant of ours, and what is known of it while others move in; where `dry`, nothing is written."""
 
     def __init__(self, tenant: Tenant, report: Report, *, dry: bool) -> None:
@@ -147,21 +147,21 @@ class Landing:
             self.report.changed(kind, f"{kind} {word.name[:80]!r}", "; ".join(told))
 
 
-def settle(house: House, id: str, people: Sequence[Person], report: Report, *, dry: bool) -> Landing:
+def settle(house: SourceTenant, id: str, people: Sequence[Person], report: Report, *, dry: bool) -> ImportTarget:
     """Return the tenant `id` with those people in it; it is made, with its first administrator, if it is not there."""
     tenant = Tenant.objects.filter(pk=id).first()
     if tenant:
         report.present("tenant")
-        landing = Landing(tenant, report, dry=dry)
+        landing = ImportTarget(tenant, report, dry=dry)
     else:
         landing = _build(house, id, people, report, dry)
     landing.bring_people(people)
     return landing
 
 
-def _build(house: House, id: str, people: Sequence[Person], report: Report, dry: bool) -> Landing:
+def _build(house: SourceTenant, id: str, people: Sequence[Person], report: Report, dry: bool) -> ImportTarget:
     first = next((each for each in people if each.role == "admin" and fitting_username(each.username, ())), None)
-    landing, told = Landing(Tenant(pk=id), report, dry=dry), list[str]()
+    landing, told = ImportTarget(Tenant(pk=id), report, dry=dry), list[str]()
     contact = {field: fitting_text(house.contact.get(field, ""), length) for field, length in CONTACT.items()}
     if first:
         username = fitting_username(first.username, {person.username for person in people})

@@ -51,7 +51,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Thing:
+class SourceItem:
     """A model, dataset or algorithm; `owner`, `users` and `datasets` are ids of the other registry's records."""
 
     kind: str
@@ -73,7 +73,7 @@ class Thing:
 
 
 @dataclass(frozen=True)
-class House:
+class SourceTenant:
     """A tenant: its id there and its contact data."""
 
     id: str

@@ -16,15 +16,15 @@ from registry_site.operations.importing.fitting import (
     fitting_title,
     fitting_type,
 )
-from registry_site.operations.importing.people import Landing
-from registry_site.operations.importing.shapes import File, Thing, Unreadable
+from registry_site.operations.importing.people import ImportTarget
+from registry_site.operations.importing.shapes import File, SourceItem, Unreadable
 from tenants.exceptions import Refused
 from versions.models import Version
 from versions.services import Upload
 from versions.storage import Received, TooLarge, store
 
 
-def bring_thing(landing: Landing, thing: Thing) -> None:
+def import_item(landing: ImportTarget, thing: SourceItem) -> None:
     """Bring an item if it is not here yet, and those of its files that are not."""
     key = landing.key_here(Item, thing.id, landing.items)
     is_new = landing.items.get(key) != thing.kind
@@ -53,11 +53,11 @@ def bring_thing(landing: Landing, thing: Thing) -> None:
             landing.report.left_out("version", what, f"its ordinal is that of {here[ordinal]} here")
 
 
-def _versions(landing: Landing, key: str) -> Any:
+def _versions(landing: ImportTarget, key: str) -> Any:
     return Version.objects.of(landing.tenant.pk).filter(subject=key)
 
 
-def _create(landing: Landing, thing: Thing, key: str) -> bool:
+def _create(landing: ImportTarget, thing: SourceItem, key: str) -> bool:
     """Make the item, and tell whether it could be made."""
     told: list[str] = []
     owner = landing.owner(thing.owner, told.append)
@@ -96,20 +96,20 @@ def _choice(value: str, known: tuple[str, ...], default: str, what: str, tell: T
     return default
 
 
-def _user(landing: Landing, id: str, tell: Tell) -> str:
+def _user(landing: ImportTarget, id: str, tell: Tell) -> str:
     if id not in landing.people:
         tell(f"without the user {id}, who is not there")
         return ""
     return str(landing.people[id].pk)
 
 
-def _dataset(landing: Landing, id: str, tell: Tell) -> str:
+def _dataset(landing: ImportTarget, id: str, tell: Tell) -> str:
     if id not in landing.datasets:
         tell(f"without the dataset {id}, which is not there")
     return landing.datasets.get(id, "")
 
 
-def _bring_file(landing: Landing, item: Item | None, file: File, what: str, told: list[str]) -> None:
+def _bring_file(landing: ImportTarget, item: Item | None, file: File, what: str, told: list[str]) -> None:
     try:
         received = _receive(file, dry=item is None)
     except (Unreadable, TooLarge) as error:

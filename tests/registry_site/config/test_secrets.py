@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from registry_site.config.secrets_check import SAMPLES, SHORTEST, complaints, is_loopback
+from registry_site.config.secrets_check import SAMPLES, SHORTEST, is_loopback, weaknesses
 from registry_site.config.variables import Environment
 from tests.served import ROOT
 
@@ -37,11 +37,11 @@ def _start(folder: Path, *options: str, **variables: str) -> subprocess.Complete
 )
 def test_a_sample_or_short_secret_is_named_and_never_shown(name: str, value: str) -> None:
     secrets: dict[str, Any] = {"API_TOKEN": GOOD, "JWT_SECRET": GOOD} | {name: value}
-    (complaint,) = complaints(Environment(_env_file=None, **secrets))
-    assert complaint.startswith(f"{name} ")
-    assert value not in complaint
-    assert "\n" not in complaint
-    assert not list(complaints(Environment(_env_file=None, **secrets | {name: GOOD})))
+    (validation_error,) = weaknesses(Environment(_env_file=None, **secrets))
+    assert validation_error.startswith(f"{name} ")
+    assert value not in validation_error
+    assert "\n" not in validation_error
+    assert not list(weaknesses(Environment(_env_file=None, **secrets | {name: GOOD})))
 
 
 @pytest.mark.parametrize("name", ["API_TOKEN", "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD"])

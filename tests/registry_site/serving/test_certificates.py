@@ -88,7 +88,7 @@ def test_only_we_can_read_the_opened_key(tmp_path: Path, monkeypatch: pytest.Mon
     found, _ = certificates.find(wanted(tmp_path, SECRET))
     assert found is not None
     for _ in range(2):  # the second start leaves no key of the first
-        opened = certificates.lay_open(found, 443)
+        opened = certificates.write_decrypted_pem(found, 443)
     assert list(shared.iterdir()) == [opened]
     assert stat.S_IMODE(opened.stat().st_mode) == 0o600
 
@@ -198,7 +198,7 @@ def test_a_certificate_of_our_own_is_signed_anew_for_a_new_name_before_its_end_a
     certificates.ensure(wanted(tmp_path))
     contents.append(made.chain.read_bytes())
     assert len(set(contents)) == 4
-    assert made.complaint() == ""
+    assert made.validation_error() == ""
 
 
 def test_a_certificate_that_cannot_be_used_gives_way_to_our_own(tmp_path: Path) -> None:

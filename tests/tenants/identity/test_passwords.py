@@ -38,15 +38,15 @@ def test_a_password_below_the_least_strength_is_refused(
     world: Any, settings: Any, password: str, level: int, least: int
 ) -> None:
     settings.MIN_PASSWORD_STRENGTH = least
-    complaint = f"The password strength is {NAMES[level]}, please choose a stronger password"
+    validation_error = f"The password strength is {NAMES[level]}, please choose a stronger password"
     created = world.acme.admin.api.post("users", json={"username": "new", "password": password})
     changed = world.acme.owner.api.put("users/owner", json={"password": password})
     if level >= least:
         ok(created)
         ok(changed)
     else:
-        assert_error(created, "post_request_error", complaint)
-        assert_error(changed, "put_request_error", complaint)
+        assert_error(created, "post_request_error", validation_error)
+        assert_error(changed, "put_request_error", validation_error)
 
 
 @pytest.mark.promise("password.hashed")

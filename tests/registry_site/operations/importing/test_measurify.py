@@ -286,7 +286,7 @@ def test_a_tenant_without_an_administrator_gets_one(original: OriginalRegistry) 
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "validation_error"),
     [
         (["--database", "mongodb://me:secret@:bad/x"], "--database is malformed"),
         (["--database", "http://localhost/x"], "--database is malformed"),
@@ -294,8 +294,8 @@ def test_a_tenant_without_an_administrator_gets_one(original: OriginalRegistry) 
     ],
 )
 def test_what_cannot_be_read_ends_the_command_with_a_line(
-    original: OriginalRegistry, words: list[str], complaint: str
+    original: OriginalRegistry, words: list[str], validation_error: str
 ) -> None:
-    with pytest.raises(CommandError, match=complaint) as error:
+    with pytest.raises(CommandError, match=validation_error) as error:
         run("import_measurify", "--uploads", original.folder, *words)
     assert "secret" not in str(error.value)
