@@ -123,4 +123,4 @@ def _names_a_test(entry: str) -> bool:
 def test_no_test_file_is_independent_by_its_folder_alone() -> None:
     """A new file of a folder must not be left out of the other engines unseen, but where the folder is of one kind."""
     folders = [entry for entry in selection.INDEPENDENT if entry.endswith("/")]
-    assert folders == ["tests/e2e/browser/", "tests/e2e/fuzz/", "tests/e2e/postman/"]
+    assert folders == ["tests/e2e/browser/", "tests/e2e/fuzz/", "tests/e2e/original/", "tests/e2e/postman/"]

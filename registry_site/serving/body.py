@@ -84,11 +84,16 @@ def _body(environ: dict[str, Any]) -> tuple[Any, bool]:
     length = environ.get("CONTENT_LENGTH", "")
     chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     if length.isascii() and length.isdigit():
-        return ExactInput(_arrived(TimedInput(environ), int(length)), int(length)), chunked
+        return ExactInput(_arrived(_timed(environ), int(length)), int(length)), chunked
     if chunked:
         environ["CONTENT_LENGTH"] = str(ENDLESS)
-        return PatientInput(TimedInput(environ)), chunked
+        return PatientInput(_timed(environ)), chunked
     return environ["wsgi.input"], chunked
+
+
+def _timed(environ: dict[str, Any]) -> Any:
+    """Return the stream of the body, with deadlines if the server can answer a slow client (serving/server.py)."""
+    return TimedInput(environ) if "registry.answer" in environ else environ["wsgi.input"]
 
 
 def _arrived(stream: Any, length: int) -> Any:

@@ -47,7 +47,7 @@ def bounded_search(using: str, seconds: float | None = None) -> Iterator[None]:
     try:
         with BOUNDS[connection.vendor](connection, deadline):
             yield
-    except (DatabaseError, pymongo.errors.PyMongoError) as error:
+    except (DatabaseError, pymongo.errors.PyMongoError, pymongo.errors.DocumentTooLarge) as error:
         raise _explained(error) from error
     finally:
         _deadline.reset(token)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.original.steps import COLLECTION, DEMO, GUI, NOBODY, OPERATOR, Step
 from tests.engines import Server
-from tests.served import ADMIN_PASSWORD, API_TOKEN, Served
+from tests.served import ADMIN_PASSWORD, API_TOKEN, Served, wait_until
 
 PAGE = "https://gui.example"  # the GUI's own place
 LINK = re.compile(r"reset\.html#(\S+)")
@@ -32,6 +32,7 @@ class Client:
     def run(self, step: Step) -> None:
         """Send a step; what its client reads must be there."""
         if "{reset}" in json.dumps(step.body):
+            wait_until(lambda: bool(LINK.search(self.registry.output)), "the mail with the link")
             self.kept["reset"] = parse_qs(LINK.findall(self.registry.output)[-1])["reset"][0]
         token = {"Authorization": self.tokens[step.caller]} if self.tokens[step.caller] else {}
         url = quote(step.path.format(**self.kept), safe="/?&=:,")
