@@ -25,7 +25,7 @@ PREFIX = "served"
 @pytest.fixture(scope="module")
 def served(server: Server, tmp_path_factory: pytest.TempPathFactory, object_store: ObjectStore) -> Iterator[Served]:
     """A registry that sends clients to the store for downloads."""
-    storage = object_store.variables(PREFIX, part_size="5")
+    storage = object_store.variables(PREFIX, part_size="5", timeout="10")
     with Served.on(server, tmp_path_factory.mktemp("objects"), DOWNLOADS="redirect", **storage) as registry:
         yield registry
 

@@ -52,9 +52,8 @@ def test_a_post_keeps_its_body_whatever_the_slash(world: Any, slash: str) -> Non
 @pytest.mark.promise("json.utf-8")
 @pytest.mark.parametrize("text", ["città", "モデル", "🧪", 'q"uote', "back\\slash", "no\u00a0break", "\u200fright"])
 def test_text_comes_back_as_it_was_sent(world: Any, text: str) -> None:
-    created = create(
-        world.acme.owner.api, name=text, tags=[text], metadata=[{"name": "m", "value": f"line\u2028{text}"}]
-    )
+    value = f"line\u2028{text}"
+    created = create(world.acme.owner.api, name=text, tags=[text], metadata=[{"name": "m", "value": value}])
     response = world.acme.owner.api.get(f"models/{created['_id']}")
     document = json.loads(response.body().decode("utf-8"))
     assert (document["name"], document["tags"], document["metadata"][0]["value"]) == (text, [text], value)
