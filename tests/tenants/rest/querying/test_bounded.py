@@ -106,7 +106,7 @@ def test_versions_that_are_too_many_for_one_query_are_a_search_that_finds_too_mu
     if connection.vendor != "mongodb":
         pytest.skip("MongoDB takes a query of 16 MiB")
     (item,) = items.make_items(1)
-    rows = [items._version(random.Random(7), item, str(number)) for number in range(10_000)]
+    rows = [items._version(random.Random(7), item, str(number)) for number in range(6_000)]
     for number, row in enumerate(rows):
         row.subject = f"{number:024}"
     Version.objects.bulk_create(rows)
