@@ -16,7 +16,7 @@ from registry_site.config.variables import lifetime, listed
 # --- Variables: the apps find them here under their own names -----------------------------------------------------
 try:
     environment = load()
-    UMASK = file_modes.apply(environment.UMASK)  # before anything is written
+    UMASK = file_modes.set_umask(environment.UMASK)  # before anything is written
     database = databases.parse(environment.DATABASE, HOME, environment.THREADS)
     storage = storages.parse(environment)
 except (VariableError, ImproperlyConfigured) as error:
@@ -111,14 +111,14 @@ WSGI_APPLICATION = "registry_site.wsgi.application"
 APPEND_SLASH = False
 SESSION_COOKIE_AGE = int(lifetime(environment.SESSION_EXPIRATIONTIME).total_seconds())
 SESSION_ENGINE = "tenants.identity.sessions"
-CSRF_FAILURE_VIEW = "registry_site.api.errors.forged"
+CSRF_FAILURE_VIEW = "registry_site.api.errors.csrf_failure"
 MIDDLEWARE = [
-    "registry_site.api.middleware.Release",
+    "registry_site.api.middleware.ReleaseMemory",
     "tenants.log.recording.RequestLogMiddleware",
     "registry_site.api.middleware.ContentLength",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "registry_site.api.middleware.ContentPolicy",
+    "registry_site.api.middleware.ContentSecurityPolicy",
     "registry_site.api.middleware.CrossOrigin",
     "registry_site.api.middleware.RequestLimits",
     "registry_site.api.middleware.OptionalTrailingSlash",
@@ -126,7 +126,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "registry_site.api.middleware.PageBodies",
+    "registry_site.api.middleware.PageBodyLimit",
 ]
 TEMPLATES = [
     {
@@ -204,7 +204,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["tenants.rest.negotiation.JSONParser", "tenants.rest.negotiation.FormParser"],
     "DEFAULT_RENDERER_CLASSES": ["tenants.rest.negotiation.JSONRenderer", "registry_site.pages.renderer.PageRenderer"],
     "DEFAULT_SCHEMA_CLASS": "registry_site.api.openapi.schema.RegistrySchema",
-    "EXCEPTION_HANDLER": "registry_site.api.errors.handle",
+    "EXCEPTION_HANDLER": "registry_site.api.errors.exception_response",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "TEST_REQUEST_RENDERER_CLASSES": [

@@ -144,7 +144,7 @@ class MeasurifyRegistry:
 def import_registry(
     original: MeasurifyRegistry, report: Report, *, only: Sequence[str] = (), dry: bool = False
 ) -> None:
-    """Import all tenants, or those in `only`. Raises CommandError, at the end, if a tenant or its database is missing."""
+    """Import all tenants, or those in `only`. Raises CommandError at the end if a tenant or database is missing."""
     if not (sources := original.tenants()):
         raise CommandError(f"--database: {original.catalogue} has no tenants; does the original's DATABASE name it?")
     missing = dict.fromkeys(set(only) - {source.id for source in sources}, "it does not exist")

@@ -1,4 +1,4 @@
-"""What of the original cannot be here as it was there: made to fit or left out, and told by name either way."""
+"""Values of the original that this registry does not accept are converted or left out, and each is reported."""
 
 from datetime import datetime
 from typing import Any
@@ -183,7 +183,7 @@ def test_of_versions_of_one_ordinal_the_second_gets_a_free_one(acme: OriginalTen
     one, two, three = (acme.registry.version(ordinal, "m.bin", bytes(3)) for ordinal in ("7", "7", "a/b"))
     outcome, found = _versions(acme, root, one, two, three)
     assert set(found) == {"7", "8", "a-b"}
-    assert outcome.line("version 8", "the ordinal '7' cannot be or is taken")
+    assert outcome.line("version 8", "the ordinal '7' is not allowed or taken")
     assert outcome.line("version a-b", "'a/b'")
     assert bring(acme.registry).existing["version"] == 3
 
@@ -208,13 +208,13 @@ def test_a_version_whose_file_is_not_in_the_uploads_is_left_out(acme: OriginalTe
 @pytest.mark.parametrize(
     ("fields", "told", "expected"),
     [
-        ({"size": 1000}, "it has 4 bytes, its record says 1000", {"size": 4}),
+        ({"size": 1000}, "it has 4 bytes, but its record says 1000", {"size": 4}),
         ({"original": "a//../b\n.bin"}, "its name", {"original": "a/b_.bin"}),
         ({"original": "é" * 200}, "its name", {"original": "é" * 127}),
         ({"original": TURNED}, "its name", {"original": "reportgpj.exe"}),
-        ({"ordinal": "\u2066"}, "the ordinal '\\u2066' cannot be", {"ordinal": "1"}),
-        ({"ordinal": ".."}, "the ordinal '..' cannot be", {"ordinal": "1"}),
-        ({"ordinal": " "}, "the ordinal ' ' cannot be", {"ordinal": "1"}),
+        ({"ordinal": "\u2066"}, "the ordinal '\\u2066' is not allowed", {"ordinal": "1"}),
+        ({"ordinal": ".."}, "the ordinal '..' is not allowed", {"ordinal": "1"}),
+        ({"ordinal": " "}, "the ordinal ' ' is not allowed", {"ordinal": "1"}),
         ({"original": " / \u2028"}, "its name", {"original": "_"}),
         ({"original": ""}, "its name '' is not allowed; it is now 'unnamed'", {"original": "unnamed"}),
     ],

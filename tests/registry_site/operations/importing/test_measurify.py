@@ -1,4 +1,4 @@
-"""A registry of the original moves in: whole, again, and without leaving a trace where only asked what would be."""
+"""Imports a registry of the original service: completely, repeatedly, and as a dry run that writes nothing."""
 
 import re
 from types import SimpleNamespace
@@ -250,7 +250,7 @@ def test_a_user_of_a_name_that_is_here_stays_and_gets_what_was_the_others(furnis
     furnished.tenant.database["users"].delete_one({"_id": furnished.ada})
     twin = furnished.tenant.user("ada", password=bcrypted("Another-1"), email="twin@example.org")
     item = furnished.tenant.item("model", "twins", twin, users=[twin])
-    assert bring(furnished.registry).line("user 'ada'", "is here and stays")
+    assert bring(furnished.registry).line("user 'ada'", "a user with that name exists")
     assert ok(api_of("acme", "root").get(f"models/{item}"))["owner"] == here.pk
     assert_error(login(ApiClient(), "acme", "ada", "Another-1"), "authentication_error")
     ok(login(ApiClient(), "acme", "ada", "ada-Passw0rd"))
@@ -286,16 +286,16 @@ def test_a_tenant_without_an_administrator_gets_one(original: OriginalRegistry) 
 
 
 @pytest.mark.parametrize(
-    ("words", "validation_error"),
+    ("words", "message"),
     [
         (["--database", "mongodb://me:secret@:bad/x"], "--database is malformed"),
         (["--database", "http://localhost/x"], "--database is malformed"),
-        (["--database", "mongodb://localhost/x", "--uploads", "/nowhere"], "no folder"),
+        (["--database", "mongodb://localhost/x", "--uploads", "/nowhere"], "not a folder"),
     ],
 )
 def test_what_cannot_be_read_ends_the_command_with_a_line(
-    original: OriginalRegistry, words: list[str], validation_error: str
+    original: OriginalRegistry, words: list[str], message: str
 ) -> None:
-    with pytest.raises(CommandError, match=validation_error) as error:
+    with pytest.raises(CommandError, match=message) as error:
         run("import_measurify", "--uploads", original.folder, *words)
     assert "secret" not in str(error.value)

@@ -258,7 +258,7 @@ def test_whom_to_trust_over_https_is_what_mlflow_s_own_clients_read(
 
 
 @pytest.mark.parametrize(
-    ("words", "validation_error"),
+    ("words", "message"),
     [
         (["--tenant", "nowhere"], "no tenant nowhere"),
         (["--owner", "nobody"], "no user nobody"),
@@ -266,9 +266,9 @@ def test_whom_to_trust_over_https_is_what_mlflow_s_own_clients_read(
         (["--tracking-uri", "ftp://example.org"], "MLflow does not answer"),
     ],
 )
-def test_what_cannot_be_done_ends_the_command_with_a_line(world: Any, words: list[str], validation_error: str) -> None:
+def test_what_cannot_be_done_ends_the_command_with_a_line(world: Any, words: list[str], message: str) -> None:
     standard = ["--tracking-uri", f"http://127.0.0.1:{free_port()}", "--tenant", "acme"]
-    with pytest.raises(CommandError, match=validation_error):
+    with pytest.raises(CommandError, match=message):
         run("import_mlflow", *standard, *words)
 
 
