@@ -32,7 +32,6 @@ from tenants.models import Tenant
 from tenants.rows.fields import now
 
 Document = Mapping[str, Any]
-
 # Datasets first: models and algorithms refer to them.
 KINDS = {"dataset": "datasets", "algorithm": "algorithms", "model": "models"}
 # Mongoose derives `metadatas` from its model Metadata; `metadata` may have been set by hand.
@@ -84,14 +83,9 @@ class MeasurifyRegistry:
     def terms(self, source: SourceTenant, kind: str) -> Sequence[SourceTerm]:
         """Return the tags or metadata names of a tenant."""
         return [
-            SourceTerm(
-                name=text(document, "_id"),
-                usage=text(document, "usage"),
-                owner=reference(document.get("owner")),
-                timestamp=time(document, "timestamp"),
-            )
+            SourceTerm(text(each, "_id"), text(each, "usage"), reference(each.get("owner")), time(each, "timestamp"))
             for collection in TERMS[kind]
-            for document in self._documents(source.database, collection)
+            for each in self._documents(source.database, collection)
         ]
 
     def items(self, source: SourceTenant, kind: str) -> Iterator[tuple[int, SourceItem]]:
@@ -121,17 +115,14 @@ class MeasurifyRegistry:
             datasets=[reference(dataset) for dataset in list_field(document, "datasets")],
             tags=list_field(document, "tags"),
             metadata=[(pair.get("name"), pair.get("value")) for pair in documents(document, "metadata")],
-            versions=[
-                self._version(part, str(number), timestamp)
-                for number, part in enumerate(documents(document, "versions"), 1)
-            ],
+            versions=[self._version(each, n, timestamp) for n, each in enumerate(documents(document, "versions"), 1)],
         )
 
-    def _version(self, part: Document, number: str, timestamp: datetime) -> SourceVersion:
+    def _version(self, part: Document, number: int, timestamp: datetime) -> SourceVersion:
         """Return a version. Old ones have no ordinal; their position in the list replaces it."""
         return SourceVersion(
             name=text(part, "original"),
-            ordinal=text(part, "ordinal") or number,
+            ordinal=text(part, "ordinal") or str(number),
             mimetype=text(part, "mimetype"),
             encoding=text(part, "encoding"),
             timestamp=time(part, "timestamp", timestamp),
@@ -141,22 +132,20 @@ class MeasurifyRegistry:
         )
 
 
-def import_registry(
-    original: MeasurifyRegistry, report: Report, *, only: Sequence[str] = (), dry: bool = False
-) -> None:
+def import_registry(origin: MeasurifyRegistry, report: Report, *, only: Sequence[str] = (), dry: bool = False) -> None:
     """Import all tenants, or those in `only`. Raises CommandError at the end if a tenant or database is missing."""
-    if not (sources := original.tenants()):
-        raise CommandError(f"--database: {original.catalogue} has no tenants; does the original's DATABASE name it?")
+    if not (sources := origin.tenants()):
+        raise CommandError(f"--database: {origin.catalogue} has no tenants; does the original's DATABASE name it?")
     missing = dict.fromkeys(set(only) - {source.id for source in sources}, "it does not exist")
     taken = {source.id for source in sources}
     for source in sources:
         id = _target_tenant_id(source, taken)
-        if not original.has(source):
+        if not origin.has(source):
             missing[source.id] = f"its database {source.database!r} does not exist or is empty"
         elif not only or source.id in only:
             if id != source.id:
                 report.changed("tenant", f"tenant {source.id!r}", f"its id is not allowed; it is now {id!r}")
-            _import_tenant(original, source, ensure_target(source, id, original.users(source), report, dry=dry))
+            _import_tenant(origin, source, ensure_target(source, id, origin.users(source), report, dry=dry))
     missing = {name: why for name, why in missing.items() if not only or name in only}
     for name, why in missing.items():
         report.left_out("tenant", f"tenant {name!r}", why)
