@@ -1,1 +1,1 @@
-"""How quick the registry is, beside others: `python -m benchmarks --help`."""
+"""Measures the registry's performance and compares it with others: `python -m benchmarks --help`."""

@@ -1,7 +1,7 @@
 """Benchmarks the registry against MLflow, and writes docs/performance.md and docs/performance.svg.
 
-`python -m benchmarks --quick` takes a minute, and writes nothing without --output; `BENCH_MILLION=1` allows sizes of a
-million.
+`python -m benchmarks --quick` takes a minute and writes nothing without --output. `BENCH_MILLION=1` allows a million
+items.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.contenders import ROOT, Contender, bare, registry
-from benchmarks.load import Sample, load, settle
+from benchmarks.load import Sample, load, wait_until_idle
 from benchmarks.mlflow import BINARY, mlflow
 from benchmarks.report import Case, markdown, svg
 from benchmarks.transfers import MIB, make_file, slow_clients, transfers
@@ -38,73 +38,77 @@ SLOW = "list beside slow clients"
 
 
 @dataclass
-class Found:
-    """What was measured: samples by case and contender, MiB a second by contender and direction."""
+class Measurements:
+    """The measurements: samples by case and contender, and MiB/s by contender and direction."""
 
     samples: dict[Case, dict[str, list[Sample]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     files: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
 
 
-def main(words: list[str]) -> int:
-    """Return the exit status."""
-    options = _options().parse_args(words)
+def main(arguments: list[str]) -> int:
+    """Run the benchmark; return the exit status."""
+    options = _options().parse_args(arguments)
     if options.quick:
         options.sizes, options.rounds, options.seconds, options.connections, options.file = [200], 1, 1, [4], 0
         options.contenders = options.contenders or ["registry-sqlite", "bare"]
     missing = [name for name in ("wrk", "curl", "nginx") if not shutil.which(name)]
-    chosen = options.contenders or list(CONTENDERS)
-    if any(name.startswith("mlflow") for name in chosen) and not BINARY.exists():
+    selected = options.contenders or list(CONTENDERS)
+    if any(name.startswith("mlflow") for name in selected) and not BINARY.exists():
         missing.append(".venv-mlflow")
     if max(options.sizes) >= MILLION and not os.environ.get("BENCH_MILLION"):
-        missing.append("BENCH_MILLION=1, for so many items")
+        missing.append("BENCH_MILLION=1 for a million items")
     if missing:
         print(f"Needed: {', '.join(missing)}", file=sys.stderr)
         return 2
-    found = Found()
+    measurements = Measurements()
     for size in options.sizes:
-        with tempfile.TemporaryDirectory(prefix="benchmark-", dir=options.folder) as name, ExitStack() as ended:
+        with tempfile.TemporaryDirectory(prefix="benchmark-", dir=options.folder) as name, ExitStack() as stack:
             folder = Path(name)
-            able = [each for each in chosen if size < MILLION or not each.startswith("mlflow")]
-            started = [ended.enter_context(CONTENDERS[each](size, folder)) for each in able]
-            measure(started, size, folder, options, found)
+            supported = [each for each in selected if size < MILLION or not each.startswith("mlflow")]
+            running = [stack.enter_context(CONTENDERS[each](size, folder)) for each in supported]
+            measure(running, size, folder, options, measurements)
             if options.file and size == options.sizes[0]:
-                measure_files(started, size, folder, options, found)
-        _write(options, found)  # after each size, for what comes may take long
+                measure_files(running, size, folder, options, measurements)
+        _write(options, measurements)  # after each size, because the next one may take long
     return 0
 
 
-def measure(started: list[Contender], size: int, folder: Path, options: argparse.Namespace, found: Found) -> None:
-    """Let the contenders take turns, operation by operation and round by round."""
+def measure(
+    running: list[Contender], size: int, folder: Path, options: argparse.Namespace, measurements: Measurements
+) -> None:
+    """Measure each operation; the contenders alternate in each round."""
     for operation in options.operations:
         for connections in options.connections:
             for _ in range(options.rounds):
-                for each in [each for each in started if operation in each.requests]:
+                for each in [each for each in running if operation in each.requests]:
                     sample = _sample(each, operation, folder, options, connections)
-                    settle(each.roots)
-                    found.samples[Case(operation, size, connections)][each.name].append(sample)
+                    wait_until_idle(each.roots)
+                    measurements.samples[Case(operation, size, connections)][each.name].append(sample)
                     print(f"{operation:16} {size:>8} x{connections:<3} {each.name:18} {sample.rate:9.1f}/s", flush=True)
 
 
 def _sample(each: Contender, operation: str, folder: Path, options: argparse.Namespace, connections: int) -> Sample:
-    headers, ids = each.written(folder)
+    headers, ids = each.write_files(folder)
     request = each.requests[operation]
-    how = {"headers": headers, "ids": ids, "connections": connections, "roots": each.roots}
-    return load(each.url, request, seconds=options.seconds, **how)
+    arguments = {"headers": headers, "ids": ids, "connections": connections, "roots": each.roots}
+    return load(each.url, request, seconds=options.seconds, **arguments)
 
 
-def measure_files(started: list[Contender], size: int, folder: Path, options: argparse.Namespace, found: Found) -> None:
-    """Move files, and list while many move them slowly."""
-    able = [each for each in started if each.file]
-    for name, what, speed in transfers(able, folder, options.file, options.rounds):
-        found.files[name, what].append(speed)
+def measure_files(
+    running: list[Contender], size: int, folder: Path, options: argparse.Namespace, measurements: Measurements
+) -> None:
+    """Measure transfers of files, and lists during many slow transfers."""
+    supported = [each for each in running if each.file]
+    for name, what, speed in transfers(supported, folder, options.file, options.rounds):
+        measurements.files[name, what].append(speed)
         print(f"{what:16} {options.file:>5} MiB {name:18} {speed:9.1f}", flush=True)
     slow = folder / "slow.bin"
     make_file(slow, 64 * MIB)
-    for each in able:
+    for each in supported:
         for operation in ("list", SLOW):
             with slow_clients(each, slow) if operation == SLOW else ExitStack():
                 samples = [_sample(each, "list", folder, options, 8) for _ in range(options.rounds)]
-            found.samples[Case(operation, size, 8)][each.name] += samples
+            measurements.samples[Case(operation, size, 8)][each.name] += samples
 
 
 def _options() -> argparse.ArgumentParser:
@@ -117,7 +121,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=int, default=1, help="length of a round")
     parser.add_argument("--file", type=int, default=256, help="size in MiB of the transferred file; 0: no transfers")
     parser.add_argument("--folder", type=Path, help="folder for data; default: the system's temporary folder")
-    parser.add_argument("--quick", action="store_true", help="only check that it works")
+    parser.add_argument("--quick", action="store_true", help="only check that the benchmark works")
     parser.add_argument(
         "--output", type=Path, help="folder for performance.md and .svg; default: docs, with --quick none"
     )
@@ -125,7 +129,7 @@ def _options() -> argparse.ArgumentParser:
 
 
 def _machine() -> str:
-    """Return what this machine is."""
+    """Return a description of this machine."""
     models = [
         line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "name" in line
     ]
@@ -135,15 +139,15 @@ def _machine() -> str:
     return f"{cores}, {system}; load {os.getloadavg()[0]:.1f} at the end"
 
 
-def _write(options: argparse.Namespace, found: Found) -> None:
+def _write(options: argparse.Namespace, measurements: Measurements) -> None:
     folder = options.output or (None if options.quick else ROOT / "docs")
-    page = markdown(found.samples, found.files, options.rounds, _machine())
+    page = markdown(measurements.samples, measurements.files, options.rounds, _machine())
     if folder is None:
         print(page)
     else:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "performance.md").write_text(page)
-        (folder / "performance.svg").write_text(svg(found.samples))
+        (folder / "performance.svg").write_text(svg(measurements.samples))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A Django view that answers a constant: the ceiling of everything served the same way."""
+"""A Django view that returns a constant: the upper limit for applications on the same server."""
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application

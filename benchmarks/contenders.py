@@ -1,4 +1,4 @@
-"""Who is compared: each is started on a port of its own with the same data, and ended by process id."""
+"""The servers that are compared. Each runs on its own port with the same data, and is stopped by process id."""
 
 import os
 import signal
@@ -13,18 +13,18 @@ from typing import Any
 
 import httpx
 
+from benchmarks.in_process import LOGIN, registry_environment
 from benchmarks.load import Request
 from tests import engines
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 300
 WORKERS = "2"
-ADMIN_PASSWORD, PASSWORD = "Temporary1!", "Bench-mark-1"
 
 
 @dataclass
 class Contender:
-    """A running server and what it is asked; `roots` are the processes that all of its processes come from."""
+    """A running server and its requests. `roots` are the ids of its top-level processes."""
 
     name: str
     url: str
@@ -32,11 +32,11 @@ class Contender:
     requests: Mapping[str, Request]
     headers: dict[str, str]
     ids: list[str] = field(default_factory=list)
-    # What takes an upload as the body of a PUT, and where it is downloaded.
+    # Path of a file: PUT uploads it, GET downloads it.
     file: str = ""
 
-    def written(self, folder: Path) -> tuple[Path, Path]:
-        """Return the files of the headers and of the ids."""
+    def write_files(self, folder: Path) -> tuple[Path, Path]:
+        """Write the headers and the ids to files; return their paths."""
         headers, ids = folder / f"{self.name}.headers", folder / f"{self.name}.ids"
         headers.write_text("".join(f"{name}: {value}\n" for name, value in self.headers.items()))
         ids.write_text("".join(f"{id}\n" for id in self.ids or ["-"]))
@@ -44,11 +44,11 @@ class Contender:
 
 
 @contextmanager
-def running(words: list[Any], log: Path, env: Mapping[str, str], url: str, cwd: Path = ROOT) -> Iterator[int]:
-    """Run a server in a session of its own; give its process id once it answers."""
+def running(command: list[Any], log: Path, env: Mapping[str, str], url: str, cwd: Path = ROOT) -> Iterator[int]:
+    """Run a server in its own session; yield its process id once it responds."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            words,
+            command,
             cwd=cwd,
             env=dict(env),
             stdin=subprocess.DEVNULL,
@@ -60,7 +60,7 @@ def running(words: list[Any], log: Path, env: Mapping[str, str], url: str, cwd: 
         deadline = time.monotonic() + START_SECONDS
         while not _answers(url):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{words[0]} does not start: {log.read_text(errors='replace')[-2000:]}")
+                raise RuntimeError(f"{command[0]} did not start: {log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.2)
         yield process.pid
     finally:
@@ -76,7 +76,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _json(value: Any) -> str:
+def to_json(value: Any) -> str:
     return httpx.Request("POST", "http://-", json=value).content.decode()
 
 
@@ -92,33 +92,33 @@ METADATA = {
     "seed": 1,
 }
 PAIRS = [{"name": name, "value": value} for name, value in METADATA.items()]
-LOGIN = {"username": "regular", "password": PASSWORD}
 REGISTRY = {
     "list": Request("GET", "/v1/models"),
     "search common": Request("GET", "/v1/models?filter=%7B%22tags%22:%22common%22%7D"),
     "search rare": Request("GET", "/v1/models?filter=%7B%22tags%22:%22rare%22%7D"),
     "search metric": Request("GET", "/v1/models?filter=%7B%22metadata.accuracy%22:%7B%22$gte%22:0.9%7D%7D"),
     "get": Request("GET", "/v1/models/{id}"),
-    "create": Request("POST", "/v1/models", _json({"name": "new-{n}", "metadata": PAIRS} | WORDS)),
-    "change": Request("PUT", "/v1/models/{id}", _json({"metadata": {"add": [{"name": "note", "value": "{n}"}]}})),
-    "login": Request("POST", "/v1/login", _json(LOGIN)),
+    "create": Request("POST", "/v1/models", to_json({"name": "new-{n}", "metadata": PAIRS} | WORDS)),
+    "change": Request("PUT", "/v1/models/{id}", to_json({"metadata": {"add": [{"name": "note", "value": "{n}"}]}})),
+    "login": Request("POST", "/v1/login", to_json(LOGIN)),
 }
 
 
 @contextmanager
 def registry(engine: str, size: int, folder: Path, **variables: str) -> Iterator[Contender]:
-    """Give this registry on one of its engines, which syncs to disk as it does in earnest."""
+    """Yield this registry on a database engine that syncs writes to disk, as in production."""
     name = "-".join(("registry", engine, *variables.values()))
     server = engines.start(engine, durable=True)
     try:
         server.create("benchmark")
         port = engines.free_port()
         url = f"http://127.0.0.1:{port}"
-        env = _environment(server.url_of("benchmark"), port, folder / name) | variables
+        env = registry_environment(server.url_of("benchmark"), folder / name)
+        env |= {"HTTP_PORT": str(port), "WORKERS": WORKERS} | variables
         log = folder / f"{name}.log"
-        for words in (["manage.py", "serve", "--prepare-only"], ["-m", "benchmarks.fill", str(size)]):
+        for command in (["manage.py", "serve", "--prepare-only"], ["-m", "benchmarks.fill", str(size)]):
             with log.open("ab") as output:
-                subprocess.run([sys.executable, *words], cwd=ROOT, env=env, check=True, stdout=output, stderr=output)
+                subprocess.run([sys.executable, *command], cwd=ROOT, env=env, check=True, stdout=output, stderr=output)
         with running([sys.executable, "manage.py", "serve"], log, env, f"{url}/healthz") as pid:
             roots = [pid, *(process.pid for process in server.processes)]
             yield _registry_contender(name, url, roots)
@@ -126,26 +126,11 @@ def registry(engine: str, size: int, folder: Path, **variables: str) -> Iterator
         server.stop()
 
 
-def _environment(database: str, port: int, folder: Path) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "VARIABLES_FILE": str(folder.with_suffix(".env")),
-        "DATABASE": database,
-        "UPLOAD_PATH": str(folder),
-        "HTTP_PORT": str(port),
-        "WORKERS": WORKERS,
-        "API_TOKEN": "api-token-of-the-benchmark",
-        "JWT_SECRET": "jwt-secret-of-the-benchmark-which-is-long-enough",
-        "JWT_EXPIRATIONTIME": "1d",
-        "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD": ADMIN_PASSWORD,
-    }
-
-
 def _registry_contender(name: str, url: str, roots: list[int]) -> Contender:
-    """Return the contender as a regular user meets it; the items asked for one by one are his own."""
+    """Return the contender with the requests of a regular user, who owns the items that are read one by one."""
     answer = httpx.post(f"{url}/login", json=LOGIN).json()
     headers = {"Authorization": answer["token"], "Content-Type": "application/json"}
-    own = {"filter": _json({"owner": answer["user"]["_id"]}), "limit": "1000"}
+    own = {"filter": to_json({"owner": answer["user"]["_id"]}), "limit": "1000"}
     docs = httpx.get(f"{url}/v1/models", params=own, headers=headers, timeout=60).json()["docs"]
     ids = [document["_id"] for document in docs]
     return Contender(name, url, roots, REGISTRY, headers, ids, f"/v1/models/{ids[0]}/versions/{{name}}")
@@ -153,13 +138,13 @@ def _registry_contender(name: str, url: str, roots: list[int]) -> Contender:
 
 @contextmanager
 def bare(size: int, folder: Path) -> Iterator[Contender]:
-    """Give a view that answers a constant, served as the registry is."""
+    """Yield a view that returns a constant, on the same server as the registry."""
     port = engines.free_port()
     url = f"http://127.0.0.1:{port}"
-    words = ["-m", "granian", "--interface", "wsgi", "--http", "1", "--host", "127.0.0.1", "--port", str(port)]
-    words += ["--workers", WORKERS, "--blocking-threads", "16", "--log-level", "error", "--no-ws"]
+    command = ["-m", "granian", "--interface", "wsgi", "--http", "1", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", WORKERS, "--blocking-threads", "16", "--log-level", "error", "--no-ws"]
     env = {"PATH": os.environ["PATH"]}
-    command = [sys.executable, *words, "benchmarks.bare:application"]
+    command = [sys.executable, *command, "benchmarks.bare:application"]
     with running(command, folder / "bare.log", env, url) as pid:
         constant = Request("GET", "/")
         yield Contender("bare", url, [pid], {"list": constant, "get": constant}, {})

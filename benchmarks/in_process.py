@@ -1,8 +1,8 @@
-"""Measures what answering a request costs the processor, with no socket and no load: `make profile`.
+"""Measures the CPU time of requests in one process, without sockets or concurrent load: `make profile`.
 
-This tree, and with `--base COMMIT` that commit beside it, each answers in a process of its own, in one thread, over the
-same items on each engine; the processes alternate, round by round. Figures are milliseconds of processor time
-(`time.process_time`) per request, the median of the rounds: a busy machine changes them little.
+Each version of the code (this tree and, with `--base COMMIT`, that commit) runs in its own process with one thread,
+with the same items on each database engine. The processes alternate in each round. The results are the median
+milliseconds of CPU time (`time.process_time`) per request, which a busy machine hardly affects.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
-REGISTRY, BARE = "registry_site.wsgi", "benchmarks.bare"  # what a process answers with
+REGISTRY, BARE = "registry_site.wsgi", "benchmarks.bare"  # modules with a WSGI application
 LOGIN = {"username": "regular", "password": "Bench-mark-1"}
 METRIC = {"metadata.accuracy": {"$gte": 0.9}}
 PATHS = {
@@ -35,8 +35,8 @@ PATHS = {
 }
 
 
-class Answering:
-    """A process that answers requests in itself and tells what each took."""
+class RequestProcess:
+    """A process that handles requests without a server and reports their CPU time."""
 
     def __init__(self, module: str, tree: Path, env: dict[str, str]) -> None:
         command = [sys.executable, "-P", str(Path(__file__).resolve()), "--answer", module]
@@ -50,7 +50,7 @@ class Answering:
         )
 
     def milliseconds(self, path: str, count: int) -> float:
-        """Return the processor time of one of `count` requests."""
+        """Return the mean CPU time of `count` requests in milliseconds."""
         assert self.process.stdin and self.process.stdout
         print(path, count, file=self.process.stdin, flush=True)
         return float(self.process.stdout.readline())
@@ -61,24 +61,24 @@ class Answering:
         self.process.wait()
 
 
-def main(words: Sequence[str]) -> int:
-    """Print a table; return the exit status."""
+def main(arguments: Sequence[str]) -> int:
+    """Print a table of results; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.in_process", description=__doc__)
     parser.add_argument("--engines", nargs="+", default=["sqlite", "postgres", "mongodb"])
     parser.add_argument("--base", help="commit to compare with")
     parser.add_argument("--items", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--count", type=int, default=100, help="requests of a round")
-    options = parser.parse_args(words)
-    with ExitStack() as ended:
+    options = parser.parse_args(arguments)
+    with ExitStack() as stack:
         trees = {"now": ROOT}
         if options.base:
-            trees = {"before": ended.enter_context(checked_out(options.base))} | trees
+            trees = {"before": stack.enter_context(checked_out(options.base))} | trees
         print(f"{'engine':10}{'operation':18}" + "".join(f"{name:>10}" for name in trees) + "     ratio", flush=True)
-        constant = Answering(BARE, ROOT, {"PATH": os.environ["PATH"]})
-        ended.callback(constant.end)
-        found = median([constant.milliseconds("/", options.count) for _ in range(options.rounds + 1)][1:])
-        print(f"{'':10}{'bare view':18}{found:10.3f}", flush=True)
+        constant = RequestProcess(BARE, ROOT, {"PATH": os.environ["PATH"]})
+        stack.callback(constant.end)
+        result = median([constant.milliseconds("/", options.count) for _ in range(options.rounds + 1)][1:])
+        print(f"{'':10}{'bare view':18}{result:10.3f}", flush=True)
         for engine in options.engines:
             measure(engine, trees, options)
     return 0
@@ -86,7 +86,7 @@ def main(words: Sequence[str]) -> int:
 
 @contextmanager
 def checked_out(commit: str) -> Iterator[Path]:
-    """Give a folder with the files of a commit."""
+    """Yield a folder with the files of a commit."""
     with tempfile.TemporaryDirectory(prefix="profile-") as name:
         tree = Path(name, "tree")
         tree.mkdir()
@@ -97,31 +97,31 @@ def checked_out(commit: str) -> Iterator[Path]:
 
 def measure(engine: str, trees: dict[str, Path], options: argparse.Namespace) -> None:
     """Print a row for each operation on an engine."""
-    from tests import engines  # noqa: PLC0415 - the process that answers must not need it
+    from tests import engines  # noqa: PLC0415 - RequestProcess must work without the tests
 
     server = engines.start(engine)
-    with tempfile.TemporaryDirectory(prefix="profile-") as folder, ExitStack() as ended:
-        ended.callback(server.stop)
-        answering: dict[str, Answering] = {}
+    with tempfile.TemporaryDirectory(prefix="profile-") as folder, ExitStack() as stack:
+        stack.callback(server.stop)
+        processes: dict[str, RequestProcess] = {}
         for name, tree in trees.items():
             server.create(f"profile_{name}")
-            env = environment(server.url_of(f"profile_{name}"), Path(folder, name))
+            env = registry_environment(server.url_of(f"profile_{name}"), Path(folder, name))
             for step in (["manage.py", "serve", "--prepare-only"], ["-m", "benchmarks.fill", str(options.items)]):
                 subprocess.run([sys.executable, *step], cwd=tree, env=env, check=True, capture_output=True)
-            answering[name] = Answering(REGISTRY, tree, env)
-            ended.callback(answering[name].end)
+            processes[name] = RequestProcess(REGISTRY, tree, env)
+            stack.callback(processes[name].end)
         for operation, path in PATHS.items():
             rounds = [
-                {name: each.milliseconds(path, options.count) for name, each in answering.items()}
+                {name: each.milliseconds(path, options.count) for name, each in processes.items()}
                 for _ in range(options.rounds + 1)
-            ][1:]  # the first compiles and fills caches
-            found = {name: median(figures[name] for figures in rounds) for name in answering}
-            ratio = f"{found['now'] / found['before']:10.2f}" if "before" in found else ""
-            print(f"{engine:10}{operation:18}" + "".join(f"{ms:10.3f}" for ms in found.values()) + ratio, flush=True)
+            ][1:]  # without the first round, which fills caches
+            result = {name: median(figures[name] for figures in rounds) for name in processes}
+            ratio = f"{result['now'] / result['before']:10.2f}" if "before" in result else ""
+            print(f"{engine:10}{operation:18}" + "".join(f"{ms:10.3f}" for ms in result.values()) + ratio, flush=True)
 
 
-def environment(database: str, folder: Path) -> dict[str, str]:
-    """Return the variables of a registry on a database."""
+def registry_environment(database: str, folder: Path) -> dict[str, str]:
+    """Return the environment variables of a benchmark registry on a database."""
     return {
         "PATH": os.environ["PATH"],
         "VARIABLES_FILE": str(folder.with_suffix(".env")),
@@ -135,24 +135,24 @@ def environment(database: str, folder: Path) -> dict[str, str]:
     }
 
 
-def answer(module: str) -> None:
-    """Answer what standard input asks for, `path count` a line, with the milliseconds that one request took."""
+def handle_requests(module: str) -> None:
+    """For each line `path count` of standard input, print the mean CPU milliseconds of that many requests."""
     application = import_module(module).application
     token, item = "", ""
     if module == REGISTRY:
-        token = json.loads(ask(application, "/login", json.dumps(LOGIN).encode()))["token"]
-        listed = ask(application, "/v1/models?limit=1", token=token)
+        token = json.loads(request(application, "/login", json.dumps(LOGIN).encode()))["token"]
+        listed = request(application, "/v1/models?limit=1", token=token)
         item = json.loads(listed)["docs"][0]["_id"]
     for line in sys.stdin:
         path, count = line.split()
         start = time.process_time()
         for _ in range(int(count)):
-            ask(application, path.replace("{id}", item), token=token)
+            request(application, path.replace("{id}", item), token=token)
         print((time.process_time() - start) / int(count) * 1000, flush=True)
 
 
-def ask(application: Callable[..., Any], url: str, body: bytes = b"", token: str = "") -> bytes:
-    """Return the body of an answer of 200."""
+def request(application: Callable[..., Any], url: str, body: bytes = b"", token: str = "") -> bytes:
+    """Handle a request; return the body of its 200 response."""
     path, _, query = url.partition("?")
     environ = {
         "REQUEST_METHOD": "POST" if body else "GET",
@@ -170,18 +170,20 @@ def ask(application: Callable[..., Any], url: str, body: bytes = b"", token: str
         "wsgi.url_scheme": "http",
         "wsgi.input": BytesIO(body),
         "wsgi.errors": sys.stderr,
+        "registry.answer": None,  # set by the server
+        "registry.address": "127.0.0.1",
     } | ({"HTTP_AUTHORIZATION": token} if token else {})
     statuses: list[str] = []
-    answered = application(environ, lambda status, headers, *_: statuses.append(status))
-    content = b"".join(answered)
-    if hasattr(answered, "close"):
-        answered.close()
+    response = application(environ, lambda status, headers, *_: statuses.append(status))
+    content = b"".join(response)
+    if hasattr(response, "close"):
+        response.close()
     assert statuses[-1].startswith("200"), (url, statuses[-1], content[:300])
     return content
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--answer"]:
-        answer(sys.argv[2])
+        handle_requests(sys.argv[2])
     else:
         sys.exit(main(sys.argv[1:]))

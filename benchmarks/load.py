@@ -1,6 +1,6 @@
-"""Loads a contender with wrk, and reads what that cost it.
+"""Loads a contender with wrk, and measures its CPU time and memory.
 
-wrk, because one thread of it asks far more than any contender answers: what loads must not be what is measured.
+One thread of wrk sends more requests than any contender can handle, so the load generator is not the bottleneck.
 """
 
 import itertools
@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SCRIPT = Path(__file__).with_name("requests.lua")
-PATIENCE = (1, 10, 30)  # times as long
-IDLE, LOOK_SECONDS, SETTLE_SECONDS = 0.2, 0.2, 120  # of a processor; between looks; at most
+DURATION_FACTORS = (1, 10, 30)  # of further attempts if no request is completed
+IDLE_CPU, POLL_SECONDS, MAX_WAIT_SECONDS = 0.2, 0.2, 120  # share of one core; between checks; in total
 TICKS = os.sysconf("SC_CLK_TCK")
 numbers = itertools.count(int(time.time()) % 100_000 * 1_000, 1)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent: `{n}` stands for a number of its own, `{id}` for an id by turns."""
+    """A request: `{n}` becomes a unique number, `{id}` each of the ids in turn."""
 
     method: str
     path: str
@@ -31,64 +31,64 @@ class Request:
 
 @dataclass(frozen=True)
 class Sample:
-    """What one round of load found; times in milliseconds, CPU of the contender and its database a request."""
+    """The result of one round: latencies in ms, and CPU ms per request of the contender with its database."""
 
     rate: float
     p50: float
     p99: float
     cpu: float
-    memory: float  # MiB, at most so far
+    memory: float  # peak MiB so far
 
 
 def load(
     url: str, request: Request, *, headers: Path, ids: Path, connections: int, seconds: int, roots: Iterable[int]
 ) -> Sample:
-    """Send requests for so long, or for longer where none is answered in that time; a rate of 0 says that none was.
+    """Send requests for `seconds`, or longer if none is completed in that time. A rate of 0 means that none was.
 
-    Raises RuntimeError where one is answered with a failure.
+    Raises RuntimeError if a request fails.
     """
-    asked = [request.method, request.path, request.body, str(headers), str(ids)]
-    found: dict[str, float] = {}
-    for patience in PATIENCE:
+    arguments = [request.method, request.path, request.body, str(headers), str(ids)]
+    result: dict[str, float] = {}
+    for factor in DURATION_FACTORS:
         before = cpu_seconds(roots)
-        found = _wrk(url, connections, seconds * patience, [*asked, f"{next(numbers)}000000"])
-        if found["requests"]:
+        result = _wrk(url, connections, seconds * factor, [*arguments, f"{next(numbers)}000000"])
+        if result["requests"]:
             break
-    if found["failed"]:
-        raise RuntimeError(f"{url}: {request}: {found}")
-    if not found["requests"]:
+    if result["failed"]:
+        raise RuntimeError(f"{url}: {request}: {result}")
+    if not result["requests"]:
         return Sample(0.0, math.inf, math.inf, math.inf, peak_memory(roots))
-    cpu = (cpu_seconds(roots) - before) / found["requests"] * 1000
-    return Sample(found["requests"] / found["seconds"], found["p50"], found["p99"], cpu, peak_memory(roots))
+    cpu = (cpu_seconds(roots) - before) / result["requests"] * 1000
+    return Sample(result["requests"] / result["seconds"], result["p50"], result["p99"], cpu, peak_memory(roots))
 
 
 def _wrk(url: str, connections: int, seconds: int, arguments: list[str]) -> dict[str, float]:
-    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(SCRIPT), url, "--"]
-    done = subprocess.run([*words, *arguments], capture_output=True, text=True, check=True, timeout=seconds + 90)
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(SCRIPT), url, "--"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True, timeout=seconds + 90)
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
-def settle(roots: Iterable[int]) -> None:
-    """Wait until who was loaded has done what nobody waits for any more: others' processors are not to be taken."""
-    deadline = time.monotonic() + SETTLE_SECONDS
+def wait_until_idle(roots: Iterable[int]) -> None:
+    """Wait until the processes have finished remaining work, which would take CPU time from the next contender."""
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
     while time.monotonic() < deadline:
         before = cpu_seconds(roots)
-        time.sleep(LOOK_SECONDS)
-        if cpu_seconds(roots) - before <= IDLE * LOOK_SECONDS:
+        time.sleep(POLL_SECONDS)
+        if cpu_seconds(roots) - before <= IDLE_CPU * POLL_SECONDS:
             return
 
 
 def processes(roots: Iterable[int]) -> set[int]:
-    """Return the processes, and all that they started and that run still."""
+    """Return the processes and all their running descendants."""
     parents: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (fields := _stat(int(entry.name))):
             parents.setdefault(int(fields[1]), []).append(int(entry.name))
-    found, waiting = set(), list(roots)
+    result, waiting = set(), list(roots)
     while waiting:
-        found.add(pid := waiting.pop())
+        result.add(pid := waiting.pop())
         waiting += parents.get(pid, [])
-    return found
+    return result
 
 
 def cpu_seconds(roots: Iterable[int]) -> float:
@@ -97,7 +97,7 @@ def cpu_seconds(roots: Iterable[int]) -> float:
 
 
 def peak_memory(roots: Iterable[int]) -> float:
-    """Return the MiB that the processes have held at most, each at its own peak; shared pages count in each."""
+    """Return the sum of the processes' peak memory in MiB. Shared pages count for each process."""
     total = 0
     for pid in processes(roots):
         try:
@@ -109,7 +109,7 @@ def peak_memory(roots: Iterable[int]) -> float:
 
 
 def _stat(pid: int) -> list[str]:
-    """Return what /proc tells of a process from its state on; nothing where it is gone."""
+    """Return the fields of /proc/PID/stat from the state on; empty if the process has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

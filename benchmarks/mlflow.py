@@ -1,4 +1,4 @@
-"""MLflow's model registry with the same models: what the registry keeps as tags and metadata are tags there."""
+"""MLflow's model registry with the same models. The registry's tags and metadata are stored as MLflow tags."""
 
 import os
 import random
@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from benchmarks.contenders import METADATA, ROOT, WORKERS, Contender, _json, running
+from benchmarks.contenders import METADATA, ROOT, WORKERS, Contender, running, to_json
 from benchmarks.load import Request
 from tests import engines
 
@@ -22,14 +22,14 @@ API = "/api/2.0/mlflow/registered-models"
 TAGS = [{"key": name, "value": "yes"} for name in ("common", "word-1", "new-{n}")]
 TAGS += [{"key": name, "value": str(value)} for name, value in METADATA.items()]
 NEWEST = "max_results=10&order_by=last_updated_timestamp%20DESC"
-# It has no logins by itself, and its model registry compares no numbers.
+# MLflow has no login by default, and its model registry cannot compare numbers.
 REQUESTS = {
     "list": Request("GET", f"{API}/search?{NEWEST}"),
     "search common": Request("GET", f"{API}/search?{NEWEST}&filter=tags.common%20%3D%20%27yes%27"),
     "search rare": Request("GET", f"{API}/search?{NEWEST}&filter=tags.rare%20%3D%20%27yes%27"),
     "get": Request("GET", f"{API}/get?name={{id}}"),
-    "create": Request("POST", f"{API}/create", _json({"name": "new-{n}", "tags": TAGS})),
-    "change": Request("POST", f"{API}/set-tag", _json({"name": "{id}", "key": "note", "value": "{n}"})),
+    "create": Request("POST", f"{API}/create", to_json({"name": "new-{n}", "tags": TAGS})),
+    "change": Request("POST", f"{API}/set-tag", to_json({"name": "{id}", "key": "note", "value": "{n}"})),
 }
 MODEL = "INSERT INTO registered_models (workspace, name, creation_time, last_updated_time) VALUES ({0}, {0}, {0}, {0})"
 TAG = "INSERT INTO registered_model_tags (workspace, name, key, value) VALUES ({0}, {0}, {0}, {0})"
@@ -38,17 +38,17 @@ BATCH = 1000
 
 @contextmanager
 def mlflow(engine: str, size: int, folder: Path) -> Iterator[Contender]:
-    """Give `mlflow server` on SQLite or PostgreSQL, with as many workers as the registry."""
+    """Yield `mlflow server` on SQLite or PostgreSQL, with as many workers as the registry."""
     server = engines.start(engine, durable=True)
     try:
         server.create("benchmark")
         port, name = engines.free_port(), f"mlflow-{engine}"
         url, database = f"http://127.0.0.1:{port}", server.url_of("benchmark")
-        words = [BINARY, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", WORKERS]
-        words += ["--backend-store-uri", database.replace("postgres://", "postgresql+psycopg://")]
-        words += ["--artifacts-destination", str(folder / name)]
+        terms = [BINARY, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", WORKERS]
+        terms += ["--backend-store-uri", database.replace("postgres://", "postgresql+psycopg://")]
+        terms += ["--artifacts-destination", str(folder / name)]
         env = {"PATH": os.environ["PATH"], "HOME": str(folder)} | QUIET
-        with running(words, folder / f"{name}.log", env, f"{url}/health", folder) as pid:
+        with running(terms, folder / f"{name}.log", env, f"{url}/health", folder) as pid:
             fill(url, database, size)
             roots = [pid, *(process.pid for process in server.processes)]
             ids = [f"model-{number}" for number in range(min(size, 1000))]
@@ -60,8 +60,8 @@ def mlflow(engine: str, size: int, folder: Path) -> Iterator[Contender]:
 
 
 def fill(url: str, database: str, count: int) -> None:
-    """Write rows as MLflow writes them, which through its API would take hours."""
-    httpx.get(f"{url}{API}/search", timeout=120).raise_for_status()  # which makes the tables
+    """Insert rows in MLflow's format. Its API would take hours."""
+    httpx.get(f"{url}{API}/search", timeout=120).raise_for_status()  # creates the tables
     if database.startswith("sqlite"):
         with closing(sqlite3.connect(database.removeprefix("sqlite:///"), timeout=60)) as connection:
             _insert(connection, "?", count)
@@ -78,16 +78,16 @@ def _insert(connection: Any, mark: str, count: int) -> None:
         while batch := list(islice(rows, BATCH)):
             cursor.executemany(statement.format(mark), batch)
             connection.commit()
-        cursor.execute("ANALYZE")  # or PostgreSQL looks through all models for each tag, as if there were few
+        cursor.execute("ANALYZE")  # without statistics, PostgreSQL scans all models for each tag
         connection.commit()
 
 
 def models(count: int) -> Iterator[tuple[str, int, Sequence[tuple[str, str]]]]:
-    """Give name, time and tags of that many models, as many tags as the registry's have tags and metadata."""
-    chance = random.Random(1)
+    """Yield names, times and tags of models, with as many tags as the registry's models have tags and metadata."""
+    rng = random.Random(1)
     step = max(1, count // 10)
     for number in range(count):
-        kind = "rare" if number % step == step // 2 else "common" if chance.random() < 0.5 else "other"
-        words = [kind, *(f"word-{word}" for word in chance.sample(range(200), 2))]
-        metadata = [(name, str(value)) for name, value in (METADATA | {"accuracy": chance.random()}).items()]
-        yield f"model-{number}", 1_700_000_000_000 + number, [*((word, "yes") for word in words), *metadata]
+        kind = "rare" if number % step == step // 2 else "common" if rng.random() < 0.5 else "other"
+        terms = [kind, *(f"word-{word}" for word in rng.sample(range(200), 2))]
+        metadata = [(name, str(value)) for name, value in (METADATA | {"accuracy": rng.random()}).items()]
+        yield f"model-{number}", 1_700_000_000_000 + number, [*((word, "yes") for word in terms), *metadata]

@@ -1,4 +1,4 @@
-"""Renders the results as Markdown and as a chart."""
+"""Renders results as Markdown and as an SVG chart."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,8 +47,8 @@ def medians(samples: Sequence[Sample]) -> Sample:
 
 
 def markdown(results: Results, transfers: Mapping[tuple[str, str], Sequence[float]], rounds: int, machine: str) -> str:
-    """Return the page."""
-    parts = [HEAD.format(rounds=rounds, machine=machine), _in_short(results)]
+    """Return the results as a Markdown page."""
+    parts = [HEAD.format(rounds=rounds, machine=machine), _summary(results)]
     for case, by_contender in results.items():
         first, *_ = by_contender
         best = medians(by_contender[first]).rate
@@ -68,8 +68,8 @@ def markdown(results: Results, transfers: Mapping[tuple[str, str], Sequence[floa
     return "\n".join(parts)
 
 
-def _in_short(results: Results) -> str:
-    """Compare the registry with MLflow on the same engine, and its lists with the fewest and the most items."""
+def _summary(results: Results) -> str:
+    """Return a comparison with MLflow on the same engine, and of lists with the fewest and the most items."""
     text = "## Summary\n\n| | engine | requests/s relative to MLflow | p99 relative to MLflow |\n|---|---|---|---|\n"
     for case, by_contender in results.items():
         for engine in ("sqlite", "postgres"):
@@ -79,18 +79,20 @@ def _in_short(results: Results) -> str:
                 times, share = (a / b if b else math.inf for a, b in ((ours.rate, theirs.rate), (ours.p99, theirs.p99)))
                 text += f"| {case.title} | {engine} | {times:.1f} | {share:.2f} |\n"
     text += "\n| | | CPU with the most items, relative to the fewest |\n|---|---|---|\n"
-    for name, small, large in _grown(results):
+    for name, small, large in _growth(results):
         text += f"| list | {name} | {large / small:.2f} |\n"
     return text
 
 
-def _grown(results: Results) -> Iterator[tuple[str, float, float]]:
-    """Yield each contender whose lists were measured in several sizes, with the CPU of the smallest and the largest."""
+def _growth(results: Results) -> Iterator[tuple[str, float, float]]:
+    """Yield each registry whose lists were measured in several sizes, with CPU at the smallest and the largest."""
     cases = sorted((case for case in results if case.operation == "list"), key=lambda case: case.size)
-    alike = [case for case in cases if cases and case.connections == cases[0].connections]
-    if alike and alike[0].size < alike[-1].size:
-        for name in [name for name in results[alike[-1]] if name.startswith("registry") and name in results[alike[0]]]:
-            yield name, *(medians(results[case][name]).cpu for case in (alike[0], alike[-1]))
+    comparable = [case for case in cases if cases and case.connections == cases[0].connections]
+    if comparable and comparable[0].size < comparable[-1].size:
+        for name in [
+            name for name in results[comparable[-1]] if name.startswith("registry") and name in results[comparable[0]]
+        ]:
+            yield name, *(medians(results[case][name]).cpu for case in (comparable[0], comparable[-1]))
 
 
 def svg(results: Results) -> str:

@@ -1,8 +1,8 @@
-"""Counts how far a reader walks to follow a request: `make trace`.
+"""Counts the files and switches between files that a reader must follow to understand a request: `make trace`.
 
-Four requests run in one process on SQLite. Only calls of the project's own named functions count: the files that they
-are in, and how often the file or the app changes from one call to the next. Each request is sent three times and the
-third is counted, because the first ones compile and fill caches.
+Four requests run in one process on SQLite. Counted are the files of the project's named functions that are called, and
+how often the file or the app changes from one call to the next. Each request is sent three times and the third is
+counted, because the first ones fill caches.
 """
 
 import json
@@ -23,8 +23,8 @@ PASSWORD = "Temporary1!"
 FILTER = json.dumps({"tags": "a", "metadata.accuracy": {"$gte": 0.5}})
 
 
-def main(words: Sequence[str]) -> None:
-    """Print a row for each request; with `--files` the files too."""
+def main(arguments: Sequence[str]) -> None:
+    """Print a row for each request; with `--files`, also the files."""
     with tempfile.TemporaryDirectory(prefix="trace-") as folder:
         os.environ |= {
             "DATABASE": f"sqlite:///{folder}/registry.sqlite3",
@@ -40,20 +40,20 @@ def main(words: Sequence[str]) -> None:
         for name, request in requests():
             request()
             request()
-            files = walked(request)
+            files = called_files(request)
             apps = [file.split("/")[0] for file in files]
             print(f"{name:22}{len(set(files)):6}{changes(files):24}{changes(apps):14}")
-            if "--files" in words:
+            if "--files" in arguments:
                 print("  " + "\n  ".join(dict.fromkeys(files)))
 
 
-def changes(places: Sequence[str]) -> int:
-    """Return how often a place differs from the one before."""
-    return sum(before != after for before, after in pairwise(places))
+def changes(values: Sequence[str]) -> int:
+    """Return how often a value differs from the previous one."""
+    return sum(before != after for before, after in pairwise(values))
 
 
-def walked(request: Callable[[], Any]) -> list[str]:
-    """Return the file of each call of one of the project's named functions while a request is answered."""
+def called_files(request: Callable[[], Any]) -> list[str]:
+    """Return the file of each call of a named function of the project during a request."""
     files: list[str] = []
 
     def note(frame: FrameType, event: str, argument: object) -> None:
@@ -74,7 +74,7 @@ def walked(request: Callable[[], Any]) -> list[str]:
 
 
 def requests() -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Give the four requests by name, over a registry in this process that has an item."""
+    """Yield the four requests by name, for a registry in this process with one item."""
     import django  # noqa: PLC0415 - the environment is set first
 
     django.setup()

@@ -1,4 +1,4 @@
-"""Files: up and down, against what the machine can do at best; and lists while many slow clients hold on."""
+"""Measures uploads and downloads against the limits of the machine, and runs many slow clients."""
 
 import hashlib
 import os
@@ -32,7 +32,7 @@ OFFLOADED_ITEMS = 200
 
 
 def make_file(path: Path, size: int) -> None:
-    """Write a file that does not compress and is the like of no other."""
+    """Write a unique, incompressible file."""
     block = os.urandom(MIB)
     with path.open("wb") as file:
         for number in range(size // MIB):
@@ -40,7 +40,7 @@ def make_file(path: Path, size: int) -> None:
 
 
 def speed(action: Callable[[], object], size: int) -> float:
-    """Return the MiB a second of an action over a file of that size."""
+    """Return the MiB/s of an action on a file of this size."""
     started = time.perf_counter()
     action()
     return size / MIB / (time.perf_counter() - started)
@@ -54,9 +54,9 @@ def download(contender: Contender, path: Path) -> None:
     _curl(contender, contender.url + contender.file.format(name=path.name))
 
 
-def _curl(contender: Contender, *words: str) -> None:
+def _curl(contender: Contender, *arguments: str) -> None:
     headers = [word for name in ("Authorization",) for word in _header(contender, name)]
-    command = ["curl", "-fsS", "-o", "/dev/null", "-H", "Content-Type: application/octet-stream", *headers, *words]
+    command = ["curl", "-fsS", "-o", "/dev/null", "-H", "Content-Type: application/octet-stream", *headers, *arguments]
     subprocess.run(command, check=True, timeout=1800)
 
 
@@ -65,7 +65,7 @@ def _header(contender: Contender, name: str) -> list[str]:
 
 
 def read_hash_write(path: Path) -> None:
-    """Do what an upload must: read, hash, write and sync, in a plain loop."""
+    """Do the minimum of an upload in a plain loop: read, hash, write and sync."""
     digest, copy = hashlib.sha256(), path.with_suffix(".copy")
     with path.open("rb", buffering=0) as source, copy.open("wb", buffering=0) as target:
         while chunk := source.read(MIB):
@@ -76,7 +76,7 @@ def read_hash_write(path: Path) -> None:
 
 
 def copy_and_sum(path: Path) -> None:
-    """Do the same with the system's programs."""
+    """Do the same with `cp` and `sha256sum`."""
     copy = path.with_suffix(".copy")
     subprocess.run(["cp", path, copy], check=True)
     subprocess.run(["sha256sum", copy], check=True, stdout=subprocess.DEVNULL)
@@ -85,21 +85,21 @@ def copy_and_sum(path: Path) -> None:
 
 @contextmanager
 def nginx(folder: Path) -> Iterator[list[Contender]]:
-    """Give nginx, which serves the files of a folder, and nginx in front of a registry that has it send the bytes."""
+    """Yield nginx serving the files of a folder, and nginx in front of a registry with `DOWNLOADS=accel`."""
     folder.chmod(0o755)
     port, front_port = engines.free_port(), engines.free_port()
     configuration = folder / "nginx.conf"
     url = f"http://127.0.0.1:{port}"
-    words = ["nginx", "-c", str(configuration), "-g", "user root;"]
+    arguments = ["nginx", "-c", str(configuration), "-g", "user root;"]
     with registry("sqlite", OFFLOADED_ITEMS, folder, DOWNLOADS="accel") as behind:
         configuration.write_text(NGINX.format(folder=folder, port=port, front_port=front_port, behind=behind))
-        with running(words, folder / "nginx.out", dict(os.environ), f"{url}/nginx.conf", folder) as pid:
+        with running(arguments, folder / "nginx.out", dict(os.environ), f"{url}/nginx.conf", folder) as pid:
             front = replace(behind, name="registry behind nginx", url=f"http://127.0.0.1:{front_port}")
             yield [Contender("nginx", url, [pid], {}, {}, file="/{name}"), front]
 
 
 def transfers(contenders: list[Contender], folder: Path, mib: int, rounds: int) -> Iterator[tuple[str, str, float]]:
-    """Give contender, operation and MiB a second of each round, in turns; and `memory` in MiB."""
+    """Yield contender, operation and MiB/s of each round; then contender, `memory` and MiB."""
     size = mib * MIB
     with nginx(folder) as (plain, front):
         for number in range(rounds):
@@ -118,15 +118,15 @@ def transfers(contenders: list[Contender], folder: Path, mib: int, rounds: int) 
 
 @contextmanager
 def slow_clients(contender: Contender, path: Path) -> Iterator[None]:
-    """Let so many clients upload, and as many download, as slowly as over a bad line."""
+    """Run SLOW_CLIENTS uploads and as many downloads at SLOW_RATE bytes per second."""
     upload(contender, path)
-    words = ["curl", "-s", "-o", "/dev/null", "--limit-rate", SLOW_RATE, "--max-time", "120"]
-    words += _header(contender, "Authorization")
+    arguments = ["curl", "-s", "-o", "/dev/null", "--limit-rate", SLOW_RATE, "--max-time", "120"]
+    arguments += _header(contender, "Authorization")
     processes = []
     for number in range(SLOW_CLIENTS):
         target = contender.url + contender.file
-        processes.append(subprocess.Popen([*words, target.format(name=path.name)]))
-        processes.append(subprocess.Popen([*words, "-T", str(path), target.format(name=f"slow-{number}.bin")]))
+        processes.append(subprocess.Popen([*arguments, target.format(name=path.name)]))
+        processes.append(subprocess.Popen([*arguments, "-T", str(path), target.format(name=f"slow-{number}.bin")]))
     try:
         time.sleep(2)
         yield

@@ -1,3 +1,3 @@
-"""Wires the apps to a registry; no app imports it."""
+"""Combines the apps into one running service. No app imports this package."""
 
 __version__ = "1.0.0"

@@ -1,4 +1,4 @@
-"""The registry's own app: the lookups of the list language."""
+"""The Django apps of this package: lookups of the filter language, and the admin site."""
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
@@ -12,12 +12,12 @@ class RegistrySite(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Make the lookups usable before the first query."""
+        """Register the lookups before the first query."""
         lookups.register()
         connection_created.connect(lookups.prepare_connection, dispatch_uid="tenants.rest.querying")
 
 
 class Admin(AdminConfig):
-    """Django's admin, with a site of ours."""
+    """Django's admin with this registry's site class."""
 
     default_site = "registry_site.pages.admin_site.RegistryAdminSite"

@@ -1,6 +1,6 @@
-"""Django's settings, all of them from the environment's variables.
+"""Django's settings, derived from the environment variables that `registry_site/config/variables.py` describes.
 
-Sections: variables, apps, web, database, storage, sign-in, API, mail, log.
+Sections: variables, apps, web, browsers, database, storage, login, API, mail, logging.
 """
 
 import sys
@@ -13,10 +13,10 @@ from registry_site.config import databases, file_modes, storages
 from registry_site.config.environment import HOME, VariableError, load
 from registry_site.config.variables import lifetime, listed
 
-# --- Variables: the apps find them here under their own names -----------------------------------------------------
+# --- Variables, which the apps read from here under the same names --------------------------------------------------
 try:
     environment = load()
-    UMASK = file_modes.apply(environment.UMASK)  # before anything is written
+    UMASK = file_modes.set_umask(environment.UMASK)  # before any file is written
     database = databases.parse(environment.DATABASE, HOME, environment.THREADS)
     storage = storages.parse(environment)
 except (VariableError, ImproperlyConfigured) as error:
@@ -90,16 +90,16 @@ INSTALLED_APPS = [
 ]
 AUTH_USER_MODEL = "tenants.User"
 
-# What the lower apps ask of the higher ones, by name, because imports run the other way.
+# Functions that lower apps call by name, because they cannot import the higher apps that define them.
 HOOKS = {
-    "user_leaves": "catalog.deletions.refuse_owner",  # (user): refuse where the user owns something
-    "user_left": "catalog.deletions.unlist_user",  # (user): take the user out of all lists, outside of a transaction
-    "tenant_emptied": "catalog.deletions.empty_tenant",  # (tenant_id): remove its rows, outside of a transaction
-    "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): remove what is left, within the transaction
-    "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): remove its bytes, after the transaction
-    "term_is_used": "catalog.services.uses_term",  # (term): whether any item has the tag or metadata name
-    "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): numbers of what is theirs, by what and tenant
-    # (): a context in which the request has no slot
+    "user_leaves": "catalog.deletions.refuse_owner",  # (user): refuse if the user owns anything
+    "user_left": "catalog.deletions.unlist_user",  # (user): remove the user from all lists, outside a transaction
+    "tenant_emptied": "catalog.deletions.empty_tenant",  # (tenant_id): delete its rows, outside a transaction
+    "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): delete remaining rows, in the transaction
+    "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
+    "term_is_used": "catalog.services.uses_term",  # (term): whether an item has this tag or metadata name
+    "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
+    # (): context manager in which the request holds no slot
     "release_slot_while_waiting": "registry_site.serving.slots.release_slot_while_waiting",
 }
 
@@ -111,14 +111,14 @@ WSGI_APPLICATION = "registry_site.wsgi.application"
 APPEND_SLASH = False
 SESSION_COOKIE_AGE = int(lifetime(environment.SESSION_EXPIRATIONTIME).total_seconds())
 SESSION_ENGINE = "tenants.identity.sessions"
-CSRF_FAILURE_VIEW = "registry_site.api.errors.forged"
+CSRF_FAILURE_VIEW = "registry_site.api.errors.csrf_failure"
 MIDDLEWARE = [
-    "registry_site.api.middleware.Release",
+    "registry_site.api.middleware.ReleaseMemory",
     "tenants.log.recording.RequestLogMiddleware",
     "registry_site.api.middleware.ContentLength",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "registry_site.api.middleware.ContentPolicy",
+    "registry_site.api.middleware.ContentSecurityPolicy",
     "registry_site.api.middleware.CrossOrigin",
     "registry_site.api.middleware.RequestLimits",
     "registry_site.api.middleware.OptionalTrailingSlash",
@@ -126,7 +126,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "registry_site.api.middleware.PageBodies",
+    "registry_site.api.middleware.PageBodyLimit",
 ]
 TEMPLATES = [
     {
@@ -147,7 +147,7 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 DATA_UPLOAD_MAX_MEMORY_SIZE = environment.MAX_BODY_SIZE
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000  # the form of an item has three for each metadatum
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000  # an item's form has three fields per metadata entry
 
 # --- Browsers -------------------------------------------------------------------------------------------------------
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.https
@@ -156,7 +156,7 @@ CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))]
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if environment.https else 0
-# Tokens go in a header that no page sends by itself, so the API may be called from any; the admin site may not.
+# Browsers do not send tokens by themselves, so any origin may call the API, but not the admin site, which uses cookies.
 CORS_ALLOW_ALL_ORIGINS = environment.CORS_ORIGINS == "*"
 CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else listed(environment.CORS_ORIGINS)
 CORS_URLS_REGEX = rf"^/({VERSION}/|login/?$|healthz/?$)"
@@ -178,17 +178,17 @@ STORAGES = {
     "versions": storage,
 }
 
-# --- Sign-in --------------------------------------------------------------------------------------------------------
-# The first is for new passwords.
+# --- Login ----------------------------------------------------------------------------------------------------------
+# The first hasher is used for new passwords.
 PASSWORD_HASHERS = ["tenants.identity.hashers.PasswordHasher", "tenants.identity.hashers.ImportedHasher"]
 AUTHENTICATION_BACKENDS = ["tenants.identity.backends.SuperuserBackend"]
 LOGIN_REDIRECT_URL = "admin:index"
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "tenants.identity.passwords.StrengthValidator"}]
 SILENCED_SYSTEM_CHECKS = [
-    "auth.W004",  # usernames are unique in their tenant, which the backend knows
-    "security.W005",  # HSTS speaks for this host, not for the domain's others
-    "security.W008",  # the port of HTTPS speaks nothing else; that of HTTP may redirect by HTTP_REDIRECT
-    "security.W021",  # and browsers' preload lists are the domain's owner's to choose
+    "auth.W004",  # usernames are unique per tenant; the backend handles that
+    "security.W005",  # HSTS covers this host only, not its subdomains
+    "security.W008",  # HTTP_REDIRECT redirects HTTP; the HTTPS port accepts only HTTPS
+    "security.W021",  # the domain's owner decides about HSTS preload lists
 ]
 
 # --- API ------------------------------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["tenants.rest.negotiation.JSONParser", "tenants.rest.negotiation.FormParser"],
     "DEFAULT_RENDERER_CLASSES": ["tenants.rest.negotiation.JSONRenderer", "registry_site.pages.renderer.PageRenderer"],
     "DEFAULT_SCHEMA_CLASS": "registry_site.api.openapi.schema.RegistrySchema",
-    "EXCEPTION_HANDLER": "registry_site.api.errors.handle",
+    "EXCEPTION_HANDLER": "registry_site.api.errors.exception_response",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "TEST_REQUEST_RENDERER_CLASSES": [
@@ -228,12 +228,12 @@ EMAIL_TIMEOUT = 10
 EMAIL_TAG = environment.EMAIL_TAG
 DEFAULT_FROM_EMAIL = environment.SMTP_EMAIL or environment.EMAIL
 
-# --- Log ------------------------------------------------------------------------------------------------------------
+# --- Logging --------------------------------------------------------------------------------------------------------
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {"django.request": {"level": "ERROR"}},  # what clients do wrong stands in the request log
+    "loggers": {"django.request": {"level": "ERROR"}},  # client errors are in the request log
 }

@@ -1,4 +1,4 @@
-"""All routes. A trailing slash is optional: a middleware takes it off."""
+"""All routes. A trailing slash is optional: a middleware removes it."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -28,7 +28,7 @@ from tenants.log.viewsets import LogViewSet
 handler400 = "registry_site.api.errors.bad_request"
 handler403 = "registry_site.api.errors.forbidden"
 handler404 = "registry_site.api.errors.not_found"
-handler500 = "registry_site.api.errors.crashed"
+handler500 = "registry_site.api.errors.server_error"
 
 LIST: Any = {"get": "list", "post": "create"}
 DETAIL: Any = {"get": "retrieve", "put": "update", "delete": "destroy"}
@@ -36,7 +36,7 @@ READ_ONLY: Any = {"get": "retrieve"}
 
 
 def collection(name: str, viewset: Any, detail: dict[str, str] | None = None) -> Sequence[URLPattern]:
-    """Return the routes of a collection and of one of its resources, whose id may hold slashes."""
+    """Return the routes of a collection and of one of its resources. An id may contain slashes."""
     prefix = f"{settings.VERSION}/{name}"
     return (
         path(prefix, viewset.as_view(LIST), name=f"{name}-list"),
@@ -45,7 +45,7 @@ def collection(name: str, viewset: Any, detail: dict[str, str] | None = None) ->
 
 
 def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
-    """Return the routes of the versions of a kind of item; a version's name may lie in folders."""
+    """Return the routes of the versions of a kind of item. A version's name may contain folders."""
     prefix = f"{settings.VERSION}/{name}/<pk>/versions"
     one = {"get": "retrieve", "put": "stream", "delete": "destroy"}
     return (
@@ -55,14 +55,14 @@ def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
 
 
 def single(route: str, viewset: Any, actions: dict[str, str] | None = None) -> URLPattern:
-    """Return the route of something that there is one of."""
+    """Return the route of a single resource."""
     return path(f"{settings.VERSION}/{route}", viewset.as_view(actions or READ_ONLY), name=route)
 
 
 def page(
     view: Callable[..., HttpResponseBase], methods: Sequence[str] = ("GET", "HEAD")
 ) -> Callable[..., HttpResponseBase]:
-    """Return a view that takes these methods, and refuses all else as the API does."""
+    """Return a view that accepts these methods and answers 405 to others."""
 
     @wraps(view)
     def readable(request: HttpRequest) -> HttpResponseBase:

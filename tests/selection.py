@@ -54,7 +54,7 @@ INDEPENDENT = {
     "tests/e2e/postman/": "tests/registry_site/api/test_openapi_examples.py sends the same requests on every engine",
     "tests/tenants/rest/querying/test_parse.py": "no database is asked",
     "tests/tenants/rest/querying/test_totals.py": "no database is asked",
-    "tests/registry_site/operations/importing/test_fitting.py": "values are fitted before they are kept",
+    "tests/registry_site/operations/importing/test_conversion.py": "values are converted before they are stored",
     "tests/registry_site/operations/importing/test_mlflow_answers.py": "malformed answers, no rows",
     "tests/registry_site/operations/importing/test_mlflow.py": "MLflow is asked; the same services keep its answers",
     "tests/registry_site/operations/test_backup.py::test_what_was_backed_up_on_one_engine": "it visits all engines",

@@ -1,1 +1,1 @@
-"""What all routes share on the wire: errors, middleware, headers, OpenAPI, and routes about the service."""
+"""What all routes have in common: errors, middleware and OpenAPI; also the routes about the service itself."""

@@ -28,30 +28,32 @@ from versions.services import storage_is_healthy
 JSON_TYPES = {str: "string", bool: "boolean", int: "integer", dict: "object"}
 
 
-def answer(**example: Any) -> OpenApiResponse:
-    """Return the description of an answer by its example, whose names and types it has."""
+def example_response(**example: Any) -> OpenApiResponse:
+    """Return the OpenAPI description of a response with the names and types of its example."""
     properties = {name: {"type": JSON_TYPES[type(value)]} for name, value in example.items()}
     schema = {"type": "object", "properties": properties, "required": list(properties)}
     return OpenApiResponse(schema, examples=[OpenApiExample("Example", example)])
 
 
-def named(values: str, **example: Any) -> OpenApiResponse:
-    """Return the description of an answer that has values of a type under names that are not known before."""
+def example_map_response(values: str, **example: Any) -> OpenApiResponse:
+    """Return the OpenAPI description of a response that maps arbitrary names to values of one type."""
     schema = {"type": "object", "additionalProperties": {"type": values}}
     return OpenApiResponse(schema, examples=[OpenApiExample("Example", example)])
 
 
 class PublicViewSet(ViewSet):
-    """What anybody may ask."""
+    """A view set without authentication."""
 
     authentication_classes: Sequence[Any] = ()
     roles: ClassVar = {"retrieve": ANYONE}
 
 
 class ErrorsViewSet(PublicViewSet):
-    """All errors by name."""
+    """The error table."""
 
-    answers: ClassVar = {"retrieve": named("object", resource_not_found=vars(ERRORS["resource_not_found"]))}
+    answers: ClassVar = {
+        "retrieve": example_map_response("object", resource_not_found=vars(ERRORS["resource_not_found"]))
+    }
 
     def retrieve(self, request: Request) -> Response:
         """List the errors that the registry answers with."""
@@ -62,19 +64,19 @@ class ErrorsViewSet(PublicViewSet):
 class VersionViewSet(PublicViewSet):
     """The registry's version."""
 
-    answers: ClassVar = {"retrieve": answer(version=__version__)}
+    answers: ClassVar = {"retrieve": example_response(version=__version__)}
 
     def retrieve(self, request: Request) -> Response:
-        """Tell the registry's version."""
+        """Get the registry's version."""
         return Response({"version": __version__})
 
 
 class InfoViewSet(ViewSet):
-    """How this registry is set up."""
+    """Configuration of this registry."""
 
     roles: ClassVar = {"retrieve": USERS}
     answers: ClassVar = {
-        "retrieve": answer(
+        "retrieve": example_response(
             version=__version__,
             environment="production",
             engine="sqlite",
@@ -86,7 +88,7 @@ class InfoViewSet(ViewSet):
     }
 
     def retrieve(self, request: Request) -> Response:
-        """Tell version, environment and options."""
+        """Get version, environment and options."""
         return Response(
             {
                 "version": __version__,
@@ -101,30 +103,30 @@ class InfoViewSet(ViewSet):
 
 
 class HealthViewSet(PublicViewSet):
-    """Whether the registry can do its work."""
+    """The registry's health."""
 
     renderer_classes = (JSONRenderer,)
     answers: ClassVar = {
         "retrieve": {
-            200: answer(status="ok", database="ok", storage="ok"),
-            503: answer(status="failing", database="ok", storage="failing"),
+            200: example_response(status="ok", database="ok", storage="ok"),
+            503: example_response(status="failing", database="ok", storage="failing"),
         }
     }
 
     def retrieve(self, request: Request) -> Response:
-        """Answer 200 when the database and the storage answer, else 503."""
-        told = health()
-        return Response(told, 200 if told["status"] == "ok" else 503)
+        """Return 200 if the database and the storage work, else 503."""
+        status = health()
+        return Response(status, 200 if status["status"] == "ok" else 503)
 
     @staticmethod
-    def is_sound(question: Any) -> bool:
+    def works(check: Any) -> bool:
         try:
-            return bool(question())
-        except Exception:  # noqa: BLE001 - whatever it is, it is not healthy
+            return bool(check())
+        except Exception:  # noqa: BLE001 - any exception means that it is not healthy
             return False
 
     @staticmethod
-    def ask_database() -> bool:
+    def check_database() -> bool:
         try:
             return Tenant.objects.filter(pk=settings.DEFAULT_TENANT).exists() or True
         except Exception:
@@ -133,38 +135,38 @@ class HealthViewSet(PublicViewSet):
 
 
 def health() -> dict[str, str]:
-    """Tell whether the registry as a whole and each of its parts is `ok` or `failing`."""
+    """Return the status of the registry and of each part: `ok` or `failing`."""
     view = HealthViewSet
-    parts = {"database": view.is_sound(view.ask_database), "storage": view.is_sound(storage_is_healthy)}
-    words = {part: "ok" if sound else "failing" for part, sound in parts.items()}
-    return {"status": "ok" if all(parts.values()) else "failing"} | words
+    parts = {"database": view.works(view.check_database), "storage": view.works(storage_is_healthy)}
+    statuses = {part: "ok" if works else "failing" for part, works in parts.items()}
+    return {"status": "ok" if all(parts.values()) else "failing"} | statuses
 
 
 class DemoViewSet(ViewSet):
-    """Examples to play with, in the demo tenant."""
+    """Example items in the demo tenant."""
 
     roles: ClassVar = dict.fromkeys(("retrieve", "create", "destroy"), ADMINISTRATORS)
     answer_class = DemoAnswer
 
     def check_permissions(self, request: Request) -> None:
-        """Refuse the users of other tenants first, whatever their role is there."""
+        """Refuse users of other tenants before checking the role."""
         user = cast(User | None, request.user)
         if user and self.action and not (settings.DEMO and user.tenant_id == settings.DEFAULT_TENANT_DEMO):
             raise Refused("demo_tenant_required", f"The demo tenant is {settings.DEFAULT_TENANT_DEMO}")
         super().check_permissions(request)
 
     def retrieve(self, request: Request) -> Response:
-        """List the examples that are there."""
+        """List the example items."""
         user = cast(User, request.user)
         return Response(documents_with_words(demo_items(user), user))
 
     def create(self, request: Request) -> Response:
-        """Make the examples."""
+        """Create the example items."""
         create_demo(by=cast(User, request.user))
         return self.retrieve(request)
 
     def destroy(self, request: Request) -> Response:
-        """Remove the examples."""
+        """Delete the example items."""
         delete_demo(by=cast(User, request.user))
         return self.retrieve(request)
 
@@ -183,10 +185,10 @@ class DocsViewSet(PublicViewSet):
     }
 
     def retrieve(self, request: Request) -> Response:
-        """Answer the OpenAPI 3 document of this API."""
+        """Get the OpenAPI 3 document of this API."""
         return Response(openapi())
 
 
 def reset_page(request: HttpRequest) -> HttpResponse:
-    """Show where a mailed reset link leads: a form for the new password."""
+    """Show the form for a new password that a mailed reset link leads to."""
     return render(request, "reset.html", {"version": settings.VERSION})

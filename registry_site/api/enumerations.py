@@ -1,4 +1,4 @@
-"""Routes for clients that offer choices: enumerations, and the tenants of a login form."""
+"""Routes for forms of clients: enumerations, and the tenants for a login form."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from catalog.models import STATUSES, VISIBILITIES
 from folksonomy.models import USAGES
-from registry_site.api.about import PublicViewSet, answer, named
+from registry_site.api.about import PublicViewSet, example_map_response, example_response
 from tenants.exceptions import Refused
 from tenants.identity.passwords import LEVELS
 from tenants.models import ROLES, Tenant
@@ -30,12 +30,12 @@ STRENGTHS = {name: level for level, (name, _, _) in enumerate(LEVELS)}
 
 
 class TypesViewSet(PublicViewSet):
-    """Enumerations, for clients that offer choices."""
+    """Enumerations for forms of clients."""
 
     roles: ClassVar = dict.fromkeys(("retrieve", "password_strength"), ANYONE)
     answers: ClassVar = {
-        "retrieve": named("object", UserRoles={"admin": "admin", "regular": "regular"}),
-        "password_strength": answer(passwordStrength=1, ValidityPasswordDays=0, levels=STRENGTHS),
+        "retrieve": example_map_response("object", UserRoles={"admin": "admin", "regular": "regular"}),
+        "password_strength": example_response(passwordStrength=1, ValidityPasswordDays=0, levels=STRENGTHS),
     }
 
     def retrieve(self, request: Request) -> Response:
@@ -43,7 +43,7 @@ class TypesViewSet(PublicViewSet):
         return Response({name: {value: value for value in values} for name, values in TYPES.items()})
 
     def password_strength(self, request: Request) -> Response:
-        """Tell how strong passwords must be, and for how many days they are good."""
+        """Get the minimum strength of passwords and the days of their validity."""
         return Response(
             {
                 "passwordStrength": settings.MIN_PASSWORD_STRENGTH,
@@ -55,13 +55,13 @@ class TypesViewSet(PublicViewSet):
 
 @example(_id="acme")
 class TenantIdAnswer(serializers.Serializer[Any]):
-    """The id of a tenant, and nothing else of it."""
+    """The id of a tenant."""
 
     _id = serializers.CharField()
 
 
 class TenantIdsViewSet(CollectionViewSet):
-    """The ids of the tenants, for a login form."""
+    """The ids of all tenants, for a login form."""
 
     collection = "types"
     group = "about"
@@ -73,7 +73,7 @@ class TenantIdsViewSet(CollectionViewSet):
     default_sort = "_id"
 
     def get_queryset(self) -> Any:
-        """Return all tenants. Raises Refused where the operator does not make the list public."""
+        """Return all tenants. Raises Refused if the list is not public."""
         if not settings.PUBLIC_TENANT_LIST:
             raise Refused("restricted_access_read", "The list of tenants is not public")
         return Tenant.objects.all()

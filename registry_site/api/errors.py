@@ -1,4 +1,4 @@
-"""The error table as data, and the one place where exceptions become answers."""
+"""The error table, and the functions that turn exceptions into error responses."""
 
 import errno
 import logging
@@ -39,7 +39,7 @@ class Error:
     message: str
 
     def answer(self, details: str) -> dict[str, Any]:
-        """Return the body of an answer; what is no text in words that a caller sent is written out."""
+        """Return the body of a response. Lone surrogates from a client's input are escaped."""
         details = details.encode(errors="backslashreplace").decode()
         return {"status": self.status, "value": self.value, "message": self.message, "details": details}
 
@@ -80,7 +80,7 @@ METHODS = {
     "DELETE": "delete_request_error",
 }
 
-# The first row that fits decides; None: the method decides.
+# The first matching row applies. None: the name depends on the method.
 KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str | None], ...] = (
     ((exceptions.NotAuthenticated, exceptions.AuthenticationFailed), "authentication_error"),
     ((exceptions.NotFound, Http404), "resource_not_found"),
@@ -93,8 +93,8 @@ KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str | None], .
     ((RequestDataTooBig, TooLarge), "payload_too_large"),
     ((SuspiciousOperation, UnreadablePostError), "generic_request_error"),
 )
-# What views on bytes answer where the storage fails, by method.
-STORAGE_FAILS = {
+# Errors of the routes of versions if the storage fails, by method.
+STORAGE_ERRORS = {
     "GET": "generic_download_error",
     "HEAD": "generic_download_error",
     "POST": "generic_upload_error",
@@ -103,8 +103,8 @@ STORAGE_FAILS = {
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def name_of(error: Exception, method: str) -> str | None:
-    """Return the error table's name of an exception, or None for a crash."""
+def error_name(error: Exception, method: str) -> str | None:
+    """Return the name of an exception in the error table, or None for an unexpected one."""
     if isinstance(error, Refused):
         return error.name
     if isinstance(error, exceptions.PermissionDenied | PermissionDenied):
@@ -117,16 +117,16 @@ def name_of(error: Exception, method: str) -> str | None:
     return None
 
 
-def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer an exception of a view in the contract's shape; crashes go on to Django, which answers `crashed`."""
+def exception_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Return the error response for a view's exception. Unexpected ones go to Django, which calls `server_error`."""
     method = context["request"].method or ""
-    name = name_of(error, method)
+    name = error_name(error, method)
     if name is None and isinstance(error, OSError) and getattr(context["view"], "group", "") == "versions":
-        name = STORAGE_FAILS.get(method)
+        name = STORAGE_ERRORS.get(method)
     if name is None:
         return None
     if isinstance(error, OSError | DatabaseError | PyMongoError):
-        logger.error("%s: %s", name, error)  # whose words, places among them, are not the caller's
+        logger.error("%s: %s", name, error)  # the message may contain paths, so the caller does not get it
         error = Refused(name, ERRORS[name].message)
     row = ERRORS[name]
     status = getattr(error, "status", None)
@@ -143,8 +143,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     return response
 
 
-def refused(request: HttpRequest, name: str, details: str) -> HttpResponse:
-    """Answer what no view of the API does, to browsers as a page."""
+def error_response(request: HttpRequest, name: str, details: str) -> HttpResponse:
+    """Return an error response outside the API's views; browsers get a page."""
     row = ERRORS[name]
     if reads_pages(request):
         response = error_page(request, row.answer(details), crashed=row.status == 500)
@@ -155,34 +155,34 @@ def refused(request: HttpRequest, name: str, details: str) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a route that does not exist."""
-    return refused(request, "resource_not_found", f"No such route: {request.path}")
+    """Return 404 for a route that does not exist."""
+    return error_response(request, "resource_not_found", f"No such route: {request.path}")
 
 
 def method_not_allowed(request: HttpRequest, allowed: Sequence[str]) -> HttpResponse:
-    """Answer a method that a page does not know."""
-    response = refused(request, "method_not_allowed", f'Method "{request.method}" not allowed.')
+    """Return 405 for a method that a page does not support."""
+    response = error_response(request, "method_not_allowed", f'Method "{request.method}" not allowed.')
     response["Allow"] = ", ".join(allowed)
     return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a request that Django refuses to read."""
-    return refused(request, "generic_request_error", type(exception).__name__)
+    """Return 400 for a request that Django cannot parse."""
+    return error_response(request, "generic_request_error", type(exception).__name__)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer what a view outside the API refuses."""
-    return refused(request, VERBS.get(request.method or "", "restricted_access_modify"), "This is not open to you")
+    """Return 403 for a request that a view outside the API refuses."""
+    return error_response(request, VERBS.get(request.method or "", "restricted_access_modify"), "You have no access")
 
 
-def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form that is not one of our pages', or is too old."""
-    details = "The page was too old, please go back, load it again and try once more"
-    return refused(request, VERBS.get(request.method or "", "restricted_access_modify"), details)
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Return 403 for a form without a valid CSRF token."""
+    details = "This page has expired. Go back, reload it and try again"
+    return error_response(request, VERBS.get(request.method or "", "restricted_access_modify"), details)
 
 
-def crashed(request: HttpRequest) -> HttpResponse:
-    """Answer a crash without telling what broke; the server's log has it."""
-    details = "The registry could not answer; its operator finds the reason in its log"
-    return refused(request, "internal_server_error", details)
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Return 500 without details of the error, which the server's log contains."""
+    details = "Internal error. The operator can find the reason in the server's log"
+    return error_response(request, "internal_server_error", details)

@@ -1,4 +1,4 @@
-"""What holds for every request."""
+"""Middleware for every request: limits, headers and paths."""
 
 import re
 from collections.abc import Callable
@@ -9,20 +9,19 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from rest_framework.response import Response
 
-from registry_site.api.errors import METHODS, refused
-from registry_site.api.policies import OF_DATA, OF_PAGES
-from registry_site.serving.headers import TOO_LONG
+from registry_site.api.errors import METHODS, error_response
+from registry_site.serving.headers import DATA_POLICY, PAGE_POLICY, TOO_LONG
 from tenants.rest.negotiation import MAX_PUBLIC_BODY
 
 HEADER_NAMES = re.compile(r"[\w!#$%&'*+.^`|~-]{1,100}(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]{1,100}){0,99}", re.ASCII)
 KEEPS_SLASH = ("/admin/", "/static/")
-API, LOGIN = f"/{settings.VERSION}/", "/login"  # whose views read a body only once they know the caller
+API, LOGIN = f"/{settings.VERSION}/", "/login"  # their views authenticate the caller before they read a body
 
 
-class Release:
-    """Gives memory back with the answer: the views' requests and answers refer to themselves, and would keep a body.
+class ReleaseMemory:
+    """Frees a request's body with the response, by breaking the reference cycles of DRF's requests and responses.
 
-    The garbage collector would find it, but not before it has looked at all that lives.
+    Without it, the memory stays in use until a full run of the garbage collector.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -39,7 +38,7 @@ class Release:
 
 
 class ContentLength:
-    """Tells how long an answer is, which Django's CommonMiddleware does too, but only to hosts with proper names."""
+    """Sets `Content-Length`. Django's CommonMiddleware also does, but rejects some host names."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -51,8 +50,8 @@ class ContentLength:
         return response
 
 
-class ContentPolicy:
-    """Tells browsers what an answer may load and run, unless its view has said so itself."""
+class ContentSecurityPolicy:
+    """Sets `Content-Security-Policy`, unless the view has set it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -60,14 +59,14 @@ class ContentPolicy:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         is_page = response.get("Content-Type", "").startswith("text/html")
-        response.headers.setdefault("Content-Security-Policy", OF_PAGES if is_page else OF_DATA)
+        response.headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else DATA_POLICY)
         return response
 
 
 class CrossOrigin(CorsMiddleware):
-    """Answers pages of other origins as `CORS_*` say, and lets them send whatever headers they ask for.
+    """Applies the `CORS_*` settings, and allows all headers that a page asks for.
 
-    Browsers send no cookies along, so headers give a page nothing that a program does not have.
+    This is safe because browsers send no cookies, so a page can do no more than any other client.
     """
 
     def add_response_headers(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -80,14 +79,14 @@ class CrossOrigin(CorsMiddleware):
 
 
 class RequestLimits:
-    """Refuses what is not worth reading: headers and URL that are too large, null characters, encoded bodies."""
+    """Refuses too large headers and URLs, null characters, and encoded bodies."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         refusal = self.refusal(request)
-        return refused(request, *refusal) if refusal else self.get_response(request)
+        return error_response(request, *refusal) if refusal else self.get_response(request)
 
     def refusal(self, request: HttpRequest) -> tuple[str, str] | None:
         """Return the name of the error and its details, or None."""
@@ -106,10 +105,10 @@ class RequestLimits:
         return None
 
 
-class PageBodies:
-    """Refuses large bodies for pages, unless they come from somebody who is logged in to the admin site.
+class PageBodyLimit:
+    """Refuses large bodies of pages, unless the user is logged in to the admin site.
 
-    It runs last: views that check the CSRF token read the form before they know the caller.
+    It runs last of all middleware, because the CSRF check of a view reads the form before it knows the user.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -119,12 +118,12 @@ class PageBodies:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
         is_page = not request.path_info.startswith(API) and request.path_info != LOGIN
         if length > MAX_PUBLIC_BODY and is_page and not request.user.is_authenticated:
-            return refused(request, "payload_too_large", f"This body has at most {MAX_PUBLIC_BODY} bytes")
+            return error_response(request, "payload_too_large", f"This body has at most {MAX_PUBLIC_BODY} bytes")
         return self.get_response(request)
 
 
 class OptionalTrailingSlash:
-    """Takes `/v1/models/` for `/v1/models`, without a redirect, which would lose a body."""
+    """Treats `/v1/models/` as `/v1/models`, without a redirect, which would lose the body."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -1,1 +1,1 @@
-"""From variables to typed settings: environment, secrets, databases, stores."""
+"""Turns environment variables into typed settings: variables, secrets, databases and storage."""

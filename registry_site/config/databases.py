@@ -1,4 +1,4 @@
-"""From `DATABASE` to Django's settings: the one module that knows what each engine needs."""
+"""Turns `DATABASE` into Django's settings. This module contains what each database engine needs."""
 
 import time
 from collections.abc import Iterator
@@ -26,39 +26,39 @@ PRAGMA cache_size=-8192;
 PRAGMA mmap_size=1073741824;
 PRAGMA temp_store=MEMORY;
 """
-# Acknowledged means kept: by a majority of the replica set, in its journals.
+# A write is acknowledged once a majority of the replica set has it in its journal.
 MONGODB_OPTIONS = {"w": "majority", "journal": "true", "serverSelectionTimeoutMS": "10000"}
-EXTRA_CONNECTIONS = 2  # connections for what works besides requests, such as the request log
-LOCK_NUMBER = 7_264_738_475  # of PostgreSQL's advisory locks, this registry's
-LEASE = timedelta(seconds=30)  # that a lock outlives its holder by, where the engine does not know that he died
+EXTRA_CONNECTIONS = 2  # for work outside requests, such as the request log
+LOCK_NUMBER = 7_264_738_475  # this registry's key among PostgreSQL's advisory locks
+LEASE = timedelta(seconds=30)  # how long a lock outlives a dead holder, where the engine cannot detect its death
 
 
 @dataclass(frozen=True)
 class Database:
-    """What settings take from here."""
+    """The database settings."""
 
     engine: str
     default: dict[str, Any]
-    threads: int  # of a server process that work at once
-    contrib: dict[str, str] = field(default_factory=dict)  # contrib apps -> the configs that the engine needs
+    threads: int  # concurrent requests of a worker
+    contrib: dict[str, str] = field(default_factory=dict)  # contrib app -> the app config that the engine needs
     migrations: dict[str, str] = field(default_factory=dict)
     auto_field: str = "django.db.models.BigAutoField"
 
 
 def parse(url: str, root: Path, threads: int = 0) -> Database:
-    """Return what the URL of a database stands for; relative SQLite paths start at `root`, 0 threads are what suits it.
+    """Parse the URL of a database. Relative SQLite paths start at `root`; 0 threads means the engine's default.
 
-    Raises ImproperlyConfigured where it is none of sqlite, postgres and mongodb.
+    Raises ImproperlyConfigured if the URL is malformed.
     """
     scheme = url.partition(":")[0].lower()
     parsers = {"sqlite": _sqlite, "postgres": _postgresql, "postgresql": _postgresql}
     if scheme in ("mongodb", "mongodb+srv"):
         return _mongodb(url, threads or 32)
     if scheme not in parsers:
-        raise ImproperlyConfigured("DATABASE is malformed: sqlite:///…, postgres://… or mongodb://… is wanted")
+        raise ImproperlyConfigured("DATABASE is malformed: expected sqlite:///…, postgres://… or mongodb://…")
     try:
         return parsers[scheme](url, root, threads)
-    except ValueError:  # its message may hold a part of the password
+    except ValueError:  # its message may contain part of the password
         raise ImproperlyConfigured("DATABASE is malformed: its path, host or port cannot be read") from None
 
 
@@ -68,7 +68,7 @@ def _sqlite(url: str, root: Path, threads: int) -> Database:
         raise ValueError("no file")
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    # IMMEDIATE: a transaction that reads first and writes later would otherwise fail as soon as another one writes.
+    # IMMEDIATE: otherwise a transaction that reads before it writes fails when another one has written meanwhile.
     options = {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": SQLITE_PRAGMAS}
     return Database("sqlite", {"ENGINE": "django.db.backends.sqlite3", "NAME": path, "OPTIONS": options}, threads or 16)
 
@@ -83,7 +83,7 @@ def _postgresql(url: str, root: Path, threads: int) -> Database:
         "HOST": unquote(parts.hostname or ""),
         "PORT": parts.port or "",
         "OPTIONS": dict(parse_qsl(parts.query)) | {"pool": {"min_size": 0, "max_size": threads + EXTRA_CONNECTIONS}},
-        "CONN_MAX_AGE": 0,  # as a pool needs it
+        "CONN_MAX_AGE": 0,  # required by the connection pool
     }
     return Database("postgresql", default, threads)
 
@@ -95,7 +95,7 @@ def _mongodb(url: str, threads: int) -> Database:
     given = {key.lower() for key, _ in parse_qsl(query, keep_blank_values=True)}
     defaults = [f"{key}={value}" for key, value in MONGODB_OPTIONS.items() if key.lower() not in given]
     host = f"{scheme}://{hosts}/?" + "&".join([query, *defaults] if query else defaults)
-    # Only a replica set has transactions, and without them an interrupted write could be kept by half.
+    # Transactions need a replica set; without them, an interrupted write could be stored in part.
     return Database(
         "mongodb",
         {"ENGINE": "django_mongodb_backend", "HOST": host, "NAME": unquote(name) or DEFAULT_NAME},
@@ -115,28 +115,28 @@ def _mongodb(url: str, threads: int) -> Database:
 
 
 def files() -> list[Path]:
-    """Return the files of a database on this machine: SQLite's, with those that it keeps beside it."""
+    """Return the files of a SQLite database, including its log and shared memory."""
     if connection.vendor != "sqlite":
         return []
     return [Path(f"{connection.settings_dict['NAME']}{end}") for end in ("", "-wal", "-shm")]
 
 
-def validation_error() -> str:
-    """Return why the database cannot be used, if so: a line without secrets."""
+def connection_error() -> str:
+    """Return why the database cannot be used, in one line without secrets; empty if it can."""
     try:
         connection.ensure_connection()
         if connection.vendor == "mongodb":
             hello = connection.connection.admin.command("hello")
             if "setName" not in hello and hello.get("msg") != "isdbgrid":
-                return "DATABASE: this MongoDB is not a replica set, without which it has no transactions"
+                return "DATABASE: this MongoDB is not a replica set, which transactions need"
     except (DatabaseError, PyMongoError) as error:
-        return f"DATABASE: {connection.display_name} does not let us in: {str(error).splitlines()[0][:200]}"
+        return f"DATABASE: cannot connect to {connection.display_name}: {str(error).splitlines()[0][:200]}"
     return ""
 
 
 @contextmanager
 def startup_lock() -> Iterator[None]:
-    """Let one starting process at a time migrate; the others wait, and go on soon after one that was killed."""
+    """Hold the lock that lets one process at a time migrate. It is released soon after its holder dies."""
     with {"sqlite": _file_lock, "postgresql": _advisory_lock, "mongodb": _document_lock}[connection.vendor]():
         yield
 
@@ -159,29 +159,29 @@ def _advisory_lock() -> Iterator[None]:
 def _document_lock() -> Iterator[None]:
     connection.ensure_connection()
     locks = connection.get_collection("registry_locks")  # type: ignore[attr-defined]
-    holder, ended = uuid4().hex, Event()
+    holder, released = uuid4().hex, Event()
     while not _take(locks, holder):
         time.sleep(0.2)
-    renewing = Thread(target=_renew, args=(locks, holder, ended), name="startup-lock", daemon=True)
-    renewing.start()
+    renewal = Thread(target=_renew, args=(locks, holder, released), name="startup-lock", daemon=True)
+    renewal.start()
     try:
         yield
     finally:
-        ended.set()
-        renewing.join()
+        released.set()
+        renewal.join()
         locks.delete_one({"_id": "startup", "holder": holder})
 
 
 def _lease(holder: str) -> list[dict[str, Any]]:
-    """Return the update that gives the lock to a holder, for a time by the database's own clock."""
+    """Return the update that leases the lock to a holder, timed by the database's clock."""
     until = {"$add": ["$$NOW", LEASE // timedelta(milliseconds=1)]}
     return [{"$set": {"holder": holder, "until": until}}]
 
 
 def _take(locks: Any, holder: str) -> bool:
-    """Take the lock if it is free, or its holder has not renewed it and so must have died."""
-    forsaken = {"_id": "startup", "$expr": {"$lt": ["$until", "$$NOW"]}}
-    if locks.update_one(forsaken, _lease(holder)).matched_count:
+    """Take the lock if it is free or its lease has expired; return whether it was taken."""
+    expired = {"_id": "startup", "$expr": {"$lt": ["$until", "$$NOW"]}}
+    if locks.update_one(expired, _lease(holder)).matched_count:
         return True
     try:
         locks.update_one({"_id": "startup", "holder": holder}, _lease(holder), upsert=True)
@@ -190,8 +190,8 @@ def _take(locks: Any, holder: str) -> bool:
     return True
 
 
-def _renew(locks: Any, holder: str, ended: Event) -> None:
-    """Renew the lease of a holder who lives, often enough that some may fail."""
-    while not ended.wait(LEASE.total_seconds() / 6):
+def _renew(locks: Any, holder: str, released: Event) -> None:
+    """Renew the lease until the lock is released, often enough that some renewals may fail."""
+    while not released.wait(LEASE.total_seconds() / 6):
         with suppress(PyMongoError):
             locks.update_one({"_id": "startup", "holder": holder}, _lease(holder))

@@ -1,4 +1,4 @@
-"""Where variables are read from: the process environment, files of secrets, and `init/variables.env`."""
+"""Reads variables from the process environment, secret files and the variables file, `init/variables.env`."""
 
 import os
 import re
@@ -13,13 +13,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TEMPLATE = Path(__file__).with_name("variables.env.template")
 SECRETS = ("API_TOKEN", "JWT_SECRET", "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD")
 REQUIRED = ("API_TOKEN", "JWT_SECRET")
-NO_FILE = "there is no such file: `serve` creates it; REGISTRY_HOME names the folder of a registry that exists"
+NO_FILE = "the file does not exist: `serve` creates it; set REGISTRY_HOME to the folder of an existing registry"
 
 
 def home() -> Path:
-    """Return the folder of `init/`, `data/`, `uploads/` and `resources/`, at which relative paths start.
+    """Return the folder of `init/`, `data/`, `uploads/` and `resources/`. Relative paths start here.
 
-    It is what `REGISTRY_HOME` names, else the checkout that this code is in, else the current directory.
+    It is `REGISTRY_HOME`, or else the checkout of this code, or else the current directory.
     """
     named = os.environ.get("REGISTRY_HOME", "").strip()
     return Path(named or (ROOT if (ROOT / "manage.py").is_file() else ".")).absolute()
@@ -29,16 +29,16 @@ HOME = home()
 
 
 class VariableError(ValueError):
-    """A variable is missing or malformed; the message is one line, names it and never holds a value."""
+    """A variable is missing or malformed. The message is one line, names the variable and never contains a value."""
 
 
 def variables_file() -> Path:
-    """Return the file of variables: `VARIABLES_FILE`, by default `init/variables.env`."""
+    """Return the variables file: `VARIABLES_FILE`, by default `init/variables.env`."""
     return HOME / (os.environ.get("VARIABLES_FILE", "").strip() or Path("init", "variables.env"))
 
 
 def secrets_folder() -> Path:
-    """Return the folder where container engines put secrets, each in a file named as its variable."""
+    """Return the folder of secret files, each named like its variable, as container engines provide them."""
     return Path(os.environ.get("SECRETS_FOLDER", "").strip() or "/run/secrets")
 
 
@@ -61,14 +61,14 @@ def load() -> Environment:
 
 
 def origin(name: str) -> str:
-    """Return where a variable's value comes from, in words."""
+    """Return a description of where a variable's value comes from."""
     return "the environment" if os.environ.get(name, "").strip() else str(variables_file())
 
 
 def prepare() -> Path | None:
-    """Write the file of variables with fresh secrets if it is not there and needed; return it if it was written.
+    """Create the variables file with new secrets if it is needed and missing; return its path if it was created.
 
-    Of several processes that start at once one writes it, whole, and all read the same.
+    Safe with concurrent starts: one process creates the file atomically, and all read the same file.
     """
     path = variables_file()
     if path.exists() or all(os.environ.get(name, "").strip() for name in REQUIRED):

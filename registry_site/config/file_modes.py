@@ -1,4 +1,4 @@
-"""Who else on the machine reads what the registry writes: nobody, unless `UMASK` lets them."""
+"""Keeps files private: other users of the machine can read them only if `UMASK` allows it."""
 
 import os
 from collections.abc import Iterable
@@ -9,17 +9,17 @@ from stat import S_IMODE
 OWNER_ONLY = 0o700
 
 
-def apply(umask: str) -> int:
-    """Have this process, and those that it starts, create files and folders with this umask; return it as a number."""
+def set_umask(umask: str) -> int:
+    """Set the umask of this process and the processes that it starts; return it as a number."""
     mask = int(umask, 8)
     os.umask(mask)
     return mask
 
 
-def tighten(paths: Iterable[Path], allowed: int) -> None:
-    """Take away from existing files and folders the permissions that are not among `allowed`.
+def restrict(paths: Iterable[Path], allowed: int) -> None:
+    """Remove all permissions except `allowed` from existing files and folders.
 
-    What is not there, or belongs to somebody else, stays as it is.
+    Files that do not exist or belong to another user are skipped.
     """
     for path in paths:
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Django's own apps with keys that MongoDB can make; see databases.py."""
+"""App configs of Django's own apps with ObjectId keys, for MongoDB; see databases.py."""
 
 from django.contrib.auth.apps import AuthConfig
 from django.contrib.contenttypes.apps import ContentTypesConfig

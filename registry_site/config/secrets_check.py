@@ -1,4 +1,4 @@
-"""Secrets that anybody could guess: known from the original's documentation, or short."""
+"""Finds weak secrets: samples from the documentation of the original service, and short ones."""
 
 import ipaddress
 import secrets
@@ -12,25 +12,25 @@ SAMPLES = {
     "HTTPSSECRET": "atmospherePass",
     "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD": "admin",
 }
-# A key of HS256 should be as long as its hash, 256 bits (RFC 7518, section 3.2), and a token that makes and removes
-# tenants no easier to guess; 50 is what Django asks of SECRET_KEY.
-SHORTEST = {"API_TOKEN": 32, "JWT_SECRET": 32, "SECRET_KEY": 50}
+# A key for HS256 needs 256 bits (RFC 7518, section 3.2); API_TOKEN manages tenants and needs the same strength.
+# Django requires 50 characters for SECRET_KEY.
+MINIMUM_LENGTHS = {"API_TOKEN": 32, "JWT_SECRET": 32, "SECRET_KEY": 50}
 
 
 def weaknesses(variables: Environment) -> Iterator[str]:
-    """Yield what is wrong with the secrets, a line each, which names the variable and never holds a value."""
+    """Yield one line for each weak secret. It names the variable and never contains a value."""
     proposal = f"such as {secrets.token_urlsafe(48)}"
     for name, sample in SAMPLES.items():
         if getattr(variables, name) == sample:
-            yield f"{name} is the sample of the documentation, which everybody knows: choose one by chance, {proposal}"
-    for name, length in SHORTEST.items():
+            yield f"{name} is the sample value from the documentation: choose a random one, {proposal}"
+    for name, length in MINIMUM_LENGTHS.items():
         value = getattr(variables, name)
         if 0 < len(value) < length and value != SAMPLES.get(name):
-            yield f"{name} has {len(value)} characters and can be guessed: {length} are needed, {proposal}"
+            yield f"{name} has {len(value)} characters and can be guessed: use at least {length}, {proposal}"
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches the address."""
+    """Return whether the address is reachable from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""Every variable that can be set, with its type, default and meaning.
+"""All configuration variables with their types, defaults and meanings.
 
 Each field is a variable of the same name; docs/configuration.md is generated from these fields.
 """
@@ -47,7 +47,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class Environment(BaseSettings):
-    """Every variable with its type, default and meaning."""
+    """All configuration variables."""
 
     model_config = SettingsConfigDict(case_sensitive=True, extra="ignore", env_ignore_empty=True)
 
@@ -109,8 +109,8 @@ class Environment(BaseSettings):
     )
     STORAGE_ACCESS_KEY: str = Field(
         "",
-        description="Access key of the object store, for Azure the account's name; without keys they are looked for "
-        "where the maker's own tools look.",
+        description="Access key of the object store, for Azure the account's name; "
+        "empty: the provider's default credentials.",
     )
     STORAGE_SECRET_KEY: str = Field(
         "", description="Secret key that goes with it, for Azure one of the account's keys or a SAS token."
@@ -231,17 +231,17 @@ class Environment(BaseSettings):
 
     @property
     def secret_key(self) -> str:
-        """Return the key that signs sessions; unless given, it changes with `JWT_SECRET`."""
+        """Return the key that signs sessions, by default derived from `JWT_SECRET`."""
         return self.SECRET_KEY or hashlib.sha256(f"sessions of {self.JWT_SECRET}".encode()).hexdigest()
 
     @property
     def https(self) -> bool:
-        """Return whether clients reach the registry over HTTPS, directly or through a proxy."""
+        """Return whether clients connect over HTTPS, directly or through a proxy."""
         return self.public_url.startswith("https:")
 
     @property
     def public_url(self) -> str:
-        """Return the URL at which clients reach the registry, as far as is known."""
+        """Return the URL of the registry for clients."""
         host = "localhost" if self.HOST in ANY_HOST else self.HOST
         port = self.HTTPS_PORT if self.PROTOCOL == "https" else self.HTTP_PORT
         return (self.PUBLIC_URL or f"{self.PROTOCOL}://{f'[{host}]' if ':' in host else host}:{port}").rstrip("/")

@@ -1,4 +1,4 @@
-"""From a registry to a folder, while it serves: all rows as of one moment, then the bytes that they name."""
+"""Backs up a registry to a folder while it serves: a snapshot of all rows, then the bytes that they refer to."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from django.conf import settings
 from django.db.models import Model
 
 from registry_site import __version__
-from registry_site.config.file_modes import OWNER_ONLY, tighten
+from registry_site.config.file_modes import OWNER_ONLY, restrict
+from registry_site.operations import CHUNK_SIZE
 from registry_site.operations.backup_folder import (
-    BLOCK,
     FORMAT,
     TABLES,
     BackupError,
@@ -19,8 +19,8 @@ from registry_site.operations.backup_folder import (
     Table,
     bytes_path,
     label,
-    named_bytes,
     rows_path,
+    versions_in,
     write_manifest,
 )
 from registry_site.operations.progress import Progress
@@ -36,27 +36,27 @@ LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 
 def back_up(folder: Path, progress: Progress) -> Manifest:
-    """Write all that the registry holds into a new folder. Raises BackupError.
+    """Write a backup of the whole registry into a new folder. Raises BackupError.
 
-    What is deleted meanwhile keeps its bytes until they are copied.
+    Bytes of versions that are deleted meanwhile are kept until they are copied.
     """
-    _make(folder)
+    _prepare_folder(folder)
     with bytes_held(f"backup {new_id()}"):
         made = str(iso(now()))
         with snapshot():
             tables = {label(model): _write_rows(folder, model, progress) for model in TABLES}
-        files, size = _copy_all(folder, progress)
+        files, size = _copy_versions(folder, progress)
     manifest = Manifest(FORMAT, __version__, settings.ENGINE_NAME, made, tables, files, size)
     write_manifest(folder, manifest)
     remove_unreferenced(keys_of(Blob.objects.filter(references=0)))
     return manifest
 
 
-def _make(folder: Path) -> None:
-    """Make the folder, or tighten the one that is there: nobody else may read it, there are password hashes in it."""
+def _prepare_folder(folder: Path) -> None:
+    """Create the folder, or restrict an existing one to its owner, because a backup contains password hashes."""
     try:
         folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
-        tighten([folder], OWNER_ONLY)
+        restrict([folder], OWNER_ONLY)
         if any(folder.iterdir()):
             raise BackupError(f"{folder} is not empty")
         (folder / "rows").mkdir()
@@ -79,11 +79,11 @@ def _write_rows(folder: Path, model: type[Model], progress: Progress) -> Table:
     return Table(count, digest.hexdigest())
 
 
-def _copy_all(folder: Path, progress: Progress) -> tuple[int, int]:
-    """Copy the bytes of all versions; return how many files and bytes. Raises BackupError once all were tried."""
+def _copy_versions(folder: Path, progress: Progress) -> tuple[int, int]:
+    """Copy the bytes of all versions; return the numbers of files and bytes. Raises BackupError after trying all."""
     files = size = 0
     faults: set[str] = set()
-    for version in named_bytes(folder):
+    for version in versions_in(folder):
         path = bytes_path(folder, version.blob)
         if path.exists() or version.blob in faults:
             continue
@@ -99,9 +99,9 @@ def _copy_all(folder: Path, progress: Progress) -> tuple[int, int]:
 
 
 def _copy(version: Version, path: Path) -> str:
-    """Copy a version's bytes; return what is wrong with them, if anything, and then leave none.
+    """Copy a version's bytes. If they are missing or damaged, return what is wrong and leave no copy.
 
-    Raises BackupError where the store fails.
+    Raises BackupError if the store fails.
     """
     digest = hashlib.sha256()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,10 +122,10 @@ def _copy(version: Version, path: Path) -> str:
 
 
 def _read(key: str) -> Iterator[bytes]:
-    """Give the bytes of a key. Raises FileNotFoundError, and BackupError where they do not come to their end."""
+    """Yield the bytes of a key. Raises FileNotFoundError, or BackupError if reading fails."""
     try:
         with store().read(key) as source:
-            while chunk := source.read(BLOCK):
+            while chunk := source.read(CHUNK_SIZE):
                 yield chunk
     except FileNotFoundError:
         raise

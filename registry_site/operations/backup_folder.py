@@ -1,4 +1,4 @@
-"""The folder of a backup: rows as JSON lines, bytes under their keys, and the manifest, which is written last."""
+"""The format of a backup folder: rows as JSON lines, bytes under their keys, and a manifest, which is written last."""
 
 import hashlib
 import json
@@ -18,9 +18,8 @@ from versions.models import Blob, Version
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-# In an order in which what a row names comes before it.
+# Rows only refer to rows of earlier tables.
 TABLES: tuple[type[Model], ...] = (Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog)
-BLOCK = 1024 * 1024
 
 
 class BackupError(Exception):
@@ -29,7 +28,7 @@ class BackupError(Exception):
 
 @dataclass(frozen=True)
 class Table:
-    """How many rows a file has, and the file's sha256."""
+    """The number of rows in a file, and the file's sha256."""
 
     rows: int
     sha256: str
@@ -37,7 +36,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a whole backup holds. Without it, or with other contents, it is none."""
+    """The content of a complete backup. A folder without a matching manifest is not a backup."""
 
     format: int
     registry: str
@@ -62,26 +61,26 @@ def bytes_path(folder: Path, key: str) -> Path:
 
 
 def rows_of(folder: Path, model: type[Model]) -> Iterator[dict[str, Any]]:
-    """Give the rows of a table, column by column as they were kept."""
+    """Yield the rows of a table as dictionaries of columns."""
     with rows_path(folder, model).open("rb") as lines:
         for line in lines:
             yield orjson.loads(line)
 
 
-def named_bytes(folder: Path) -> Iterator[Version]:
-    """Give the versions of a backup: what bytes there must be. Several may name the same."""
+def versions_in(folder: Path) -> Iterator[Version]:
+    """Yield the versions of a backup, which refer to its bytes. Several versions may share the same bytes."""
     for row in rows_of(folder, Version):
         yield Version(tenant_id=row["tenant_id"], sha256=row["sha256"], size=row["size"])
 
 
 def keys_in(folder: Path) -> Iterator[str]:
-    """Give the keys of the bytes in a backup, each once."""
+    """Yield the keys of the bytes in a backup, each once."""
     for path in (folder / "bytes").glob("*/*/*"):
         yield str(path.relative_to(folder / "bytes"))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Make the folder a backup: all that is in it is on disk before its manifest is."""
+    """Complete the backup: everything else is synced to disk before the manifest is."""
     os.sync()
     draft = folder / f"{MANIFEST}.draft"
     with draft.open("w", encoding="utf-8") as file:
@@ -93,11 +92,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Return what a backup says of itself. Raises BackupError where it is none, or not a whole one."""
+    """Return the manifest. Raises BackupError if the folder is not a complete backup."""
     try:
         document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if document["format"] != FORMAT:
-            raise BackupError(f"{folder} has the format {document['format']}, which is not known here")
+            raise BackupError(f"{folder} has the format {document['format']}, which this version does not support")
         tables = {name: Table(**table) for name, table in document["tables"].items()}
         return Manifest(**document | {"tables": tables})
     except FileNotFoundError:
@@ -107,7 +106,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_rows(folder: Path, manifest: Manifest) -> None:
-    """Raise BackupError unless the rows are those that the manifest speaks of."""
+    """Raise BackupError unless the rows match the manifest."""
     for model in TABLES:
         expected = manifest.tables.get(label(model))
         if expected is None:
@@ -122,11 +121,11 @@ def check_rows(folder: Path, manifest: Manifest) -> None:
 
 
 def check_bytes(folder: Path, manifest: Manifest) -> None:
-    """Raise BackupError unless there are all the files that the rows name, of their sizes; contents are not read."""
+    """Raise BackupError unless all files that the rows refer to exist with their sizes. Contents are not read."""
     files = sum(1 for _ in keys_in(folder))
     if files != manifest.files:
         raise BackupError(f"{folder / 'bytes'} has {files} files, not {manifest.files}")
-    for version in named_bytes(folder):
+    for version in versions_in(folder):
         path = bytes_path(folder, version.blob)
         try:
             size = path.stat().st_size

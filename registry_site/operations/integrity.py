@@ -1,6 +1,6 @@
-"""Whether the registry is whole: stored bytes, their counts, and whatever rows name.
+"""Checks the registry's integrity: stored bytes, their reference counts, and all references between rows.
 
-It may serve meanwhile: a fault counts if it is still there when looked at again.
+It works while the registry serves: a fault counts only if a second check confirms it.
 """
 
 import time
@@ -19,44 +19,44 @@ from versions.integrity import faults_of_bytes, faults_of_versions
 from versions.models import Blob, Version
 
 BATCH = 500
-PAUSE = 0.2  # seconds until a second look
+PAUSE = 0.2  # seconds until the second check
 
-Look = Callable[[Iterable[str]], list[str]]
+FindFaults = Callable[[Iterable[str]], list[str]]
 
 
 @dataclass(frozen=True)
 class Check:
-    """A look at some rows, given their keys, that returns what is wrong with them."""
+    """A function that checks the rows with some keys and returns their faults."""
 
     name: str
     model: type[Model]
-    look: Look
+    find: FindFaults
     batch: int = BATCH
 
 
 def find_faults(progress: Progress) -> Iterator[str]:
-    """Give all that is wrong, in constant memory."""
+    """Yield all faults, in constant memory."""
     for check in (*_references(), *CHECKS):
         done = 0
         for keys in batches(keys_of(check.model._base_manager.all()), check.batch):
-            yield from _confirmed(check.look, keys)
+            yield from _confirmed_faults(check.find, keys)
             done += len(keys)
             progress.step(f"{check.name}: {done}")
         progress.say(f"{check.name}: {done}")
 
 
-def _confirmed(look: Look, keys: list[str]) -> list[str]:
-    """Return the faults that two looks find: what one finds may be a change that was under way."""
-    faults = look(keys)
+def _confirmed_faults(find: FindFaults, keys: list[str]) -> list[str]:
+    """Return the faults that two checks find: a fault found once may be a change in progress."""
+    faults = find(keys)
     if not faults:
         return []
     time.sleep(PAUSE)
-    still = set(look(keys))
+    still = set(find(keys))
     return [fault for fault in faults if fault in still]
 
 
 def _references() -> Iterator[Check]:
-    """Give a check of every foreign key; not every engine watches over them."""
+    """Yield a check of every foreign key, because not every engine enforces them."""
     for model in TABLES:
         for field in model._meta.concrete_fields:
             if isinstance(field, ForeignKey):
@@ -65,10 +65,10 @@ def _references() -> Iterator[Check]:
 
 def _dangling(model: type[Model], field: "ForeignKey[Model, Model]", keys: Iterable[str]) -> list[str]:
     rows = dict(model._base_manager.filter(pk__in=keys).values_list("pk", field.attname))
-    named = {value for value in rows.values() if value is not None}
-    known = set(field.related_model._base_manager.filter(pk__in=named).values_list("pk", flat=True))
-    lost = {key: value for key, value in rows.items() if value in named - known}
-    return [f"{label(model)} {key}: its {field.name} {value} does not exist" for key, value in lost.items()]
+    referenced = {value for value in rows.values() if value is not None}
+    known = set(field.related_model._base_manager.filter(pk__in=referenced).values_list("pk", flat=True))
+    dangling = {key: value for key, value in rows.items() if value in referenced - known}
+    return [f"{label(model)} {key}: its {field.name} {value} does not exist" for key, value in dangling.items()]
 
 
 CHECKS = (

@@ -1,20 +1,20 @@
-"""How long commands tell how far they are."""
+"""Progress messages of long commands."""
 
 import time
 from collections.abc import Callable
 
-SECONDS = 5.0  # between lines of the same work
+SECONDS = 5.0  # between messages about the same step
 
 
 class Progress:
-    """Says what is done, and every few seconds how far what is being done has come."""
+    """Writes completed steps, and the progress of the current step every few seconds."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self.write = write
         self.said = time.monotonic()
 
     def step(self, text: str) -> None:
-        """Say it unless something was said just now."""
+        """Write a message unless the last one is recent."""
         if time.monotonic() - self.said >= SECONDS:
             self.say(text)
 

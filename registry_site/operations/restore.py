@@ -1,4 +1,4 @@
-"""From a folder to an empty registry: first the bytes, then the rows, and all of it or nothing."""
+"""Restores a backup into an empty registry completely or not at all: first the bytes, then the rows."""
 
 import re
 from contextlib import ExitStack
@@ -14,8 +14,8 @@ from catalog.models import Item
 from catalog.renaming import mend_items
 from folksonomy.models import MetadataName, Tag
 from registry_site.config.databases import startup_lock
+from registry_site.operations import CHUNK_SIZE
 from registry_site.operations.backup_folder import (
-    BLOCK,
     TABLES,
     BackupError,
     Manifest,
@@ -42,8 +42,8 @@ from versions.storage import SHA256, TooLarge, store
 
 BATCH = 500
 HOLD = "restore"
-# What paths of stored bytes are made of.
-FORMS: dict[type[Model], dict[str, Pattern[str]]] = {
+# Columns that paths of stored bytes are built from, with their formats.
+FORMATS: dict[type[Model], dict[str, Pattern[str]]] = {
     Tenant: {"id": TENANT_ID},
     Blob: {"id": re.compile(r"(?!\.+/)[A-Za-z0-9._-]{1,64}/[0-9a-f]{2}/[0-9a-f]{64}"), "tenant_id": TENANT_ID},
     Version: {"tenant_id": TENANT_ID, "sha256": SHA256},
@@ -51,21 +51,21 @@ FORMS: dict[type[Model], dict[str, Pattern[str]]] = {
 
 
 def restore(folder: Path, progress: Progress) -> Manifest:
-    """Fill an empty registry with what a backup holds. Raises BackupError, and then it is empty still.
+    """Restore a backup into an empty registry. Raises BackupError, after which the registry is still empty.
 
-    Where the process is killed the registry does not serve until the restore is run again, which starts afresh.
+    If the process is killed, the registry refuses to serve until the restore is run again, which starts over.
     """
     manifest = read_manifest(folder)
     check_rows(folder, manifest)
     check_bytes(folder, manifest)
     with ExitStack() as held:
-        with startup_lock():  # which a starting server takes too
+        with startup_lock():  # a starting server takes this lock too
             call_command("migrate", verbosity=0, interactive=False)
             _clear_interrupted()
             _refuse_unless_empty()
             held.enter_context(bytes_held(HOLD))
         try:
-            _fill(folder, manifest, progress)
+            _copy_content(folder, manifest, progress)
         except BaseException:
             _remove_rows()
             for key in keys_in(folder):
@@ -76,12 +76,12 @@ def restore(folder: Path, progress: Progress) -> Manifest:
 
 
 def is_unfinished() -> bool:
-    """Tell whether a restore is running, or was killed and left half of what it should have brought."""
+    """Return whether a restore is running or was interrupted."""
     return Hold.objects.filter(pk=HOLD).exists()
 
 
 def _clear_interrupted() -> None:
-    """Remove the rows that a killed restore left; its bytes are brought again. Raises BackupError while one runs."""
+    """Remove the rows of an interrupted restore; its bytes are copied again. Raises BackupError if one is running."""
     hold = Hold.objects.filter(pk=HOLD).first()
     if hold is None:
         return
@@ -94,12 +94,12 @@ def _clear_interrupted() -> None:
 def _refuse_unless_empty() -> None:
     for model in TABLES:
         if model._base_manager.exists():
-            raise BackupError(f"This registry is not empty, it has rows of {label(model)}: name a new database")
+            raise BackupError(f"This registry is not empty, it has rows of {label(model)}: use a new database")
 
 
-def _fill(folder: Path, manifest: Manifest, progress: Progress) -> None:
+def _copy_content(folder: Path, manifest: Manifest, progress: Progress) -> None:
     for number, key in enumerate(keys_in(folder), 1):
-        _bring_bytes(folder, key)
+        _copy_file(folder, key)
         progress.step(f"bytes: {number} of {manifest.files} files")
     progress.say(f"bytes: {manifest.files} files")
     for model in TABLES:
@@ -109,22 +109,24 @@ def _fill(folder: Path, manifest: Manifest, progress: Progress) -> None:
             count += len(batch)
             progress.step(f"{label(model)}: {count} rows")
         if model._base_manager.count() != manifest.tables[label(model)].rows:
-            raise BackupError(f"{label(model)}: not all rows arrived; does another process write to this database?")
+            raise BackupError(
+                f"{label(model)}: the number of rows is wrong; does another process write to this database?"
+            )
         progress.say(f"{label(model)}: {count} rows")
-    fill_email_keys(User.objects.all())  # which an older backup does not have
+    fill_email_keys(User.objects.all())  # missing in older backups
     for tenant in Tenant.objects.all():
         build_fences(tenant)
-    # An old backup may hold names from before there were rules for them.
+    # An old backup may contain names from before the rules for names.
     mend_tenants(Tenant, User)
     mend_items(Item, Tag, MetadataName)
     mend_versions(Version)
 
 
-def _bring_bytes(folder: Path, key: str) -> None:
-    """Put a file of the backup into the store. Raises BackupError where its content is not what it was."""
+def _copy_file(folder: Path, key: str) -> None:
+    """Copy a file of the backup into the store. Raises BackupError if its content has changed."""
     with bytes_path(folder, key).open("rb") as file, store().receive() as incoming:
         try:
-            while chunk := file.read(BLOCK):
+            while chunk := file.read(CHUNK_SIZE):
                 incoming.write(chunk)
         except TooLarge as error:
             raise BackupError(f"{bytes_path(folder, key)}: {error}; raise MAX_UPLOAD_SIZE to restore") from None
@@ -138,8 +140,8 @@ def _bring_bytes(folder: Path, key: str) -> None:
 
 
 def _row(model: type[Model], columns: dict[str, Any]) -> Model:
-    """Return a row of a backup. Raises BackupError where it cannot be one, or would lead out of the store."""
-    for column, form in FORMS.get(model, {}).items():
+    """Return a row of a backup. Raises BackupError if it is malformed or its paths would lead out of the store."""
+    for column, form in FORMATS.get(model, {}).items():
         if not form.fullmatch(str(columns.get(column))):
             raise BackupError(f"{label(model)}: {column} is malformed: {str(columns.get(column))[:80]!r}")
     try:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from rest_framework.exceptions import APIException, Throttled
 
-from registry_site.api.errors import ERRORS, name_of
+from registry_site.api.errors import ERRORS, error_name
 from registry_site.pages.site import site_context
 from tenants.identity import attempts, login, sessions
 from tenants.identity.serializers import tenant_of
@@ -67,7 +67,7 @@ def _form(request: HttpRequest, *, error: dict[str, Any] | None = None, said: st
 
 def _refused(request: HttpRequest, error: APIException) -> HttpResponse:
     """Show the form again, with what is wrong."""
-    row = ERRORS[name_of(error, "POST") or "authentication_error"]
+    row = ERRORS[error_name(error, "POST") or "authentication_error"]
     response = _form(request, error=row.answer(explain(error)))
     response.status_code = row.status
     if row.status == 401:

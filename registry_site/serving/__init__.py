@@ -1,1 +1,1 @@
-"""What stands between the socket and Django: workers, slots, slow bodies, TLS, static files."""
+"""Serves the application: server, workers, request slots, timeouts of slow clients, TLS and static files."""

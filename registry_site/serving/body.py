@@ -1,18 +1,18 @@
-"""A request's body comes whole or fails: a client that vanishes never leaves half a file behind."""
+"""Guarantees that a body is read completely or reading it fails, so no aborted upload stores part of a file."""
 
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
 
-from registry_site.serving.deadlines import TimedInput, TooSlow, watch
+from registry_site.serving.deadlines import BodyTimeoutError, DeadlineInput, monitor
 from registry_site.serving.slots import release_slot_while_waiting, slot
 
-SMALL = 1024 * 1024  # bytes
-ENDLESS = 2**62  # bytes; more than any body, for those of unknown length
+SMALL_BODY = 1024 * 1024  # bytes
+UNKNOWN_LENGTH = 2**62  # bytes; more than any body
 
 
-class ExactInput:
-    """The body's stream; raises OSError where it ends before the announced length."""
+class LengthCheckedInput:
+    """The body's stream. Raises OSError if it ends before `Content-Length` bytes."""
 
     def __init__(self, stream: Any, length: int) -> None:
         self.stream = stream
@@ -35,8 +35,8 @@ class ExactInput:
         return line
 
 
-class PatientInput:
-    """A stream whose reader gives up his turn while he waits for more."""
+class SlotReleasingInput:
+    """A stream that releases the request's slot while a read waits for the client."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
@@ -52,54 +52,54 @@ class PatientInput:
         return line
 
 
-class WholeBody:
-    """Gives the application its turn: with bodies of known length checked, and those in chunks (of unknown) at all.
+class RequestBodyMiddleware:
+    """Runs the application in a slot, with a stream that checks the body's length and also reads chunked bodies.
 
-    A small body is read before, when there is nothing of ours that could be kept waiting with it.
+    A small body is read before the request takes a slot.
     """
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self.application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        watch.port = int(environ["SERVER_PORT"])
+        monitor.port = int(environ["SERVER_PORT"])
         try:
-            stream, chunked = _body(environ)
-        except TooSlow:
-            return []  # which nobody waits for
+            stream, chunked = _body_stream(environ)
+        except BodyTimeoutError:
+            return []  # the client has been answered
         environ["wsgi.input"] = stream
         answer: list[Any] = []
         with slot():
-            response = _whole(self.application(environ, lambda *words: answer.append(words)))
+            response = _unwrap_response(self.application(environ, lambda *words: answer.append(words)))
         status, headers, *_ = answer[-1]
-        left = stream.missing > 0 if isinstance(stream, ExactInput) else chunked and status >= "400"
-        if left:
-            headers = [*headers, ("Connection", "close")]  # the client must not send its next request behind it
+        unread = stream.missing > 0 if isinstance(stream, LengthCheckedInput) else chunked and status >= "400"
+        if unread:
+            headers = [*headers, ("Connection", "close")]  # the unread rest must not be parsed as the next request
         start_response(status, headers)
         return response
 
 
-def _body(environ: dict[str, Any]) -> tuple[Any, bool]:
-    """Return the stream of the body, and whether it comes in chunks. Raises TooSlow."""
+def _body_stream(environ: dict[str, Any]) -> tuple[Any, bool]:
+    """Return the body's stream, and whether the body is chunked. Raises BodyTimeoutError."""
     length = environ.get("CONTENT_LENGTH", "")
     chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     if length.isascii() and length.isdigit():
-        return ExactInput(_arrived(_timed(environ), int(length)), int(length)), chunked
+        return LengthCheckedInput(_read_if_small(_timed(environ), int(length)), int(length)), chunked
     if chunked:
-        environ["CONTENT_LENGTH"] = str(ENDLESS)
-        return PatientInput(_timed(environ)), chunked
+        environ["CONTENT_LENGTH"] = str(UNKNOWN_LENGTH)
+        return SlotReleasingInput(_timed(environ)), chunked
     return environ["wsgi.input"], chunked
 
 
 def _timed(environ: dict[str, Any]) -> Any:
     """Return the stream of the body, with deadlines if the server can answer a slow client (serving/server.py)."""
-    return TimedInput(environ) if "registry.answer" in environ else environ["wsgi.input"]
+    return DeadlineInput(environ) if "registry.answer" in environ else environ["wsgi.input"]
 
 
-def _arrived(stream: Any, length: int) -> Any:
-    """Return a small body as it came, which nobody has to wait for any more, or else the stream."""
-    if length > SMALL:
-        return PatientInput(stream)
+def _read_if_small(stream: Any, length: int) -> Any:
+    """Return a small body read completely, or else a stream that releases the slot."""
+    if length > SMALL_BODY:
+        return SlotReleasingInput(stream)
     body = BytesIO()
     while part := stream.read(length - body.tell()):
         body.write(part)
@@ -107,8 +107,8 @@ def _arrived(stream: Any, length: int) -> Any:
     return body
 
 
-def _whole(response: Any) -> Iterable[bytes]:
-    """Return an answer that is all there as such: the server sends it quicker than what it must ask for by and by."""
+def _unwrap_response(response: Any) -> Iterable[bytes]:
+    """Return a response that is not streamed as a list, which the server sends faster than an iterator."""
     if getattr(response, "streaming", True):
         return response
     response.close()

@@ -1,8 +1,8 @@
-"""Who waits for a client keeps nobody else waiting: a slow one holds a thread, which is cheap, and nothing more.
+"""Limits concurrent requests to `THREADS` per worker, without counting those that wait for a slow client.
 
-So many requests of a process work at once as `THREADS` says. A request has its turn while the application works on it,
-but for the time that it waits for the next block of its body, and gives it up with the answer, however long a client
-takes to fetch that. Pooled connections to the database go back with the turn.
+A request holds a slot while the application processes it. It releases the slot while it waits for the next chunk of its
+body, and when its response is ready to be sent. Releasing a slot also returns database connections to their pool. So
+a slow client only holds a thread, which is cheap.
 """
 
 import threading
@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import connections
 
-_free = threading.Semaphore(settings.THREADS)
+_free_slots = threading.Semaphore(settings.THREADS)
 
 
 @contextmanager
 def slot() -> Iterator[None]:
-    """Wait for a turn, and have it meanwhile."""
-    with _free:
+    """Wait for a free slot and hold it."""
+    with _free_slots:
         try:
             yield
         finally:
@@ -27,17 +27,17 @@ def slot() -> Iterator[None]:
 
 @contextmanager
 def release_slot_while_waiting() -> Iterator[None]:
-    """Let others have the turn meanwhile."""
+    """Release the slot, and wait for a free one at the end."""
     _return_connections()
-    _free.release()
+    _free_slots.release()
     try:
         yield
     finally:
-        _free.acquire()
+        _free_slots.acquire()
 
 
 def _return_connections() -> None:
-    """Give the thread's connections back to their pools; those without one are the thread's own to keep."""
+    """Return this thread's connections to their pools; it keeps connections that have no pool."""
     for connection in connections.all(initialized_only=True):
         if "pool" in connection.settings_dict["OPTIONS"] and not connection.in_atomic_block:
             connection.close()

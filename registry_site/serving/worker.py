@@ -1,4 +1,4 @@
-"""What each process of the server runs: the application, with a proper end."""
+"""Runs the application in a worker process, and its clean shutdown."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from multiprocessing import parent_process
 from multiprocessing.util import Finalize
 from pathlib import Path
 
-from registry_site.serving.deadlines import watch
+from registry_site.serving.deadlines import monitor
 from registry_site.serving.server import ACCEPT_NO_MORE
 from registry_site.wsgi import application
 from tenants.identity.outbox import sender
@@ -18,40 +18,40 @@ from tenants.log.recording import writer
 
 __all__ = ["application"]
 
-ASKED_AGAIN_SECONDS = 0.5
+SIGNAL_INTERVAL_SECONDS = 0.5
 
 
 def _follow_parent() -> None:
-    """Stop when the main process is gone, however it went: a restarted server must not meet old workers."""
+    """Stop when the main process has ended for any reason, so that no old worker survives a restart."""
     parent = parent_process()
     if parent is not None:
         parent.join()
-        while True:  # granian heeds the signal only once it serves
+        while True:  # granian ignores the signal until it serves
             os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(ASKED_AGAIN_SECONDS)
+            time.sleep(SIGNAL_INTERVAL_SECONDS)
 
 
 def _accept_no_more(*_: object) -> None:
-    """Leave new connections to the process that replaces this one; those that are here go on.
+    """Accept no more connections, which the replacing worker does; open connections continue.
 
-    Told only to end, the server would drop connections that it has accepted but has no request of yet. Its listening
-    sockets are exchanged beneath it for one that nobody connects to.
+    A normal shutdown would drop accepted connections that have not sent their request yet. Instead, the listening
+    sockets' descriptors are replaced with a socket that no client connects to.
     """
-    nobody = socket.socket(socket.AF_UNIX)
-    nobody.bind("")  # a name that the system makes up
-    nobody.setblocking(False)
+    unused = socket.socket(socket.AF_UNIX)
+    unused.bind("")  # a name that the kernel chooses
+    unused.setblocking(False)
     for descriptor in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
         with suppress(OSError):
             found = socket.socket(fileno=descriptor)
             if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                os.dup2(nobody.fileno(), descriptor, inheritable=False)
+                os.dup2(unused.fileno(), descriptor, inheritable=False)
             found.detach()
-    nobody.listen()
+    unused.listen()
 
 
 signal.signal(ACCEPT_NO_MORE, _accept_no_more)
-watch.start()
+monitor.start()
 threading.Thread(target=_follow_parent, name="follow-parent", daemon=True).start()
 sender.start()
-# Workers are forked: their end runs multiprocessing's finalizers, after the last request, but not atexit's functions.
+# Workers are forked: on exit they run multiprocessing's finalizers, after the last request, but not atexit's.
 Finalize(None, writer.flush, exitpriority=10)

@@ -1,4 +1,4 @@
-"""The benchmark works: that it runs to its end and says something of everybody; how quick anything is is no test."""
+"""The benchmarks run to the end and report every contender. Performance itself is not tested."""
 
 import os
 import shutil

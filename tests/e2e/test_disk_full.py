@@ -18,7 +18,7 @@ import pymongo
 import pytest
 from django.db import OperationalError
 
-from registry_site.api.errors import name_of
+from registry_site.api.errors import error_name
 from tests.answers import assert_error
 from tests.engines import Server, start
 from tests.served import Served
@@ -226,9 +226,9 @@ def _caused_by(cause: Exception) -> OperationalError:
     ids=["postgresql", "mongodb", "mongodb-many"],
 )
 def test_every_driver_s_word_for_a_full_disk_is_known(error: Exception) -> None:
-    assert name_of(error, "POST") == "insufficient_storage"
+    assert error_name(error, "POST") == "insufficient_storage"
 
 
 @pytest.mark.parametrize("cause", [psycopg.errors.UndefinedTable(), pymongo.errors.OperationFailure("x", 1), None])
 def test_no_other_failure_of_a_database_is_taken_for_a_full_disk(cause: Any) -> None:
-    assert name_of(_caused_by(cause), "POST") is None
+    assert error_name(_caused_by(cause), "POST") is None

@@ -1,4 +1,4 @@
-"""What a creation takes, one or a list, and what it answers."""
+"""The request bodies and responses of operations that create one resource or a list of them."""
 
 from functools import lru_cache
 from typing import Any
@@ -13,8 +13,8 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-# What makes a thing another one -> what the creation of a second one of that name answers.
-TAKEN = {
+# Unique field -> the error message for a duplicate.
+DUPLICATES = {
     "name": "A thing with the same name already exists for this user",
     "username": "a user with the same username already exists ({})",
     "_id": "E11000 duplicate key error: the _id is already used ({})",
@@ -22,7 +22,7 @@ TAKEN = {
 
 
 def creation_body(collection: str, body: Any) -> OpenApiRequest:
-    """Return the description of a body that is one thing or a list of them."""
+    """Return the description of a request body with one resource or a list of them."""
     one, third = _example(body), _another("third", _example(body))
     examples = [
         OpenApiExample("One", one),
@@ -33,10 +33,10 @@ def creation_body(collection: str, body: Any) -> OpenApiRequest:
 
 
 def creation_answers(collection: str, body: Any, answer: Any) -> dict[int, Any]:
-    """Return the descriptions of what such a body is answered with."""
-    key = next(field for field in _example(body) if field in TAKEN)
+    """Return the descriptions of the responses to such a body."""
+    key = next(field for field in _example(body) if field in DUPLICATES)
     one, third = _example(answer), _another("third", _example(answer))
-    error = f"Index: 1 ({TAKEN[key].format(third[key])})"
+    error = f"Index: 1 ({DUPLICATES[key].format(third[key])})"
     bulk, numbers, name = _bulk(collection, answer), _numbers(), collection.capitalize()
     whole = [
         OpenApiExample("One", one),
@@ -58,10 +58,14 @@ def _example(serializer: Any) -> dict[str, Any]:
     return value
 
 
-def _another(word: str, thing: dict[str, Any]) -> dict[str, Any]:
-    """Return an example of another thing, which bears other names."""
-    named = {field: f"{word}-{thing[field]}" for field in (*TAKEN, "email") if field in thing}
-    return thing | named | ({"id": named["_id"]} if thing.get("id") == thing.get("_id") and "id" in thing else {})
+def _another(word: str, resource: dict[str, Any]) -> dict[str, Any]:
+    """Return an example of another resource, with other names."""
+    named = {field: f"{word}-{resource[field]}" for field in (*DUPLICATES, "email") if field in resource}
+    return (
+        resource
+        | named
+        | ({"id": named["_id"]} if resource.get("id") == resource.get("_id") and "id" in resource else {})
+    )
 
 
 def _one_of(name: str, choices: tuple[Any, ...]) -> PolymorphicProxySerializer:
@@ -76,7 +80,7 @@ def _bulk(collection: str, answer: Any) -> Any:
 
 @lru_cache
 def _numbers() -> Any:
-    """Return what `verbose=false` asks for."""
+    """Return the response to `verbose=false`."""
     numbers = {"saved": serializers.IntegerField(), "errors": serializers.IntegerField()}
     return inline_serializer("BulkNumbers", numbers | {"Indexes": _texts()})
 

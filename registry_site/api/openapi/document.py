@@ -1,4 +1,4 @@
-"""The OpenAPI document of this registry."""
+"""Generates the OpenAPI document of this registry."""
 
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ SELECTABLE = ("Item", "Dataset", "Version", "Term", "User", "Tenant", "Log")
 
 
 class DocumentGenerator(SchemaGenerator):
-    """Adds to the operations what is said once: their groups, and what `select` and changes leave out."""
+    """Adds the groups of operations, and the constraints on selectable fields and changes."""
 
     def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
         document: dict[str, Any] = super().get_schema(request, public)  # type: ignore[no-untyped-call]
@@ -30,5 +30,5 @@ class DocumentGenerator(SchemaGenerator):
 
 @cache
 def openapi() -> dict[str, Any]:
-    """Return the document, made once a process: it depends on the code alone."""
+    """Return the document, cached per process: it depends on the code only."""
     return DocumentGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Which errors an operation may answer, by status, each with an example."""
+"""The error responses of each operation by status, with examples."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ JSON_BODY = ("missing_info", *BODY)
 CREATION, CHANGE = (*JSON_BODY, "post_request_error"), (*JSON_BODY, "put_request_error", "incorrect_info")
 FILE = ("post_request_error", "payload_too_large", "generic_upload_error", "insufficient_storage")
 RESET = (*JSON_BODY, "too_many_requests")
-# Action -> what may go wrong with it, besides who calls and whether the resource is there.
+# Action -> possible errors, apart from those of authentication, permissions and missing resources.
 COLLECTIONS: dict[str, tuple[str, ...]] = {
     "list": ("get_request_error",),
     "create": CREATION,
@@ -36,11 +36,11 @@ SINGLES: dict[str, tuple[str, ...]] = {
     "createDemo": ("demo_tenant_required", "post_request_error"),
     "deleteDemo": ("demo_tenant_required", "delete_request_error"),
 }
-STATUSES = {("retrieve", "get_request_error"): (412, 416)}  # where HTTP wants others than the table has
+STATUSES = {("retrieve", "get_request_error"): (412, 416)}  # where HTTP requires statuses other than the table's
 HEADERS = {
-    "401": {"WWW-Authenticate": "The scheme of the token that is missing or refused"},
-    "412": {"ETag": "The file as it is"},
-    "416": {"Content-Range": "How many bytes the file has"},
+    "401": {"WWW-Authenticate": "The authentication scheme of the missing or refused token"},
+    "412": {"ETag": "The ETag of the file"},
+    "416": {"Content-Range": "The size of the file in bytes"},
     "429": {"Retry-After": "Seconds to wait"},
 }
 DETAILS = {
@@ -56,12 +56,12 @@ DETAILS = {
 
 
 def error_answers(view: Any, method: str, path: str, id: str) -> dict[str, Any]:
-    """Return the error answers of an operation by status, as OpenAPI has them."""
+    """Return the error responses of an operation by status, in OpenAPI's format."""
     by_status: dict[str, list[str]] = {}
     for name in dict.fromkeys(_names(view, method, path, id)):
-        bytes_wanted = "/versions/" in path
-        wanted = STATUSES.get((view.action, name)) if bytes_wanted else None
-        for status in wanted or (ERRORS[name].status,):
+        is_file = "/versions/" in path
+        statuses = STATUSES.get((view.action, name)) if is_file else None
+        for status in statuses or (ERRORS[name].status,):
             by_status.setdefault(str(status), []).append(name)
     return {status: _answer(status, by_status[status]) for status in sorted(by_status)}
 
@@ -82,7 +82,7 @@ def _names(view: Any, method: str, path: str, id: str) -> Iterator[str]:
 
 
 def _answer(status: str, names: list[str]) -> dict[str, Any]:
-    """Return the description of the errors of one status; the schema lets no other ones pass."""
+    """Return the description of the errors of one status. The schema permits only these errors."""
     rows = {name: ERRORS[name] for name in names}
     own = {"status": {"const": int(status)}, "value": {"enum": [row.value for row in rows.values()]}}
     schema = {"allOf": [{"$ref": "#/components/schemas/ErrorAnswer"}, {"type": "object", "properties": own}]}

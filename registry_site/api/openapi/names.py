@@ -1,4 +1,4 @@
-"""What operations and their groups are called, by people and by programs."""
+"""The ids, summaries and groups of operations."""
 
 from typing import Any
 
@@ -26,42 +26,42 @@ VERSIONS = {
     "stream": ("stream{Thing}Version", "Upload a version of {a_thing} as the body itself"),
     "destroy": ("delete{Thing}Version", "Delete a version of {a_thing}"),
 }
-# What there is one of: method and route -> id and summary of the operation.
+# Single routes: method and route -> id and summary of the operation.
 SINGLES = {
     "POST /login": ("login", "Log in"),
-    "PUT /login": ("renewToken", "Exchange a token for a fresh one"),
-    "POST /self/reset": ("requestPasswordReset", "Ask for a link to reset a forgotten password"),
-    "PUT /self": ("resetPassword", "Choose a new password with the link that was mailed"),
+    "PUT /login": ("renewToken", "Exchange a token for a new one"),
+    "POST /self/reset": ("requestPasswordReset", "Request a link to reset a forgotten password"),
+    "PUT /self": ("resetPassword", "Set a new password with the mailed link"),
     "GET /log": ("listRequests", "List the requests of the tenant"),
     "GET /errors": ("listErrors", "List the errors that the registry answers with"),
-    "GET /version": ("getVersion", "Tell the registry's version"),
+    "GET /version": ("getVersion", "Get the registry's version"),
     "GET /types": ("listTypes", "List the enumerations"),
-    "GET /types/passwordStrength": ("getPasswordStrength", "Tell how strong passwords must be"),
+    "GET /types/passwordStrength": ("getPasswordStrength", "Get the minimum strength of passwords"),
     "GET /types/tenants": ("listTenantIds", "List the tenants' ids for a login form"),
-    "GET /info": ("getInfo", "Tell version, environment and options"),
-    "GET /demo": ("listDemo", "List the examples that are there"),
-    "POST /demo": ("createDemo", "Make the examples"),
-    "DELETE /demo": ("deleteDemo", "Remove the examples"),
+    "GET /info": ("getInfo", "Get version, environment and options"),
+    "GET /demo": ("listDemo", "List the example items"),
+    "POST /demo": ("createDemo", "Create the example items"),
+    "DELETE /demo": ("deleteDemo", "Delete the example items"),
     "GET /docs": ("getOpenAPI", "Get this document"),
-    "GET /healthz": ("getHealth", "Tell whether the registry can do its work"),
+    "GET /healthz": ("getHealth", "Get the registry's health"),
 }
 DESCRIPTION = """Trained models and datasets with their metadata, tags, versions and bytes.
 
 Log in with `POST /v1/login` and send the token in the `Authorization` header. A body that is a flat JSON object may be
 sent as a form too (`application/x-www-form-urlencoded`). Every failure answers
-`{status, value, message, details}`; besides those named at each operation, any may answer 405 for a method that a route
-does not know and 500 for a crash. `GET /v1/errors` lists them all."""
+`{status, value, message, details}`; in addition to the errors listed for each operation, any may answer 405 for a
+method that a route does not support, and 500 for an internal error. `GET /v1/errors` lists them all."""
 GROUPS = {
-    "Login": "Tokens and forgotten passwords. All but a few operations want a token in the `Authorization` header.",
+    "Login": "Tokens and forgotten passwords. Most operations require a token in the `Authorization` header.",
     "Models": "Trained models: registered with metadata, tags and the datasets they were trained with.",
-    "Datasets": "What models are trained and tested with.",
-    "Algorithms": "How models are trained.",
+    "Datasets": "Data that models are trained and tested with.",
+    "Algorithms": "Algorithms that models are trained with.",
     "Versions": "The files of models, datasets and algorithms: uploaded once, never changed, checked by sha256.",
     "Tags": "Labels of the tenant: `default` ones are suggested by administrators, `folk` ones come from use.",
-    "Metadata": "Names that metadata go by, `default` or `folk` as tags are.",
-    "Users": "The users of a tenant and what they may do.",
-    "Tenants": "Groups of users that know nothing of each other. For the operator, who holds the `API_TOKEN`.",
-    "About": "What the registry tells of itself: health, version, errors, the log.",
+    "Metadata": "Names of metadata, `default` or `folk` like tags.",
+    "Users": "The users of a tenant and their roles.",
+    "Tenants": "Isolated groups of users. For the operator, who has the `API_TOKEN`.",
+    "About": "Information about the registry: health, version, errors, the log.",
 }
 
 
@@ -77,5 +77,5 @@ def operation_names(view: Any, method: str, route: str) -> tuple[str, str]:
 
 
 def group_of(view: Any) -> str:
-    """Return the heading that an operation stands under."""
+    """Return the heading of an operation in the documentation."""
     return str(getattr(view, "group", None) or getattr(view, "collection", "about")).capitalize()

@@ -1,4 +1,4 @@
-"""What operations take besides a body, each with an example."""
+"""The parameters of operations in the path, query and headers, with examples."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
 from tenants.rest.documentation import FILE_SHA256, GRACE, ITEM, REQUEST, VERSION
 
-# What `{id}` is in the examples.
+# Collection -> the `{id}` in examples.
 IDS = {"tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
 AFTER = IDS | {"users": GRACE, "versions": VERSION, "log": REQUEST}
 IDENTIFIERS = {
@@ -51,7 +51,9 @@ SELECTIONS = {
 def _parameter(
     name: str, place: Literal["path", "query", "header"], example: str, description: str, **schema: Any
 ) -> OpenApiParameter:
-    left_out = [] if place == "path" else [OpenApiExample("Left out", "")]  # first: what forms to try out start with
+    left_out = (
+        [] if place == "path" else [OpenApiExample("Left out", "")]
+    )  # first, because documentation pages prefill it
     examples = [*left_out, OpenApiExample("Example", example)]
     described: Any = {"type": "string"} | schema
     return OpenApiParameter(name, described, place, description=description, examples=examples)
@@ -61,13 +63,13 @@ DIGEST = "sha-256=:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=:"
 NAMED = {
     parameter.name: parameter
     for parameter in (
-        _parameter("version", "path", "churn.onnx", "File name of the version, or else its ordinal"),
-        _parameter("verbose", "query", "false", "`false`: answer only numbers where a list was sent"),
+        _parameter("version", "path", "churn.onnx", "File name or ordinal of the version"),
+        _parameter("verbose", "query", "false", "`false`: a list is answered with numbers only"),
         _parameter(
             "ordinal",
             "query",
             "70",
-            "Ordinal of the version; else the highest number so far plus 1",
+            "Ordinal of the version; default: the highest number plus 1",
             format="ordinal",
             maxLength=64,
             pattern="^[A-Za-z0-9._-]*$",
@@ -76,20 +78,22 @@ NAMED = {
             "sha256",
             "query",
             FILE_SHA256,
-            "The file's sha256 as hex, checked before anything is kept",
+            "The file's sha256 as hex, checked before the version is stored",
             pattern="^([0-9a-fA-F]{64})?$",
         ),
-        _parameter("description", "query", "Beats the baseline", "What is to be said of the version"),
-        _parameter("tenant", "query", "acme", "The user's tenant; the default one if left out"),
-        _parameter("Range", "header", "bytes=0-1", "The bytes that are wanted"),
-        _parameter("If-None-Match", "header", f'"{FILE_SHA256}"', "An ETag that is known: answers 304"),
-        _parameter("Content-Digest", "header", DIGEST, "As `sha256`", format="digest"),
+        _parameter("description", "query", "Beats the baseline", "Description of the version"),
+        _parameter("tenant", "query", "acme", "The user's tenant; default: the default tenant"),
+        _parameter("Range", "header", "bytes=0-1", "The requested bytes"),
+        _parameter(
+            "If-None-Match", "header", f'"{FILE_SHA256}"', "A known ETag: an unchanged file is answered with 304"
+        ),
+        _parameter("Content-Digest", "header", DIGEST, "Like `sha256`", format="digest"),
     )
 }
 
 
 def parameters(view: Any, path: str) -> Sequence[OpenApiParameter]:
-    """Return the parameters of an operation, but those of every list."""
+    """Return the parameters of an operation, except those of every list."""
     names = [*view.parameters.get(view.action, ())] if hasattr(view, "parameters") else []
     found = [_id(view.collection)] if "{id}" in path else []
     found += [NAMED["version"]] if "{version}" in path else []
@@ -97,7 +101,7 @@ def parameters(view: Any, path: str) -> Sequence[OpenApiParameter]:
 
 
 def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, Any]:
-    """Return a parameter of every list with an example that suits this one."""
+    """Return a common parameter of lists with an example for this list."""
     key = _key(view, path)
     examples = {
         "filter": FILTERS.get(key),
@@ -124,4 +128,4 @@ def _id(collection: str) -> OpenApiParameter:
 
 def _select(key: str) -> OpenApiParameter:
     example = SELECTIONS.get(key, '["name", "tags"]')
-    return _parameter("select", "query", example, "Fields to answer, as a JSON list of names")
+    return _parameter("select", "query", example, "Fields to return, as a JSON list of names")

@@ -1,4 +1,4 @@
-"""A Postman collection: README's tour, and every operation of the OpenAPI document with its example."""
+"""Generates the Postman collection: README's tour, then every operation of the OpenAPI document with its example."""
 
 import json
 import re
@@ -24,8 +24,8 @@ THINGS = {
     "tenants": "tenant",
 }
 KINDS = ("models", "datasets", "algorithms")
-# What the examples speak of: made before them, and gone with the tenant after them. Path, body, token, what is kept.
-NEEDED: Sequence[tuple[str, Any, str, str, str]] = (
+# Resources that the examples need, deleted with their tenant at the end: path, body, token, variable, field.
+PREREQUISITES: Sequence[tuple[str, Any, str, str, str]] = (
     (
         "tenants",
         {"_id": "acme", "email": "info@acme.example", "admin_username": "ada", "admin_password": "An3ngine!"},
@@ -39,18 +39,18 @@ NEEDED: Sequence[tuple[str, Any, str, str, str]] = (
     ("datasets", {"name": "churn-2025"}, "TOKEN", "", ""),
     *((kind, {"name": "baseline"}, "TOKEN", f"{THINGS[kind]}_with_versions", "_id") for kind in KINDS),
 )
-# Nobody was mailed the secret of the example, and the demo has a tenant of its own.
+# The reset secret in the example is not valid, and the demo routes need the demo tenant.
 REFUSED = {"resetPassword": 403, "listDemo": 403, "createDemo": 403, "deleteDemo": 403}
-KEEPS = {"login": ("TOKEN", "token"), "renewToken": ("TOKEN", "token")}
+STORED = {"login": ("TOKEN", "token"), "renewToken": ("TOKEN", "token")}
 
 
 def collection(document: Mapping[str, Any], readme: str) -> dict[str, Any]:
-    """Return the collection: the tour, what the examples need, a folder for each group; it removes its tenants."""
+    """Return the collection: the tour, the resources for examples, and a folder per group. It deletes its tenants."""
     prefix = next(path for path in document["paths"] if path.endswith("/models")).removesuffix("/models")
     groups = [_group(document, tag) for tag in document["tags"]]
-    needed = [
+    prerequisites = [
         _item(f"POST {prefix}/{path}", _request("POST", f"{prefix}/{path}", token, body), 200, (keeps, field))
-        for path, body, token, keeps, field in NEEDED
+        for path, body, token, keeps, field in PREREQUISITES
     ]
     removal = _request("DELETE", f"{prefix}/tenants/acme", "API_TOKEN")
     return {
@@ -59,7 +59,7 @@ def collection(document: Mapping[str, Any], readme: str) -> dict[str, Any]:
         "item": [
             {"name": "Walk", "item": [_chapter(prose, calls) for prose, calls in chapters(readme)]},
             {"name": "After the walk", "item": [_item(f"DELETE {prefix}/tenants/acme", removal)]},
-            {"name": "Before the examples", "item": needed},
+            {"name": "Before the examples", "item": prerequisites},
             *groups,
             {"name": "After the examples", "item": [_item(f"DELETE {prefix}/tenants/acme", removal)]},
         ],
@@ -70,12 +70,12 @@ def _chapter(prose: str, calls: Sequence[Call]) -> dict[str, Any]:
     return {
         "name": prose.split(". ", maxsplit=1)[0].removesuffix(":"),
         "description": prose,
-        "item": [_told(call) for call in calls],
+        "item": [_tour_item(call) for call in calls],
     }
 
 
-def _told(call: Call) -> dict[str, Any]:
-    """Return a call of the walk."""
+def _tour_item(call: Call) -> dict[str, Any]:
+    """Return the item of a call in the tour."""
     parts = urlsplit(_variables(call.url).removeprefix("{{URL}}"))
     query = [
         {"key": pair.partition("=")[0], "value": pair.partition("=")[2]} for pair in parts.query.split("&") if pair
@@ -112,33 +112,33 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> dict[str
     """Return an operation with its example; parameters that may be left out are there, switched off."""
     schemes = [name for scheme in operation.get("security", ()) for name in scheme]
     token = {"token": "TOKEN", "apiToken": "API_TOKEN"}[schemes[0]] if schemes else ""
-    request = _request(method, _filled(path, method), token)
+    request = _request(method, _with_arguments(path, method), token)
     for parameter in operation.get("parameters", ()):
-        shown = {"key": parameter["name"], "value": _example(parameter), "description": parameter["description"]}
+        entry = {"key": parameter["name"], "value": _example(parameter), "description": parameter["description"]}
         if parameter["in"] == "query":
-            request["url"].setdefault("query", []).append(shown | {"disabled": True})
+            request["url"].setdefault("query", []).append(entry | {"disabled": True})
         if parameter["in"] == "header":
-            request["header"].append(shown | {"disabled": True})
+            request["header"].append(entry | {"disabled": True})
     for media_type, media in operation.get("requestBody", {}).get("content", {}).items():
         request["body"] = _body(media_type, media)
         if media_type != "multipart/form-data":
             request["header"] += _headers({"Content-Type": media_type})
     id = operation["operationId"]
-    item = _item(operation["summary"], request, REFUSED.get(id, 200), KEEPS.get(id) or _kept(method, path))
+    item = _item(operation["summary"], request, REFUSED.get(id, 200), STORED.get(id) or _stored_variable(method, path))
     item["request"]["description"] = operation["description"]
     return item
 
 
-def _kept(method: str, path: str) -> tuple[str, str]:
-    """Return the variable that an answer sets, and from which of its fields."""
+def _stored_variable(method: str, path: str) -> tuple[str, str]:
+    """Return the variable that a response sets, and the field that it is set from."""
     if method == "PUT" and "/versions/" in path:
         return "ordinal", "versions.slice(-1)[0].ordinal"
     thing = THINGS.get(path.rsplit("/", maxsplit=1)[-1], "")
     return (thing, "_id") if method == "POST" and thing else ("", "")
 
 
-def _filled(path: str, method: str) -> str:
-    """Return a path whose arguments are variables, or what the requests before have made."""
+def _with_arguments(path: str, method: str) -> str:
+    """Return the path with its parameters replaced by variables or by earlier requests' resources."""
     parts = path.split("/")
     thing = THINGS.get(parts[2] if len(parts) > 2 else "", "")
     id = f"{thing}_with_versions" if "versions" in parts else thing
@@ -155,11 +155,11 @@ def _request(method: str, path: str, token: str = "", body: Any = None) -> dict[
     return request
 
 
-def _item(name: str, request: dict[str, Any], status: int = 200, kept: tuple[str, str] = ("", "")) -> dict[str, Any]:
-    """Return a request with what must come back, and the variable that is kept of it."""
+def _item(name: str, request: dict[str, Any], status: int = 200, stored: tuple[str, str] = ("", "")) -> dict[str, Any]:
+    """Return a request with a test of its status, and a script that stores a variable."""
     lines = [f'pm.test("is answered with {status}", () => pm.response.to.have.status({status}));']
-    if kept[0]:
-        lines.append(f'pm.collectionVariables.set("{kept[0]}", pm.response.json().{kept[1]});')
+    if stored[0]:
+        lines.append(f'pm.collectionVariables.set("{stored[0]}", pm.response.json().{stored[1]});')
     return {
         "name": name,
         "event": [{"listen": "test", "script": {"type": "text/javascript", "exec": lines}}],
@@ -198,8 +198,8 @@ def _url(path: str, query: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _example(parameter: Mapping[str, Any]) -> str:
-    shown = parameter["example"] if "example" in parameter else parameter["examples"]["Example"]["value"]
-    return str(shown)
+    entry = parameter["example"] if "example" in parameter else parameter["examples"]["Example"]["value"]
+    return str(entry)
 
 
 def _variables(text: str) -> str:

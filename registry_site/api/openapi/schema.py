@@ -1,17 +1,16 @@
-"""How operations are described: by their viewsets' docstrings, serializers and tables.
+"""Describes operations and serializer fields for OpenAPI, from the viewsets' docstrings, serializers and tables.
 
-A viewset's `answers` maps its actions to what they answer: a serializer, or an `OpenApiTypes`; `bodies` maps them to
-what they take where that is not `input_class` or `changes_class`; `group` is the heading in the documentation.
+A viewset's `answers` maps actions to their responses: a serializer or an `OpenApiTypes`. `bodies` maps actions to their
+request bodies if these differ from `input_class` and `changes_class`. `group` is the heading in the documentation.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 
-from registry_site.api.openapi import fields  # noqa: F401 - to be known is all that they need
 from registry_site.api.openapi.creations import creation_answers, creation_body
 from registry_site.api.openapi.errors import error_answers
 from registry_site.api.openapi.names import group_of, operation_names
@@ -19,17 +18,18 @@ from registry_site.api.openapi.parameters import parameters, with_examples
 from tenants.rest.documentation import ErrorAnswer
 from tenants.rest.permissions import ADMINISTRATORS, ANYONE, OPERATOR, USERS
 
+UNREADABLE = r"\u0000-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069"  # as in `tenants.rows.texts`
 CALLERS = {
-    ANYONE: "Open to anybody.",
-    USERS: "For the users of the tenant.",
+    ANYONE: "No login required.",
+    USERS: "For users of the tenant.",
     ADMINISTRATORS: "For administrators of the tenant.",
     OPERATOR: "For the operator.",
 }
 DESCRIPTIONS = {
-    "200": "Done",
-    "206": "The part of the file that `Range` asks for",
-    "304": "The file is the one that is known",
-    "503": "A part is failing",
+    "200": "Success",
+    "206": "The part of the file that `Range` requests",
+    "304": "The file has not changed",
+    "503": "A part fails",
 }
 DOWNLOADED = {
     "ETag": "The file's sha256",
@@ -46,7 +46,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     match_subclasses = False
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        description = "The token that login answers, with or without `JWT ` or `Bearer ` before it"
+        description = "The token that login returns, with or without the prefix `JWT ` or `Bearer `"
         return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
 
 
@@ -59,14 +59,50 @@ class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped
         return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
 
 
+class TextExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Text of a limited length. `rules` are further constraints; with them, the text is not empty."""
+
+    target_class = "tenants.identity.serializers.Text"
+    rules: ClassVar[dict[str, str]] = {}
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
+        least = {"minLength": 1} if self.rules or not self.target.allow_blank else {}
+        most = {"maxLength": self.target.max_length} if self.target.max_length else {}
+        return {"type": "string"} | least | most | self.rules
+
+
+class NameExtension(TextExtension):  # type: ignore[no-untyped-call]
+    """A name that a URL can end with. The pattern cannot express that it is not blank and has no part `.` or `..`."""
+
+    target_class = "tenants.identity.serializers.Name"
+    rules = {"pattern": f"^[^{UNREADABLE}]*[^/{UNREADABLE}]$"}
+
+
+class PasswordExtension(TextExtension):  # type: ignore[no-untyped-call]
+    target_class = "tenants.identity.serializers.Password"
+    rules = {"format": "password"}
+
+
+class TenantIdExtension(TextExtension):  # type: ignore[no-untyped-call]
+    target_class = "tenants.identity.serializers.TenantId"
+    rules = {"pattern": "^[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*$"}
+
+
+class FlagExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "tenants.identity.serializers.Flag"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
+        return {"oneOf": [{"type": "boolean"}, {"type": "string", "enum": ["true", "false"]}]}
+
+
 class RegistrySchema(AutoSchema):
-    """Describes operations by what their viewsets declare."""
+    """Describes operations from the declarations of their viewsets."""
 
     view: Any
 
     @property
     def names(self) -> tuple[str, str]:
-        """Id and summary."""
+        """Id and summary of the operation."""
         return operation_names(self.view, self.method, self.path.removeprefix(f"/{settings.VERSION}"))
 
     def get_tags(self) -> list[str]:
@@ -79,8 +115,8 @@ class RegistrySchema(AutoSchema):
         return self.names[1]
 
     def get_description(self) -> str:  # type: ignore[override]
-        said = getattr(self.view, self.view.action).__doc__ or type(self.view).__doc__ or ""
-        return f"{' '.join(said.split())} {CALLERS[self.view.roles[self.view.action]]}"
+        docstring = getattr(self.view, self.view.action).__doc__ or type(self.view).__doc__ or ""
+        return f"{' '.join(docstring.split())} {CALLERS[self.view.roles[self.view.action]]}"
 
     def get_auth(self) -> Any:
         return [{"token": []}] if self.names[0] == "renewToken" else super().get_auth()
@@ -104,7 +140,7 @@ class RegistrySchema(AutoSchema):
         if self.view.action == "update":
             return self.view.changes_class
         body: Any = getattr(self.view, "input_class", None)
-        if not self._takes_lists():
+        if not self._accepts_lists():
             return body
         return creation_body(self.view.collection, body)
 
@@ -112,7 +148,7 @@ class RegistrySchema(AutoSchema):
         body = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
         return body and body | {"required": body.get("required", False) or "octet-stream" not in str(body)}
 
-    def _takes_lists(self) -> bool:
+    def _accepts_lists(self) -> bool:
         collection = self.view.action == "create" and hasattr(self.view, "create_one")
         return collection and "create" not in getattr(self.view, "bodies", {})
 
@@ -123,7 +159,7 @@ class RegistrySchema(AutoSchema):
             return answer
         if answer is OpenApiTypes.BINARY:
             return {(status, "*/*"): OpenApiTypes.BINARY for status in (200, 206)} | {304: None}
-        if self._takes_lists():
+        if self._accepts_lists():
             return creation_answers(self.view.collection, self.view.input_class, answer)
         return {200: answer}
 

@@ -1,4 +1,4 @@
-"""The settings of drf-spectacular, which writes the OpenAPI description."""
+"""The settings of drf-spectacular, which generates the OpenAPI document."""
 
 from typing import Any
 
@@ -7,21 +7,21 @@ from registry_site.api.openapi.names import DESCRIPTION
 
 
 def openapi_settings(version: str) -> dict[str, Any]:
-    """Return them for an API under this prefix."""
+    """Return the settings for an API under this prefix."""
     return {
         "TITLE": "Model Registry",
         "DESCRIPTION": DESCRIPTION,
         "VERSION": __version__,
         "LICENSE": {"name": "MIT", "identifier": "MIT"},
         "OAS_VERSION": "3.1.1",
-        # Forms are described once, not at each operation.
+        # The document's description covers forms, so the operations do not list them.
         "PARSER_WHITELIST": [
             "tenants.rest.negotiation.JSONParser",
             "tenants.rest.negotiation.AnyBody",
             "rest_framework.parsers.MultiPartParser",
         ],
         "DEFAULT_GENERATOR_CLASS": "registry_site.api.openapi.document.DocumentGenerator",
-        "AUTHENTICATION_WHITELIST": [  # a browser's login is for our own pages
+        "AUTHENTICATION_WHITELIST": [  # sessions are for the registry's own pages only
             "tenants.identity.authentication.TokenAuthentication",
             "tenants.identity.authentication.ApiTokenAuthentication",
         ],

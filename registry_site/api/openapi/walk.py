@@ -1,4 +1,4 @@
-"""README's walk, read as the calls that it makes."""
+"""Parses the curl commands of README's tour."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ NAME = re.compile(r"\$(\w+)")
 
 @dataclass
 class Call:
-    """One request of the walk; `$NAME` is a variable, and `keeps` the one that is set to a `part` of the answer."""
+    """One request of the tour. `$NAME` is a variable; the response's field `part` is stored in the variable `keeps`."""
 
     keeps: str = ""
     part: str = ""
@@ -27,13 +27,13 @@ class Call:
 
 
 def chapters(readme: str) -> list[tuple[str, list[Call]]]:
-    """Return what each part of the walk is about, and its calls."""
+    """Return the prose and the calls of each part of the tour."""
     constants: dict[str, str] = {}
     return [(" ".join(prose.split()), list(_calls(script, constants))) for prose, script in CHAPTER.findall(readme)]
 
 
 def _calls(script: str, constants: dict[str, str]) -> Iterator[Call]:
-    """Yield the calls of a script, and note the variables that it sets to plain text."""
+    """Yield the calls of a script, and collect variables that it sets to a constant."""
     words = iter(shlex.split(script))
     call: Call | None = None
     for word in words:
@@ -49,13 +49,13 @@ def _calls(script: str, constants: dict[str, str]) -> Iterator[Call]:
             yield call
             call = None
         elif call:
-            _take(call, word, words, constants)
+            _apply_option(call, word, words, constants)
     if call:
         yield call
 
 
-def _take(call: Call, option: str, words: Iterator[str], constants: dict[str, str]) -> None:
-    """Let a call take one of curl's options, with the word that follows it where it has a value."""
+def _apply_option(call: Call, option: str, words: Iterator[str], constants: dict[str, str]) -> None:
+    """Apply one of curl's options to a call; consume its value if it has one."""
     if option.startswith("$URL"):
         call.url = option
         call.method = call.method or "GET"
@@ -65,15 +65,15 @@ def _take(call: Call, option: str, words: Iterator[str], constants: dict[str, st
         name, _, value = NAME.sub(lambda match: constants.get(match[1], match[0]), next(words)).partition(": ")
         call.headers[name] = value
     elif option == "-d":
-        call.body, call.method = next(words), _writes(call, "POST")
+        call.body, call.method = next(words), _default_method(call, "POST")
     elif option == "-F":
-        call.form_file, call.method = next(words).removeprefix("file=@"), _writes(call, "POST")
+        call.form_file, call.method = next(words).removeprefix("file=@"), _default_method(call, "POST")
     elif option == "-T":
-        call.body_file, call.method = next(words), _writes(call, "PUT")
+        call.body_file, call.method = next(words), _default_method(call, "PUT")
     elif option == "--data-urlencode":
         name, _, value = next(words).partition("=")
         call.query[name] = value
 
 
-def _writes(call: Call, method: str) -> str:
+def _default_method(call: Call, method: str) -> str:
     return method if call.method in ("", "GET") else call.method

@@ -1,4 +1,4 @@
-"""Writes a backup of the whole registry, which may serve meanwhile."""
+"""Writes a backup of the whole registry, also while it serves."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -14,10 +14,10 @@ from registry_site.operations.progress import Progress
 
 
 class Command(BaseCommand):
-    help = "Writes a backup of the whole registry, which may serve meanwhile, into a new folder."
+    help = "Writes a backup of the whole registry into a new folder, also while it serves."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("folder", type=Path, help="where the backup is to be; new or empty")
+        parser.add_argument("folder", type=Path, help="folder for the backup, new or empty")
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder: Path = options["folder"].absolute()

@@ -1,4 +1,4 @@
-"""Changes a superuser's password, and nothing else of them."""
+"""Changes the password of a superuser."""
 
 import getpass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Reads all stored bytes and all rows, and names what is wrong."""
+"""Checks all stored bytes and all rows."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from registry_site.operations.progress import Progress
 
 
 class Command(BaseCommand):
-    help = "Reads all stored bytes and all rows of the registry, which may serve meanwhile; fails if anything is wrong."
+    help = "Checks all stored bytes and all rows of the registry, also while it serves; fails if it finds a fault."
 
     def handle(self, *args: Any, **options: Any) -> None:
         faults = 0
@@ -19,9 +19,9 @@ class Command(BaseCommand):
             for fault in find_faults(Progress(self.stdout.write)):
                 self.stderr.write(fault)
                 faults += 1
-        except (OSError, DatabaseError, PyMongoError) as error:  # a store that fails is a fault of each file
+        except (OSError, DatabaseError, PyMongoError) as error:  # a single unreadable file is a fault, not an exception
             why = error or error.__cause__
-            raise CommandError(f"Not all was looked at, {faults} faults until now: {why}") from error
+            raise CommandError(f"The check is incomplete, {faults} faults so far: {why}") from error
         if faults:
             raise CommandError(f"{faults} faults")
-        self.stdout.write("Nothing is wrong")
+        self.stdout.write("No faults")

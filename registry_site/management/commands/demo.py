@@ -1,4 +1,4 @@
-"""Fills a tenant with a demo, or removes it again."""
+"""Creates or removes the demo items of a tenant."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -17,7 +17,7 @@ PASSWORD = "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD"  # noqa: S105 - the variabl
 
 
 class Command(BaseCommand):
-    help = "Fills a tenant with 60 models, datasets and algorithms to look at; creates only what does not exist yet."
+    help = "Creates 60 models, datasets and algorithms in a tenant, except those that exist already."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         default = settings.DEFAULT_TENANT_DEMO
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         )
 
     def _ensure_tenant(self, id: str) -> str:
-        """Create the tenant if it does not exist; return its administrator's password or where it is."""
+        """Create the tenant if it does not exist; return its administrator's password or where to find it."""
         if Tenant.objects.filter(pk=id).exists():
             known = id in (settings.DEFAULT_TENANT, settings.DEFAULT_TENANT_DEMO)
             return (
@@ -57,7 +57,7 @@ class Command(BaseCommand):
 
 
 def _administrator(tenant: str) -> User:
-    """Return the tenant's first administrator. Raises CommandError where there is none."""
+    """Return the tenant's first administrator. Raises CommandError if there is none."""
     administrators = User.objects.of(tenant).filter(role="admin", is_active=True)
     administrator = administrators.order_by("timestamp", "pk").first()
     if administrator is None:

@@ -1,4 +1,4 @@
-"""Asks the served registry of this machine whether it is well."""
+"""Checks the health of the registry that this machine serves."""
 
 import ssl
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -14,7 +14,7 @@ TIMEOUT = 4  # seconds
 
 
 class Command(BaseCommand):
-    help = "Asks the served registry of this machine whether it is well; fails if it is not."
+    help = "Checks the health of the registry that this machine serves; fails if it is not healthy."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         host = "127.0.0.1" if variables.HOST in ANY_HOST else variables.HOST
         connection = HTTPConnection(host, variables.HTTP_PORT, timeout=TIMEOUT)
         if certificates.find(variables)[0]:
-            # The certificate is for the public name, not for the address that we ask.
+            # The certificate is issued for the public name, not for this address.
             context = ssl._create_unverified_context()  # noqa: S323
             connection = HTTPSConnection(host, variables.HTTPS_PORT, timeout=TIMEOUT, context=context)
         try:

@@ -1,4 +1,4 @@
-"""Brings a registry of the original over."""
+"""Imports a registry of the original service."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -14,7 +14,7 @@ CATALOGUE = "registry-catalog"
 
 
 class Command(ImportCommand):
-    help = "Brings all tenants of the original with their users, items and files; see docs/import.md."
+    help = "Imports all tenants of the original service with their users, items and files; see docs/import.md."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -29,16 +29,18 @@ class Command(ImportCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["uploads"].is_dir():
-            raise CommandError(f"--uploads: {options['uploads']} is no folder")
+            raise CommandError(f"--uploads: {options['uploads']} is not a folder")
         try:
             client = measurify.connect(options["database"])
             catalogue = client.get_default_database(CATALOGUE).name
-        except (ConfigurationError, ValueError, TypeError):  # their messages may hold a part of the password
-            raise CommandError(f"--database is malformed: mongodb://host:27017/{CATALOGUE} is wanted") from None
+        except (ConfigurationError, ValueError, TypeError):  # the messages may contain part of the password
+            raise CommandError(f"--database is malformed; example: mongodb://host:27017/{CATALOGUE}") from None
         with client:
-            original = measurify.Original(client, catalogue, options["uploads"])
+            original = measurify.MeasurifyRegistry(client, catalogue, options["uploads"])
             self.run_import(
-                lambda report: measurify.bring(original, report, only=options["tenant"], dry=options["dry_run"]),
+                lambda report: measurify.import_registry(
+                    original, report, only=options["tenant"], dry=options["dry_run"]
+                ),
                 dry=options["dry_run"],
                 failures=(PyMongoError,),
             )

@@ -1,4 +1,4 @@
-"""Brings the models of an MLflow registry over."""
+"""Imports the models of an MLflow registry."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -10,14 +10,14 @@ from django.core.management.base import CommandError
 from catalog.models import VISIBILITIES
 from registry_site.operations.importing import mlflow
 from registry_site.operations.importing.command import ImportCommand
-from registry_site.operations.importing.mlflow_server import Failed, MLflow
-from registry_site.operations.importing.people import ImportTarget
+from registry_site.operations.importing.mlflow_client import MLflowClient, MLflowError
 from registry_site.operations.importing.report import Report
+from registry_site.operations.importing.target import ImportTarget
 from tenants.models import Tenant, User
 
 
 class Command(ImportCommand):
-    help = "Brings all registered models of an MLflow server with their versions; see docs/import.md."
+    help = "Imports all registered models of an MLflow server with their versions; see docs/import.md."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -28,27 +28,27 @@ class Command(ImportCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            server = MLflow(options["tracking_uri"])
+            client = MLflowClient(options["tracking_uri"])
         except httpx.InvalidURL:
-            raise CommandError("--tracking-uri is malformed: http://localhost:5000 is wanted") from None
+            raise CommandError("--tracking-uri is malformed; example: http://localhost:5000") from None
         except OSError as error:
             raise CommandError(f"MLFLOW_TRACKING_SERVER_CERT_PATH cannot be read: {error.strerror}") from None
 
-        def bring(report: Report) -> None:
+        def import_records(report: Report) -> None:
             tenant = Tenant.objects.filter(pk=options["tenant"]).first()
             if tenant is None:
                 raise CommandError(f"--tenant: there is no tenant {options['tenant']}")
-            landing = ImportTarget(tenant, report, dry=options["dry_run"])
-            owner = _owner(landing, options["owner"])
-            mlflow.bring(server, landing, owner=owner, visibility=options["visibility"])
+            target = ImportTarget(tenant, report, dry=options["dry_run"])
+            owner = _owner(target, options["owner"])
+            mlflow.import_models(client, target, owner=owner, visibility=options["visibility"])
 
-        with server.client:
-            self.run_import(bring, dry=options["dry_run"], failures=(Failed,))
+        with client.http:
+            self.run_import(import_records, dry=options["dry_run"], failures=(MLflowError,))
 
 
-def _owner(landing: ImportTarget, username: str | None) -> User:
+def _owner(target: ImportTarget, username: str | None) -> User:
     if username is None:
-        return landing.administrator
-    if username not in landing.usernames:
-        raise CommandError(f"--owner: {landing.tenant.pk} has no user {username}")
-    return landing.usernames[username]
+        return target.administrator
+    if username not in target.usernames:
+        raise CommandError(f"--owner: {target.tenant.pk} has no user {username}")
+    return target.usernames[username]

@@ -1,4 +1,4 @@
-"""Shows the API as a Postman collection, which docs/ holds too."""
+"""Prints the API as a Postman collection, which is also in docs/."""
 
 import json
 from argparse import ArgumentParser
@@ -13,7 +13,7 @@ from registry_site.config.environment import ROOT
 
 
 class Command(BaseCommand):
-    help = "Shows the API as a Postman collection: README's walk, then every operation with its example."
+    help = "Prints the API as a Postman collection: README's tour, then every operation with its example."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Brings a backup into an empty registry of any engine."""
+"""Restores a backup into an empty registry on any database engine."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -15,17 +15,17 @@ from registry_site.operations.restore import restore
 
 
 class Command(BaseCommand):
-    help = "Brings a backup into an empty registry, whose database may be of another kind than the backup's."
+    help = "Restores a backup into an empty registry, on the same or another database engine."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, help="the backup")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if validation_error := databases.validation_error():
-            raise CommandError(validation_error)
+        if problem := databases.connection_error():
+            raise CommandError(problem)
         folder: Path = options["folder"].absolute()
         try:
             manifest = restore(folder, Progress(self.stdout.write))
         except (BackupError, OSError, DatabaseError, PyMongoError) as error:
             raise CommandError(f"Nothing was restored: {error or error.__cause__}") from error
-        self.stdout.write(f"The registry is as it was at {manifest.made}")
+        self.stdout.write(f"Restored the registry as of {manifest.made}")

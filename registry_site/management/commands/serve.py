@@ -20,8 +20,8 @@ from registry_site.serving import certificates
 from tenants.exceptions import Refused
 from tenants.identity.services import ensure_default_tenant, ensure_superuser
 
-# Open connections of a process, idle ones included: each costs little, and a full house would answer nobody.
-CONNECTIONS = 4096
+# Open connections of a worker, including idle ones. Each is cheap; at the limit, the worker answers no new client.
+MAX_CONNECTIONS = 4096
 UNENCRYPTED = (
     "HOST={host} serves other machines without encryption: anyone on the network path can read passwords, tokens and "
     "files. Set PROTOCOL=https, or let a proxy terminate TLS and name it in TRUSTED_PROXIES"
@@ -32,7 +32,7 @@ class Command(BaseCommand):
     help = "Prepares everything and serves the registry in the foreground."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--prepare-only", action="store_true", help="do everything but serve")
+        parser.add_argument("--prepare-only", action="store_true", help="prepare the database and exit")
 
     def handle(self, *args: Any, **options: Any) -> None:
         variables: Environment = environment.load()
@@ -52,19 +52,19 @@ class Command(BaseCommand):
         if certificate and variables.HTTP_REDIRECT:
             _free_address(variables.HOST, variables.HTTP_PORT, "HTTP_PORT")
             redirect = (variables.HTTP_PORT, _public_port(variables))
-        self._greet(variables, "https" if certificate else "http", port)
+        self._print_summary(variables, "https" if certificate else "http", port)
         sys.stdout.flush()
-        opened = str(certificates.write_decrypted_pem(certificate, port)) if certificate else None
-        options = _options(address, port, variables) | {"certificate": opened, "redirect": redirect}
+        certificate_file = str(certificates.write_decrypted_pem(certificate, port)) if certificate else None
+        options = _options(address, port, variables) | {"certificate": certificate_file, "redirect": redirect}
         os.environ["REGISTRY_HOME"] = str(environment.HOME)
-        os.chdir(environment.ROOT)  # where the server's modules are
+        os.chdir(environment.ROOT)  # which contains the server's modules
         os.execv(sys.executable, [sys.executable, "-m", "registry_site.serving.server", json.dumps(options)])  # noqa: S606
 
     def _prepare(self) -> None:
-        """Bring the database up to date, with the tenants and the superuser that variables ask for."""
-        if validation_error := databases.validation_error():
-            raise CommandError(validation_error)
-        file_modes.tighten((*databases.files(), settings.UPLOAD_PATH), 0o7777 & ~settings.UMASK)
+        """Migrate the database and create the configured tenants and superuser if they are missing."""
+        if problem := databases.connection_error():
+            raise CommandError(problem)
+        file_modes.restrict((*databases.files(), settings.UPLOAD_PATH), 0o7777 & ~settings.UMASK)
         with databases.startup_lock():
             call_command("migrate", verbosity=0, interactive=False)
             if is_unfinished():
@@ -73,18 +73,18 @@ class Command(BaseCommand):
             _ensure_superuser()
         connections.close_all()
         for tenant, created in made.items():
-            if created.generated_password:  # it stands nowhere else
+            if created.generated_password:  # it is stored nowhere else
                 self.stdout.write(f"Password of {tenant}'s administrator, shown once: {created.generated_password}")
 
     def _check_secrets(self, variables: Environment) -> None:
-        """Warn of weak secrets. Raises CommandError where other machines could make use of them."""
-        for validation_error in secrets_check.weaknesses(variables):
+        """Warn about weak secrets. Raises CommandError if other machines can reach the registry."""
+        for weakness in secrets_check.weaknesses(variables):
             if not secrets_check.is_loopback(variables.HOST):
-                raise CommandError(validation_error)
-            self.stderr.write(f"Warning: {validation_error}")
+                raise CommandError(weakness)
+            self.stderr.write(f"Warning: {weakness}")
 
-    def _greet(self, variables: Environment, protocol: str, port: int) -> None:
-        """Say where the registry is and where its first credentials are, but never what they are."""
+    def _print_summary(self, variables: Environment, protocol: str, port: int) -> None:
+        """Print the registry's URL and where to find the first credentials, but never a credential."""
         host = "localhost" if variables.HOST in ANY_HOST else variables.HOST
         url = f"{protocol}://{f'[{host}]' if ':' in host else host}:{port}"
         password, token = "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD", "API_TOKEN"
@@ -107,33 +107,33 @@ def _ensure_superuser() -> None:
 
 
 def _options(address: str, port: int, variables: Environment) -> dict[str, Any]:
-    """Return how the server is to serve; docs/decisions/0006 says why."""
+    """Return the server's options; docs/decisions/0006 explains them."""
     return {
         "address": address,
         "port": port,
         "workers": variables.WORKERS,
         "blocking_threads": settings.THREADS + variables.TRANSFERS,
-        "backpressure": CONNECTIONS,
-        "backlog": CONNECTIONS,
+        "backpressure": MAX_CONNECTIONS,
+        "backlog": MAX_CONNECTIONS,
         "workers_kill_timeout": variables.STOP_SECONDS,
     }
 
 
 def _is_exposed(variables: Environment) -> bool:
-    """Tell whether clients on other machines connect to the registry itself, not to a proxy that it knows."""
+    """Return whether clients on other machines connect directly, not through a trusted proxy."""
     return not secrets_check.is_loopback(variables.HOST) and not variables.TRUSTED_PROXIES
 
 
 def _public_port(variables: Environment) -> int:
-    """Return the port that clients reach HTTPS on, which in a container may be another one than ours."""
+    """Return the port of HTTPS for clients, which can differ from `HTTPS_PORT` in a container."""
     public = urlsplit(variables.public_url)
     return public.port or (443 if public.scheme == "https" else variables.HTTPS_PORT)
 
 
 def _free_address(host: str, port: int, variable: str) -> str:
-    """Return the address of `host`. Raises CommandError where it is unknown, taken or forbidden.
+    """Return the address of `host`. Raises CommandError if it is unknown, in use or not permitted.
 
-    The server's own sockets could share a port with another server's without a word.
+    The check is needed because the server's sockets could silently share a port with another server's.
     """
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -141,7 +141,7 @@ def _free_address(host: str, port: int, variable: str) -> str:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror:
-        raise CommandError(f"HOST: {host} is not known") from None
+        raise CommandError(f"HOST: cannot resolve {host}") from None
     except OSError as error:
         raise CommandError(f"HOST or {variable}: cannot listen on {host}:{port}: {error.strerror}") from None
     return str(address[0])

@@ -1,4 +1,4 @@
-"""Prints every variable as a table, which docs/configuration.md contains too."""
+"""Prints all variables as tables, which docs/configuration.md also contains."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -32,7 +32,7 @@ SECTIONS = {
 
 
 class Command(BaseCommand):
-    help = "Prints every variable with its default and meaning as Markdown tables, never a value that is set."
+    help = "Prints all variables with their defaults and meanings as Markdown tables. Never prints a configured value."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,1 +1,1 @@
-"""Moving in: from another registry's records to ours, by way of neutral shapes."""
+"""Imports the content of other registries: source records are read, converted and written to a target tenant."""

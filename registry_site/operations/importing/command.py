@@ -1,4 +1,4 @@
-"""What the commands that import have in common."""
+"""The common part of the commands that import."""
 
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
@@ -15,37 +15,41 @@ INTERRUPTED = 130
 
 
 class ImportCommand(BaseCommand):
-    """Readies the database, brings what it is told to, and ends with the report, however it ends."""
+    """Migrates the database, runs an import, and always prints the report."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="tell what would be done, and do nothing")
+        parser.add_argument("--dry-run", action="store_true", help="report what would be done, write nothing")
 
-    def run_import(self, bring: Callable[[Report], None], *, dry: bool, failures: Sequence[type[Exception]]) -> None:
-        """Run `bring`; what it raises of `failures` ends the command with a line instead of a traceback."""
+    def run_import(
+        self, import_records: Callable[[Report], None], *, dry: bool, failures: Sequence[type[Exception]]
+    ) -> None:
+        """Run an import; an exception in `failures` ends the command with one line instead of a traceback."""
         self._prepare(dry)
-        report = Report(self._say)
+        report = Report(self._write_line)
         expected: tuple[type[Exception], ...] = (*failures, DatabaseError, OSError)
         try:
-            bring(report)
+            import_records(report)
         except KeyboardInterrupt:
-            raise CommandError("interrupted; run it again to go on", returncode=INTERRUPTED) from None
+            raise CommandError("interrupted; run it again to continue", returncode=INTERRUPTED) from None
         except expected as error:
             why = (str(error).splitlines() or [type(error).__name__])[0][:300]
-            raise CommandError(f"stopped: {escaped(why)}; run it again to go on") from None
+            raise CommandError(f"stopped: {escaped(why)}; run it again to continue") from None
         finally:
             if report.counts:
-                self._say(f"\n{report.summary()}")
-        self._say("Nothing was written: this was a dry run." if dry else "Done. Running it again brings what is new.")
+                self._write_line(f"\n{report.summary()}")
+        self._write_line(
+            "Nothing was written: this was a dry run." if dry else "Done. Run it again to import what is new."
+        )
 
     def _prepare(self, dry: bool) -> None:
-        if validation_error := databases.validation_error():
-            raise CommandError(validation_error)
+        if error := databases.connection_error():
+            raise CommandError(error)
         try:
             with databases.startup_lock():
                 call_command("migrate", verbosity=0, interactive=False, check_unapplied=dry)
         except SystemExit:
-            raise CommandError("the database is not up to date, as a dry run needs it: manage.py migrate") from None
+            raise CommandError("a dry run needs an up-to-date database: run manage.py migrate") from None
 
-    def _say(self, line: str) -> None:
+    def _write_line(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()

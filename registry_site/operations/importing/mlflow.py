@@ -1,7 +1,4 @@
-"""Turns the models of an MLflow registry into ours.
-
-docs/import.md says what becomes of what.
-"""
+"""Imports the registered models of an MLflow server. docs/import.md describes the mapping."""
 
 import json
 import math
@@ -12,52 +9,52 @@ from datetime import UTC, datetime
 from typing import Any
 from zipfile import ZipFile, ZipInfo
 
-from registry_site.operations.importing.fitting import key_of
-from registry_site.operations.importing.mlflow_server import MALFORMED, Document, Failed, MLflow
-from registry_site.operations.importing.people import ImportTarget
-from registry_site.operations.importing.shapes import File, SourceItem
-from registry_site.operations.importing.things import import_item
+from registry_site.operations.importing.conversion import key_of
+from registry_site.operations.importing.items import import_item
+from registry_site.operations.importing.mlflow_client import MALFORMED, Document, MLflowClient, MLflowError
+from registry_site.operations.importing.source import SourceItem, SourceVersion
+from registry_site.operations.importing.target import ImportTarget
 from tenants.models import User
 from tenants.rows.fields import INT64
 
-# The stage that any version has reached decides on the status of the model, the furthest first.
+# The most advanced stage of any version decides the model's status; the most advanced comes first.
 STATUSES = (("Production", "production"), ("Staging", "test"))
-WHOLE = re.compile(r"-?[0-9]{1,19}")
+INTEGER = re.compile(r"-?[0-9]{1,19}")
 BOOLEANS = {"true": True, "false": False}
-OWN_TAGS = "mlflow."  # MLflow's notes to itself start so
-A_TIME = (1980, 1, 1, 0, 0, 0)  # of every file in a zip, so that the same files give the same bytes
-READABLE = 0o644 << 16
+INTERNAL_PREFIX = "mlflow."  # of MLflow's internal tags
+ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # of every file in a zip, so that the same files give the same bytes
+FILE_MODE = 0o644 << 16
 
 
-def bring(mlflow: MLflow, landing: ImportTarget, *, owner: User, visibility: str) -> None:
-    """Bring all registered models, as models of `owner`."""
-    landing.people[owner.pk] = owner
+def import_models(client: MLflowClient, target: ImportTarget, *, owner: User, visibility: str) -> None:
+    """Import all registered models, with `owner` as their owner."""
+    target.users_by_source_id[owner.pk] = owner
     try:
-        models, versions = mlflow.models(), mlflow.versions()
+        models, versions = client.models(), client.versions()
     except MALFORMED as error:
-        raise Failed(f"MLflow's list of models or versions is malformed ({type(error).__name__})") from None
+        raise MLflowError(f"MLflow's list of models or versions is malformed ({type(error).__name__})") from None
     for done, model in enumerate(models, 1):
         try:
-            registered = Registered(mlflow, model, versions.get(str(model["name"]), ()), landing.tenant.pk)
-            thing = registered.thing(owner.pk, visibility)
+            registered = RegisteredModel(client, model, versions.get(str(model["name"]), ()), target.tenant.pk)
+            item = registered.item(owner.pk, visibility)
         except MALFORMED as error:
-            landing.report.left_out("model", str(model)[:80], f"MLflow's answer is malformed ({type(error).__name__})")
+            target.report.left_out("model", str(model)[:80], f"MLflow's answer is malformed ({type(error).__name__})")
             continue
-        import_item(landing, thing)
-        landing.report.progress(f"{landing.tenant.pk}: models", done, len(models))
+        import_item(target, item)
+        target.report.progress(f"{target.tenant.pk}: models", done, len(models))
 
 
-class Registered:
-    """A registered model with its versions and the runs that made them."""
+class RegisteredModel:
+    """A registered model with its versions and their runs."""
 
-    def __init__(self, mlflow: MLflow, model: Document, versions: Sequence[Document], tenant_id: str) -> None:
-        self.mlflow, self.model, self.versions, self.name = mlflow, model, versions, str(model["name"])
-        # The server's address is no part of it: that may change from one run to the next.
+    def __init__(self, client: MLflowClient, model: Document, versions: Sequence[Document], tenant_id: str) -> None:
+        self.client, self.model, self.versions, self.name = client, model, versions, str(model["name"])
+        # Not derived from the server's address, which may change between imports.
         self.id = key_of("mlflow", tenant_id, self.name, str(model.get("creation_timestamp")))
-        self.runs = {id: mlflow.run(id) for version in versions if (id := str(version.get("run_id", "")))}
+        self.runs = {id: client.run(id) for version in versions if (id := str(version.get("run_id", "")))}
 
-    def thing(self, owner: str, visibility: str) -> SourceItem:
-        """Return the model as one of ours."""
+    def item(self, owner: str, visibility: str) -> SourceItem:
+        """Return the model as a source item."""
         stages = {version.get("current_stage") for version in self.versions}
         return SourceItem(
             kind="model",
@@ -71,11 +68,11 @@ class Registered:
             tags=[alias["alias"] for alias in self.model.get("aliases", ())]
             + [key for key, value in pairs(self.model, "tags") if not value],
             metadata=self._metadata(),
-            files=[self._file(version) for version in self.versions],
+            versions=[self._version(version) for version in self.versions],
         )
 
     def _metadata(self) -> list[tuple[str, Any]]:
-        """Return what is known of the model, and of the run of its leading version."""
+        """Return the model's metadata, including the run of its leading version."""
         leading = leading_version(self.versions)
         run = self.runs.get(str(leading.get("run_id", "")), {})
         described = [("description", self.model["description"])] if self.model.get("description") else []
@@ -92,8 +89,8 @@ class Registered:
                 known[name if name not in known else f"{name} ({source})"] = value
         return list(known.items())
 
-    def _file(self, version: Document) -> File:
-        return File(
+    def _version(self, version: Document) -> SourceVersion:
+        return SourceVersion(
             name=f"{self.name}-{version['version']}.zip",
             ordinal=str(version["version"]),
             mimetype="application/zip",
@@ -106,13 +103,13 @@ class Registered:
     def _opener(self, version: Document) -> Callable[[], Any]:
         @contextmanager
         def opened() -> Iterator[Iterator[bytes]]:
-            root, paths = self.mlflow.artifacts(version)
-            yield zipped(paths, lambda path: self.mlflow.artifact(root, path))
+            root, paths = self.client.artifacts(version)
+            yield zipped(paths, lambda path: self.client.artifact(root, path))
 
         return opened
 
     def _description(self, version: Document) -> str:
-        """Return what MLflow says of a version, and, as JSON a line, what belongs to it alone."""
+        """Return the version's description, followed by one line of JSON for each of its other properties."""
         run_id = str(version.get("run_id", ""))
         run = self.runs.get(run_id, {})
         facts = {
@@ -128,32 +125,32 @@ class Registered:
 
 
 def leading_version(versions: Sequence[Document]) -> Document:
-    """Return the newest version in production, or else the newest of all."""
+    """Return the newest version in production, or else the newest version."""
     in_production = [version for version in versions if version.get("current_stage") == STATUSES[0][0]]
     return [{}, *versions, *in_production][-1]
 
 
 def pairs(document: Document, field: str) -> list[tuple[str, Any]]:
-    """Return a list of keys and values, without MLflow's notes to itself."""
+    """Return a list of keys and values without MLflow's internal ones."""
     entries = ((str(entry["key"]), entry.get("value", "")) for entry in document.get(field, ()))
-    return [(key, value) for key, value in entries if not key.startswith(OWN_TAGS)]
+    return [(key, value) for key, value in entries if not key.startswith(INTERNAL_PREFIX)]
 
 
 def typed(text: str) -> Any:
-    """Return the number or boolean that a parameter's text is, or else the text."""
+    """Return a parameter's text as a number or boolean if it is one, else as text."""
     if text.lower() in BOOLEANS:
         return BOOLEANS[text.lower()]
     try:
-        value = int(text) if WHOLE.fullmatch(text) else float(text)
+        value = int(text) if INTEGER.fullmatch(text) else float(text)
     except ValueError:
         return text
-    # Python's float reads more than numbers are written with.
+    # Python also accepts underscores and other notations in numbers.
     fits = value in INT64 if isinstance(value, int) else math.isfinite(value)
     return value if fits and "_" not in text else text
 
 
 def number(value: Any) -> Any:
-    """Return a metric's value; those that JSON has no number for come as text."""
+    """Return a metric's value; as text if JSON cannot represent it as a number."""
     try:
         finite = math.isfinite(float(value))
     except (TypeError, ValueError):
@@ -162,12 +159,12 @@ def number(value: Any) -> Any:
 
 
 def moment(milliseconds: Any) -> datetime:
-    """Return the time that MLflow means."""
+    """Return a time from MLflow's milliseconds."""
     return datetime.fromtimestamp(int(milliseconds or 0) / 1000, UTC)
 
 
-class Outlet:
-    """Where a zip writes, and what it wrote is taken from: nothing of it is kept."""
+class ZipBuffer:
+    """A buffer between a zip archive, which writes to it, and the reader of its bytes."""
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
@@ -177,23 +174,23 @@ class Outlet:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Required by ZipFile; nothing is buffered below."""
 
     def take(self) -> bytes:
-        """Return what was written since the last time."""
+        """Return and remove what was written."""
         taken, self.written = b"".join(self.written), []
         return taken
 
 
 def zipped(paths: Sequence[str], open: Callable[[str], Any]) -> Iterator[bytes]:
-    """Give a zip of the files, bit by bit; the same files always give the same bytes."""
-    outlet = Outlet()
-    with ZipFile(outlet, "w") as archive:  # type: ignore[call-overload]
+    """Yield the bytes of a zip of the files; the same files always give the same bytes."""
+    buffer = ZipBuffer()
+    with ZipFile(buffer, "w") as archive:  # type: ignore[call-overload]
         for path in paths:
-            about = ZipInfo(path, A_TIME)
-            about.external_attr = READABLE
-            with open(path) as chunks, archive.open(about, "w", force_zip64=True) as entry:
+            info = ZipInfo(path, ZIP_TIME)
+            info.external_attr = FILE_MODE
+            with open(path) as chunks, archive.open(info, "w", force_zip64=True) as entry:
                 for chunk in chunks:
                     entry.write(chunk)
-                    yield outlet.take()
-    yield outlet.take()
+                    yield buffer.take()
+    yield buffer.take()

@@ -1,47 +1,47 @@
-"""What an import tells while it runs and when it ends."""
+"""Reports the progress and the results of an import."""
 
 from collections import Counter
 from collections.abc import Callable
 
 from tenants.rows.texts import escaped
 
-BROUGHT, PRESENT, CHANGED, LEFT_OUT = "brought", "already here", "changed", "left out"
-OUTCOMES = (BROUGHT, PRESENT, CHANGED, LEFT_OUT)
+IMPORTED, EXISTING, CHANGED, LEFT_OUT = "imported", "existing", "changed", "left out"
+OUTCOMES = (IMPORTED, EXISTING, CHANGED, LEFT_OUT)
 KINDS = ("tenant", "user", "tag", "metadata name", "dataset", "algorithm", "model", "version")
 STEP = 100
 
 
 class Report:
-    """Counts what became of everything, and tells at once what could not be brought as it was."""
+    """Counts results by kind, and immediately writes a line for what was changed or left out."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
         self.counts: Counter[tuple[str, str]] = Counter()
 
     def write(self, line: str) -> None:
-        """Write a line. What the other registry says of itself reaches no terminal as control characters."""
+        """Write a line, with control characters from the other registry escaped."""
         self._write(escaped(line))
 
-    def brought(self, kind: str) -> None:
-        """Count one that is here now and was not before."""
-        self.counts[kind, BROUGHT] += 1
+    def imported(self, kind: str) -> None:
+        """Count an imported record."""
+        self.counts[kind, IMPORTED] += 1
 
-    def present(self, kind: str) -> None:
-        """Count one that was here before, and is left as it is."""
-        self.counts[kind, PRESENT] += 1
+    def existing(self, kind: str) -> None:
+        """Count a record that existed and stays as it is."""
+        self.counts[kind, EXISTING] += 1
 
     def changed(self, kind: str, what: object, why: str) -> None:
-        """Tell of one that is brought, but not quite as it was."""
+        """Report a record that was imported with changes."""
         self.counts[kind, CHANGED] += 1
         self.write(f"{CHANGED}: {what}: {why}")
 
     def left_out(self, kind: str, what: object, why: str) -> None:
-        """Tell of one that is not brought."""
+        """Report a record that was not imported."""
         self.counts[kind, LEFT_OUT] += 1
         self.write(f"{LEFT_OUT}: {what}: {why}")
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Tell how far the work has come, now and then."""
+        """Write the progress every STEP records and at the end."""
         if done == total or done % STEP == 0:
             self.write(f"{what}: {done} of {total}")
 

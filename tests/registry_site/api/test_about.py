@@ -117,7 +117,7 @@ def test_the_first_page_tells_browsers_and_programs_where_everything_is(world: A
 def test_the_first_page_says_what_fails(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     page = {"headers": {"Accept": "text/html"}}
     assert "In good health" in world.anonymous.get("/", **page).body().decode()
-    monkeypatch.setattr("versions.services.storage_is_healthy", lambda: False)
+    monkeypatch.setattr("registry_site.api.about.storage_is_healthy", lambda: False)
     assert "storage failing" in world.anonymous.get("/", **page).body().decode()
     assert ok(world.anonymous.get("/"))["status"] == "failing"
 
@@ -131,7 +131,7 @@ def test_no_page_has_a_script_or_style_within(world: Any) -> None:
 
 @pytest.mark.promise("about.healthz")
 @pytest.mark.parametrize(
-    "part", ["registry_site.api.about.HealthViewSet.ask_database", "versions.services.storage_is_healthy"]
+    "part", ["registry_site.api.about.HealthViewSet.check_database", "registry_site.api.about.storage_is_healthy"]
 )
 def test_health_is_denied_when_a_part_fails(world: Any, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     def fail() -> bool:

@@ -67,7 +67,7 @@ def test_what_is_none_of_them_is_refused_without_telling_it(url: str) -> None:
 
 
 def test_a_running_database_is_found_well(db: None) -> None:
-    assert databases.validation_error() == ""
+    assert databases.connection_error() == ""
 
 
 def test_settings_of_the_connection_hold(db: None, engine: str) -> None:

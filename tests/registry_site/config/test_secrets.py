@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from registry_site.config.secrets_check import SAMPLES, SHORTEST, is_loopback, weaknesses
+from registry_site.config.secrets_check import MINIMUM_LENGTHS, SAMPLES, is_loopback, weaknesses
 from registry_site.config.variables import Environment
 from tests.served import ROOT
 
@@ -33,7 +33,7 @@ def _start(folder: Path, *options: str, **variables: str) -> subprocess.Complete
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [*SAMPLES.items(), *((name, "x" * (length - 1)) for name, length in SHORTEST.items())],
+    [*SAMPLES.items(), *((name, "x" * (length - 1)) for name, length in MINIMUM_LENGTHS.items())],
 )
 def test_a_sample_or_short_secret_is_named_and_never_shown(name: str, value: str) -> None:
     secrets: dict[str, Any] = {"API_TOKEN": GOOD, "JWT_SECRET": GOOD} | {name: value}

@@ -29,7 +29,7 @@ from versions.models import Version
 
 # What a restored registry does without: it is made anew, or it is of the moment.
 LEFT_OUT = {
-    "tenants.gate": "made anew by the restore",
+    "tenants.fence": "created by the restore",
     "tenants.passwordreset": "links work for an hour",
     "tenants.outgoingmail": "mails wait for minutes",
     "tenants.failedattempt": "failures count for minutes",

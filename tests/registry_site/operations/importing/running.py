@@ -19,7 +19,7 @@ class Outcome:
     def __init__(self, output: str) -> None:
         self.output = output
         table = {kind: tuple(map(int, numbers)) for kind, *numbers in ROW.findall(output)}
-        self.brought, self.present, self.changed, self.left_out = (
+        self.imported, self.existing, self.changed, self.left_out = (
             {kind: numbers[column] for kind, numbers in table.items() if numbers[column]} for column in range(4)
         )
 

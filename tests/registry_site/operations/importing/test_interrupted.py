@@ -38,7 +38,7 @@ def test_an_import_that_was_killed_goes_on_where_it_stopped(
         resumed = _start(registry, original)
         output = resumed.communicate(timeout=DEADLINE)[0]
         assert resumed.returncode == 0, output
-        assert "already here" in output
+        assert "existing" in output
         body = {"tenant": "acme", "username": "root", "password": "root-Passw0rd"}
         token = httpx.post(f"{registry.base_url}/login", json=body).json()["token"]
         for number in (1, 2):

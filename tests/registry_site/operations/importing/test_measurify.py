@@ -1,4 +1,4 @@
-"""A registry of the original moves in: whole, again, and without leaving a trace where only asked what would be."""
+"""Imports a registry of the original service: completely, repeatedly, and as a dry run that writes nothing."""
 
 import re
 from types import SimpleNamespace
@@ -68,8 +68,8 @@ def furnished(original: OriginalRegistry) -> Any:
 
 def test_all_that_a_tenant_has_moves_in_with_its_ids_and_times(furnished: Any) -> None:
     outcome = bring(furnished.registry)
-    assert outcome.left_out == outcome.changed == outcome.present == {}
-    assert outcome.brought == {
+    assert outcome.left_out == outcome.changed == outcome.existing == {}
+    assert outcome.imported == {
         "tenant": 1,
         "user": 3,
         "tag": 2,
@@ -136,8 +136,8 @@ def test_running_it_again_changes_nothing(furnished: Any) -> None:
     before = everything()
     again = bring(furnished.registry)
     assert everything() == before
-    assert again.present == first.brought
-    assert again.brought == again.changed == again.left_out == {}
+    assert again.existing == first.imported
+    assert again.imported == again.changed == again.left_out == {}
 
 
 def test_running_it_again_brings_what_came_since(furnished: Any) -> None:
@@ -145,7 +145,7 @@ def test_running_it_again_brings_what_came_since(furnished: Any) -> None:
     model, registry = furnished.model, furnished.registry
     stored = furnished.tenant.database["models"].find_one({"_id": model})
     furnished.tenant.change("model", model, versions=[*stored["versions"], registry.version(3, "new.onnx", b"third")])
-    assert bring(registry).brought == {"version": 1}
+    assert bring(registry).imported == {"version": 1}
     assert api_of("acme", "ada").get(f"models/{model}/versions/3").body() == b"third"
 
 
@@ -156,7 +156,7 @@ def test_a_dry_run_changes_nothing_and_tells_what_a_real_one_would(furnished: An
     assert everything() == before
     assert "Nothing was written" in dry.output
     real = bring(furnished.registry)
-    assert (dry.brought, dry.changed, dry.left_out) == (real.brought, real.changed, real.left_out)
+    assert (dry.imported, dry.changed, dry.left_out) == (real.imported, real.changed, real.left_out)
 
 
 def test_only_the_tenants_asked_for_are_brought(furnished: Any) -> None:
@@ -234,7 +234,7 @@ def test_a_clear_password_is_hashed_on_the_way(original: OriginalRegistry) -> No
 @pytest.mark.parametrize("kept", ["5f4dcc3b5aa765d61d8327deb882cf99", "", "$2a$31$" + "a" * 53])
 def test_a_password_of_an_unknown_form_opens_nothing(original: OriginalRegistry, kept: str) -> None:
     original.tenant("acme").user("ada", role="admin", password=kept)
-    assert bring(original).line("user 'ada'", "the password cannot be brought")
+    assert bring(original).line("user 'ada'", "the password cannot be imported")
     assert login(ApiClient(), "acme", "ada", kept).status_code in (400, 401)
 
 
@@ -250,7 +250,7 @@ def test_a_user_of_a_name_that_is_here_stays_and_gets_what_was_the_others(furnis
     furnished.tenant.database["users"].delete_one({"_id": furnished.ada})
     twin = furnished.tenant.user("ada", password=bcrypted("Another-1"), email="twin@example.org")
     item = furnished.tenant.item("model", "twins", twin, users=[twin])
-    assert bring(furnished.registry).line("user 'ada'", "is here and stays")
+    assert bring(furnished.registry).line("user 'ada'", "a user with that name exists")
     assert ok(api_of("acme", "root").get(f"models/{item}"))["owner"] == here.pk
     assert_error(login(ApiClient(), "acme", "ada", "Another-1"), "authentication_error")
     ok(login(ApiClient(), "acme", "ada", "ada-Passw0rd"))
@@ -265,16 +265,16 @@ def test_tenants_whose_databases_are_copies_of_each_other_stay_apart(furnished: 
         assert [doc["name"] for doc in docs] == ["churn"]
         assert docs[0]["datasets"][0]["name"] == "churn-data"
     before = everything()
-    assert bring(furnished.registry).brought == {}
+    assert bring(furnished.registry).imported == {}
     assert everything() == before
 
 
 def test_a_tenant_whose_id_cannot_be_gets_one_that_nobody_has(original: OriginalRegistry) -> None:
     for id in ("our lab!", "our-lab"):
         original.tenant(id).user(f"root of {id}", role="admin")
-    assert bring(original).line("tenant 'our lab!'", "'our-lab-2' now")
+    assert bring(original).line("tenant 'our lab!'", "now 'our-lab-2'")
     before = everything()
-    assert bring(original).brought == {}
+    assert bring(original).imported == {}
     assert everything() == before
     ok(login(ApiClient(), "our-lab-2", "root of our lab!", "root of our lab!-Passw0rd"))
 
@@ -286,16 +286,16 @@ def test_a_tenant_without_an_administrator_gets_one(original: OriginalRegistry) 
 
 
 @pytest.mark.parametrize(
-    ("words", "validation_error"),
+    ("words", "message"),
     [
         (["--database", "mongodb://me:secret@:bad/x"], "--database is malformed"),
         (["--database", "http://localhost/x"], "--database is malformed"),
-        (["--database", "mongodb://localhost/x", "--uploads", "/nowhere"], "no folder"),
+        (["--database", "mongodb://localhost/x", "--uploads", "/nowhere"], "not a folder"),
     ],
 )
 def test_what_cannot_be_read_ends_the_command_with_a_line(
-    original: OriginalRegistry, words: list[str], validation_error: str
+    original: OriginalRegistry, words: list[str], message: str
 ) -> None:
-    with pytest.raises(CommandError, match=validation_error) as error:
+    with pytest.raises(CommandError, match=message) as error:
         run("import_measurify", "--uploads", original.folder, *words)
     assert "secret" not in str(error.value)

@@ -71,7 +71,7 @@ def test_a_registered_model_comes_with_what_mlflow_knows_of_it(
     world: Any, mlflow: MLflowServer, registered: str
 ) -> None:
     outcome = bring(mlflow)
-    assert outcome.brought == {"model": 1, "version": 2}
+    assert outcome.imported == {"model": 1, "version": 2}
     assert outcome.changed == outcome.left_out == {}
     model = found(world, registered)
     assert model["status"] == "production"
@@ -132,11 +132,11 @@ def test_running_it_again_changes_nothing_and_brings_what_came_since(
     before = everything()
     again = bring(mlflow)
     assert everything() == before
-    assert again.brought == {}
-    assert again.present == {"model": 1, "version": 2}
+    assert again.imported == {}
+    assert again.existing == {"model": 1, "version": 2}
     id, place = mlflow.run({}, {}, {"MLmodel": b"third"})
     mlflow.version(registered, place, id)
-    assert bring(mlflow).brought == {"version": 1}
+    assert bring(mlflow).imported == {"version": 1}
 
 
 def test_a_dry_run_changes_nothing_and_tells_what_a_real_one_would(
@@ -145,7 +145,7 @@ def test_a_dry_run_changes_nothing_and_tells_what_a_real_one_would(
     before = everything()
     dry = bring(mlflow, "--dry-run")
     assert everything() == before
-    assert dry.brought == bring(mlflow).brought
+    assert dry.imported == bring(mlflow).imported
 
 
 def test_models_belong_to_whom_they_are_brought_for(world: Any, mlflow: MLflowServer, registered: str) -> None:
@@ -179,10 +179,10 @@ def test_a_version_whose_files_cannot_be_read_is_left_out_by_name_and_the_rest_c
     outcome = bring(mlflow)
     assert outcome.line("left out", "version 3", registered, "cannot be listed", "MLflow answered")
     assert outcome.line("left out", "version 4", registered, "its file 'socket' cannot be read")
-    assert outcome.brought == {"model": 1, "version": 3}
+    assert outcome.imported == {"model": 1, "version": 3}
     assert {version["ordinal"] for version in found(world, registered)["versions"]} == {"1", "2", "5"}
     (mlflow.folder(places[0][1]) / "dangling").unlink()
-    assert bring(mlflow).brought == {"version": 1}
+    assert bring(mlflow).imported == {"version": 1}
 
 
 def test_more_than_a_page_of_models_and_versions_comes(
@@ -193,8 +193,8 @@ def test_more_than_a_page_of_models_and_versions_comes(
     for _ in range(2):
         mlflow.version(f"{registered}-too", place, id)
     monkeypatch.setattr("registry_site.operations.importing.mlflow_server.PAGE", 1)
-    assert bring(mlflow).brought == {"model": 2, "version": 4}
-    assert bring(mlflow).present == {"model": 2, "version": 4}
+    assert bring(mlflow).imported == {"model": 2, "version": 4}
+    assert bring(mlflow).existing == {"model": 2, "version": 4}
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_credentials_are_those_that_mlflow_s_own_clients_read(
     for name in ("USERNAME", "PASSWORD", "TOKEN"):
         monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", told.get(name, ""))
     if enters:
-        assert bring(mlflow, "--dry-run").brought == {"model": 1, "version": 2}
+        assert bring(mlflow, "--dry-run").imported == {"model": 1, "version": 2}
         return
     with pytest.raises(CommandError, match="MLflow answered 401"):
         bring(mlflow, "--dry-run")
@@ -258,7 +258,7 @@ def test_whom_to_trust_over_https_is_what_mlflow_s_own_clients_read(
 
 
 @pytest.mark.parametrize(
-    ("words", "validation_error"),
+    ("words", "message"),
     [
         (["--tenant", "nowhere"], "no tenant nowhere"),
         (["--owner", "nobody"], "no user nobody"),
@@ -266,9 +266,9 @@ def test_whom_to_trust_over_https_is_what_mlflow_s_own_clients_read(
         (["--tracking-uri", "ftp://example.org"], "MLflow does not answer"),
     ],
 )
-def test_what_cannot_be_done_ends_the_command_with_a_line(world: Any, words: list[str], validation_error: str) -> None:
+def test_what_cannot_be_done_ends_the_command_with_a_line(world: Any, words: list[str], message: str) -> None:
     standard = ["--tracking-uri", f"http://127.0.0.1:{free_port()}", "--tenant", "acme"]
-    with pytest.raises(CommandError, match=validation_error):
+    with pytest.raises(CommandError, match=message):
         run("import_mlflow", *standard, *words)
 
 

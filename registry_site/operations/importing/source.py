@@ -1,4 +1,4 @@
-"""What another registry holds, in words that are neither its nor ours; ids are those of its records."""
+"""The records of another registry, in a common form. Ids are those of the other registry."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 
-class Unreadable(Exception):
-    """A part of the other registry cannot be read; the message says why, in a few words."""
+class SourceReadError(Exception):
+    """A part of the other registry cannot be read; the message says why."""
 
 
 @dataclass(frozen=True)
-class Person:
-    """A user, with his password's bcrypt hash, or the password itself where only that was kept, or neither."""
+class SourceUser:
+    """A user with a bcrypt hash, a plain-text password, or neither."""
 
     id: str
     username: str
@@ -23,12 +23,12 @@ class Person:
     password_changed: datetime
     validity_days: int = 0
     bcrypt: str = field(default="", repr=False)
-    clear: str = field(default="", repr=False)
+    plain_password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
-class Word:
-    """A tag or a metadata name; `owner` is the id of a person, or none."""
+class SourceTerm:
+    """A tag or a metadata name; `owner` is the id of a user, or empty."""
 
     name: str
     usage: str
@@ -37,8 +37,8 @@ class Word:
 
 
 @dataclass(frozen=True)
-class File:
-    """A version; `open` gives its bytes in chunks, and raises Unreadable where it cannot."""
+class SourceVersion:
+    """A version; `open` yields its bytes in chunks, or raises SourceReadError."""
 
     name: str
     ordinal: str
@@ -47,12 +47,12 @@ class File:
     timestamp: datetime
     open: Callable[[], AbstractContextManager[Iterator[bytes]]]
     description: str = ""
-    size: int | None = None  # that its record claims
+    size: int | None = None  # according to its record
 
 
 @dataclass(frozen=True)
 class SourceItem:
-    """A model, dataset or algorithm; `owner`, `users` and `datasets` are ids of the other registry's records."""
+    """A model, dataset or algorithm; `owner`, `users` and `datasets` are source ids."""
 
     kind: str
     id: str
@@ -66,7 +66,7 @@ class SourceItem:
     datasets: Sequence[str] = ()
     tags: Sequence[Any] = ()
     metadata: Sequence[tuple[Any, Any]] = ()
-    files: Sequence[File] = field(default=(), repr=False)
+    versions: Sequence[SourceVersion] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name!r} ({self.id})"
@@ -74,7 +74,7 @@ class SourceItem:
 
 @dataclass(frozen=True)
 class SourceTenant:
-    """A tenant: its id there and its contact data."""
+    """A tenant: its source id, its database and its contact data."""
 
     id: str
     database: str
