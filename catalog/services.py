@@ -8,9 +8,8 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from catalog.changes import LISTS, ListChange, renamed_metadata
+from catalog.changes import LISTS, ListChange, dataset_ids, renamed_metadata, unique, user_ids
 from catalog.models import STATUSES, Item
-from catalog.references import dataset_ids, unique, user_ids
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import use_terms
 from tenants.exceptions import Refused

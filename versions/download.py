@@ -14,9 +14,8 @@ from django.utils.http import http_date
 
 from tenants.exceptions import Refused
 from versions.models import Version
-from versions.storage import LinkingStore, store
+from versions.storage import BLOCK, LinkingStore, store
 
-BLOCK = 1024 * 1024
 RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE | re.ASCII)
 QUOTED = re.compile(r'[^\x20-\x7e]|["\\%]')
 CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range")

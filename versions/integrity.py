@@ -4,9 +4,8 @@ import hashlib
 from collections.abc import Iterable
 
 from versions.models import Blob, Version
-from versions.storage import store
+from versions.storage import BLOCK, store
 
-BLOCK = 1024 * 1024
 NAMED = 3  # versions that a fault names
 
 

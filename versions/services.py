@@ -19,8 +19,7 @@ from tenants.rows.batches import batches
 from tenants.rows.fields import new_id, now
 from tenants.rows.texts import refuse, unfit_file_name, unfit_ordinal
 from tenants.rows.transactions import Conflict, atomic, retried
-from versions.holds import bytes_are_held
-from versions.models import Blob, Version
+from versions.models import Blob, Hold, Version
 from versions.storage import Received, store
 
 R = TypeVar("R")
@@ -166,6 +165,11 @@ def delete_versions(versions: list[Version]) -> list[str]:
         Blob.objects.filter(pk=version.blob).update(references=F("references") - 1)
     Version.objects.filter(pk__in=[version.pk for version in versions]).delete()
     return sorted({version.blob for version in versions})
+
+
+def bytes_are_held() -> bool:
+    """Tell whether somebody needs the bytes as they are."""
+    return Hold.objects.filter(until__gt=now()).exists()
 
 
 def remove_unreferenced(keys: Iterable[str]) -> int:

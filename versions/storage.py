@@ -15,6 +15,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, storages
 
+BLOCK = 1024 * 1024  # bytes that are read or written at once
 # Not a tenant's id, whose characters are letters, digits, `.`, `_` and `-`.
 INCOMING = "+incoming"
 SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -18,9 +18,8 @@ from rest_framework.request import Request
 from tenants.exceptions import Refused
 from tenants.rows.texts import CONTROLS, shown, unfit_file_name, unfit_ordinal
 from versions.services import Upload
-from versions.storage import Incoming, Received, store
+from versions.storage import BLOCK, Incoming, Received, store
 
-BLOCK = 1024 * 1024
 FIELD = "file"
 DIGEST = re.compile(r"(?:^|,)\s*sha-256\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:,|$)")
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")

@@ -15,8 +15,7 @@ from tests.answers import assert_error, ok
 from tests.catalog.items import create
 from tests.versions.files import CONTENT, new_item, put_file, send_bytes, sha256, stored
 from tests.versions.hooked_store import HookedStorage
-from versions.garbage import find_garbage
-from versions.holds import bytes_held
+from versions.garbage import bytes_held, find_garbage
 from versions.integrity import faults_of_bytes
 from versions.models import Blob
 from versions.services import _clear_marks, _put_bytes, remove_unreferenced
