@@ -158,7 +158,7 @@ def create_demo(*, by: User) -> None:
 
 
 def _create_users(by: User) -> list[User]:
-    """Return the demo's users. Nobody knows their passwords; an administrator may set new ones."""
+    """Return the demo's users. Their passwords are random and not shown; an administrator can set new ones."""
     assert by.tenant is not None, "superusers have no tenant, and no demo"  # noqa: S101
     known = {user.username: user for user in User.objects.of(by.tenant_id).filter(username__in=USERS)}
     for name in USERS:
@@ -190,7 +190,7 @@ def delete_demo(*, by: User) -> None:
 
 
 def documents_with_words(items: Sequence[Item], reader: User) -> Mapping[str, Sequence[dict[str, Any]]]:
-    """Return datasets and models among the items, with their users and words, as an administrator reads all of them."""
+    """Return the datasets and models among the items, and their users and words, as an administrator sees them."""
     named = {pk for item in items for pk in (item.owner_id, *item.users)}
     words = {
         "tags": (Tag, {tag for item in items for tag in item.tags}),

@@ -1,4 +1,4 @@
-"""Models, datasets and algorithms: one row each, with tags, metadata, users and datasets inside it."""
+"""Models, datasets and algorithms: one row each, which contains its tags, metadata, users and datasets."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
@@ -20,11 +20,11 @@ EVERYBODY = "*"
 
 class ItemQuerySet(TenantQuerySet["Item"]):
     def visible_to(self, user: User) -> Self:
-        """Keep the public items of the user's tenant, his own, and those shared with him; all for administrators."""
-        mine = super().visible_to(user)
+        """Keep public, own and shared items of the user's tenant; all items of the tenant for administrators."""
+        of_tenant = super().visible_to(user)
         if user.is_admin:
-            return mine
-        return mine.filter(models.Q(readers__holds=EVERYBODY) | models.Q(readers__holds=user.pk))
+            return of_tenant
+        return of_tenant.filter(models.Q(readers__holds=EVERYBODY) | models.Q(readers__holds=user.pk))
 
     def datasets(self) -> Self:
         return self.filter(kind="dataset")
@@ -41,8 +41,8 @@ class ItemQuerySet(TenantQuerySet["Item"]):
 class Item(models.Model):
     """A registered model, dataset or algorithm (`kind` says which).
 
-    `readers` is derived from owner, users and visibility, so that what a user may read is one indexed condition.
-    `revision` grows with every change; a change is written only over the revision that it read.
+    `readers` is derived from owner, users and visibility, so that read access is one indexed condition.
+    `revision` grows with every change. A change is written only if the revision is still the one that was read.
     """
 
     id = KeyField()
@@ -73,7 +73,7 @@ class Item(models.Model):
         return self.name
 
     def derive_readers(self) -> None:
-        """Set `readers` from what they follow from."""
+        """Set `readers` from owner, users and visibility."""
         public = [EVERYBODY] if self.visibility == "public" else []
         self.readers = [*public, self.owner_id, *self.users]
 
@@ -88,9 +88,9 @@ class Item(models.Model):
     def to_api(
         self, usernames: Mapping[str, str], datasets: Mapping[str, str], versions: Embedded = NONE
     ) -> dict[str, Any]:
-        """Return what the routes answer.
+        """Return the item's JSON document.
 
-        `usernames` and `datasets` name, by id, the users that exist and the datasets that the caller may read.
+        `usernames` and `datasets` map ids to names, for existing users and for datasets that the caller may read.
         """
         document = {
             "_id": self.pk,

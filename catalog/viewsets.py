@@ -85,8 +85,8 @@ class ItemRoutes(CollectionViewSet):
         return Response(self.paginator.select(document, self.request))  # type: ignore[union-attr]
 
     def totals_key(self) -> Hashable:
-        reader = self.user.tenant_id if self.user.is_admin else self.user.pk
-        return edition_of(self.user.tenant_id or ""), reader, self.request.path
+        user = self.user
+        return edition_of(user.tenant_id or ""), user.tenant_id if user.is_admin else user.pk, self.request.path
 
 
 class ItemViewSet(ItemRoutes):

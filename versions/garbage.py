@@ -23,21 +23,21 @@ from versions.services import disown_bytes, remove_unreferenced
 from versions.storage import store
 
 BATCH = 500
-LIFETIME = timedelta(minutes=2)  # after which the hold of a process that was killed counts no more
+LIFETIME = timedelta(minutes=2)  # after which the hold of a killed process expires
 RENEWAL = 20.0  # seconds
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Garbage:
-    """Bytes that nothing needs."""
+    """Stored bytes that nothing refers to. `reason` and `name` are for reports."""
 
     reason: str
     name: str
     take: Callable[[], object]
 
     def remove(self) -> bool:
-        """Look again and remove them, unless somebody uploads them just now: tell whether they went."""
+        """Check again and delete the bytes, unless an upload uses them; return whether they were deleted."""
         try:
             return self.take() is not False
         except DatabaseError as error:
@@ -47,8 +47,10 @@ class Garbage:
 
 
 def find_garbage(age: timedelta) -> Iterator[Garbage]:
-    """Give all garbage, of uploads only what nobody has written to for `age`."""
-    marked_since = f"{int(time.time() - age.total_seconds()) + 1:08x}"  # ids, as marks are, begin with their second
+    """Yield all garbage; unfinished uploads only if nothing was written to them for `age`."""
+    marked_since = (
+        f"{int(time.time() - age.total_seconds()) + 1:08x}"  # marks are ids, which start with their time in seconds
+    )
     for key in keys_of(Blob.objects.filter(references=0, mark__lt=marked_since)):
         yield Garbage("no version names it", key, partial(_remove_unnamed, key))
     for batch in batches(store().keys(), BATCH):
@@ -69,9 +71,9 @@ def _remove_unknown(key: str) -> bool:
 
 @contextmanager
 def bytes_held(id: str) -> Iterator[None]:
-    """Keep all bytes from being removed, however long it takes; where the body fails the hold runs out by itself.
+    """Prevent the deletion of all bytes while the body runs. If the body fails, the hold expires after LIFETIME.
 
-    Raises IntegrityError where the hold is there already.
+    Raises IntegrityError if the hold already exists.
     """
     Hold(pk=id, until=now() + LIFETIME).save(force_insert=True)
     ended = threading.Event()
@@ -87,7 +89,7 @@ def bytes_held(id: str) -> Iterator[None]:
 
 @retried
 def release(id: str) -> None:
-    """Let bytes go again."""
+    """Delete the hold, so that bytes can be deleted again."""
     Hold.objects.filter(pk=id).delete()
 
 
