@@ -78,11 +78,11 @@ class Item(models.Model):
         self.readers = [*public, self.owner_id, *self.users]
 
     def is_readable_by(self, user: User) -> bool:
-        """Tell whether `user`, of the same tenant, may read the item."""
+        """Return whether `user`, of the same tenant, may read the item."""
         return user.is_admin or EVERYBODY in self.readers or user.pk in self.readers
 
     def is_changeable_by(self, user: User) -> bool:
-        """Tell whether `user`, of the same tenant, may change or delete the item."""
+        """Return whether `user`, of the same tenant, may change or delete the item."""
         return user.pk == self.owner_id or user.is_admin
 
     def to_api(

@@ -48,9 +48,8 @@ class Garbage:
 
 def find_garbage(age: timedelta) -> Iterator[Garbage]:
     """Yield all garbage; unfinished uploads only if nothing was written to them for `age`."""
-    marked_since = (
-        f"{int(time.time() - age.total_seconds()) + 1:08x}"  # marks are ids, which start with their time in seconds
-    )
+    # Marks are ids, which start with their time in seconds.
+    marked_since = f"{int(time.time() - age.total_seconds()) + 1:08x}"
     for key in keys_of(Blob.objects.filter(references=0, mark__lt=marked_since)):
         yield Garbage("no version names it", key, partial(_remove_unnamed, key))
     for batch in batches(store().keys(), BATCH):

@@ -100,7 +100,7 @@ FIRST_BEYOND = 10**15  # client-chosen ordinals influence the next one below thi
 def test_ordinals_beyond_a_bound_are_kept_and_do_not_count(world: Any, ordinal: str) -> None:
     path = new_item(world.acme.owner.api)
     given = [put_file(world.acme.owner.api, path, "a.bin", ordinal=ordinal)["ordinal"]]
-    given += [ok(send_bytes(world.acme.owner.api, path, "a.bin"))["versions"][0]["ordinal"] for _ in range(2)]
+    given += [ok(send_bytes(world.acme.owner.api, path, "a.bin"))["versions"][-1]["ordinal"] for _ in range(2)]
     assert given == [ordinal, "1", "2"]
 
 
@@ -110,7 +110,7 @@ def test_counting_continues_beyond_the_bound_and_skips_taken_ordinals(world: Any
     path = new_item(api)
     for ordinal in (FIRST_BEYOND + 1, FIRST_BEYOND + 2, FIRST_BEYOND - 1):
         ok(send_bytes(api, path, "a.bin", query={"ordinal": str(ordinal)}))
-    given = [ok(send_bytes(api, path, "a.bin"))["versions"][0]["ordinal"] for _ in range(3)]
+    given = [ok(send_bytes(api, path, "a.bin"))["versions"][-1]["ordinal"] for _ in range(3)]
     assert given == [str(FIRST_BEYOND + more) for more in (0, 3, 4)]
 
 
@@ -121,7 +121,7 @@ def test_an_item_with_the_largest_ordinals_of_older_data_counts_again(world: Any
     for ordinal in ("7", str(2**63 - 1)):
         ok(send_bytes(api, path, "a.bin", query={"ordinal": ordinal}))
     assert Version.objects.filter(number=None).update(number=2**63 - 1) == 1
-    assert ok(send_bytes(api, path, "a.bin"))["versions"][0]["ordinal"] == "8"
+    assert ok(send_bytes(api, path, "a.bin"))["versions"][-1]["ordinal"] == "8"
 
 
 @pytest.mark.promise("versions.ordinal")
