@@ -1,1 +1,1 @@
-"""What exists: models, datasets and algorithms, composing tenants, folksonomy and versions."""
+"""Models, datasets and algorithms, built on tenants, folksonomy and versions."""

@@ -1,4 +1,4 @@
-"""Lists of items in each engine's own words: counts of words, and a list without one element, in one query each."""
+"""Operations on list columns in each engine's own language: count uses of words, remove an element. One query each."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,10 +13,10 @@ Counts = dict[tuple[str, str], int]  # by tenant and word
 TABLE = Item._meta.db_table
 
 
-class Without(Expression):
-    """The texts of a list column but for one, to update it by: rows are changed where they lie, and none is read.
+class RemoveElement(Expression):
+    """A list column without one text, for `update()`: the database changes the rows and none is read.
 
-    A user leaves 10,000 items in a tenth of the time that reading and writing each of them takes.
+    Removing a user from 10,000 items takes a tenth of the time of reading and writing each item.
     """
 
     def __init__(self, column: str, text: str) -> None:
@@ -45,7 +45,7 @@ class Without(Expression):
 
 
 def count_uses(terms: Sequence[Tag | MetadataName]) -> dict[str, int]:
-    """Return how many items have each of the terms, which are all tags or all metadata names, by the term's key."""
+    """Return the number of items with each term, by the term's key. `terms` are all tags or all metadata names."""
     if not terms:
         return {}
     tenants = sorted({term.tenant_id for term in terms})

@@ -1,7 +1,7 @@
-"""Writes of the curator's desk: which words are suggested, and which of several words stays.
+"""Writes for curating tags and metadata names: suggest, merge, rename, delete.
 
-Whatever interrupts a merge loses nothing: items have one of the words and both words are known, until a repetition
-does the rest.
+An interrupted merge loses nothing: every item has one of the two words and both words exist. Running the merge again
+completes it.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from tenants.rows.transactions import retried
 
 
 def suggest_terms(model: type[T], *, names: Sequence[str], by: User) -> list[T]:
-    """Make `default` terms and return them; those that are default ones already stay as they are.
+    """Create or promote `default` terms and return them; terms that are already default are skipped.
 
-    Raises Refused (`post_request_error`), before any is made, for a text that cannot be a name.
+    Raises Refused (`post_request_error`) for an invalid name, before any term is created.
     """
     refuse(names, unfit_name, "post_request_error")
     made = []
@@ -33,15 +33,15 @@ def suggest_terms(model: type[T], *, names: Sequence[str], by: User) -> list[T]:
 
 @retried
 def set_usage(*, term: Tag | MetadataName, usage: str) -> None:
-    """Make a term a `default` or a `folk` one."""
+    """Set the usage of a term: `default` or `folk`."""
     set_term_usage(term, usage)
 
 
 def merge_term(*, term: T, into: T) -> int:
-    """Give every item that has the term the other one in its place, and forget the term.
+    """Replace the term by `into` in every item, then delete the term.
 
-    An item that has both keeps one, and of two metadata values that of `into`. Returns the number of changed items.
-    Raises Refused (`put_request_error`) for terms of two tenants, and where people keep using the term.
+    An item that has both keeps one; of two metadata values it keeps the value of `into`. Returns the number of changed
+    items. Raises Refused (`put_request_error`) for terms of two tenants, and if the term is still in use afterwards.
     """
     if term.tenant_id != into.tenant_id or term.pk == into.pk:
         raise Refused("put_request_error", f"{term} and {into} cannot become one")
@@ -51,21 +51,21 @@ def merge_term(*, term: T, into: T) -> int:
 
 
 def rename_term(*, term: T, name: str) -> tuple[T, int]:
-    """Call the term by another name, in all items too; where there is such a term the two become one.
+    """Rename the term in the folksonomy and in all items; merge it if a term of that name exists.
 
     Returns the term of that name and the number of changed items.
-    Raises Refused (`put_request_error`) for a text that cannot be a name.
+    Raises Refused (`put_request_error`) for an invalid name.
     """
     if name == term.name:
         return term, 0
     refuse([name], unfit_name, "put_request_error")
-    renamed = _namesake(term=term, name=name)
+    renamed = _get_or_copy(term=term, name=name)
     return renamed, merge_term(term=term, into=renamed)
 
 
 @retried
-def _namesake(*, term: T, name: str) -> T:
-    """Return the term of that name, made like `term` where there is none."""
+def _get_or_copy(*, term: T, name: str) -> T:
+    """Return the term of that name; create it as a copy of `term` if it does not exist."""
     with reference_guard(term.tenant_id):
         found: T | None = type(term).objects.of(term.tenant_id).filter(name=name).first()
         if found is None:
@@ -76,7 +76,7 @@ def _namesake(*, term: T, name: str) -> T:
 
 
 def delete_if_unused(*, term: Tag | MetadataName) -> bool:
-    """Remove the term and return True, unless something uses it."""
+    """Delete the term and return True, or return False if an item uses it."""
     try:
         delete_term(term=term)
     except Refused:

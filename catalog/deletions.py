@@ -1,10 +1,10 @@
-"""What leaves with a user or a tenant; see `tenants.identity.deletions`."""
+"""Deletes what belongs to a deleted user or tenant; called by `tenants.identity.deletions`."""
 
 from collections.abc import Sequence
 
 from django.db.models import F
 
-from catalog.arrays import Without
+from catalog.arrays import RemoveElement
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
@@ -16,11 +16,11 @@ from tenants.rows.transactions import retried
 from versions.models import Version
 from versions.services import delete_tenant_versions
 
-UNLISTED = 500  # items that a user leaves in one transaction
+UNLISTED = 500  # items per transaction from which a user is removed
 
 
 def refuse_owner(*, user: User) -> None:
-    """Raise Refused (`delete_request_error`) where the user owns an item, a tag or a metadata name."""
+    """Raise Refused (`delete_request_error`) if the user owns an item, a tag or a metadata name."""
     for model in (Item, Tag, MetadataName):
         owned = model.objects.of(user.tenant_id).filter(owner=user).first()
         if owned is not None:
@@ -28,7 +28,7 @@ def refuse_owner(*, user: User) -> None:
 
 
 def unlist_user(*, user: User) -> None:
-    """Take a user who is refused in new references out of the users of every item, some items in a transaction."""
+    """Remove the user from the users of every item, in several transactions; new references are already refused."""
     for keys in batches(keys_of(Item.objects.of(user.tenant_id).filter(users__holds=user.pk)), UNLISTED):
         _unlist_from(keys, user)
 
@@ -37,21 +37,21 @@ def unlist_user(*, user: User) -> None:
 def _unlist_from(keys: Sequence[str], user: User) -> None:
     with reference_guard(user.tenant_id):
         Item.objects.of(user.tenant_id).filter(pk__in=keys).update(
-            users=Without("users", user.pk),
-            readers=Without("readers", user.pk),
+            users=RemoveElement("users", user.pk),
+            readers=RemoveElement("readers", user.pk),
             revision=F("revision") + 1,
             lastmod=now(),
         )
 
 
 def empty_tenant(*, tenant_id: str) -> None:
-    """Remove the rows of a tenant whose users are refused, some in a transaction."""
+    """Delete the rows of a tenant in several transactions; the tenant's users are already locked out."""
     for rows in (Version.objects, Item.objects, Tag.objects, MetadataName.objects):
         delete_in_batches(rows.of(tenant_id))
 
 
 def forget_tenant(*, tenant_id: str) -> None:
-    """Remove all rows that would keep a leaving tenant's users from going."""
+    """Delete all remaining rows of a tenant that refer to its users."""
     for model in (Item, Tag, MetadataName):
         model.objects.of(tenant_id).delete()
     delete_tenant_versions(tenant_id=tenant_id)

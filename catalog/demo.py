@@ -2,14 +2,15 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from catalog.models import STATUSES, Item
+from catalog.models import STATUSES, Item, item_documents
 from catalog.services import add_item_version, create_item, delete_item
+from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
 from tenants.identity.deletions import delete_user
 from tenants.identity.services import create_user
@@ -157,7 +158,7 @@ def create_demo(*, by: User) -> None:
 
 
 def _create_users(by: User) -> list[User]:
-    """Return the demo's users. Nobody knows their passwords; an administrator may set new ones."""
+    """Return the demo's users. Their passwords are random and not shown; an administrator can set new ones."""
     assert by.tenant is not None, "superusers have no tenant, and no demo"  # noqa: S101
     known = {user.username: user for user in User.objects.of(by.tenant_id).filter(username__in=USERS)}
     for name in USERS:
@@ -186,3 +187,26 @@ def delete_demo(*, by: User) -> None:
     for user in User.objects.of(by.tenant_id).filter(username__in=USERS, email__in=emails):
         with suppress(Refused):
             delete_user(user=user)
+
+
+def documents_with_words(items: Sequence[Item], reader: User) -> Mapping[str, Sequence[dict[str, Any]]]:
+    """Return the datasets and models among the items, and their users and words, as an administrator sees them."""
+    named = {pk for item in items for pk in (item.owner_id, *item.users)}
+    words = {
+        "tags": (Tag, {tag for item in items for tag in item.tags}),
+        "metadata": (MetadataName, {pair["name"] for item in items for pair in item.metadata}),
+    }
+    documents = item_documents(items, reader)
+    by_kind = {
+        f"{kind}s": [document for document, item in zip(documents, items, strict=True) if item.kind == kind]
+        for kind in ("dataset", "model")
+    }
+    users = [user.to_api() for user in User.objects.of(reader.tenant_id).filter(pk__in=named).order_by("username")]
+    terms = {name: _terms(model, names, reader) for name, (model, names) in words.items()}
+    return {"users": users} | terms | by_kind
+
+
+def _terms(model: Any, names: Iterable[str], reader: User) -> Sequence[dict[str, Any]]:
+    rows = list(model.objects.of(reader.tenant_id).filter(name__in=list(names)).order_by("name"))
+    usernames = User.objects.usernames({row.owner_id for row in rows if row.owner_id})
+    return [row.to_api(usernames) for row in rows]

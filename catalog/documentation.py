@@ -1,4 +1,4 @@
-"""The shape of what goes out, for the OpenAPI only."""
+"""Shapes of responses, used only by the OpenAPI description."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ class DatasetAnswer(serializers.Serializer[Any]):
     users = UserReference(many=True)
     tags = serializers.ListField(child=serializers.CharField())
     metadata = Metadatum(many=True)
-    versions = VersionAnswer(many=True, help_text="The newest 100, the oldest of them first")
+    versions = VersionAnswer(many=True, help_text="The newest 100, oldest first")
     versions_count = serializers.IntegerField(help_text="How many versions there are")
     timestamp = serializers.DateTimeField()
     lastmod = serializers.DateTimeField()

@@ -1,6 +1,6 @@
-"""Mends stored names of items, tags and metadata that break the rules for names, for migrations and restores.
+"""Repairs stored names of items, tags and metadata that break the rules for names, for migrations and restores.
 
-An interrupted run is finished by the next one: the folksonomy's own rows are renamed last.
+The next run completes an interrupted one, because the folksonomy's own rows are renamed last.
 """
 
 from collections import defaultdict
@@ -18,9 +18,9 @@ Words = Mapping[tuple[str, str], str]  # by tenant and old word
 
 
 def mend_items(items: type[Model], tags: type[Model], metadata_names: type[Model]) -> None:
-    """Mend the names of items, and tags and metadata names in the folksonomy and in all items that have them.
+    """Repair the names of items, and of tags and metadata names in the folksonomy and in all items.
 
-    Each word gets a new one that its tenant does not have yet, so that no value of an item is lost.
+    Each invalid word is replaced by one that is new in its tenant, so that no item loses a value.
     """
     mend_column(items, "name", mended_title, within=("tenant_id", "kind", "owner_id"))
     terms = {"tags": tags, "metadata": metadata_names}
@@ -49,7 +49,7 @@ def _is_unfit(word: str) -> bool:
 def _unfit_words(
     items: type[Model], terms: Mapping[str, type[Model]]
 ) -> tuple[dict[str, set[tuple[str, str]]], list[str]]:
-    """Return the tenants and words that break the rules, by column, and the keys of the items that have them."""
+    """Return by column the (tenant, word) pairs that break the rules, and the keys of the items that contain them."""
     unfit: dict[str, set[tuple[str, str]]] = {column: set() for column in terms}
     for column, model in terms.items():
         unfit[column] |= {(tenant, word) for _, tenant, word in rows_of(model, "tenant_id", "name") if _is_unfit(word)}
@@ -63,7 +63,7 @@ def _unfit_words(
 
 
 def _new_words(model: type[Model], unfit: set[tuple[str, str]]) -> Words:
-    """Return a word for each, which the tenant has not and no other one gets; the same each time."""
+    """Return a new word for each, unique in its tenant; the result is deterministic."""
     new: dict[tuple[str, str], str] = {}
     given: defaultdict[str, set[str]] = defaultdict(set)
     for tenant_id, word in sorted(unfit):

@@ -1,4 +1,4 @@
-"""The shape of what comes in."""
+"""Shapes of request bodies."""
 
 import math
 from typing import Any
@@ -18,7 +18,7 @@ VALUE_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "bool
 
 @extend_schema_field(VALUE_SCHEMA)
 class Value(serializers.Field[Any, Any, Any, Any]):
-    """Text, a number or a boolean, kept as it is."""
+    """A text, number or boolean, kept unchanged."""
 
     default_error_messages = {
         "invalid": "A value is a text, a number or a boolean",
@@ -44,7 +44,7 @@ class Value(serializers.Field[Any, Any, Any, Any]):
 
 
 def _refuse_long(data: Any) -> None:
-    """Raise ValidationError for a list above `MAX_LIST_LENGTH`, before its elements are looked at."""
+    """Raise ValidationError for a list above `MAX_LIST_LENGTH`, before its elements are checked."""
     if isinstance(data, list) and len(data) > settings.MAX_LIST_LENGTH:
         raise serializers.ValidationError(f"A list has at most {settings.MAX_LIST_LENGTH} elements")
 
@@ -76,7 +76,7 @@ class Metadatum(serializers.Serializer[Any]):
 
 
 class MetadataName(serializers.Serializer[Any]):
-    """A name to be removed, whatever its value."""
+    """A metadata name to remove, whatever its value."""
 
     name = Text(max_length=255)
     value = Value(required=False)
@@ -95,7 +95,7 @@ def _names() -> serializers.ListField:
 
 @example(name="customers", visibility="public", tags=["csv"], metadata=[{"name": "rows", "value": 150}])
 class DatasetInput(serializers.Serializer[Any]):
-    """Body of a dataset's creation."""
+    """Request body that creates a dataset."""
 
     name = Text(max_length=255)
     visibility = Choice(choices=VISIBILITIES, required=False)
@@ -106,14 +106,14 @@ class DatasetInput(serializers.Serializer[Any]):
 
 @example(name="churn", datasets=["churn-2025"], users=["grace"], metadata=[{"name": "accuracy", "value": 0.95}])
 class ItemInput(DatasetInput):
-    """Body of a model's or algorithm's creation."""
+    """Request body that creates a model or an algorithm."""
 
     status = Choice(choices=STATUSES, required=False)
     datasets = _texts()
 
 
 class Update(serializers.Serializer[Any]):
-    """An element of a list, named in one of the fields that are not required, and what takes its place."""
+    """Replaces a list element. One of the optional fields names the old element; `new` is its replacement."""
 
     def to_internal_value(self, data: Any) -> Replacement:
         fields = super().to_internal_value(data)
@@ -128,7 +128,7 @@ class Update(serializers.Serializer[Any]):
 
 
 class TagUpdate(Update):
-    """A tag that takes another one's place."""
+    """Replaces a tag."""
 
     old = Text(max_length=255, required=False)
     name = Text(max_length=255, required=False)
@@ -137,7 +137,7 @@ class TagUpdate(Update):
 
 
 class TextUpdate(Update):
-    """A text that takes another one's place."""
+    """Replaces a text."""
 
     old = Text(max_length=255, required=False)
     name = Text(max_length=255, required=False)
@@ -147,7 +147,7 @@ class TextUpdate(Update):
 
 
 class MetadataUpdate(Update):
-    """A metadatum that takes the place of the one so named, whatever its value."""
+    """Replaces the metadatum of this name, whatever its value."""
 
     name = Text(max_length=255)
     value = Value(required=False)
@@ -155,7 +155,7 @@ class MetadataUpdate(Update):
 
 
 class ChangeInput(serializers.Serializer[Any]):
-    """What goes from a list, then what is replaced in it, and then what comes to it."""
+    """Elements to remove from a list, then to replace in it, then to append."""
 
     def to_internal_value(self, data: Any) -> ListChange:
         for field in data if isinstance(data, dict) else ():
@@ -165,7 +165,7 @@ class ChangeInput(serializers.Serializer[Any]):
 
 
 class TagsChange(ChangeInput):
-    """Tags to remove, to replace and to add."""
+    """Tags to remove, replace and add."""
 
     remove = _texts()
     update = TagUpdate(many=True, required=False)  # type: ignore[assignment]
@@ -173,7 +173,7 @@ class TagsChange(ChangeInput):
 
 
 class TextsChange(ChangeInput):
-    """Texts to remove, to replace and to add."""
+    """Texts to remove, replace and add."""
 
     remove = _texts()
     update = TextUpdate(many=True, required=False)  # type: ignore[assignment]
@@ -181,7 +181,7 @@ class TextsChange(ChangeInput):
 
 
 class MetadataChange(ChangeInput):
-    """Metadata to remove and to replace, by name, and to add."""
+    """Metadata to remove and replace by name, and to add."""
 
     remove = MetadataName(many=True, required=False)
     update = MetadataUpdate(many=True, required=False)  # type: ignore[assignment]
@@ -190,7 +190,7 @@ class MetadataChange(ChangeInput):
 
 @example(tags={"remove": ["draft"], "add": ["csv"]}, visibility="private")
 class DatasetChanges(serializers.Serializer[Any]):
-    """Body of a dataset's change."""
+    """Request body that changes a dataset."""
 
     visibility = Choice(choices=VISIBILITIES, required=False)
     users = TextsChange(required=False)
@@ -200,7 +200,7 @@ class DatasetChanges(serializers.Serializer[Any]):
 
 @example(status="production", metadata={"add": [{"name": "accuracy", "value": 0.97}]})
 class ItemChanges(DatasetChanges):
-    """Body of a model's or algorithm's change."""
+    """Request body that changes a model or an algorithm."""
 
     status = Choice(choices=STATUSES, required=False)
     datasets = TextsChange(required=False)

@@ -8,9 +8,8 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from catalog.changes import LISTS, ListChange, renamed_metadata
+from catalog.changes import LISTS, ListChange, dataset_ids, renamed_metadata, unique, user_ids
 from catalog.models import STATUSES, Item
-from catalog.references import dataset_ids, unique, user_ids
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import use_terms
 from tenants.exceptions import Refused
@@ -34,7 +33,7 @@ from versions.services import (
 CREATION, CHANGE = "post_request_error", "put_request_error"
 LISTS_OF_ITEM = ("tags", "metadata", "users", "datasets")
 LARGEST = 8 * 1024 * 1024  # bytes of an item's lists; MongoDB keeps at most 16 MiB in one document
-BATCH = 100  # items that a replaced word is written to in one transaction
+BATCH = 100  # items per transaction when a word is replaced
 items_named = Prepared(
     lambda tenant, kind, owner, name: (
         Item.objects.of(tenant).filter(kind=kind, owner_id=owner, name=name).values_list("pk")
@@ -56,11 +55,11 @@ def create_item(
     status: str | None = None,
     kept: Mapping[str, Any] | None = None,
 ) -> Item:
-    """Register a model, dataset or algorithm that belongs to `by`; its words join the folksonomy.
+    """Create a model, dataset or algorithm owned by `by`, and add its new words to the folksonomy.
 
-    `kept` holds fields that stay as they are when an item moves in from elsewhere: its id, times and references.
-    Users are named by id or username, datasets by id or name. Raises Refused (`post_request_error`) for a name that
-    is taken or breaks the rules for names, for unknown users and datasets, and for a metadata name given twice.
+    `kept` overrides fields of an imported item: its id, times and references. Users are given by id or username,
+    datasets by id or name. Raises Refused (`post_request_error`) for a taken or invalid name, unknown users and
+    datasets, and a duplicate metadata name.
     """
     refuse([name], unfit_title, CREATION)
     item = Item(tenant_id=by.tenant_id, kind=kind, name=name, owner=by, visibility=visibility)
@@ -85,7 +84,7 @@ def create_item(
 
 
 def _refuse_too_large(item: Item, error: str) -> None:
-    """Raise Refused with that error for an item with more in its lists than `MAX_LIST_LENGTH`, or than engines keep."""
+    """Raise Refused with that error if a list is longer than `MAX_LIST_LENGTH`, or all lists exceed LARGEST bytes."""
     lists = {name: getattr(item, name) for name in LISTS_OF_ITEM}
     for name, elements in lists.items():
         if len(elements) > settings.MAX_LIST_LENGTH:
@@ -95,7 +94,7 @@ def _refuse_too_large(item: Item, error: str) -> None:
 
 
 def _single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the metadata as it is kept. Raises Refused (`post_request_error`) for a name given twice."""
+    """Return the metadata to store. Raises Refused (`post_request_error`) for a duplicate name."""
     seen: set[str] = set()
     for name in (pair["name"] for pair in metadata):
         if name in seen:
@@ -106,11 +105,11 @@ def _single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
 
 @retried
 def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
-    """Apply all changes or none, over whatever others changed meanwhile.
+    """Apply all changes or none to the current state of the item.
 
     `changes` maps `visibility` and `status` to values and `users`, `datasets`, `tags`, `metadata` to ListChange.
-    Raises Refused (`put_request_error`) for references to what does not exist, words that cannot be names, and
-    updates of what is not in its list or to what is there already.
+    Raises Refused (`put_request_error`) for unknown references, invalid names, and updates that replace an element
+    which is not in its list or that produce a duplicate.
     """
     with reference_guard(item.tenant_id, by):
         item = _current(item)
@@ -126,7 +125,7 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
 
 
 def _current(item: Item) -> Item:
-    """Return the item as it is now. Raises Refused (`resource_not_found`)."""
+    """Return the item as it is stored now. Raises Refused (`resource_not_found`)."""
     current = Item.objects.of(item.tenant_id).filter(pk=item.pk).first()
     if current is None:
         raise Refused("resource_not_found", f"No such resource: {item.pk}")
@@ -134,7 +133,7 @@ def _current(item: Item) -> Item:
 
 
 def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> None:
-    """Write the fields over the revision that was read. Raises Conflict where there is a newer one."""
+    """Write the fields if the revision is still the one that was read. Raises Conflict if it is newer."""
     item.derive_readers()
     item.lastmod = at or now()
     read = Item.objects.of(item.tenant_id).filter(pk=item.pk, revision=item.revision)
@@ -145,8 +144,8 @@ def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> 
 
 
 def add_item_version(*, item: Item, upload: Upload, ordinal: str | None = None) -> Item:
-    """Keep an upload as a version of the item. Raises Refused (`post_request_error`) for a taken ordinal."""
-    if ordinal is not None:  # before bytes are copied in vain
+    """Add an upload as a version of the item. Raises Refused (`post_request_error`) for a taken ordinal."""
+    if ordinal is not None:  # fail before copying bytes
         refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
     named = partial(_name_version, item, upload, ordinal)
     return with_bytes(tenant_id=item.tenant_id, received=upload.received, write=named)
@@ -163,7 +162,7 @@ def _name_version(item: Item, upload: Upload, ordinal: str | None, mark: str) ->
 
 @retried
 def delete_item_version(*, item: Item, version: Version) -> None:
-    """Remove a version of the item, and its bytes where no other version names them."""
+    """Delete a version of the item, and its bytes if no other version refers to them."""
     with reference_guard(item.tenant_id):
         item = _current(item)
         _write(item, ())
@@ -173,9 +172,9 @@ def delete_item_version(*, item: Item, version: Version) -> None:
 
 @retried
 def delete_item(*, item: Item) -> None:
-    """Remove an item with its versions and their bytes.
+    """Delete an item with its versions and their bytes.
 
-    Raises Refused (`delete_request_error`) for a dataset that a model or algorithm names.
+    Raises Refused (`delete_request_error`) for a dataset that a model or algorithm refers to.
     """
     with (removal_guard if item.kind == "dataset" else reference_guard)(item.tenant_id):
         item = _current(item)
@@ -190,22 +189,23 @@ def delete_item(*, item: Item) -> None:
 
 
 def uses_term(*, term: Tag | MetadataName) -> bool:
-    """Tell whether any item of the tenant has the tag or the metadata name."""
+    """Return whether any item of the tenant has the tag or metadata name."""
     return Item.objects.with_term(term).exists()
 
 
 def count_with_both(*, term: Tag | MetadataName, name: str) -> int:
-    """Return how many items have the term and also the word `name`."""
+    """Return the number of items that have both the term and the word `name`."""
     return Item.objects.with_term(term).with_word(type(term), name).count()
 
 
 def replace_term(*, term: Tag | MetadataName, name: str) -> int:
-    """Give every item that has the term the word `name` in its place; return how many were changed.
+    """Replace the term by the word `name` in every item; return the number of changed items.
 
-    Items are changed some at a time, over whatever others change meanwhile. Whatever interrupts it, each item is whole.
+    Items are changed in batches, each in its own transaction on the current state. An interruption leaves every item
+    consistent.
     """
     changed = 0
-    while uses_term(term=term):  # once more for those who used it meanwhile
+    while uses_term(term=term):  # again, for items that got the term meanwhile
         for keys in batches(keys_of(Item.objects.with_term(term)), BATCH):
             changed += _replace_in(keys, term, name)
     return changed

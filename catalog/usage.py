@@ -1,4 +1,4 @@
-"""What tenants use of the registry."""
+"""Counts what each tenant stores in the registry."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +10,7 @@ from versions.models import Version
 
 
 def tenant_usage(tenant_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Return the numbers of users, models, datasets, algorithms, versions and bytes, each by tenant: three queries."""
+    """Return the number of users, models, datasets, algorithms, versions and bytes by tenant, in three queries."""
     users = User.objects.filter(tenant_id__in=tenant_ids).values("tenant_id").annotate(count=Count("pk"))
     kinds = Item.objects.filter(tenant_id__in=tenant_ids).values("tenant_id", "kind").annotate(count=Count("pk"))
     versions = Version.objects.filter(tenant_id__in=tenant_ids).values("tenant_id")

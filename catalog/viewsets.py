@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, ClassVar
 
 from django.http import Http404, HttpResponseBase
@@ -11,8 +12,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
-from catalog.documents import item_documents
-from catalog.models import Item, item_of_kind
+from catalog.models import Item, item_documents, item_of_kind
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput, VersionForm
 from catalog.services import (
     add_item_version,
@@ -59,39 +59,50 @@ DATASET_FIELDS = {
 }
 
 
-class ItemViewSet(CollectionViewSet):
-    """What models, datasets and algorithms have in common."""
+class ItemRoutes(CollectionViewSet):
+    """Base of all routes on an item and on its versions: finds the item, checks access and answers it."""
 
     kind: ClassVar[str]
-    change_method: ClassVar[str] = ""  # the one whose error all that change the item are refused with, if not their own
+    change_method: ClassVar[str] = ""  # whose error refuses every change of the item; default: the request's own method
+    answer_class: ClassVar[type[Serializer[Any]]] = ItemAnswer
+
+    def get_object(self) -> Item:
+        """Return the item. Raises Http404, and Refused (`restricted_access_*`) if the caller may not do this."""
+        user = self.user
+        item = item_of_kind.first(user.tenant_id or "", self.kind, self.kwargs["pk"])
+        if item is None:
+            raise Http404(f"No such resource: {self.kwargs['pk']}")
+        reads = self.request.method in ("GET", "HEAD")
+        if not (item.is_readable_by if reads else item.is_changeable_by)(user):
+            who = "its owner, the users it is shared with" if reads else "its owner"
+            method = self.request.method if reads else self.change_method or self.request.method
+            raise refusal(method, f"This {self.kind} is open only to {who} and administrators")
+        return item
+
+    def answer(self, row: Item) -> Response:
+        """Answer the item, cut to the fields that `select` names."""
+        document = item_documents([row], self.user, self.is_selected)[0]
+        return Response(self.paginator.select(document, self.request))  # type: ignore[union-attr]
+
+    def totals_key(self) -> Hashable:
+        user = self.user
+        return edition_of(user.tenant_id or ""), user.tenant_id if user.is_admin else user.pk, self.request.path
+
+
+class ItemViewSet(ItemRoutes):
+    """Lists, creates, reads, changes and deletes items of one kind."""
+
     model = Item
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), USERS)
     input_class: ClassVar[type[Serializer[Any]]] = ItemInput
-    answer_class: ClassVar[type[Serializer[Any]]] = ItemAnswer
     changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
     query_fields: ClassVar = DATASET_FIELDS | {"status": "text?", "datasets": "texts"}
 
     def get_queryset(self) -> TenantQuerySet[Item]:
         return Item.objects.visible_to(self.user).filter(kind=self.kind)
 
-    def get_object(self) -> Item:
-        """Return the item. Raises Http404, and Refused (`restricted_access_*`) where the caller may not do this."""
-        item = item_of_kind.first(self.user.tenant_id or "", self.kind, self.kwargs["pk"])
-        if item is None:
-            raise Http404(f"No such resource: {self.kwargs['pk']}")
-        reads = self.request.method in ("GET", "HEAD")
-        if not (item.is_readable_by if reads else item.is_changeable_by)(self.user):
-            who = "its owner, the users it is shared with" if reads else "its owner"
-            method = self.request.method if reads else self.change_method or self.request.method
-            raise refusal(method, f"This {self.kind} is open only to {who} and administrators")
-        return item
-
     def to_api_page(self, rows: Sequence[Item]) -> Sequence[dict[str, Any]]:
         return item_documents(rows, self.user, self.is_selected)
-
-    def totals_key(self) -> Hashable:
-        reader = self.user.tenant_id if self.user.is_admin else self.user.pk
-        return edition_of(self.user.tenant_id or ""), reader, self.request.path
 
     def create_one(self, body: dict[str, Any]) -> Item:
         return create_item(kind=self.kind, by=self.user, **body)
@@ -133,9 +144,10 @@ class AlgorithmViewSet(ItemViewSet):
     collection = "algorithms"
 
 
-class VersionRoutes(ItemViewSet):
-    """The versions of an item; mixed into one viewset a kind."""
+class VersionViewSet(ItemRoutes):
+    """Lists, uploads, downloads and deletes the versions of one item; subclasses name the item's kind."""
 
+    model = Version
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "stream", "destroy"), USERS)
     query_fields: ClassVar = {
         "_id": "text:pk",
@@ -146,9 +158,10 @@ class VersionRoutes(ItemViewSet):
         "sha256": "text",
         "timestamp": "date",
     }
-    change_method = "PUT"  # who adds or deletes a version modifies the item
+    change_method = "PUT"  # adding or deleting a version modifies the item
     parser_classes = (FormParser, JSONParser, AnyBody)
     group = "versions"
+    input_class = VersionForm
     bodies: ClassVar = {
         "create": {"multipart/form-data": VersionForm},
         "stream": {"application/octet-stream": OpenApiTypes.BINARY},
@@ -160,23 +173,22 @@ class VersionRoutes(ItemViewSet):
     }
     answers: ClassVar = {"list": VersionAnswer, "retrieve": OpenApiTypes.BINARY}
 
+    def get_queryset(self) -> TenantQuerySet[Version]:
+        """Return the versions of the item. Raises what `get_object` raises."""
+        item = self.get_object()
+        return Version.objects.of(item.tenant_id).filter(subject=item.pk)
+
     def list(self, request: Request, **kwargs: Any) -> Response:
         """List the versions, newest first."""
-        item = self.get_object()
-        versions = Version.objects.of(item.tenant_id).filter(subject=item.pk)
-        return self.get_paginated_response(self.paginate_queryset(self.filter_queryset(versions)))
-
-    def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
-        """Return versions where they are listed, else the item."""
-        return [row.to_api() for row in rows] if self.action == "list" else super().to_api_page(rows)
+        return super().list(request)
 
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Add the `file` of a form as a version."""
-        return self.add(lambda cleanup: upload_from_form(request, cleanup))
+        return self.add(partial(upload_from_form, request))
 
     def stream(self, request: Request, version: str, **kwargs: Any) -> Response:
-        """Add the body, which is the file, as a version of that name."""
-        return self.add(lambda cleanup: upload_from_body(request, version, cleanup))
+        """Add the request body, which is the file, as a version with this file name."""
+        return self.add(partial(upload_from_body, request, version))
 
     def add(self, receive: Callable[[ExitStack], Upload]) -> Response:
         item = self.get_object()
@@ -188,13 +200,12 @@ class VersionRoutes(ItemViewSet):
 
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         """Download a version, found by file name or else by ordinal."""
-        found = self.find_versions()
-        return download(request._request, found[0])
+        return download(request._request, self.find_versions(self.get_object())[0])
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Remove a version and its bytes."""
         item = self.get_object()
-        found = self.find_versions()
+        found = self.find_versions(item)
         if len(found) > 1:
             ordinals = ", ".join(sorted(version.ordinal for version in found))
             raise Refused(
@@ -203,9 +214,8 @@ class VersionRoutes(ItemViewSet):
         delete_item_version(item=item, version=found[0])
         return self.answer(item)
 
-    def find_versions(self) -> Sequence[Version]:
-        """Return the versions that the URL names, newest first, one or more. Raises Http404."""
-        item = self.get_object()
+    def find_versions(self, item: Item) -> Sequence[Version]:
+        """Return the one or more versions of the item that the URL names, newest first. Raises Http404."""
         name = self.kwargs["version"]
         versions = Version.objects.of(item.tenant_id).filter(subject=item.pk).order_by("-timestamp", "-pk")
         found = list(versions.filter(original=name)) or list(versions.filter(ordinal=name))
@@ -214,14 +224,14 @@ class VersionRoutes(ItemViewSet):
         return found
 
 
-class ModelVersions(VersionRoutes):
+class ModelVersions(VersionViewSet):
     """The versions of a model."""
 
     kind = "model"
     collection = "models"
 
 
-class DatasetVersions(VersionRoutes):
+class DatasetVersions(VersionViewSet):
     """The versions of a dataset."""
 
     kind = "dataset"
@@ -229,7 +239,7 @@ class DatasetVersions(VersionRoutes):
     answer_class = DatasetAnswer
 
 
-class AlgorithmVersions(VersionRoutes):
+class AlgorithmVersions(VersionViewSet):
     """The versions of an algorithm."""
 
     kind = "algorithm"

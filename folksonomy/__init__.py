@@ -1,1 +1,1 @@
-"""Free words on things, ignorant of the things: tags and metadata names."""
+"""Tags and metadata names; knows nothing about the items that use them."""

@@ -1,4 +1,4 @@
-"""The shape of what goes out, for the OpenAPI only."""
+"""Shapes of responses, used only by the OpenAPI description."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tags and metadata names: `default` ones are suggested by administrators, `folk` ones come from use."""
+"""Tags and metadata names: administrators suggest `default` ones, `folk` ones come from use."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ USAGES = ("default", "folk")
 
 
 class Term(models.Model):
-    """A word of a tenant's folksonomy."""
+    """Base of tags and metadata names: a word of one tenant."""
 
     id = KeyField()
     tenant = models.ForeignKey(Tenant, models.CASCADE)
@@ -33,9 +33,9 @@ class Term(models.Model):
         return self.name
 
     def to_api(self, usernames: Mapping[str, str]) -> dict[str, Any]:
-        """Return what the folksonomy's routes answer; a term's own text is its identifier.
+        """Return the term's JSON document; the term's text is its identifier.
 
-        `usernames` names, by id, the users that exist.
+        `usernames` maps the ids of existing users to their names.
         """
         return {
             "_id": self.name,
@@ -52,4 +52,4 @@ class Tag(Term):
 
 
 class MetadataName(Term):
-    """A name under which things carry a value."""
+    """The name of a metadata value of models, datasets and algorithms."""

@@ -1,4 +1,4 @@
-"""The shape of what comes in."""
+"""Shapes of request bodies."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tenants.rest.documentation import example
 
 @example(_id="audio", usage="default")
 class TermInput(serializers.Serializer[Any]):
-    """Body of a term's creation."""
+    """Request body that creates a term."""
 
     _id = Name(max_length=255, help_text="The word itself")
     usage = Choice(choices=USAGES, required=False, help_text="`default` if left out")

@@ -1,4 +1,4 @@
-"""Writes: the words that tenants use, and those that their administrators suggest."""
+"""Writes: adds words when items use them, and lets administrators suggest and delete words."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -32,9 +32,9 @@ def use_terms(
     timestamp: datetime | None = None,
     error: str = "post_request_error",
 ) -> None:
-    """Add the names that the tenant does not know yet as `folk`; call it in the transaction that refers to them.
+    """Add the names that are new in the tenant as `folk` terms. Call it in the transaction that refers to them.
 
-    Raises Refused with that error for a text that cannot be a name.
+    Raises Refused with that error for an invalid name.
     """
     used = set(names)
     refuse(used, unfit_name, error)
@@ -49,9 +49,9 @@ def use_terms(
 def suggest_term(
     model: type[T], *, name: str, by: User, timestamp: datetime | None = None, usage: str = "default"
 ) -> T:
-    """Make a term of a new name, or a `default` one of a `folk` one.
+    """Create a term, or promote an existing `folk` term to `default`.
 
-    Raises Refused (`post_request_error`) where the term is there and that would not change it, or cannot be a name.
+    Raises Refused (`post_request_error`) if the term exists and is not promoted, and for an invalid name.
     """
     refuse([name], unfit_name, "post_request_error")
     with reference_guard(by.tenant_id, by):
@@ -68,7 +68,7 @@ def suggest_term(
 
 
 def set_term_usage(term: Tag | MetadataName, usage: str) -> None:
-    """Write the usage of a term and nothing else of it. Raises Refused (`resource_not_found`) where it is gone."""
+    """Update only the usage of a term. Raises Refused (`resource_not_found`) if the term no longer exists."""
     if not type(term).objects.of(term.tenant_id).filter(pk=term.pk).update(usage=usage):
         raise Refused("resource_not_found", f"{term} is no longer there")
     term.usage = usage
@@ -76,7 +76,7 @@ def set_term_usage(term: Tag | MetadataName, usage: str) -> None:
 
 @retried
 def delete_term(*, term: Tag | MetadataName) -> None:
-    """Remove a term that nothing uses. Raises Refused (`delete_request_error`) where something does."""
+    """Delete an unused term. Raises Refused (`delete_request_error`) if an item uses it."""
     with removal_guard(term.tenant_id):
         if hook("term_is_used")(term=term):
             raise Refused("delete_request_error", f"The term is in use ({term.name})")

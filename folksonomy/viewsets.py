@@ -16,7 +16,7 @@ from tenants.rest.permissions import ADMINISTRATORS, USERS
 
 
 class TermViewSet(CollectionViewSet):
-    """Words of the caller's tenant: anybody may look them up, administrators suggest and remove them."""
+    """Words of the caller's tenant: all users can read them, administrators suggest and delete them."""
 
     roles: ClassVar = {
         "list": USERS,
@@ -52,7 +52,7 @@ class TagViewSet(TermViewSet):
 
 
 class MetadataNameViewSet(TermViewSet):
-    """Names under which models, datasets and algorithms carry a value."""
+    """Names of metadata values of models, datasets and algorithms."""
 
     collection = "metadatas"
     group = "metadata"

@@ -1,1 +1,1 @@
-"""Bytes with names and ordinals, ignorant of what they belong to."""
+"""Files with names and ordinals; knows nothing about the items that they belong to."""

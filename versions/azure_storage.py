@@ -1,4 +1,4 @@
-"""Bytes in Azure Blob Storage, under the same keys as in files."""
+"""Stores bytes in Azure Blob Storage, under the same keys as the file store."""
 
 import errno
 import re
@@ -22,7 +22,7 @@ from azure.storage.blob import (
 )
 from requests import Session
 from requests.adapters import HTTPAdapter
-from storages.backends import azure_storage as theirs
+from storages.backends import azure_storage as django_storages
 
 from versions.objects import (
     BROKEN_OFF,
@@ -31,49 +31,49 @@ from versions.objects import (
     MIB,
     PROBE_SECONDS,
     Body,
-    Objects,
+    ObjectStoreMixin,
     Part,
     without_queries,
 )
 from versions.storage import Received
 
-LARGE = 256 * MIB  # more is copied in pieces: Azure copies no more at once without putting it off
-COPY_SECONDS = 3600  # that the store may read what it copies
-READ = 4 * MIB  # that a reader holds in memory
-UNFINISHED = "?blocks"  # stands in a place behind a blob that never came to be
-ERRORS: dict[Any, int] = {"BlobNotFound": errno.ENOENT, 507: errno.ENOSPC}  # by code, or else by status
-ADDRESS = re.compile(r"<[^>]* object at [^>]*>:? ?")  # in an error's words; another each time
+LARGE = 256 * MIB  # larger blobs are copied in blocks: Azure copies synchronously only up to this size
+COPY_SECONDS = 3600  # lifetime of the URL from which the store copies
+READ = 4 * MIB  # buffer of a reader
+UNFINISHED = "?blocks"  # suffix of the place of a blob whose block list is not committed
+ERRORS: dict[Any, int] = {"BlobNotFound": errno.ENOENT, 507: errno.ENOSPC}  # by error code or HTTP status
+ADDRESS = re.compile(r"<[^>]* object at [^>]*>:? ?")  # object addresses in error messages, which differ each time
 
 
 @contextmanager
 def as_os_errors() -> Iterator[None]:
-    """Raise OSError for whatever the store or the way to it refuses, as files do."""
+    """Convert every error of the store or the network into OSError, as file operations raise it."""
     try:
         yield
     except HttpResponseError as error:
         if error.response is None:
             raise OSError(errno.EIO, BROKEN_OFF) from None
         code = getattr(error, "error_code", None) or error.reason
-        told = code.value if isinstance(code, StorageErrorCode) else code
-        number = ERRORS.get(told) or ERRORS.get(error.status_code) or errno.EIO
-        raise OSError(number, f"the store answered {told}") from None
+        shown = code.value if isinstance(code, StorageErrorCode) else code
+        number = ERRORS.get(shown) or ERRORS.get(error.status_code) or errno.EIO
+        raise OSError(number, f"the store answered {shown}") from None
     except AzureError as error:
         raise OSError(errno.EIO, ADDRESS.sub("", without_queries(error))) from None
 
 
 def _block(number: int) -> str:
-    """Return the name of a block, all of one length, which tells when it came: the store does not."""
+    """Return a block id of fixed length that contains the time of upload, which the store does not record."""
     return f"{number:05}-{int(time.time()):010}"
 
 
-def _came(block: BlobBlock) -> datetime:
+def _uploaded_at(block: BlobBlock) -> datetime:
     return datetime.fromtimestamp(int(block.id.partition("-")[2]), UTC)
 
 
-class AzureStorage(Objects, theirs.AzureStorage):  # type: ignore[misc]
-    """Keeps bytes in the blobs of one container."""
+class AzureStorage(ObjectStoreMixin, django_storages.AzureStorage):  # type: ignore[misc]
+    """Stores bytes in the blobs of one container."""
 
-    most_parts = 50_000  # of one blob
+    most_parts = 50_000  # per blob
 
     def __init__(self, **options: Any) -> None:
         if not (options.get("account_key") or options.get("sas_token")):
@@ -86,7 +86,7 @@ class AzureStorage(Objects, theirs.AzureStorage):  # type: ignore[misc]
         return super().get_default_settings() | {"endpoint_url": None, "client_id": None}
 
     def _get_service_client(self) -> BlobServiceClient:
-        # Of django-storages, which knows neither another endpoint nor how many connections and how much memory to take.
+        # Overrides django-storages, which has no options for the endpoint, the connection pool and buffer sizes.
         session = Session()
         for scheme in ("https://", "http://"):
             session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
@@ -105,14 +105,14 @@ class AzureStorage(Objects, theirs.AzureStorage):  # type: ignore[misc]
 
     @cached_property
     def probe(self) -> "AzureStorage":
-        """The same storage, asked by those who do not wait."""
+        """A copy of this storage with a short timeout, for health checks."""
         return self._varied(timeout=PROBE_SECONDS, attempts=1)
 
     @cached_property
     def public(self) -> "AzureStorage":
-        """The same storage, as clients reach it."""
+        """A copy of this storage with the endpoint that clients use."""
         other = self._varied(endpoint_url=self.public_endpoint_url or self.endpoint_url)
-        # A managed identity asks for the key of links where the registry itself reaches the store.
+        # A managed identity requests the signing key from the internal endpoint.
         other._client, other._service_client = other.client, self.service_client
         return other
 
@@ -122,7 +122,7 @@ class AzureStorage(Objects, theirs.AzureStorage):  # type: ignore[misc]
         return other
 
     def _get_valid_path(self, name: str) -> str:
-        return self.name(name)  # theirs leaves dots out, with which tenants' names may begin
+        return self.name(name)  # django-storages strips dots, but tenant names may start with a dot
 
     @property
     def errors(self) -> Any:
@@ -133,7 +133,7 @@ class AzureStorage(Objects, theirs.AzureStorage):  # type: ignore[misc]
             self._blob(name).upload_blob(content, overwrite=True)
 
     def begin(self, name: str) -> str:
-        return f"{name}{UNFINISHED}"  # nothing is to be said before the first block
+        return f"{name}{UNFINISHED}"  # Azure needs no request before the first block
 
     def send(self, place: str, part: Part) -> str:
         block = _block(part.number)
@@ -149,7 +149,7 @@ class AzureStorage(Objects, theirs.AzureStorage):  # type: ignore[misc]
         blob = self._blob(place)
         with as_os_errors():
             if place.endswith(UNFINISHED):
-                blob.commit_block_list([])  # of none: all that came are forgotten
+                blob.commit_block_list([])  # an empty list discards all uncommitted blocks
             blob.delete_blob(delete_snapshots="include")
 
     def put_copy(self, source: str, size: int, key: str) -> None:
@@ -157,37 +157,37 @@ class AzureStorage(Objects, theirs.AzureStorage):  # type: ignore[misc]
         if size <= LARGE:
             target.start_copy_from_url(origin, requires_sync=True)
             return
-        # All who copy the same bytes name the pieces alike: what one has committed is there for the other.
+        # Concurrent copies of the same bytes use the same block ids, so each finds what the other has committed.
         blocks = [BlobBlock(f"{number:05}") for number in range(-(-size // LARGE))]
         for block, start in zip(blocks, range(0, size, LARGE), strict=True):
             target.stage_block_from_url(block.id, origin, start, min(LARGE, size - start))
         target.commit_block_list(blocks)
 
     def _readable(self, name: str) -> str:
-        """Return a URL with which the store itself can read a blob for a while."""
+        """Return a URL from which the store itself can read a blob for COPY_SECONDS."""
         if self.sas_token:
-            return str(self._blob(name).url)  # which holds the token
+            return str(self._blob(name).url)  # contains the token
         return str(self.url(name.removeprefix(self.name("")), expire=COPY_SECONDS))
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> IO[bytes]:
-        """Open the bytes of a key for reading, from `start` on, to `stop` if given. Raises FileNotFoundError."""
+        """Open the bytes of a key for reading, from `start` to `stop` or the end. Raises FileNotFoundError."""
         offset, length = start or (0 if stop else None), stop - start if stop else None
         with as_os_errors():
             stream = self._blob(self.name(key)).download_blob(offset, length, max_concurrency=1)
         return cast(IO[bytes], Body(stream, AzureError))
 
     def link(self, key: str, *, mimetype: str, disposition: str) -> str:
-        """Return a URL at the store, or its CDN, that gives the bytes of a key to whoever has it, for a few minutes."""
-        said = {"content_type": mimetype, "content_disposition": disposition}
-        with as_os_errors():  # a managed identity signs with a key that it asks for
-            return str(self.public.url(key, expire=LINK_SECONDS, parameters=said))
+        """Return a signed URL at the store or its CDN that serves the bytes of a key for LINK_SECONDS."""
+        parameters = {"content_type": mimetype, "content_disposition": disposition}
+        with as_os_errors():  # a managed identity first requests a signing key
+            return str(self.public.url(key, expire=LINK_SECONDS, parameters=parameters))
 
     def names(self) -> Iterator[str]:
         with as_os_errors():
             yield from self.client.list_blob_names(name_starts_with=self.name(""))
 
     def leftovers(self, age: timedelta) -> Iterator[Received]:
-        """Give incoming blobs, and blocks of such that never came to be, to which nothing came for `age`."""
+        """Yield incoming blobs and uncommitted blocks to which nothing was added for `age`."""
         latest = datetime.now(UTC) - age
         with as_os_errors():
             for blob in self.client.list_blobs(name_starts_with=self.incoming, include=["uncommittedblobs"]):
@@ -197,19 +197,19 @@ class AzureStorage(Objects, theirs.AzureStorage):  # type: ignore[misc]
                         yield received
 
     def _progress(self, listed: BlobProperties) -> tuple[datetime, Received]:
-        """Return when the last bytes came to an incoming blob, and what came. Raises FileNotFoundError."""
+        """Return the time of the last write to an incoming blob, and its content. Raises FileNotFoundError."""
         with as_os_errors():
             _, blocks = self._blob(listed.name).get_block_list("uncommitted")
         if not blocks:
             return listed.last_modified, Received(listed.name, listed.size, sha256="")
         size = sum(block.size for block in blocks)
-        return max(map(_came, blocks)), Received(f"{listed.name}{UNFINISHED}", size, sha256="")
+        return max(map(_uploaded_at, blocks)), Received(f"{listed.name}{UNFINISHED}", size, sha256="")
 
     def _blob(self, place: str) -> BlobClient:
         return self.client.get_blob_client(place.removesuffix(UNFINISHED))
 
     def is_healthy(self) -> bool:
-        """Tell whether the container is there and we are let in; the answer never takes long."""
+        """Return True if the container exists and access is granted, within PROBE_SECONDS. Raises OSError otherwise."""
         with as_os_errors():
             self.probe.client.get_container_properties()
         return True

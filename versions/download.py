@@ -1,4 +1,4 @@
-"""From a version to a response: the bytes, whole or a range, never more than a block of them in memory."""
+"""Builds the response for a version: all bytes or a range, with at most one block in memory."""
 
 import base64
 import re
@@ -14,42 +14,41 @@ from django.utils.http import http_date
 
 from tenants.exceptions import Refused
 from versions.models import Version
-from versions.storage import LinkingStore, store
+from versions.storage import BLOCK, LinkingStore, store
 
-BLOCK = 1024 * 1024
 RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE | re.ASCII)
 QUOTED = re.compile(r'[^\x20-\x7e]|["\\%]')
 CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range")
-BEHIND_NGINX = "/.versions/"  # the internal location of the front server that has the files of UPLOAD_PATH
+BEHIND_NGINX = "/.versions/"  # nginx's internal location for the files of UPLOAD_PATH
 
 
 def download(request: HttpRequest, version: Version) -> HttpResponseBase:
-    """Answer a version's bytes: 200, 206 or 416 for a range, 304 or 412 for a condition (RFC 9110)."""
+    """Return a version's bytes: 200, 206 or 416 for a range, 304 or 412 for a condition (RFC 9110)."""
     etag, modified = f'"{version.sha256}"', version.timestamp.replace(microsecond=0)
-    judged = get_conditional_response(request, etag=etag, last_modified=int(modified.timestamp()))
-    if judged is not None and judged.status_code == 412:
+    conditional = get_conditional_response(request, etag=etag, last_modified=int(modified.timestamp()))
+    if conditional is not None and conditional.status_code == 412:
         changed = "The file is not, or no longer, the one that If-Match or If-Unmodified-Since ask for"
         raise Refused("get_request_error", changed, {"ETag": etag}, status=412)
-    if judged is not None:
-        return _described(judged, version)
+    if conditional is not None:
+        return _with_headers(conditional, version)
     span = _span(request, version, etag) if request.method == "GET" else None
     if span is not None and span[0] >= span[1]:
         headers = {"Content-Range": f"bytes */{version.size}", "Accept-Ranges": "bytes"}
         raise Refused("get_request_error", f"The file has {version.size} bytes", headers, status=416)
-    hand_over = HANDING_OVER.get(settings.DOWNLOADS)
-    if hand_over and _may_be_handed_over(request, span):
-        response = hand_over(version)
+    delegate = DELEGATES.get(settings.DOWNLOADS)
+    if delegate and _can_delegate(request, span):
+        response = delegate(version)
     else:
-        response = _answered_here(request, version, span)
+        response = _own_response(request, version, span)
     response["Content-Type"] = version.mimetype
     response["Content-Disposition"] = disposition(version.original)
-    return _described(response, version)
+    return _with_headers(response, version)
 
 
-def _may_be_handed_over(request: HttpRequest, span: tuple[int, int] | None) -> bool:
-    """Tell whether another server answers just as we do: it judges conditions and malformed ranges differently."""
-    conditional = any(header in request.headers for header in CONDITIONS)
-    return request.method == "GET" and not conditional and (span is not None or "Range" not in request.headers)
+def _can_delegate(request: HttpRequest, span: tuple[int, int] | None) -> bool:
+    """Return whether another server would answer alike: conditions and malformed ranges are handled differently."""
+    has_condition = any(header in request.headers for header in CONDITIONS)
+    return request.method == "GET" and not has_condition and (span is not None or "Range" not in request.headers)
 
 
 def _to_nginx(version: Version) -> HttpResponseBase:
@@ -62,10 +61,10 @@ def _to_the_store(version: Version) -> HttpResponseBase:
     return HttpResponse(status=307, headers={"Location": url})
 
 
-HANDING_OVER = {"accel": _to_nginx, "redirect": _to_the_store}
+DELEGATES = {"accel": _to_nginx, "redirect": _to_the_store}
 
 
-def _answered_here(request: HttpRequest, version: Version, span: tuple[int, int] | None) -> HttpResponseBase:
+def _own_response(request: HttpRequest, version: Version, span: tuple[int, int] | None) -> HttpResponseBase:
     start, stop = span or (0, version.size)
     response: HttpResponseBase = HttpResponse() if request.method == "HEAD" else _bytes(version, start, stop)
     response.status_code = 206 if span else 200
@@ -79,32 +78,32 @@ def _answered_here(request: HttpRequest, version: Version, span: tuple[int, int]
 def _bytes(version: Version, start: int, stop: int) -> FileResponse:
     file = store().read(version.blob, start, stop)
     if (start, stop) != (0, version.size):
-        response = FileResponse(_first(file, stop - start))
+        response = FileResponse(_limited(file, stop - start))
         response._resource_closers.append(file.close)  # type: ignore[attr-defined]
         return response
     response = FileResponse(file)
-    response.block_size = BLOCK  # the default of 4 KiB is several times slower
+    response.block_size = BLOCK  # Django's default of 4 KiB is several times slower
     return response
 
 
-def _first(file: IO[bytes], missing: int) -> Iterator[bytes]:
+def _limited(file: IO[bytes], missing: int) -> Iterator[bytes]:
     while missing and (chunk := file.read(min(BLOCK, missing))):
         missing -= len(chunk)
         yield chunk
 
 
-def _described(response: HttpResponseBase, version: Version) -> HttpResponseBase:
+def _with_headers(response: HttpResponseBase, version: Version) -> HttpResponseBase:
     response["ETag"] = f'"{version.sha256}"'
     response["Last-Modified"] = http_date(version.timestamp.timestamp())
     response["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(version.sha256)).decode()}:"
     response["X-Content-Type-Options"] = "nosniff"
-    # Stored bytes are never a page of ours, whatever they claim to be.
+    # Browsers must not run stored bytes as a page of this site, whatever their media type.
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return response
 
 
 def disposition(name: str) -> str:
-    """Return a `Content-Disposition` that saves under the name's last part, in any language (RFC 6266, RFC 5987)."""
+    """Return a `Content-Disposition` with the last part of the name, any characters (RFC 6266, RFC 5987)."""
     name = name.rsplit("/", 1)[-1]
     plain = QUOTED.sub("_", name)
     extended = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,4 +1,4 @@
-"""The newest versions of several subjects, and how many each has, in a bounded number of queries."""
+"""The newest versions of several subjects and the number of versions of each, in at most three queries."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,17 +12,17 @@ from django_mongodb_backend.queryset import RawQuerySet
 from tenants.rows.prepared import Prepared
 from versions.models import Version
 
-EMBEDDED = 100  # versions that a thing shows of itself
+EMBEDDED = 100  # versions in the document of a subject
 TABLE = Version._meta.db_table
 ORDER = "timestamp DESC, _id DESC"
 
-# One more than things of so few versions have: whether this is all of them shows in how many there are.
+# Fetches one row more than the limit, so the row count shows whether these are all versions.
 some_versions = Prepared(lambda subjects: Version.objects.filter(subject__in=subjects)[: len(subjects) * EMBEDDED + 1])
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """What a thing shows of its versions: the newest EMBEDDED, the oldest of them first, and how many it has."""
+    """What a subject's document shows of its versions: the newest EMBEDDED, oldest first, and the total count."""
 
     newest: Sequence[Version] = ()
     count: int = 0
@@ -32,9 +32,9 @@ NONE = Embedded()
 
 
 def embedded_versions(subjects: Sequence[str]) -> Mapping[str, Embedded]:
-    """Return what each of the subjects shows of its versions; nothing of one that has none.
+    """Return the embedded versions by subject; a subject without versions is absent.
 
-    One query where they have few versions, three where they have many.
+    Takes one query if the subjects have few versions, three if they have many.
     """
     rows: list[Version] = some_versions(subjects)
     if len(rows) <= len(subjects) * EMBEDDED:
@@ -48,7 +48,7 @@ def embedded_versions(subjects: Sequence[str]) -> Mapping[str, Embedded]:
 
 
 def count_versions(subjects: Sequence[str]) -> Mapping[str, int]:
-    """Return how many versions each of the subjects has: one query."""
+    """Return the number of versions by subject, in one query."""
     counted = Version.objects.filter(subject__in=subjects).order_by().values("subject").annotate(count=Count("pk"))
     return defaultdict(int, counted.values_list("subject", "count"))
 
@@ -67,27 +67,27 @@ def _in_order(versions: list[Version]) -> list[Version]:
 def _on_sqlite(subjects: Sequence[str]) -> Iterable[Version]:
     values = ", ".join(["(%s)"] * len(subjects))
     return Version.objects.raw(
-        f"WITH thing(key) AS (VALUES {values}) SELECT version.* FROM thing CROSS JOIN {TABLE} AS version "
-        f"ON version._id IN (SELECT _id FROM {TABLE} WHERE subject = thing.key ORDER BY {ORDER} LIMIT {EMBEDDED})",
+        f"WITH each(key) AS (VALUES {values}) SELECT version.* FROM each CROSS JOIN {TABLE} AS version "
+        f"ON version._id IN (SELECT _id FROM {TABLE} WHERE subject = each.key ORDER BY {ORDER} LIMIT {EMBEDDED})",
         list(subjects),
     )
 
 
 def _on_postgresql(subjects: Sequence[str]) -> Iterable[Version]:
     return Version.objects.raw(
-        "SELECT version.* FROM unnest(%s::text[]) AS thing(key) CROSS JOIN LATERAL "
-        f"(SELECT * FROM {TABLE} WHERE subject = thing.key ORDER BY {ORDER} LIMIT {EMBEDDED}) AS version",
+        "SELECT version.* FROM unnest(%s::text[]) AS each(key) CROSS JOIN LATERAL "
+        f"(SELECT * FROM {TABLE} WHERE subject = each.key ORDER BY {ORDER} LIMIT {EMBEDDED}) AS version",
         [list(subjects)],
     )
 
 
 def _on_mongodb(subjects: Sequence[str]) -> Iterable[Version]:
     newest: list[dict[str, Any]] = [{"$sort": {"timestamp": -1, "_id": -1}}, {"$limit": EMBEDDED}]
-    of_thing = {"from": TABLE, "localField": "_id", "foreignField": "subject", "pipeline": newest, "as": "version"}
+    of_each = {"from": TABLE, "localField": "_id", "foreignField": "subject", "pipeline": newest, "as": "version"}
     pipeline = [
         {"$match": {"subject": {"$in": list(subjects)}}},
         {"$group": {"_id": "$subject"}},
-        {"$lookup": of_thing},
+        {"$lookup": of_each},
         {"$unwind": "$version"},
         {"$replaceRoot": {"newRoot": "$version"}},
     ]

@@ -1,4 +1,4 @@
-"""Bytes in Google Cloud Storage, through its own API, under the same keys as in files."""
+"""Stores bytes in Google Cloud Storage through its JSON API, under the same keys as the file store."""
 
 import errno
 from collections.abc import Iterator, Sequence
@@ -19,13 +19,22 @@ from requests import PreparedRequest, RequestException, Response
 from requests.adapters import HTTPAdapter
 from storages.backends.gcloud import GoogleCloudStorage
 
-from versions.objects import CONNECTIONS, LINK_SECONDS, MIB, PROBE_SECONDS, Body, Objects, Part, without_queries
+from versions.objects import (
+    CONNECTIONS,
+    LINK_SECONDS,
+    MIB,
+    PROBE_SECONDS,
+    Body,
+    ObjectStoreMixin,
+    Part,
+    without_queries,
+)
 from versions.storage import Received
 
-READ = 4 * MIB  # that a reader holds in memory
-UNFINISHED = "?session="  # stands in a place between an object that never came to be and the URL that takes its parts
-GOES_ON, DROPPED = 308, (204, 404, 410, 499)  # what a session answers to a part, and to its end
-LARGEST = 5 * 1024 * 1024 * MIB  # bytes of one object
+READ = 4 * MIB  # buffer of a reader
+UNFINISHED = "?session="  # separates the object's name from its upload session's URL in a place
+RESUME, CANCELLED = 308, (204, 404, 410, 499)  # status of a session after a part, and after its cancellation
+LARGEST = 5 * 1024 * 1024 * MIB  # bytes per object
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 TYPE = "application/octet-stream"
 FULL = {"quotaExceeded": errno.EDQUOT, "insufficientStorage": errno.ENOSPC}
@@ -34,7 +43,7 @@ FAULTS = (GoogleAPICallError, GoogleAuthError, RetryError, InvalidResponse, Data
 
 @contextmanager
 def as_os_errors() -> Iterator[None]:
-    """Raise OSError for whatever the store or the way to it refuses, as files do."""
+    """Convert every error of the store or the network into OSError, as file operations raise it."""
     try:
         yield
     except NotFound as error:
@@ -47,8 +56,8 @@ def as_os_errors() -> Iterator[None]:
         raise OSError(errno.EIO, f"the store cannot be reached: {type(error).__name__}") from None
 
 
-class Patience(HTTPAdapter):
-    """Waits no longer than the storage's `timeout`, whatever django-storages and Google's library ask for."""
+class TimeoutAdapter(HTTPAdapter):
+    """Enforces the storage's `timeout`, which django-storages and Google's library do not pass on."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -59,7 +68,7 @@ class Patience(HTTPAdapter):
 
 
 class Blocks:
-    """Reads a blob block by block, of which one is in memory; where one breaks off the library fetches its rest."""
+    """Reads a blob in blocks of READ bytes, one in memory; Google's library resumes an interrupted block."""
 
     def __init__(self, blob: Blob, start: int, stop: int, retry: Any) -> None:
         self.blob, self.at, self.stop, self.retry = blob, start, stop, retry
@@ -76,8 +85,8 @@ class Blocks:
         return bytes(taken)
 
 
-class GoogleStorage(Objects, GoogleCloudStorage):  # type: ignore[misc]
-    """Keeps bytes in the objects of one bucket."""
+class GoogleStorage(ObjectStoreMixin, GoogleCloudStorage):  # type: ignore[misc]
+    """Stores bytes in the objects of one bucket."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -96,20 +105,20 @@ class GoogleStorage(Objects, GoogleCloudStorage):  # type: ignore[misc]
 
     @property
     def client(self) -> Client:
-        """The client of all threads; theirs knows no other endpoint, and waits for minutes."""
+        """One client for all threads. That of django-storages has no endpoint option and waits for minutes."""
         if self._client is None:
             if self.iam_sign_blob and not self.credentials:
                 self.credentials, _ = default(scopes=[SCOPE])
             options = {"api_endpoint": self.endpoint_url} if self.endpoint_url else None
             client = Client(self.project_id, self.credentials, client_options=options)
             for scheme in ("https://", "http://"):
-                client._http.mount(scheme, Patience(self.timeout))
+                client._http.mount(scheme, TimeoutAdapter(self.timeout))
             self._client = client
         return self._client
 
     @cached_property
     def probe(self) -> "GoogleStorage":
-        """The same storage, asked by those who do not wait."""
+        """A copy of this storage with a short timeout, for health checks."""
         other = copy(self)
         other.__dict__ |= {"_client": None, "_bucket": None, "timeout": PROBE_SECONDS}
         return other
@@ -136,34 +145,36 @@ class GoogleStorage(Objects, GoogleCloudStorage):  # type: ignore[misc]
         total = part.stop if part.last else "*"
         headers = {"Content-Range": f"bytes {part.start}-{part.stop - 1}/{total}"}
         answer = self.client._http.put(session, data=part.content, headers=headers)
-        if answer.status_code == GOES_ON and not part.last:
+        if answer.status_code == RESUME and not part.last:
             if answer.headers.get("Range") != f"bytes=0-{part.stop - 1}":
-                raise ServiceUnavailable("only some of a part was taken")  # what is sent again it passes over
+                raise ServiceUnavailable(
+                    "only some of a part was taken"
+                )  # the session ignores bytes that it already has
         elif not (part.last and answer.ok):
             raise from_http_response(answer)
 
     def complete(self, place: str, tags: Sequence[str]) -> None:
-        """Nothing is left to do: the last part tells that it is the last."""
+        """Do nothing: the last part completes the object."""
 
     def drop(self, place: str) -> None:
         name, _, session = place.partition(UNFINISHED)
         with as_os_errors():
             if session:
                 answer = self.client._http.delete(session)
-                if answer.status_code not in DROPPED:
+                if answer.status_code not in CANCELLED:
                     raise from_http_response(answer)
             else:
                 self.bucket.delete_blob(name, retry=self.retry)
 
     def put_copy(self, source: str, size: int, key: str) -> None:
         origin, target, token = self.bucket.blob(source), self.bucket.blob(self.name(key)), None
-        while True:  # Google copies for half a minute at a time
+        while True:  # one call copies for at most half a minute
             token, _, _ = target.rewrite(origin, token=token, retry=self.retry)
             if token is None:
                 return
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> IO[bytes]:
-        """Open the bytes of a key for reading, from `start` on, to `stop` if given. Raises FileNotFoundError."""
+        """Open the bytes of a key for reading, from `start` to `stop` or the end. Raises FileNotFoundError."""
         blob: Blob = self.bucket.blob(self.name(key))
         with as_os_errors():
             blob.reload(retry=self.retry)
@@ -171,20 +182,20 @@ class GoogleStorage(Objects, GoogleCloudStorage):  # type: ignore[misc]
         return cast(IO[bytes], Body(blocks, FAULTS))
 
     def link(self, key: str, *, mimetype: str, disposition: str) -> str:
-        """Return a URL at the store, or its CDN, that gives the bytes of a key to whoever has it, for a few minutes."""
-        said = {"response_type": mimetype, "response_disposition": disposition}
-        reached = self.public_endpoint_url or self.endpoint_url
-        if reached and not self.custom_endpoint:
-            said["api_access_endpoint"] = reached
-        with as_os_errors():  # without a key of its own, Google is asked to sign
-            return str(self.url(key, parameters=said))
+        """Return a signed URL at the store or its CDN that serves the bytes of a key for LINK_SECONDS."""
+        parameters = {"response_type": mimetype, "response_disposition": disposition}
+        endpoint = self.public_endpoint_url or self.endpoint_url
+        if endpoint and not self.custom_endpoint:
+            parameters["api_access_endpoint"] = endpoint
+        with as_os_errors():  # without a private key, Google signs the URL
+            return str(self.url(key, parameters=parameters))
 
     def names(self) -> Iterator[str]:
         for blob in self._listed(self.name("")):
             yield blob.name
 
     def leftovers(self, age: timedelta) -> Iterator[Received]:
-        """Give incoming objects to which nothing came for `age`; what was begun and not ended Google forgets."""
+        """Yield incoming objects not updated for `age`. Google deletes unfinished upload sessions itself."""
         latest = datetime.now(UTC) - age
         for blob in self._listed(self.incoming):
             if blob.updated <= latest:
@@ -195,7 +206,7 @@ class GoogleStorage(Objects, GoogleCloudStorage):  # type: ignore[misc]
             yield from self.bucket.list_blobs(prefix=prefix, retry=self.retry)
 
     def is_healthy(self) -> bool:
-        """Tell whether the bucket is there and we are let in; the answer never takes long."""
+        """Return True if the bucket exists and access is granted, within PROBE_SECONDS. Raises OSError otherwise."""
         with as_os_errors():
             self.probe.client.get_bucket(self.bucket_name, retry=None)
         return True

@@ -1,17 +1,16 @@
-"""Whether stored bytes are what their rows say."""
+"""Checks that stored bytes match their rows."""
 
 import hashlib
 from collections.abc import Iterable
 
 from versions.models import Blob, Version
-from versions.storage import store
+from versions.storage import BLOCK, store
 
-BLOCK = 1024 * 1024
-NAMED = 3  # versions that a fault names
+NAMED = 3  # versions listed in the description of a fault
 
 
 def faults_of_bytes(keys: Iterable[str]) -> list[str]:
-    """Return what is wrong with the bytes of those keys, which are read, and with their count of versions."""
+    """Read the bytes of these keys and return faults of the bytes and of their reference counts."""
     return [f"{blob.pk}: {fault}" for blob in Blob.objects.filter(pk__in=keys) for fault in _faults(blob)]
 
 
@@ -49,7 +48,7 @@ def _measure(key: str) -> tuple[int, str]:
 
 
 def faults_of_versions(ids: Iterable[str]) -> list[str]:
-    """Return which of those versions name bytes that no row counts."""
+    """Return faults of these versions: bytes without a row."""
     versions = list(Version.objects.filter(pk__in=ids))
     keys = {version.blob for version in versions}
     known = set(Blob.objects.filter(pk__in=keys).values_list("pk", flat=True))

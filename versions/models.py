@@ -1,4 +1,4 @@
-"""Versions, and the stored bytes that they name."""
+"""Versions, and the stored bytes that they refer to."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from tenants.rows.querysets import TenantQuerySet
 
 
 class Blob(models.Model):
-    """Bytes in the store, once per tenant and content.
+    """Stored bytes, one row per tenant and content.
 
-    `references` counts the versions that name them; with 0 the bytes may be there or not. An upload puts bytes in
-    their place under a `mark`, a fresh id, and can name them only while the mark is there. A removal first clears the
-    mark, in a transaction of its own, and removes bytes only while it is clear, in the transaction that deletes the
-    row. The row may outlive its tenant, until the bytes are gone.
+    `references` counts the versions that refer to the bytes; if it is 0, the bytes may or may not exist. An upload
+    stores the bytes under a `mark`, a new id, and may refer to them only while the mark is set. A deletion first
+    clears the mark in its own transaction. It deletes the bytes only while the mark is clear, in the transaction that
+    deletes the row. The row can outlive its tenant until the bytes are deleted.
     """
 
     id = TextField(primary_key=True, max_length=140, db_column="_id")
@@ -27,14 +27,14 @@ class Blob(models.Model):
 
     @staticmethod
     def key(tenant_id: str, sha256: str) -> str:
-        """Return where the store keeps the bytes: `<tenant>/<aa>/<sha256>`."""
+        """Return the key of the bytes in the store: `<tenant>/<aa>/<sha256>`."""
         return f"{tenant_id}/{sha256[:2]}/{sha256}"
 
 
 class Hold(models.Model):
-    """Somebody needs the bytes as they are: until then nothing removes any.
+    """A lease that prevents the deletion of any bytes until it expires.
 
-    `id` says who: `restore`, which is there until the restore has ended, or a backup or check.
+    `id` names the holder: `restore`, which stays until the restore has finished, or a backup or check.
     """
 
     id = TextField(primary_key=True, max_length=64, db_column="_id")
@@ -42,7 +42,7 @@ class Hold(models.Model):
 
 
 class Version(models.Model):
-    """A file under an ordinal of its subject (the id of the thing that it is a version of)."""
+    """A file with an ordinal. `subject` is the id of the item that it is a version of."""
 
     id = KeyField()
     tenant = models.ForeignKey(Tenant, models.CASCADE)
@@ -72,6 +72,6 @@ class Version(models.Model):
         return Blob.key(self.tenant_id, self.sha256)
 
     def to_api(self) -> dict[str, Any]:
-        """Return what a resource tells of its version."""
+        """Return the JSON document of the version."""
         fields = ("ordinal", "original", "mimetype", "encoding", "size", "sha256", "description")
         return {field: getattr(self, field) for field in fields} | {"timestamp": iso(self.timestamp)}

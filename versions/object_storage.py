@@ -1,4 +1,4 @@
-"""Bytes in an object store that speaks S3, under the same keys as in files."""
+"""Stores bytes in an S3-compatible object store, under the same keys as the file store."""
 
 import errno
 from collections.abc import Iterator, Sequence
@@ -15,13 +15,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from storages.backends.s3 import S3Storage
 
-from versions.objects import CONNECTIONS, LINK_SECONDS, MIB, PROBE_SECONDS, Body, Objects, Part
+from versions.objects import CONNECTIONS, LINK_SECONDS, MIB, PROBE_SECONDS, Body, ObjectStoreMixin, Part
 from versions.storage import Received
 
-LARGE = 1024 * MIB  # copied in pieces, which never take so long that the store seems dead
+LARGE = 1024 * MIB  # larger objects are copied in parts, so that no request exceeds the timeout
 COPYING = TransferConfig(multipart_threshold=1, multipart_chunksize=256 * MIB, max_concurrency=4)
-UNFINISHED = "?uploadId="  # stands in a place between an object that never came to be and its upload
-# Sums that only some stores know are left out: TLS or the signature protect what travels.
+UNFINISHED = "?uploadId="  # separates the object's name from the id of its multipart upload in a place
+# Optional checksums are off, because not all stores support them; TLS or the signature protects the transfer.
 LENIENT = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
 ERRORS = {
     "NoSuchKey": errno.ENOENT,
@@ -31,12 +31,12 @@ ERRORS = {
     "XMinioStorageFull": errno.ENOSPC,
     "XMinioAdminBucketQuotaExceeded": errno.EDQUOT,
 }
-_creating = Lock()  # clients serve all threads, but are made one at a time
+_creating = Lock()  # clients are thread-safe, but creating one is not
 
 
 @contextmanager
 def as_os_errors() -> Iterator[None]:
-    """Raise OSError for whatever the store or the way to it refuses, as files do."""
+    """Convert every error of the store or the network into OSError, as file operations raise it."""
     try:
         yield
     except ClientError as error:
@@ -45,10 +45,10 @@ def as_os_errors() -> Iterator[None]:
         raise OSError(errno.EIO, str(error)) from None
 
 
-class ObjectStorage(Objects, S3Storage):  # type: ignore[misc]
-    """Keeps bytes in the objects of one bucket, of a store that speaks S3."""
+class ObjectStorage(ObjectStoreMixin, S3Storage):  # type: ignore[misc]
+    """Stores bytes in the objects of one bucket of an S3-compatible store."""
 
-    most_parts = 10_000  # of one object, in every S3
+    most_parts = 10_000  # per object, an S3 limit
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -65,7 +65,7 @@ class ObjectStorage(Objects, S3Storage):  # type: ignore[misc]
 
     @cached_property
     def session(self) -> Any:
-        """What all connections are made of; it holds megabytes."""
+        """One session for all connections, because a session takes megabytes of memory."""
         return super()._create_session()
 
     def _create_session(self) -> Any:
@@ -73,23 +73,23 @@ class ObjectStorage(Objects, S3Storage):  # type: ignore[misc]
 
     @cached_property
     def connection(self) -> Any:
-        """The connection of all threads: theirs makes one for each, which costs a tenth of a second and 11 MB."""
+        """One connection for all threads. django-storages creates one per thread, at 0.1 s and 11 MB each."""
         with _creating:
             return S3Storage.connection.fget(self)
 
     @property
     def client(self) -> Any:
-        """The client of the connection, which serves all threads."""
+        """The thread-safe client of the connection."""
         return self.connection.meta.client
 
     @cached_property
     def probe(self) -> S3Storage:
-        """The same storage, asked by those who do not wait."""
+        """A copy of this storage with a short timeout, for health checks."""
         return self._varied(client_config=self._config(PROBE_SECONDS, attempts=1))
 
     @cached_property
     def public(self) -> S3Storage:
-        """The same storage, as clients reach it."""
+        """A copy of this storage with the endpoint that clients use."""
         return self._varied(endpoint_url=self.public_endpoint_url or self.endpoint_url)
 
     def _varied(self, **changes: Any) -> S3Storage:
@@ -143,25 +143,25 @@ class ObjectStorage(Objects, S3Storage):  # type: ignore[misc]
             self.client.copy(origin, **target, Config=COPYING)
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> IO[bytes]:
-        """Open the bytes of a key for reading, from `start` on, to `stop` if given. Raises FileNotFoundError."""
+        """Open the bytes of a key for reading, from `start` to `stop` or the end. Raises FileNotFoundError."""
         part = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop else {}
         with as_os_errors():
             stream = self.client.get_object(Bucket=self.bucket_name, Key=self.name(key), **part)["Body"]
         return cast(IO[bytes], Body(stream, BotoCoreError, stream.close))
 
     def link(self, key: str, *, mimetype: str, disposition: str) -> str:
-        """Return a URL at the store, or its CDN, that gives the bytes of a key to whoever has it, for a few minutes."""
-        said = {"response-content-type": mimetype, "response-content-disposition": disposition}
+        """Return a signed URL at the store or its CDN that serves the bytes of a key for LINK_SECONDS."""
+        parameters = {"response-content-type": mimetype, "response-content-disposition": disposition}
         if not self.custom_domain:
-            said = {"".join(map(str.capitalize, name.split("-"))): value for name, value in said.items()}
-        return str(self.public.url(key, parameters=said, expire=LINK_SECONDS))
+            parameters = {"".join(map(str.capitalize, name.split("-"))): text for name, text in parameters.items()}
+        return str(self.public.url(key, parameters=parameters, expire=LINK_SECONDS))
 
     def names(self) -> Iterator[str]:
         for entry in self._pages("list_objects_v2", "Contents", Prefix=self.name("")):
             yield entry["Key"]
 
     def leftovers(self, age: timedelta) -> Iterator[Received]:
-        """Give incoming objects, and uploads and copies that were begun and not ended, which did not grow for `age`."""
+        """Yield incoming objects and unfinished multipart uploads and copies that did not grow for `age`."""
         latest = datetime.now(UTC) - age
         for entry in self._pages("list_objects_v2", "Contents", Prefix=self.incoming):
             if entry["LastModified"] <= latest:
@@ -169,19 +169,19 @@ class ObjectStorage(Objects, S3Storage):  # type: ignore[misc]
         for upload in self._pages("list_multipart_uploads", "Uploads", Prefix=self.name("")):
             name, number = upload["Key"], upload["UploadId"]
             if not (name.startswith(self.incoming) or self.key_of(name)):
-                continue  # in a bucket that others use too
+                continue  # of another application that uses the bucket
             parts = list(self._pages("list_parts", "Parts", Key=name, UploadId=number))
             if max([upload["Initiated"], *(part["LastModified"] for part in parts)]) <= latest:
                 yield Received(f"{name}{UNFINISHED}{number}", sum(part["Size"] for part in parts), sha256="")
 
     def _pages(self, listing: str, entries: str, **asked: str) -> Iterator[dict[str, Any]]:
-        """Give the entries of a listing, page by page."""
+        """Yield the entries of a listing, page by page."""
         with as_os_errors():
             for page in self.client.get_paginator(listing).paginate(Bucket=self.bucket_name, **asked):
                 yield from page.get(entries, ())
 
     def is_healthy(self) -> bool:
-        """Tell whether the bucket is there and we are let in; the answer never takes long."""
+        """Return True if the bucket exists and access is granted, within PROBE_SECONDS. Raises OSError otherwise."""
         with as_os_errors():
             self.probe.connection.meta.client.head_bucket(Bucket=self.bucket_name)
         return True

@@ -1,7 +1,7 @@
-"""What all object stores have in common beside django-storages: uploads hashed as they stream, which land under a key.
+"""Common base of all object stores, on top of django-storages: hashes uploads while they stream to the store.
 
-Of an upload under way a store needs two texts: a place, which `begin` gives, and a tag for each part. Whoever has both
-can send the next part, also from another request or process.
+Two texts describe an upload in progress: a place, which `begin` returns, and a tag for each part. With both, any
+request or process can send the next part.
 """
 
 import errno
@@ -15,28 +15,28 @@ from datetime import timedelta
 from typing import Any, ClassVar, Self
 from uuid import uuid4
 
-from versions.storage import INCOMING, SHA256, Counted, Incoming, Received, TooLarge
+from versions.storage import INCOMING, SHA256, HashingWriter, Incoming, Received, TooLarge
 
 logger = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
 PART_SIZE = 16 * MIB
-TIMEOUT = 60  # seconds that a store may be silent
+TIMEOUT = 60  # seconds without an answer from the store
 CONNECTIONS = 128
-LINK_SECONDS = 300  # in which a download must begin
+LINK_SECONDS = 300  # lifetime of a signed URL; a download must start within it
 PROBE_SECONDS = 2
 QUERY = re.compile(r"\?[^\s'\")]*")
-BROKEN_OFF = "the store broke off"  # its own words differ from time to time, as if each was new
+BROKEN_OFF = "the store broke off"  # fixed text: the store's own messages vary, and would be logged as new each time
 
 
 def without_queries(text: object) -> str:
-    """Return an error's words without the queries of URLs in them, which may let in whoever reads the log."""
+    """Return an error's message with URL queries removed: they may contain credentials, and errors are logged."""
     return QUERY.sub("?…", str(text))
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the bytes of an object: they are counted from 1, and all but the last have one size."""
+    """A part of an object. Numbers start at 1, and all parts except the last have the same size."""
 
     number: int
     start: int
@@ -49,7 +49,7 @@ class Part:
 
 
 class Body:
-    """An object's bytes on their way here; whatever stops them is an OSError, as with files."""
+    """A readable stream of an object's bytes that raises OSError on failure, as files do."""
 
     def __init__(self, stream: Any, faults: Any, close: Callable[[], object] | None = None) -> None:
         self.stream, self.faults = stream, faults
@@ -73,14 +73,14 @@ class Body:
             self._close()
 
 
-class IncomingParts(Counted):
-    """Bytes on their way into an object: few at once, more in parts, of which one at a time is in memory."""
+class IncomingParts(HashingWriter):
+    """An upload to an object: small ones in one request, larger ones in parts, with one part in memory."""
 
-    def __init__(self, storage: "Objects") -> None:
+    def __init__(self, storage: "ObjectStoreMixin") -> None:
         super().__init__()
         self.storage = storage
         self.name = f"{storage.incoming}{uuid4().hex}"
-        self.place = ""  # once parts are sent
+        self.place = ""  # set once a part is sent
         self.pending = bytearray()
         self.tags: list[str] = []
         self.finished = False
@@ -90,11 +90,11 @@ class IncomingParts(Counted):
 
     def __exit__(self, *error: object) -> None:
         if self.place and not self.finished:
-            with suppress(OSError):  # what is left is swept up
+            with suppress(OSError):  # garbage collection removes what is left
                 self.storage.drop(self.place)
 
     def write(self, chunk: bytes) -> None:
-        """Take a chunk. Raises TooLarge beyond what is allowed or the store can hold."""
+        """Write a chunk. Raises TooLarge beyond `MAX_UPLOAD_SIZE` or the store's limit."""
         self.count(chunk)
         self.pending += chunk
         size = self.storage.part_size
@@ -103,7 +103,7 @@ class IncomingParts(Counted):
             del self.pending[:size]
 
     def finish(self) -> Received:
-        """Have the store keep all that came and return what it was."""
+        """Complete the object and return its place, size and hash."""
         if self.place:
             self._send(bytes(self.pending), last=True)
             self.storage.complete(self.place, self.tags)
@@ -120,16 +120,16 @@ class IncomingParts(Counted):
         self.tags.append(self.storage.send(self.place, Part(sent + 1, sent * size, content, last)))
 
 
-class Objects(ABC):
-    """Mixed into a storage of django-storages: keeps bytes in objects; a key's bytes never change.
+class ObjectStoreMixin(ABC):
+    """A mixin for storages of django-storages. The bytes of a key never change.
 
-    Which key is known only once they are all there: they come in under another name, from which the store copies.
-    `delete` and `url` are those of django-storages, and so are credentials and clients. What it opens it reads whole
-    into memory or a file, and what it lists into memory: streams of either are ours.
+    The key contains the hash, which is known only at the end: an upload gets a temporary name, from which the store
+    copies it to its key. django-storages provides `delete`, `url`, credentials and clients. Reading and listing are
+    implemented here as streams, because django-storages reads whole objects and listings into memory or a file.
     """
 
     most_parts: ClassVar[int]
-    location: str  # these are set by django-storages from the options
+    location: str  # django-storages sets these from the options
     part_size: int
     timeout: int
     public_endpoint_url: str
@@ -137,47 +137,47 @@ class Objects(ABC):
     @property
     @abstractmethod
     def errors(self) -> AbstractContextManager[None]:
-        """A context that raises OSError for whatever the store or the way to it refuses, as files do."""
+        """A context that converts errors of the store or the network into OSError."""
 
     @abstractmethod
     def put(self, name: str, content: bytes) -> None:
-        """Make an object at once. Raises OSError, as all of these do."""
+        """Create an object in one request. Raises OSError, as all methods below."""
 
     @abstractmethod
     def begin(self, name: str) -> str:
-        """Begin an object of parts and return its place, which holds the name and all that the store needs to go on."""
+        """Start an upload in parts and return its place: the name and what the store needs to continue."""
 
     @abstractmethod
     def send(self, place: str, part: Part) -> str:
-        """Send a part and return its tag. A part that is sent again takes the place of the first."""
+        """Send a part and return its tag. Idempotent: sending a part again replaces it."""
 
     @abstractmethod
     def complete(self, place: str, tags: Sequence[str]) -> None:
-        """Make the object of its parts."""
+        """Assemble the object from its parts."""
 
     @abstractmethod
     def drop(self, place: str) -> None:
-        """Remove an incoming object, or what has come of one that was begun."""
+        """Delete an incoming object, or the parts of an unfinished upload."""
 
     @abstractmethod
     def put_copy(self, source: str, size: int, key: str) -> None:
-        """Have the store copy an object to a key."""
+        """Copy an object to a key within the store."""
 
     @abstractmethod
     def names(self) -> Iterator[str]:
-        """Give the names of all objects under the prefix."""
+        """Yield the names of all objects under the prefix."""
 
     @abstractmethod
     def leftovers(self, age: timedelta) -> Iterator[Received]:
-        """Give incoming objects, and what came of such that were begun, to which nothing came for `age`."""
+        """Yield incoming objects and unfinished uploads to which nothing was added for `age`."""
 
     def get_default_settings(self) -> dict[str, Any]:
-        """Return the options that there are, with their defaults: those of django-storages and ours."""
-        theirs: dict[str, Any] = super().get_default_settings()  # type: ignore[misc]
-        return theirs | {"part_size": PART_SIZE, "timeout": TIMEOUT, "public_endpoint_url": None}
+        """Return all options with their defaults: those of django-storages and of this class."""
+        inherited: dict[str, Any] = super().get_default_settings()  # type: ignore[misc]
+        return inherited | {"part_size": PART_SIZE, "timeout": TIMEOUT, "public_endpoint_url": None}
 
     def _normalize_name(self, name: str) -> str:
-        # Of django-storages: keys need no mending, and must not come to name another one's bytes by it.
+        # Overrides django-storages, which would rewrite keys so that two keys could name the same object.
         return self.name(name)
 
     def name(self, key: str) -> str:
@@ -186,35 +186,35 @@ class Objects(ABC):
 
     @property
     def incoming(self) -> str:
-        """What the names of incoming objects begin with."""
+        """The prefix of the names of incoming objects."""
         return self.name(f"{INCOMING}/")
 
     def receive(self) -> Incoming:
-        """Open a place for bytes to come."""
+        """Start an upload."""
         return IncomingParts(self)
 
     def keep(self, received: Received, key: str) -> None:
-        """Have the store copy received bytes to their key; they can be kept again until discarded."""
+        """Copy received bytes to their key within the store. Can be repeated until `discard`."""
         with self.errors:
             self.put_copy(received.place, received.size, key)
 
     def discard(self, received: Received) -> None:
-        """Forget received bytes; what was kept of them stays. Where the store does not let us, they are swept up."""
+        """Delete the temporary object; copies under a key stay. On failure garbage collection deletes it later."""
         try:
             self.drop(received.place)
         except OSError as error:
             logger.warning("left in the storage: %s (%s)", received.place, error)
 
     def remove(self, key: str) -> None:
-        """Remove the bytes of a key, if they are there."""
+        """Delete the bytes of a key, if they exist."""
         with self.errors:
             self.delete(key)  # type: ignore[attr-defined]
 
     def keys(self) -> Iterator[str]:
-        """Give the keys of all bytes that are kept; objects that are none of the store's are passed over."""
+        """Yield the keys of all stored bytes; skip objects of other applications."""
         yield from filter(None, map(self.key_of, self.names()))
 
     def key_of(self, name: str) -> str:
-        """Return the key whose bytes lie under a name, or nothing where that is none of the store's."""
+        """Return the key of an object name, or an empty text if the name is not a key's."""
         key = name.removeprefix(self.name(""))
         return key if key.count("/") == 2 and SHA256.fullmatch(key.rpartition("/")[2]) else ""

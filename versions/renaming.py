@@ -1,4 +1,4 @@
-"""Mends stored ordinals and file names that break the rules for names, for migrations and restores."""
+"""Repairs stored ordinals and file names that break the rules for names, for migrations and restores."""
 
 from django.db.models import Model
 
@@ -7,6 +7,6 @@ from tenants.rows.texts import LONGEST_ORDINAL, mended_file_name, mended_ordinal
 
 
 def mend_versions(versions: type[Model]) -> None:
-    """Mend ordinals, each unique among its item's, and the names of files."""
+    """Repair ordinals, each unique within its item, and file names."""
     mend_column(versions, "ordinal", mended_ordinal, within=("subject",), longest=LONGEST_ORDINAL, behind="-{}")
     mend_column(versions, "original", lambda text, pk: mended_file_name(text, "unnamed"))

@@ -1,7 +1,7 @@
-"""Writes: versions and the bytes that they name.
+"""Writes: versions and the bytes that they refer to.
 
-Bytes are whole and in their place before a transaction names them, and rows go before bytes: a crash can leave bytes
-that no version names, never the other way round.
+Bytes are stored completely before a transaction refers to them, and rows are deleted before bytes. A crash can leave
+bytes without a version, but never a version without bytes.
 """
 
 import logging
@@ -19,25 +19,24 @@ from tenants.rows.batches import batches
 from tenants.rows.fields import new_id, now
 from tenants.rows.texts import refuse, unfit_file_name, unfit_ordinal
 from tenants.rows.transactions import Conflict, atomic, retried
-from versions.holds import bytes_are_held
-from versions.models import Blob, Version
+from versions.models import Blob, Hold, Version
 from versions.storage import Received, store
 
 R = TypeVar("R")
 
-ATTEMPTS = 20  # at naming bytes that somebody else removes each time
+ATTEMPTS = 20  # to refer to bytes that are deleted concurrently each time
 BATCH = 500
-COUNTED = 10**15  # ordinals that clients choose count for the next one below this; no engine's integers end near it
+COUNTED = 10**15  # client-chosen ordinals below this influence the next one; all engines' integers reach further
 logger = logging.getLogger(__name__)
 
 
 class BytesGone(Exception):
-    """The bytes were removed, or are about to be, before a version named them."""
+    """The bytes were deleted, or will be, before a version referred to them."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that came in: its bytes, and what its sender says of it; a time, where it moves in from elsewhere."""
+    """A received file: its bytes and what the client says about it; `timestamp` only for imported files."""
 
     received: Received
     original: str
@@ -48,50 +47,50 @@ class Upload:
 
 
 def with_bytes(*, tenant_id: str, received: Received, write: Callable[[str], R]) -> R:
-    """Put received bytes in their place, outside any transaction, and have `write` name them in its own.
+    """Store received bytes outside any transaction, then call `write`, which refers to them in its own transaction.
 
-    `write` is given the mark for `add_version`. Where the bytes were removed in between, both are done again. Where
-    `write` fails the bytes are removed, unless a version names them; after a crash `collect_garbage` does that.
+    `write` gets the mark for `add_version`. If the bytes are deleted in between, both steps are repeated. If `write`
+    fails, the bytes are deleted unless a version refers to them; after a crash `collect_garbage` does that.
     """
     key = Blob.key(tenant_id, received.sha256)
     try:
         for _ in range(ATTEMPTS):
             try:
-                return write(_put_bytes(key, tenant_id, received))
+                return write(_store_bytes(key, tenant_id, received))
             except BytesGone:
                 continue
         raise Conflict(f"{key} was removed {ATTEMPTS} times meanwhile")
     except BaseException:
-        _take_back(key)
+        _undo_store(key)
         raise
 
 
-def _put_bytes(key: str, tenant_id: str, received: Received) -> str:
-    """Put received bytes in their place unless a version names them there; return the mark that they are under."""
-    mark, named = _claim(key, tenant_id)
-    if not named:
+def _store_bytes(key: str, tenant_id: str, received: Received) -> str:
+    """Store received bytes unless a version already refers to them; return their mark."""
+    mark, referenced = _claim(key, tenant_id)
+    if not referenced:
         store().keep(received, key)
     return mark
 
 
 @retried
 def _claim(key: str, tenant_id: str) -> tuple[str, bool]:
-    """Return the mark of the bytes of a key, made where there is none, and whether a version names them."""
+    """Return the mark of the bytes of a key, set if it was empty, and whether a version refers to them."""
     blob = Blob.objects.filter(pk=key).first()
-    named = blob is not None and blob.references > 0
+    referenced = blob is not None and blob.references > 0
     if blob and blob.mark:
-        return blob.mark, named
+        return blob.mark, referenced
     mark = new_id()
-    with atomic():  # which waits for a removal that runs
+    with atomic():  # waits for a concurrent deletion
         if blob is None:
             Blob(pk=key, tenant_id=tenant_id, mark=mark).save(force_insert=True)
-        elif not Blob.objects.filter(pk=key, mark="", references__gte=int(named)).update(mark=mark):
+        elif not Blob.objects.filter(pk=key, mark="", references__gte=int(referenced)).update(mark=mark):
             raise Conflict(f"{key} was changed meanwhile")
-    return mark, named
+    return mark, referenced
 
 
-def _take_back(key: str) -> None:
-    """Remove bytes that no version came to name; where that fails they are garbage."""
+def _undo_store(key: str) -> None:
+    """Delete bytes that no version refers to; on failure they are left as garbage."""
     try:
         if retried(disown_bytes)(key):
             remove_unreferenced([key])
@@ -100,11 +99,10 @@ def _take_back(key: str) -> None:
 
 
 def add_version(*, tenant_id: str, subject: str, upload: Upload, mark: str, ordinal: str | None = None) -> Version:
-    """Keep an upload as a version of `subject`, under `ordinal` or else the next number that is free.
+    """Create a version of `subject` from an upload, with `ordinal` or else the next free number.
 
-    Call it within a transaction that holds the subject, with the mark that `with_bytes` gave. Raises BytesGone where
-    that is no longer there; Refused (`post_request_error`) for a taken ordinal, and for an ordinal or a file name
-    that breaks the rules for names.
+    Call it in a transaction that locks the subject, with the mark from `with_bytes`. Raises BytesGone if the mark is
+    no longer set, and Refused (`post_request_error`) for a taken ordinal and an invalid ordinal or file name.
     """
     refuse([upload.original], unfit_file_name, "post_request_error")
     refuse([] if ordinal is None else [ordinal], unfit_ordinal, "post_request_error")
@@ -131,23 +129,23 @@ def add_version(*, tenant_id: str, subject: str, upload: Upload, mark: str, ordi
 
 
 def refuse_taken(*, tenant_id: str, subject: str, ordinal: str) -> None:
-    """Raise Refused (`post_request_error`) where the subject has a version of that ordinal."""
+    """Raise Refused (`post_request_error`) if the subject has a version with that ordinal."""
     if Version.objects.of(tenant_id).filter(subject=subject, ordinal=ordinal).exists():
         raise Refused("post_request_error", duplicated(ordinal))
 
 
 def _counted(ordinal: str) -> int | None:
-    """Return the number of an ordinal that counts for the next one: digits alone, below COUNTED."""
+    """Return the ordinal as a number if it influences the next one: only digits, and below COUNTED."""
     return int(ordinal) if ordinal.isascii() and ordinal.isdigit() and int(ordinal) < COUNTED else None
 
 
 def _next_number(tenant_id: str, subject: str) -> int:
-    """Return the highest number that counts plus 1, or the first after it that no ordinal beyond COUNTED has taken.
+    """Return the highest counted number plus 1, or the first free number after it.
 
-    Numbers that grew from below are always counted, so each taken one is passed over only once.
+    Numbers that are assigned here always count, so each taken ordinal is skipped only once.
     """
     versions = Version.objects.of(tenant_id).filter(subject=subject)
-    within = versions.filter(number__lt=2 * COUNTED)  # more than that was written before there was a bound
+    within = versions.filter(number__lt=2 * COUNTED)  # older data can contain larger numbers
     number = (within.aggregate(highest=Max("number"))["highest"] or 0) + 1
     if not versions.filter(ordinal=str(number)).exists():
         return number
@@ -156,33 +154,38 @@ def _next_number(tenant_id: str, subject: str) -> int:
 
 
 def duplicated(ordinal: str) -> str:
-    """Return the original's words for an ordinal that is taken."""
+    """Return the original system's message for a taken ordinal."""
     return f"Ordinal value duplicated: {ordinal} , Please choose another value or let default incremental choice"
 
 
 def delete_versions(versions: list[Version]) -> list[str]:
-    """Remove versions and return the keys of their bytes, for `remove_unreferenced` after the transaction."""
+    """Delete versions and return the keys of their bytes, for `remove_unreferenced` after the transaction."""
     for version in versions:
         Blob.objects.filter(pk=version.blob).update(references=F("references") - 1)
     Version.objects.filter(pk__in=[version.pk for version in versions]).delete()
     return sorted({version.blob for version in versions})
 
 
-def remove_unreferenced(keys: Iterable[str]) -> int:
-    """Remove the bytes of those keys that no version names any more and return of how many they are gone.
+def bytes_are_held() -> bool:
+    """Return whether a backup, check or restore currently prevents the deletion of bytes."""
+    return Hold.objects.filter(until__gt=now()).exists()
 
-    While bytes are held, and where the store does not let us, they are left as garbage.
+
+def remove_unreferenced(keys: Iterable[str]) -> int:
+    """Delete the bytes of those keys that no version refers to, and return the number of deleted keys.
+
+    Bytes that are held or that the store fails to delete are left as garbage.
     """
     removed = 0
     for batch in batches(keys, BATCH):
         _clear_marks(batch)
-        # Only now: who holds bytes from here on reads no version of them, unless its upload has set a new mark.
+        # Checked after clearing: a later holder sees no version of these bytes unless an upload has set a new mark.
         removed += 0 if bytes_are_held() else sum(_remove_bytes(key) for key in batch)
     return removed
 
 
 def disown_bytes(key: str) -> bool:
-    """Make sure that bytes of a key which no version names have a row, for `remove_unreferenced`; else return False."""
+    """Ensure that unreferenced bytes have a row, for `remove_unreferenced`; return False if they are referenced."""
     with atomic():
         if Blob.objects.filter(pk=key, references__gt=0).exists():
             return False
@@ -192,18 +195,18 @@ def disown_bytes(key: str) -> bool:
 
 
 def delete_tenant_versions(*, tenant_id: str) -> None:
-    """Remove all versions of a tenant; `remove_tenant_bytes` follows after the transaction."""
+    """Delete all versions of a tenant; call `remove_tenant_bytes` after the transaction."""
     Version.objects.of(tenant_id).delete()
     Blob.objects.of(tenant_id).update(references=0)
 
 
 def remove_tenant_bytes(*, tenant_id: str) -> None:
-    """Remove the bytes of a tenant that is gone, and none of a new tenant of the same name."""
+    """Delete the bytes of a deleted tenant, but not those of a new tenant with the same id."""
     remove_unreferenced(list(Blob.objects.of(tenant_id).filter(references=0).values_list("pk", flat=True)))
 
 
 def storage_is_healthy() -> bool:
-    """Tell whether bytes can be written."""
+    """Return whether the store is healthy."""
     return store().is_healthy()
 
 
@@ -217,7 +220,7 @@ def _clear_marks(keys: list[str]) -> None:
 def _remove_bytes(key: str) -> bool:
     try:
         with atomic():
-            # Deleting the row keeps out whoever would put the bytes back, until they are gone.
+            # Deleting the row blocks uploads of the same bytes until they are deleted.
             if not Blob.objects.filter(pk=key, references=0, mark="").delete()[0]:
                 return False
             store().remove(key)

@@ -1,4 +1,4 @@
-"""Where bytes go: the only module that knows `STORAGES`."""
+"""The store of versions' bytes; the only module that reads `STORAGES`."""
 
 import hashlib
 import os
@@ -15,18 +15,19 @@ from uuid import uuid4
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, storages
 
-# Not a tenant's id, whose characters are letters, digits, `.`, `_` and `-`.
+BLOCK = 1024 * 1024  # bytes that are read or written at once
+# Cannot be a tenant's id, which consists of letters, digits, `.`, `_` and `-`.
 INCOMING = "+incoming"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class TooLarge(Exception):
-    """More bytes came than `MAX_UPLOAD_SIZE` allows."""
+    """The upload exceeds `MAX_UPLOAD_SIZE` or the store's limit."""
 
 
 @dataclass(frozen=True)
 class Received:
-    """Bytes that came in whole and are synced, but that no version names yet."""
+    """A complete, synced upload that no version refers to yet."""
 
     place: str
     size: int
@@ -34,7 +35,7 @@ class Received:
 
 
 class Incoming(Protocol):
-    """Bytes on their way in, hashed as they come; leave the context without `finish` and nothing is left of them."""
+    """An upload in progress, hashed while it streams. Leaving the context without `finish` deletes it."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *error: object) -> None: ...
@@ -43,10 +44,10 @@ class Incoming(Protocol):
 
 
 class Store(Protocol):
-    """What versions need of a store of bytes.
+    """The interface of a store of bytes.
 
-    `keys` gives the keys of all bytes that are kept. `leftovers` gives what came in and was neither kept nor discarded,
-    once nothing has been added to it for `age`; its sha256 is not known. Both in no order, and in constant memory.
+    `keys` yields the keys of all stored bytes. `leftovers` yields uploads that were neither kept nor discarded and to
+    which nothing was added for `age`; their sha256 is empty. Both are unordered and take constant memory.
     """
 
     def receive(self) -> Incoming: ...
@@ -60,7 +61,7 @@ class Store(Protocol):
 
 
 class LinkingStore(Store, Protocol):
-    """A store that clients can fetch bytes from themselves."""
+    """A store from which clients can download directly."""
 
     def link(self, key: str, *, mimetype: str, disposition: str) -> str: ...
 
@@ -70,23 +71,23 @@ def store() -> Store:
     return cast(Store, storages["versions"])
 
 
-class Counted:
-    """What any store knows of bytes on their way in: how many have come, and their sha256."""
+class HashingWriter:
+    """Common base of uploads in progress: counts bytes and computes their sha256."""
 
     def __init__(self) -> None:
         self.digest = hashlib.sha256()
         self.size = 0
 
     def count(self, chunk: bytes) -> None:
-        """Take note of a chunk. Raises TooLarge beyond `MAX_UPLOAD_SIZE` bytes in all."""
+        """Count and hash a chunk. Raises TooLarge if the total exceeds `MAX_UPLOAD_SIZE` bytes."""
         self.size += len(chunk)
         if settings.MAX_UPLOAD_SIZE and self.size > settings.MAX_UPLOAD_SIZE:
             raise TooLarge(f"A file has at most {settings.MAX_UPLOAD_SIZE} bytes")
         self.digest.update(chunk)
 
 
-class IncomingFile(Counted):
-    """Bytes on their way into a file of the store."""
+class IncomingFile(HashingWriter):
+    """An upload to a file."""
 
     def __init__(self, place: Path) -> None:
         super().__init__()
@@ -103,55 +104,55 @@ class IncomingFile(Counted):
             self.place.unlink(missing_ok=True)
 
     def write(self, chunk: bytes) -> None:
-        """Take a chunk. Raises TooLarge beyond `MAX_UPLOAD_SIZE` bytes in all."""
+        """Write a chunk. Raises TooLarge if the total exceeds `MAX_UPLOAD_SIZE` bytes."""
         self.count(chunk)
         view = memoryview(chunk)
         while view:
             view = view[self.file.write(view) :]
 
     def finish(self) -> Received:
-        """Sync all that came and return what it was."""
+        """Sync the file and return its place, size and hash."""
         os.fsync(self.file.fileno())
         self.finished = True
         return Received(str(self.place), self.size, self.digest.hexdigest())
 
 
 class ContentStorage(FileSystemStorage):
-    """Keeps bytes in files under keys that name their content; a key's bytes never change."""
+    """Stores bytes in files, under keys that contain their hash. The bytes of a key never change."""
 
     def receive(self) -> Incoming:
-        """Open a place for bytes to come."""
+        """Start an upload."""
         incoming = Path(self.location, INCOMING)
         incoming.mkdir(parents=True, exist_ok=True)
         return IncomingFile(incoming / uuid4().hex)
 
     def keep(self, received: Received, key: str) -> None:
-        """Put received bytes under their key, where they survive a crash; they can be kept again until discarded."""
+        """Link received bytes to their key, durably. Can be repeated until `discard`."""
         path, place = Path(self.path(key)), Path(received.place)
         path.parent.mkdir(parents=True, exist_ok=True)
         link = place.with_suffix(f".{uuid4().hex}")
         os.link(place, link)
         os.replace(link, path)
-        link.unlink(missing_ok=True)  # still there where both were the same file already
+        link.unlink(missing_ok=True)  # rename(2) does nothing if both names are the same file
         for folder in (path.parent, path.parent.parent, path.parent.parent.parent):
             _sync_folder(folder)
 
     def discard(self, received: Received) -> None:
-        """Forget received bytes; what was kept of them stays."""
+        """Delete the temporary file; the bytes under a key stay."""
         Path(received.place).unlink(missing_ok=True)
 
     def remove(self, key: str) -> None:
-        """Remove the bytes of a key, if they are there."""
+        """Delete the bytes of a key, if they exist."""
         Path(self.path(key)).unlink(missing_ok=True)
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> IO[bytes]:
-        """Open the bytes of a key for reading, from `start` on, at least to `stop`. Raises FileNotFoundError."""
+        """Open the bytes of a key for reading from `start`. The caller stops at `stop`. Raises FileNotFoundError."""
         file = open(self.path(key), "rb")  # noqa: SIM115 - the caller closes it
         file.seek(start)
         return file
 
     def keys(self) -> Iterator[str]:
-        """Give the keys of all bytes that are kept; files that are none of the store's are passed over."""
+        """Yield the keys of all stored bytes; skip other files."""
         for tenant in _entries(Path(self.location)):
             for start in _entries(Path(tenant)) if tenant.name != INCOMING else ():
                 for file in _entries(Path(start)):
@@ -159,7 +160,7 @@ class ContentStorage(FileSystemStorage):
                         yield f"{tenant.name}/{start.name}/{file.name}"
 
     def leftovers(self, age: timedelta) -> Iterator[Received]:
-        """Give the incoming files that nobody has written to for `age`."""
+        """Yield the incoming files not written to for `age`."""
         latest = time.time() - age.total_seconds()
         for file in _entries(Path(self.location, INCOMING)):
             with suppress(FileNotFoundError):  # its request has just ended
@@ -168,14 +169,14 @@ class ContentStorage(FileSystemStorage):
                     yield Received(file.path, status.st_size, sha256="")
 
     def is_healthy(self) -> bool:
-        """Tell whether the store can be written to."""
+        """Return whether the store is writable."""
         location = Path(self.location)
         location.mkdir(parents=True, exist_ok=True)
         return os.access(location, os.W_OK)
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Give what is in a folder, in constant memory; nothing where it is no folder."""
+    """Yield the entries of a folder in constant memory; nothing if it does not exist or is not a folder."""
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         yield from entries
 

@@ -1,4 +1,4 @@
-"""From a request to received bytes: streamed, hashed on the way, in constant memory."""
+"""Receives the file of a request: streamed to the store and hashed, in constant memory."""
 
 import base64
 import binascii
@@ -18,14 +18,13 @@ from rest_framework.request import Request
 from tenants.exceptions import Refused
 from tenants.rows.texts import CONTROLS, shown, unfit_file_name, unfit_ordinal
 from versions.services import Upload
-from versions.storage import Incoming, Received, store
+from versions.storage import BLOCK, Incoming, Received, store
 
-BLOCK = 1024 * 1024
 FIELD = "file"
 DIGEST = re.compile(r"(?:^|,)\s*sha-256\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:,|$)")
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 LONGEST_DESCRIPTION = 10_000
-MOST_PARTS = 100  # of a form, which needs two
+MOST_PARTS = 100  # per form; an upload needs two
 DEFAULT_TYPE = "application/octet-stream"
 MIMETYPE = re.compile(r"[\w.+-]{1,127}/[\w.+-]{1,127}", re.ASCII)
 
@@ -35,7 +34,7 @@ class ByteStream(Protocol):
 
 
 class ReceivedFile:
-    """What a form's file was: its bytes in the store, its name and type."""
+    """The received file of a form: its bytes in the store, its name and type."""
 
     def __init__(self, received: Received, name: str, content_type: str, encoding: str) -> None:
         self.received = received
@@ -44,44 +43,44 @@ class ReceivedFile:
         self.encoding = encoding
 
     def close(self) -> None:
-        """Nothing is open; Django's parser asks every file to close."""
+        """Do nothing; Django's parser calls it on every file."""
 
 
 class CountedParts:
-    """A form's stream; raises TooManyFieldsSent once more than `MOST_PARTS` parts have begun.
+    """The stream of a form; raises TooManyFieldsSent once more than `MOST_PARTS` parts have started.
 
-    Django counts parts after it has parsed each of them, which takes 130 µs a part.
+    Django counts a part only after parsing it, which takes 130 µs per part.
     """
 
     def __init__(self, stream: ByteStream, boundary: bytes) -> None:
         self.stream = stream
-        self.delimiter = b"--" + boundary  # which Django takes for one wherever it stands
+        self.delimiter = b"--" + boundary  # Django treats it as a delimiter at any position
         self.found = 0
 
     def read(self, size: int, /) -> bytes:
         data = self.stream.read(size)
         self.found += data.count(self.delimiter)
-        if self.found > MOST_PARTS + 1:  # the last ends the form
+        if self.found > MOST_PARTS + 1:  # the last delimiter ends the form
             raise TooManyFieldsSent(f"A form has at most {MOST_PARTS} parts")
         return data
 
 
 class Form(MultiPartParser):
-    """A multipart form whose parts are counted while it is read, and whose file names are kept as sent."""
+    """A multipart parser that counts parts while reading and keeps file names as sent."""
 
     def __init__(self, meta: Any, stream: Any, *more: Any) -> None:
         super().__init__(meta, stream, *more)
         self._input_data: Any = CountedParts(stream, self._boundary)  # type: ignore[attr-defined]
 
     def sanitize_file_name(self, file_name: str) -> str | None:
-        """Return the last part of the path, without characters that cannot be seen; Django would decode HTML too."""
+        """Return the last part of the path without unprintable characters; Django would also decode HTML entities."""
         name = re.split(r"[/\\]", file_name)[-1]
         name = "".join(char for char in name if char.isprintable())
         return None if name in ("", ".", "..") else name
 
 
 class FormParser(BaseParser):
-    """Reads the form of an upload."""
+    """Parses the form of an upload."""
 
     media_type = "multipart/form-data"
 
@@ -94,9 +93,9 @@ class FormParser(BaseParser):
 
 
 class StoreUploadHandler(FileUploadHandler):
-    """Streams the form's `file` into the store; files of other fields are skipped, a second `file` is refused.
+    """Streams the form's `file` into the store. Skips files of other fields and refuses a second `file`.
 
-    Call `close` when the request is done with: what was received but not kept is discarded.
+    Call `close` at the end of the request: it discards what was received but not kept.
     """
 
     chunk_size = BLOCK
@@ -152,7 +151,7 @@ def upload_from_form(request: Request, cleanup: ExitStack) -> Upload:
 
 
 def upload_from_body(request: Request, original: str, cleanup: ExitStack) -> Upload:
-    """Receive the bytes of a body that is nothing but the file."""
+    """Receive a request body that is the file itself."""
     original, description = valid_name(original), valid_description(request.query_params.get("description", ""))
     incoming = cleanup.enter_context(store().receive())
     body: ByteStream = request._request
@@ -170,14 +169,14 @@ def upload_from_body(request: Request, original: str, cleanup: ExitStack) -> Upl
 
 
 def valid_type(sent: str | None) -> str | None:
-    """Return the media type that was sent, or None where it says nothing of the file."""
+    """Return the media type that was sent, or None if it is invalid or curl's default."""
     kind = (sent or "").split(";")[0].strip().lower()
-    said = MIMETYPE.fullmatch(kind) and kind != "application/x-www-form-urlencoded"  # curl's own default
-    return kind if said else None
+    is_valid = MIMETYPE.fullmatch(kind) and kind != "application/x-www-form-urlencoded"  # curl's own default
+    return kind if is_valid else None
 
 
 def valid_name(name: str) -> str:
-    """Return the name of a file, which may lie in folders. Raises Refused (`post_request_error`)."""
+    """Return the file name, which may include folders. Raises Refused (`post_request_error`)."""
     if why := unfit_file_name(name):
         raise Refused("post_request_error", f"Not a valid file name: {why} ({shown(name)})")
     if any(len(part.encode()) > 255 for part in name.split("/")) or len(name) > 1024:
@@ -186,7 +185,7 @@ def valid_name(name: str) -> str:
 
 
 def valid_description(text: str) -> str:
-    """Return what is said of a version. Raises Refused (`post_request_error`)."""
+    """Return the description of a version. Raises Refused (`post_request_error`)."""
     if "\0" in text or len(text) > LONGEST_DESCRIPTION:
         needed = f"A description has at most {LONGEST_DESCRIPTION} characters, none of them null"
         raise Refused("post_request_error", needed)
@@ -194,7 +193,7 @@ def valid_description(text: str) -> str:
 
 
 def valid_ordinal(request: Request) -> str | None:
-    """Return the `ordinal` that the query asks for, if any. Raises Refused (`post_request_error`)."""
+    """Return the `ordinal` of the query, if any. Raises Refused (`post_request_error`)."""
     ordinal = request.query_params.get("ordinal") or None
     if ordinal is not None and (why := unfit_ordinal(ordinal)):
         raise Refused("post_request_error", f"Not a valid ordinal: {why} ({shown(ordinal)})")
@@ -202,10 +201,10 @@ def valid_ordinal(request: Request) -> str | None:
 
 
 def announced_digests(request: Request) -> set[str]:
-    """Return the sha256 that the sender announces, from the query and the header.
+    """Return the sha256 values that the client announces in the query and the header.
 
-    Raises Refused (`post_request_error`) for a malformed one, and without any for a body of unknown length: servers
-    end it alike where it is whole and where its sender vanished.
+    Raises Refused (`post_request_error`) for a malformed value, and if a chunked body has none: the server cannot
+    distinguish a complete chunked body from one whose client disconnected.
     """
     digests = {digest for digest in (_from_query(request), _from_header(request)) if digest}
     if not digests and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
@@ -217,7 +216,7 @@ def announced_digests(request: Request) -> set[str]:
 
 
 def check_digests(received: Received, announced: set[str]) -> None:
-    """Raise Refused (`post_request_error`) where the bytes are not those that the sender announced."""
+    """Raise Refused (`post_request_error`) if the received bytes do not match the announced sha256."""
     for digest in announced - {received.sha256}:
         raise Refused("post_request_error", f"The file's sha256 is {received.sha256}, announced was {digest}")
 

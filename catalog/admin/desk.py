@@ -1,4 +1,4 @@
-"""What a curator can do to several words at once, as a table: what is asked, what would happen, what happens."""
+"""A table of the actions that a curator applies to several words at once: form, preview and execution."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from catalog.admin.word_forms import CurationForm, MergeForm, RenameForm
 from catalog.services import count_with_both
 from folksonomy.models import Tag
 
-Data = dict[str, Any]  # what was asked
+Data = dict[str, Any]  # the form's cleaned data
 
 
 @dataclass(frozen=True)
 class Curation:
-    """Something that can be done to words.
+    """An action on words.
 
-    `effect` tells of a word what would become of it, given what was asked and how many items use it. `apply` does it,
-    and returns the word that it was done to and what to note of it, or None where there was nothing to do.
+    `effect` describes what would happen to a word, given the form's data and the number of items that use the word.
+    `apply` executes the action and returns the changed word and a log message, or None if there was nothing to do.
     """
 
     label: str
@@ -66,7 +66,7 @@ def _rename(term: Any, data: Data) -> tuple[Any, str]:
 
 
 def _use(usage: str) -> tuple[Callable[[Any, Data, int], str], Callable[[Any, Data], tuple[Any, str] | None]]:
-    """Return effect and application of making words default or folk."""
+    """Return `effect` and `apply` of the action that sets the usage of words."""
 
     def effect(term: Any, data: Data, uses: int) -> str:
         return f"Is {usage} already" if term.usage == usage else f"Becomes {usage}"
@@ -91,33 +91,33 @@ def _delete(term: Any, data: Data) -> tuple[Any, str] | None:
 CURATIONS = {
     "promote": Curation(
         "Make default (suggested to people)",
-        "Default words are suggested to people who describe a model or a dataset. Items stay as they are.",
+        "Default words are suggested to users who describe a model or a dataset. Items do not change.",
         CurationForm,
         *_use("default"),
     ),
     "demote": Curation(
         "Make folk (no longer suggested)",
-        "Folk words are those that people use without being suggested. Items stay as they are.",
+        "Folk words are in use but are not suggested. Items do not change.",
         CurationForm,
         *_use("folk"),
     ),
     "merge": Curation(
         "Merge into another…",
-        "Every item that has one of these words gets the other one in its place, and these words are forgotten.",
+        "In every item, these words are replaced by the other word. Then these words are deleted.",
         MergeForm,
         _merge_effect,
         _merge,
     ),
     "rename": Curation(
         "Rename…",
-        "Every item that has the word gets the new one in its place. If the new one exists, the two become one.",
+        "The word is replaced in every item. If the new word exists, the two words are merged.",
         RenameForm,
         _rename_effect,
         _rename,
     ),
     "delete_unused": Curation(
         "Delete unused",
-        "Words that no item uses are deleted.",
+        "Deletes the words that no item uses.",
         CurationForm,
         _delete_effect,
         _delete,

@@ -1,4 +1,4 @@
-"""The form of an item: what the user changed on the page, and nothing else, is changed in the item."""
+"""The form of an item. Saving changes only those values that the user changed on the page."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -25,9 +25,10 @@ def _options(texts: Iterable[str]) -> list[tuple[str, str]]:
 
 
 class DatasetForm(ServiceForm):
-    """What can be changed of a dataset.
+    """Editable fields of a dataset.
 
-    `before` is the item as the page showed it: what others change meanwhile is no difference that the user made.
+    `before` is the item as the page showed it, signed. Only differences from it count as the user's changes, so
+    concurrent changes by others are kept.
     """
 
     before = forms.CharField(widget=forms.HiddenInput)
@@ -35,7 +36,7 @@ class DatasetForm(ServiceForm):
         choices=_options(VISIBILITIES), help_text="Public: all users of the tenant may read it."
     )
     users = ChoicesField(label="Shared with", help_text="Users who may read it while it is private.")
-    tags = ChoicesField(help_text="Choose, or type a new one.")
+    tags = ChoicesField(help_text="Choose a tag or type a new one.")
     metadata = MetadataField(required=False)
 
     scalars: ClassVar[tuple[str, ...]] = ("visibility",)
@@ -60,7 +61,7 @@ class DatasetForm(ServiceForm):
         try:
             return signing.loads(self.cleaned_data["before"], salt=SALT)
         except signing.BadSignature:
-            raise ValidationError("This page is broken; please load it again.") from None
+            raise ValidationError("The page data is invalid; please reload the page.") from None
 
     def clean(self) -> dict[str, Any]:
         data = super().clean()
@@ -75,25 +76,25 @@ class DatasetForm(ServiceForm):
         return data | {"changes": self.changes}
 
     def _differences(self, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-        """Return what a client of the API would send."""
+        """Return the request body that a client of the API would send."""
         body = {field: after[field] for field in self.scalars if after[field] != before[field]}
         for field in self.lists:
-            gone = [value for value in before[field] if value not in after[field]]
-            come = [value for value in after[field] if value not in before[field]]
-            body |= {field: {"remove": gone, "add": come}} if gone or come else {}
+            removed = [value for value in before[field] if value not in after[field]]
+            added = [value for value in after[field] if value not in before[field]]
+            body |= {field: {"remove": removed, "add": added}} if removed or added else {}
         return body | _metadata_differences(before["metadata"], after["metadata"])
 
     @property
     def changed_data(self) -> list[str]:
-        """What the history notes."""
+        """The changed fields, for the history."""
         return list(getattr(self, "changes", ()))
 
 
 class ItemForm(DatasetForm):
-    """What can be changed of a model or an algorithm."""
+    """Editable fields of a model or an algorithm."""
 
     status = forms.ChoiceField(choices=_options(STATUSES))
-    datasets = ChoicesField(help_text="That it was trained or tested with.")
+    datasets = ChoicesField(help_text="Datasets used for training or testing.")
 
     scalars = ("visibility", "status")
     lists = ("users", "tags", "datasets")
@@ -108,12 +109,12 @@ class ItemForm(DatasetForm):
 
 
 def _metadata_differences(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the change of metadata; a number and a text that look alike differ."""
+    """Return the change of metadata; the number 1 and the text "1" differ."""
     was = {pair["name"]: _typed(pair["value"]) for pair in before}
     names = {pair["name"] for pair in after}
-    gone = [{"name": name} for name in was if name not in names]
-    come = [pair for pair in after if was.get(pair["name"]) != _typed(pair["value"])]
-    return {"metadata": {"remove": gone, "add": come}} if gone or come else {}
+    removed = [{"name": name} for name in was if name not in names]
+    added = [pair for pair in after if was.get(pair["name"]) != _typed(pair["value"])]
+    return {"metadata": {"remove": removed, "add": added}} if removed or added else {}
 
 
 def _typed(value: Any) -> tuple[type, Any]:

@@ -1,4 +1,4 @@
-"""Models, datasets and algorithms of all tenants: described, shared, downloaded and deleted."""
+"""Admin pages of models, datasets and algorithms of all tenants: edit, share, download and delete."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ DESCRIPTION = ("name", "tenant_shown", "owner_shown", "before", "visibility")
 
 
 class ItemAdmin(ServiceAdmin):
-    """What models, datasets and algorithms have in common."""
+    """Common base of the pages of models, datasets and algorithms."""
 
     kind: ClassVar[str]
     form = ItemForm
@@ -60,7 +60,7 @@ class ItemAdmin(ServiceAdmin):
         return super().get_queryset(request).filter(kind=self.kind)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Items belong to a user of their tenant, who registers them with the API."""
+        """Return False: items are created through the API by a user of the tenant, who owns them."""
         return False
 
     # --- Columns and fields -----------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ class ItemAdmin(ServiceAdmin):
         return [path("<path:object_id>/versions/<version>/", view, name=name), *super().get_urls()]
 
     def download_view(self, request: HttpRequest, object_id: str, version: str) -> HttpResponseBase:
-        """Answer the bytes of a version, as the API does."""
+        """Return the bytes of a version, as the API does."""
         item = self.get_queryset(request).filter(pk=object_id).first()
         found = Version.objects.of(item.tenant_id).filter(pk=version, subject=item.pk).first() if item else None
         if found is None:
@@ -149,7 +149,7 @@ class AlgorithmAdmin(ItemAdmin):
 
 @admin.register(Dataset)
 class DatasetAdmin(ItemAdmin):
-    """Datasets, which have neither a status nor datasets of their own."""
+    """Datasets, which have neither a status nor datasets."""
 
     kind = "dataset"
     form = DatasetForm  # type: ignore[assignment]

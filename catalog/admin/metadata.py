@@ -1,4 +1,4 @@
-"""Metadata as rows of a form: a name, a kind and a value, which keeps its type."""
+"""Metadata as rows of a form: name, kind and value. Values keep their type."""
 
 import json
 import math
@@ -21,7 +21,7 @@ def kind_of(value: Any) -> str:
 
 
 def row_of(pair: dict[str, Any]) -> Row:
-    """Return the row that shows a metadatum."""
+    """Return the form row of a metadatum."""
     value = pair["value"]
     return {
         "name": pair["name"],
@@ -31,12 +31,12 @@ def row_of(pair: dict[str, Any]) -> Row:
 
 
 def plain(text: str) -> str:
-    """Return the text with the line ends that browsers change as they were."""
+    """Return the text with `\\n` line ends; browsers send `\\r\\n`."""
     return text.replace("\r\n", "\n")
 
 
 def value_of(row: Row) -> Any:
-    """Return the value that a row holds. Raises ValidationError where it is none of its kind."""
+    """Return the typed value of a row. Raises ValidationError if the text is not of the chosen kind."""
     text = plain(row["value"])
     if row["kind"] == "text":
         return text
@@ -53,7 +53,7 @@ def value_of(row: Row) -> Any:
 
 
 class MetadataWidget(forms.Widget):
-    """A table of rows, the last of them empty; a script adds more."""
+    """A table of rows, of which the last is empty; a script adds more."""
 
     template_name = "admin/catalog/metadata.html"
     names_url = ""
@@ -79,7 +79,7 @@ class MetadataWidget(forms.Widget):
         return False
 
     def id_for_label(self, id_: str) -> str:
-        return ""  # a table has labels of its own
+        return ""  # the table has its own labels
 
 
 class MetadataField(forms.Field):
@@ -93,7 +93,7 @@ class MetadataField(forms.Field):
             if row["kind"] not in KINDS:
                 errors.append("A value is text, a number, or true or false.")
             elif row["name"] in pairs:
-                errors.append(f"“{row['name']}” is there twice.")
+                errors.append(f"“{row['name']}” is used twice.")
             else:
                 try:
                     pairs[row["name"]] = value_of(row)

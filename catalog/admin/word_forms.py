@@ -1,4 +1,4 @@
-"""Forms of the curator's desk."""
+"""Forms for curating tags and metadata names."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tenants.rows.texts import unfit_name
 
 
 def valid_word(word: str) -> str:
-    """Return the word. Raises ValidationError where the API would not take it, before anything is confirmed."""
+    """Return the word. Raises ValidationError if the API would refuse it, before the user confirms."""
     checked = TermInput(data={"_id": word})
     if not checked.is_valid():
         raise ValidationError([f"{word}: {error}" for errors in checked.errors.values() for error in errors])
@@ -23,12 +23,12 @@ def valid_word(word: str) -> str:
 
 
 class NewTermsForm(ServiceForm):
-    """Words to suggest, one a line."""
+    """Words to suggest, one per line."""
 
     tenant = TenantField()
     words = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 8}),
-        help_text="One a line. Words that people use already become default ones; default ones stay as they are.",
+        help_text="One per line. Existing folk words become default; default words do not change.",
     )
 
     def clean_words(self) -> list[str]:
@@ -37,7 +37,7 @@ class NewTermsForm(ServiceForm):
 
 
 class CurationForm(forms.Form):
-    """What a curator is asked before terms change: nothing but to confirm."""
+    """Asks a curator for confirmation before terms change. Subclasses add fields."""
 
     def __init__(self, *args: Any, terms: list[Tag | MetadataName], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,7 +45,7 @@ class CurationForm(forms.Form):
 
 
 class MergeForm(CurationForm):
-    """Which term the chosen ones become."""
+    """Asks for the term into which the chosen terms are merged."""
 
     into = forms.CharField(max_length=255, strip=False, label="Merge into", widget=Choice)
 
@@ -57,7 +57,7 @@ class MergeForm(CurationForm):
 
     def clean(self) -> dict[str, Any]:
         if len({term.tenant_id for term in self.terms}) > 1:
-            raise ValidationError("These words belong to several tenants; choose those of one.")
+            raise ValidationError("These words belong to several tenants; choose words of one tenant.")
         return self.cleaned_data
 
     def clean_into(self) -> Tag | MetadataName:
@@ -66,22 +66,22 @@ class MergeForm(CurationForm):
         if into is None:
             raise ValidationError("There is no such word in this tenant.")
         if all(term.pk == into.pk for term in self.terms):
-            raise ValidationError("Choose another word than the one that is to be merged.")
+            raise ValidationError("Choose a word other than the one to merge.")
         return into
 
 
 class RenameForm(CurationForm):
-    """What the one chosen term is to be called."""
+    """Asks for the new name of one term."""
 
     name = forms.CharField(max_length=255, label="New name")
 
     def clean(self) -> dict[str, Any]:
         if len(self.terms) != 1:
-            raise ValidationError("Choose one word to rename; several can be merged.")
+            raise ValidationError("Choose one word to rename; to combine several words, merge them.")
         return self.cleaned_data
 
     def clean_name(self) -> str:
         name = valid_word(str(self.cleaned_data["name"]))
         if name == self.terms[0].name:
-            raise ValidationError("This is its name already.")
+            raise ValidationError("This is already its name.")
         return name

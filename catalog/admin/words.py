@@ -1,4 +1,4 @@
-"""The curator's desk: tags and metadata names, and what can be done to several of them at once."""
+"""Admin pages of tags and metadata names, with actions on several of them at once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -21,11 +21,11 @@ from tenants.admin.lists import TenantFilter, choice_filter, created_column, fac
 from tenants.exceptions import Refused
 from tenants.models import User
 
-AT_ONCE = 500  # terms that one page can ask about
+AT_ONCE = 500  # terms per confirmation page
 
 
 def _action(name: str) -> Callable[..., HttpResponseBase | None]:
-    """Return the action of the list that does this of CURATIONS."""
+    """Return the list action that runs this entry of CURATIONS."""
 
     def run(modeladmin: "TermAdmin", request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponseBase | None:
         return modeladmin.curate(request, queryset, name)
@@ -35,7 +35,7 @@ def _action(name: str) -> Callable[..., HttpResponseBase | None]:
 
 
 class TermAdmin(ServiceAdmin):
-    """What tags and metadata names have in common."""
+    """Common base of the pages of tags and metadata names."""
 
     form, add_form = ServiceForm, NewTermsForm
     choice_columns = ("name", "name")
@@ -61,7 +61,7 @@ class TermAdmin(ServiceAdmin):
         return self.readonly_fields if obj else ("tenant", "words")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A word is changed by actions, which say first what becomes of items."""
+        """Return False for a word: only actions change words, after a preview of the effect on items."""
         return obj is None and super().has_change_permission(request)
 
     def facts(self, rows: Sequence[Any]) -> Mapping[str, Mapping[str, Any]]:
@@ -88,11 +88,11 @@ class TermAdmin(ServiceAdmin):
         return super().deletion(rows)[0], [f"{row} is used by {uses[row.pk]} items" for row in rows if uses[row.pk]]
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Offer the actions of the desk, of which one deletes what is unused."""
+        """Return the actions of CURATIONS; `delete_unused` replaces Django's `delete_selected`."""
         return {name: each for name, each in super().get_actions(request).items() if name != "delete_selected"}
 
     def curate(self, request: HttpRequest, queryset: QuerySet[Any], name: str) -> HttpResponseBase | None:
-        """Ask what is to be known, show what will change, and change it once that is confirmed."""
+        """Ask for input, preview the changes, and apply them once the user confirms."""
         each, terms = CURATIONS[name], list(queryset.order_by("name", "pk")[:AT_ONCE])
         if not terms:
             return None
@@ -120,7 +120,7 @@ class TermAdmin(ServiceAdmin):
         return TemplateResponse(request, "admin/folksonomy/curate.html", context)
 
     def apply(self, request: HttpRequest, terms: Sequence[Any], each: Curation, data: dict[str, Any]) -> None:
-        """Do it to every term; one that is refused is told of and keeps no other from it."""
+        """Apply the action to every term. A refused term is reported and does not stop the others."""
         changed = 0
         for term in terms:
             before = copy(term)  # a deleted row has no key

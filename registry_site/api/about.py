@@ -12,9 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from catalog.demo import create_demo, delete_demo, demo_items
+from catalog.demo import create_demo, delete_demo, demo_items, documents_with_words
 from catalog.documentation import DemoAnswer
-from catalog.documents import documents_with_words
 from registry_site import __version__
 from registry_site.api.errors import ERRORS
 from registry_site.api.openapi.document import openapi

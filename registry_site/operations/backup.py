@@ -27,7 +27,7 @@ from registry_site.operations.progress import Progress
 from tenants.rows.batches import keys_of
 from tenants.rows.fields import iso, new_id, now
 from tenants.rows.transactions import snapshot
-from versions.holds import bytes_held
+from versions.garbage import bytes_held
 from versions.models import Blob, Version
 from versions.services import remove_unreferenced
 from versions.storage import store

@@ -35,7 +35,7 @@ from tenants.models import Tenant, User
 from tenants.rows.batches import batches
 from tenants.rows.fences import build_fences
 from tenants.rows.fields import now
-from versions.holds import bytes_held, release
+from versions.garbage import bytes_held, release
 from versions.models import Blob, Hold, Version
 from versions.renaming import mend_versions
 from versions.storage import SHA256, TooLarge, store

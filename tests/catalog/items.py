@@ -1,4 +1,4 @@
-"""What the tests of items say to the registry."""
+"""Requests that the tests of items send."""
 
 from typing import Any
 

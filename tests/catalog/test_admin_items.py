@@ -21,7 +21,7 @@ METADATA = [
 
 @pytest.fixture
 def model(world: Any) -> Any:
-    """A private model with all that a model may have."""
+    """A private model with a value in every field."""
     api = world.acme.owner.api
     dataset = create(api, "datasets", name="data")["_id"]
     return create(
@@ -30,7 +30,7 @@ def model(world: Any) -> Any:
 
 
 def _form(desk: Desk, path: str) -> dict[str, Any]:
-    """Return what a browser would send for the page as it is."""
+    """Return what a browser would send for the unchanged page."""
     form = desk.get(path).context["adminform"].form
     data = {name: form.initial.get(name) for name in form.fields if name != "metadata"}
     rows = form.initial["metadata"]
@@ -47,7 +47,7 @@ def _save(desk: Desk, path: str, data: dict[str, Any]) -> Any:
     return desk.post(path, **data)
 
 
-def test_a_page_that_is_saved_as_it_is_changes_nothing(desk: Desk, world: Any, model: Any) -> None:
+def test_saving_an_unchanged_page_changes_nothing(desk: Desk, world: Any, model: Any) -> None:
     before = read(world.acme.owner.api, f"models/{model['_id']}")
     messages(_save(desk, _path(model), _form(desk, _path(model))))
     assert read(world.acme.owner.api, f"models/{model['_id']}") == before
@@ -64,7 +64,7 @@ def test_what_is_changed_on_the_page_is_changed_in_the_model(desk: Desk, world: 
     assert ok(world.acme.owner.api.get("tags/new"))["usage"] == "folk"
 
 
-def test_values_of_metadata_have_the_kind_that_is_chosen(desk: Desk, world: Any, model: Any) -> None:
+def test_metadata_values_have_the_chosen_kind(desk: Desk, world: Any, model: Any) -> None:
     data = _form(desk, _path(model))
     rows = {"count": ("number", "42"), "share": ("number", "0.25"), "on": ("truth", "True"), "code": ("text", "42")}
     data["metadata-name"] = list(rows)
@@ -82,13 +82,15 @@ def test_a_row_of_metadata_is_removed(desk: Desk, world: Any, model: Any) -> Non
     assert names == {"number-like", "broken", "huge", "yes"}
 
 
-def test_what_others_change_while_the_page_is_open_stays(desk: Desk, world: Any, model: Any) -> None:
+def test_concurrent_changes_by_others_are_kept(desk: Desk, world: Any, model: Any) -> None:
     api, path = world.acme.owner.api, f"models/{model['_id']}"
     data = _form(desk, _path(model)) | {"tags": ["a", "b", "mine"]}
-    change(api, path, tags={"add": ["theirs"]}, metadata={"add": [{"name": "whole", "value": 2}]}, visibility="public")
+    change(
+        api, path, tags={"add": ["concurrent"]}, metadata={"add": [{"name": "whole", "value": 2}]}, visibility="public"
+    )
     _save(desk, _path(model), data)
     after = read(api, path)
-    assert set(after["tags"]) == {"a", "b", "mine", "theirs"}
+    assert set(after["tags"]) == {"a", "b", "mine", "concurrent"}
     assert pairs(after)["whole"] == 2
     assert after["visibility"] == "public"
 

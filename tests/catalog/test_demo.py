@@ -1,4 +1,4 @@
-"""The demo: the same believable items wherever it is made, whole, and gone without a trace of anybody else's."""
+"""The demo creates the same complete items everywhere, and its deletion leaves everything else in place."""
 
 import hashlib
 from collections import Counter
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.promise("demo.items")
 
 
 def contents(tenant: str) -> list[tuple[str, ...]]:
-    """Return all that the demo says, without ids and times."""
+    """Return the contents of the demo without ids and times."""
     items = {item.pk: item for item in Item.objects.of(tenant).filter(name__in=NAMES)}
     names = {item.pk: item.name for item in items.values()}
     told = [
@@ -30,7 +30,7 @@ def contents(tenant: str) -> list[tuple[str, ...]]:
     return sorted(told)
 
 
-def test_the_demo_is_what_a_team_would_have(world: Any) -> None:
+def test_the_demo_resembles_the_data_of_a_team(world: Any) -> None:
     create_demo(by=world.acme.admin)
     items = demo_items(world.acme.admin)
     assert Counter(item.kind for item in items) == {"model": 35, "dataset": 15, "algorithm": 10}
@@ -75,7 +75,7 @@ def test_an_interrupted_demo_is_completed(world: Any) -> None:
     assert contents("acme") == first
 
 
-def test_the_demo_goes_with_its_users_and_leaves_what_others_made(world: Any) -> None:
+def test_deleting_the_demo_deletes_its_users_and_keeps_other_items(world: Any) -> None:
     ok(world.acme.admin.api.post("models", json={"name": "mine", "tags": ["demo"]}))
     before = set(User.objects.of("acme").values_list("pk", flat=True))
     create_demo(by=world.acme.admin)
@@ -89,7 +89,7 @@ def test_the_demo_goes_with_its_users_and_leaves_what_others_made(world: Any) ->
 def test_a_user_of_the_demo_who_owns_something_else_stays(world: Any) -> None:
     create_demo(by=world.acme.admin)
     user = User.objects.of("acme").get(username=USERS[0])
-    Item(tenant_id="acme", kind="model", name="theirs", owner=user, status="training").save(force_insert=True)
+    Item(tenant_id="acme", kind="model", name="foreign", owner=user, status="training").save(force_insert=True)
     delete_demo(by=world.acme.admin)
     assert list(User.objects.of("acme").filter(username__in=USERS)) == [user]
 

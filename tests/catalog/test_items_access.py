@@ -7,7 +7,7 @@ import pytest
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS, change, create, read, words
 
-# What each user of the tenant gets of an item of `owner` that is shared with `shared`.
+# The access of each user of the tenant to an item of `owner` that is shared with `shared`.
 READERS = {"private": {"admin", "owner", "shared"}, "public": {"admin", "owner", "shared", "other"}}
 CHANGERS = ("admin", "owner")
 BYSTANDERS = ("shared", "other")
@@ -26,7 +26,7 @@ def _item(world: Any, kind: str, visibility: str) -> str:
 @pytest.mark.promise("items.who-reads", "items.restricted", "items.lists-show-readable")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("visibility", READERS)
-def test_an_item_its_versions_and_bytes_show_to_its_readers_alone(world: Any, kind: str, visibility: str) -> None:
+def test_only_readers_see_an_item_its_versions_and_bytes(world: Any, kind: str, visibility: str) -> None:
     path = _item(world, kind, visibility)
     for name in ("admin", "owner", "shared", "other"):
         api = getattr(world.acme, name).api
@@ -105,7 +105,7 @@ def test_an_item_is_found_among_its_own_kind_only(world: Any, kind: str) -> None
 
 
 @pytest.mark.promise("items.who-reads")
-def test_who_is_no_longer_listed_no_longer_reads(world: Any) -> None:
+def test_a_user_removed_from_the_list_can_no_longer_read(world: Any) -> None:
     path = _item(world, "models", "private")
     read(world.acme.shared.api, path)
     change(world.acme.owner.api, path, users={"remove": ["shared"]})

@@ -1,4 +1,4 @@
-"""Deletion of items, and what keeps a dataset from it."""
+"""Deletion of items, and references that prevent the deletion of a dataset."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What an item holds, and what it refuses to hold."""
+"""The fields of items, and invalid values."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""The words that items use join the folksonomy, with the item or not at all."""
+"""New words join the folksonomy together with the item that uses them, or not at all."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Metadata and tags keep what they were given: type, digits, length and every character."""
+"""Metadata and tags are stored unchanged: type, digits, length and every character."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The bodies of the original's own documentation, letter by letter."""
+"""Request bodies copied from the documentation of the original system."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Users and datasets inside an item: named by id or name, and only those that the caller may name."""
+"""References to users and datasets: given by id or name, and only those that the caller may refer to."""
 
 from typing import Any
 
@@ -35,14 +35,14 @@ def test_a_user_named_twice_is_listed_once(world: Any) -> None:
 @pytest.mark.promise("items.unknown-reference")
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_unknown_user_is_refused_by_name(world: Any, kind: str) -> None:
-    strangers = ["ghost", "f" * 24, world.rival.owner.pk]
-    for stranger in strangers:
-        response = world.acme.owner.api.post(kind, json={"name": "thing", "users": [world.acme.shared.pk, stranger]})
-        assert_error(response, "post_request_error", f"User not existent ({stranger})")
+    unknown_keys = ["ghost", "f" * 24, world.rival.owner.pk]
+    for unknown in unknown_keys:
+        response = world.acme.owner.api.post(kind, json={"name": "thing", "users": [world.acme.shared.pk, unknown]})
+        assert_error(response, "post_request_error", f"User not existent ({unknown})")
     created = create(world.acme.owner.api, kind)
-    for stranger in strangers:
-        response = world.acme.owner.api.put(f"{kind}/{created['_id']}", json={"users": {"add": [stranger]}})
-        assert_error(response, "put_request_error", f"User not existent ({stranger})")
+    for unknown in unknown_keys:
+        response = world.acme.owner.api.put(f"{kind}/{created['_id']}", json={"users": {"add": [unknown]}})
+        assert_error(response, "put_request_error", f"User not existent ({unknown})")
 
 
 @pytest.mark.promise("items.datasets")
@@ -63,19 +63,19 @@ def test_datasets_go_in_by_id_or_name_and_come_out_as_references(world: Any, kin
 def test_an_unknown_dataset_is_refused_by_name(world: Any, kind: str) -> None:
     model = create(world.acme.owner.api, "models", name="not a dataset")
     foreign = create(world.rival.owner.api, "datasets", name="foreign", visibility="public")
-    strangers = ["ghost", "f" * 24, model["_id"], model["name"], foreign["_id"], "foreign"]
+    unknown_keys = ["ghost", "f" * 24, model["_id"], model["name"], foreign["_id"], "foreign"]
     created = create(world.acme.owner.api, kind)
-    for stranger in strangers:
-        details = f"Dataset not existent ({stranger})"
-        response = world.acme.owner.api.post(kind, json={"name": "new", "datasets": [stranger]})
+    for unknown in unknown_keys:
+        details = f"Dataset not existent ({unknown})"
+        response = world.acme.owner.api.post(kind, json={"name": "new", "datasets": [unknown]})
         assert_error(response, "post_request_error", details)
-        response = world.acme.owner.api.put(f"{kind}/{created['_id']}", json={"datasets": {"add": [stranger]}})
+        response = world.acme.owner.api.put(f"{kind}/{created['_id']}", json={"datasets": {"add": [unknown]}})
         assert_error(response, "put_request_error", details)
 
 
 @pytest.mark.promise("items.datasets")
 @pytest.mark.parametrize("by", ["_id", "name"])
-def test_a_dataset_that_the_caller_may_not_read_does_not_exist_for_him(world: Any, by: str) -> None:
+def test_an_unreadable_dataset_does_not_exist_for_the_caller(world: Any, by: str) -> None:
     hidden = create(world.acme.other.api, "datasets", name="hidden")
     response = world.acme.owner.api.post("models", json={"name": "thing", "datasets": [hidden[by]]})
     assert_error(response, "post_request_error", f"Dataset not existent ({hidden[by]})")
@@ -83,7 +83,7 @@ def test_a_dataset_that_the_caller_may_not_read_does_not_exist_for_him(world: An
 
 @pytest.mark.promise("items.datasets")
 @pytest.mark.parametrize("sharing", [{"visibility": "public"}, {"users": ["owner"]}], ids=["public", "shared"])
-def test_a_dataset_of_somebody_else_can_be_named_where_it_can_be_read(world: Any, sharing: dict[str, Any]) -> None:
+def test_a_readable_dataset_of_another_user_can_be_referenced(world: Any, sharing: dict[str, Any]) -> None:
     if "users" in sharing:
         sharing = {"users": [world.acme.owner.pk]}
     dataset = create(world.acme.other.api, "datasets", name="lent", **sharing)
@@ -92,7 +92,7 @@ def test_a_dataset_of_somebody_else_can_be_named_where_it_can_be_read(world: Any
 
 @pytest.mark.promise("items.unreadable-dataset")
 @pytest.mark.parametrize("kind", LINEAGE)
-def test_a_reader_sees_only_the_id_of_a_dataset_that_he_may_not_read(world: Any, kind: str) -> None:
+def test_a_reader_sees_only_the_id_of_an_unreadable_dataset(world: Any, kind: str) -> None:
     secret = create(world.acme.owner.api, "datasets", name="secret")
     open_ = create(world.acme.owner.api, "datasets", name="open", visibility="public")
     created = create(world.acme.owner.api, kind, datasets=["secret", "open"], visibility="public")

@@ -1,4 +1,4 @@
-"""PUT of an item: lists lose and gain elements, values are replaced, and it happens wholly or not at all."""
+"""PUT of an item: removes and adds list elements and replaces values, completely or not at all."""
 
 from typing import Any
 

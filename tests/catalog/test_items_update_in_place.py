@@ -1,4 +1,4 @@
-"""`update` in a PUT of an item: an element of a list takes the place of another."""
+"""`update` in a PUT of an item: replaces list elements in place."""
 
 from typing import Any
 
@@ -113,20 +113,20 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.fixture
-def furnished(world: Any) -> Any:
-    """A model with something in each list."""
+def filled(world: Any) -> Any:
+    """A model with elements in every list."""
     for name in ("d0", "d1"):
         create(world.acme.owner.api, "datasets", name=name)
     return create(world.acme.owner.api, users=["shared", "admin"], datasets=["d0"], tags=["a", "b"], metadata=PAIRS)
 
 
 @pytest.mark.promise("items.put-update-refused", "items.put-atomic")
-def test_an_update_that_cannot_be_done_is_refused_and_changes_nothing(world: Any, furnished: Any) -> None:
-    path = f"models/{furnished['_id']}"
+def test_an_update_that_cannot_be_done_is_refused_and_changes_nothing(world: Any, filled: Any) -> None:
+    path = f"models/{filled['_id']}"
     for field, entry, details in REFUSED:
         response = world.acme.owner.api.put(path, json={"visibility": "public", field: {"update": [entry]}})
         assert_error(response, "put_request_error", details)
-    assert read(world.acme.owner.api, path) == furnished
+    assert read(world.acme.owner.api, path) == filled
 
 
 @pytest.mark.promise("items.put-update-refused")
@@ -141,16 +141,16 @@ def test_an_update_that_cannot_be_done_is_refused_and_changes_nothing(world: Any
     ],
 )
 def test_updates_that_contradict_each_other_are_refused(
-    world: Any, furnished: Any, field: str, entries: list[Any]
+    world: Any, filled: Any, field: str, entries: list[Any]
 ) -> None:
-    path = f"models/{furnished['_id']}"
+    path = f"models/{filled['_id']}"
     assert_error(world.acme.owner.api.put(path, json={field: {"update": entries}}), "put_request_error")
-    assert read(world.acme.owner.api, path) == furnished
+    assert read(world.acme.owner.api, path) == filled
 
 
 @pytest.mark.promise("items.put-update-refused", "items.longest")
-def test_a_list_of_updates_is_bounded_and_costs_few_queries(world: Any, furnished: Any, settings: Any) -> None:
+def test_a_list_of_updates_is_bounded_and_costs_few_queries(world: Any, filled: Any, settings: Any) -> None:
     settings.MAX_LIST_LENGTH = 3
-    path, entry = f"models/{furnished['_id']}", _update("a", name="x", value=1)
+    path, entry = f"models/{filled['_id']}", _update("a", name="x", value=1)
     response = world.acme.owner.api.put(path, json={"metadata": {"update": [entry] * 4}})
     assert_error(response, "put_request_error", "A list has at most 3 elements")

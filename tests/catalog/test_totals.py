@@ -1,4 +1,4 @@
-"""A total is kept until something is written, and is exact after every kind of write, in every process."""
+"""Totals are cached until something is written, and are exact after every kind of write, in every process."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -41,7 +41,7 @@ RENEWED = {
 
 @pytest.fixture
 def place(world: Any, settings: Any) -> Any:
-    """A tenant with two items of each kind, each with a version; `place.paths` are those of the first ones."""
+    """A tenant with two items of each kind, each with a version; `place.paths` are the paths of the first ones."""
     settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
     world.paths = {}
     for kind in KINDS:
@@ -75,7 +75,7 @@ def _delete(kind: str, part: str = "") -> Callable[[Any], Any]:
     return lambda place: place.acme.owner.api.delete(f"{place.paths[kind]}{part}")
 
 
-# Every route and method that changes items or versions, and how it is called.
+# Every route and method that changes items or versions, with a function that calls it.
 WRITES: dict[str, Callable[[Any], Any]] = {
     "demo-post": lambda place: place.acme.admin.api.post("demo"),
     "demo-delete": lambda place: place.acme.admin.api.post("demo") and place.acme.admin.api.delete("demo"),
@@ -90,7 +90,7 @@ for kind in KINDS:
         f"{kind}-versions-detail-put": _stream(kind),
         f"{kind}-versions-detail-delete": _delete(kind, "/versions/file.bin"),
     }
-# Those that change neither; a tenant that is deleted is the subject of a test of its own.
+# Routes that change neither; another test covers the deletion of a tenant.
 OTHERS = {
     *("login-alias-post", "login-alias-put", "login-post", "login-put", "self-put", "self/reset-post"),
     *(
@@ -112,7 +112,7 @@ def test_every_route_that_writes_says_whether_it_changes_items() -> None:
 
 
 def _totals(place: Any, kind: str, limit: str) -> dict[Any, int]:
-    """Return the totals of some lists, told to everybody who is there."""
+    """Return the totals of some lists for every user."""
     lists = [(caller, filter) for caller in CALLERS if hasattr(place.acme, caller) for filter in FILTERS]
     return {
         (caller, str(filter)): ok(getattr(place.acme, caller).api.get(kind, query={"limit": limit, "filter": filter}))[
@@ -178,7 +178,7 @@ def _total(client: Any, tag: str) -> int:
 
 
 @pytest.mark.promise("lists.total")
-def test_no_process_tells_the_total_that_another_one_has_changed(served: Served) -> None:
+def test_no_process_answers_an_outdated_total_after_a_write_in_another(served: Served) -> None:
     tag = uuid4().hex
     with administrator(served) as client:
         for number in range(1, 9):

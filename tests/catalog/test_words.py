@@ -1,4 +1,4 @@
-"""SQLite's index of words holds what the items do, whoever writes them."""
+"""SQLite's index of words matches the items after every kind of write."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def on_sqlite_only(world: Any) -> None:
 
 
 def assert_indexed(*some: str) -> None:
-    """Check that the index holds these words, among just those that the items hold."""
+    """Check that the index contains these words, and exactly the words of the items."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT list, word, holder FROM catalog_item_words")
         found = set(cursor.fetchall())

@@ -1,4 +1,4 @@
-"""The curator's desk: what is done to words, and what becomes of items."""
+"""Curation: actions on words and their effect on items."""
 
 import threading
 from typing import Any
@@ -27,7 +27,7 @@ def _name(name: str) -> Any:
 
 @pytest.fixture
 def items(world: Any) -> dict[str, str]:
-    """Items that share words: `a` and a dataset `d` have old, `b` old and new, `c` new; another tenant has old too."""
+    """Items that share words: `a` and a dataset `d` have old, `b` old and new, `c` new; another tenant also has old."""
     api = world.acme.owner.api
     ids = {}
     for name, words in (("a", ["x", "old", "y"]), ("b", ["old", "new"]), ("c", ["new"])):
@@ -175,10 +175,10 @@ def test_a_used_word_is_not_deleted_from_its_page(desk: Desk, items: dict[str, s
 
 
 class Interrupted(Exception):
-    """As if the power went."""
+    """Simulates a crash."""
 
 
-def test_an_interrupted_merge_loses_nothing_and_is_finished_by_a_repetition(
+def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
     items: dict[str, str], world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api = world.acme.owner.api
@@ -214,7 +214,7 @@ def test_items_get_no_word_that_was_deleted_meanwhile(items: dict[str, str], wor
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_merge_loses_no_change_that_others_make_meanwhile(items: dict[str, str], world: Any) -> None:
+def test_a_merge_loses_no_concurrent_change(items: dict[str, str], world: Any) -> None:
     api = world.acme.owner.api
     ids = [create(api, name=f"m{n}", tags=["old"])["_id"] for n in range(20)]
     failures: list[Exception] = []
@@ -223,7 +223,7 @@ def test_a_merge_loses_no_change_that_others_make_meanwhile(items: dict[str, str
         try:
             for id in ids:
                 change(api, f"models/{id}", tags={"add": ["edited"]})
-        except Exception as error:  # noqa: BLE001 - told below
+        except Exception as error:  # noqa: BLE001 - asserted below
             failures.append(error)
         finally:
             connection.close()
@@ -237,7 +237,7 @@ def test_a_merge_loses_no_change_that_others_make_meanwhile(items: dict[str, str
 
 
 @pytest.mark.parametrize("word", ["report\u202egpj.exe", "a/"])
-def test_the_desk_makes_no_word_that_the_api_would_refuse(desk: Desk, items: dict[str, str], word: str) -> None:
+def test_the_admin_site_creates_no_word_that_the_api_would_refuse(desk: Desk, items: dict[str, str], word: str) -> None:
     before = set(Tag.objects.values_list("tenant_id", "name"))
     assert errors(desk.post("folksonomy/tag/add/", tenant="acme", words=f"fine\n{word}"))
     desk.act("folksonomy/tag", "rename", [_tag("x")], asked="1", confirmed="1", name=word)

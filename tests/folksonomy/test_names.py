@@ -1,4 +1,4 @@
-"""Names that a URL can end with."""
+"""Words must be valid at the end of a URL."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def test_a_word_that_ends_with_a_slash_is_refused_since_no_route_would_lead_to_i
 
 @pytest.mark.promise("terms.names")
 @pytest.mark.parametrize("field", [{"tags": ["a/"]}, {"metadata": [{"name": "a/", "value": 1}]}])
-def test_so_it_is_on_items(world: Any, field: dict[str, Any]) -> None:
+def test_an_item_with_such_a_word_is_refused(world: Any, field: dict[str, Any]) -> None:
     assert_error(world.acme.owner.api.post("models", json={"name": "m"} | field), "post_request_error", "slash")
 
 

@@ -1,4 +1,4 @@
-"""What is about bytes is tested over files and, on SQLite, over object stores too: no engine knows of stores."""
+"""Tests of stored bytes run on the file store and, on SQLite, on object stores too: stores do not depend on engines."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def uploads(request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> None:
-    """An empty store of the test's own, so that it sees no other test's bytes and loses none to it."""
+    """An empty store for each test, so that tests do not share bytes."""
     ours = {"BACKEND": "versions.storage.ContentStorage", "OPTIONS": {"location": tmp_path / "uploads"}}
     if request.param != "files":
         store: ObjectStore = request.getfixturevalue(request.param)
@@ -32,12 +32,12 @@ def uploads(request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> No
 
 @pytest.fixture(scope="module", params=OBJECT_STORES)
 def object_store(request: pytest.FixtureRequest) -> ObjectStore:
-    """Each object store that there is."""
+    """Each kind of object store in turn."""
     store: ObjectStore = request.getfixturevalue(request.param)
     return store
 
 
 @pytest.fixture
 def storage(object_store: ObjectStore) -> dict[str, Any]:
-    """The options of a store in this process, with part sizes and times as small as busy machines allow."""
+    """The options of a store in this process, with the smallest part sizes and timeouts that a busy machine allows."""
     return object_store.options(uuid4().hex, part_size=5 * MIB, timeout=2)

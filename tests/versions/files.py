@@ -1,4 +1,4 @@
-"""How the tests of versions send files, and where they look for bytes."""
+"""Helpers that send files and read the store."""
 
 import hashlib
 import re
@@ -22,18 +22,18 @@ def new_item(api: Any, kind: str = "models", **fields: Any) -> str:
 
 
 def put_file(api: Any, path: str, name: str, content: bytes = CONTENT, **query: str) -> dict[str, Any]:
-    """Send bytes as they are, as a new version of an item; return the version that came of it."""
+    """Send bytes as the request body and return the new version."""
     return newest(ok(send_bytes(api, path, name, content, query=query)))
 
 
 def send_bytes(api: Any, path: str, name: str, content: bytes = CONTENT, **options: Any) -> Any:
-    """Send bytes as they are and return the response."""
+    """Send bytes as the request body and return the response."""
     options = {"content_type": "application/octet-stream"} | options
     return api.put(f"{path}/versions/{quote(name)}", data=content, **options)
 
 
 def post_file(api: Any, path: str, name: str, content: bytes = CONTENT, **options: Any) -> dict[str, Any]:
-    """Send a form with a file; return the version that came of it."""
+    """Send a form with a file and return the new version."""
     return newest(ok(api.upload(f"{path}/versions", name, content, **options)))
 
 
@@ -49,7 +49,7 @@ def sha256(content: bytes) -> str:
 
 
 def stored() -> dict[str, bytes]:
-    """Return all that lies in the store of versions, by name, be it of files or of objects."""
+    """Return the contents of the store by name, for file and object stores."""
     storage: Any = storages["versions"]
     if isinstance(storage, FileSystemStorage):
         files = (file for file in Path(storage.location).rglob("*") if file.is_file())
@@ -59,12 +59,12 @@ def stored() -> dict[str, bytes]:
 
 
 def copies(content: bytes) -> int:
-    """Return how many files of the store hold exactly these bytes."""
+    """Return the number of files in the store with exactly these bytes."""
     return sum(1 for each in stored().values() if each == content)
 
 
 def saved_name(response: Any) -> str:
-    """Return the name under which a client that knows RFC 6266 saves the answer."""
+    """Return the file name that a client that implements RFC 6266 uses."""
     header = response.headers["Content-Disposition"]
     assert header.startswith("attachment")
     assert header.isascii()

@@ -1,4 +1,4 @@
-"""A store of files that tells tests when it puts bytes in their place."""
+"""A file store that calls a test's hooks when it stores bytes."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -7,7 +7,7 @@ from versions.storage import ContentStorage, Received
 
 
 class HookedStorage(ContentStorage):
-    """Calls `before` and `after` around each copy to a key, and notes the keys."""
+    """Calls `before` and `after` around each copy to a key, and records the keys."""
 
     before: ClassVar[Callable[..., object]]
     after: ClassVar[Callable[..., object]]

@@ -26,7 +26,7 @@ def opened(azure_store: ObjectStore, prefix: str, rights: str) -> AzureStorage:
     return AzureStorage(**parse(Environment.model_construct(**variables))["OPTIONS"])
 
 
-def test_a_sas_token_lets_in_and_copies_small_and_large_files(
+def test_a_sas_token_grants_access_and_copies_small_and_large_files(
     azure_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("versions.azure_storage.LARGE", 8 * MIB)
@@ -54,7 +54,7 @@ def test_a_sas_token_that_may_not_write_is_refused(azure_store: ObjectStore) -> 
         incoming.finish()
 
 
-def test_a_sas_token_is_told_by_no_error(azure_store: ObjectStore) -> None:
+def test_no_error_message_contains_a_sas_token(azure_store: ObjectStore) -> None:
     store = opened(azure_store, uuid4().hex, "racwdl")
     store.endpoint_url, store.attempts = f"http://127.0.0.1:{free_port()}/{azure_store.access_key}", 1
     with pytest.raises(OSError, match=r"127\.0\.0\.1") as caught:

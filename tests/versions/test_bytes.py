@@ -1,4 +1,4 @@
-"""Bytes are kept once in a tenant, as long as a version names them, and never shared between tenants."""
+"""Bytes are stored once per tenant while a version refers to them, and never shared between tenants."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from tests.versions.files import CONTENT, copies, new_item, post_file, put_file,
 
 @pytest.fixture(autouse=True)
 def committed(transactional_db: None) -> None:
-    """What is done once a transaction is committed is done: nothing here runs inside a test's own."""
+    """Tests run without an enclosing transaction, so that actions after a commit take place."""
 
 
 @pytest.mark.promise("versions.delete")
 @pytest.mark.parametrize("content", [CONTENT, b""], ids=["letters", "empty"])
-def test_bytes_go_with_the_version(world: Any, content: bytes) -> None:
+def test_bytes_are_deleted_with_the_version(world: Any, content: bytes) -> None:
     path = new_item(world.acme.owner.api)
     put_file(world.acme.owner.api, path, "a.bin", content)
     assert copies(content) == 1
@@ -25,30 +25,30 @@ def test_bytes_go_with_the_version(world: Any, content: bytes) -> None:
 
 
 @pytest.mark.promise("versions.delete")
-def test_bytes_stay_while_another_version_in_the_tenant_names_them(world: Any) -> None:
+def test_bytes_stay_while_another_version_of_the_tenant_refers_to_them(world: Any) -> None:
     mine = new_item(world.acme.owner.api)
-    theirs = new_item(world.acme.other.api, "datasets")
+    second = new_item(world.acme.other.api, "datasets")
     put_file(world.acme.owner.api, mine, "a.bin")
     post_file(world.acme.owner.api, mine, "b.bin")
-    put_file(world.acme.other.api, theirs, "c.bin")
+    put_file(world.acme.other.api, second, "c.bin")
     assert copies(CONTENT) == 1
     ok(world.acme.owner.api.delete(f"{mine}/versions/a.bin"))
     assert world.acme.owner.api.get(f"{mine}/versions/b.bin").body() == CONTENT
     ok(world.acme.owner.api.delete(mine))
-    assert world.acme.other.api.get(f"{theirs}/versions/c.bin").body() == CONTENT
-    ok(world.acme.other.api.delete(f"{theirs}/versions/1"))
+    assert world.acme.other.api.get(f"{second}/versions/c.bin").body() == CONTENT
+    ok(world.acme.other.api.delete(f"{second}/versions/1"))
     assert copies(CONTENT) == 0
 
 
 @pytest.mark.promise("versions.delete")
 def test_tenants_never_share_bytes(world: Any) -> None:
-    ours, theirs = new_item(world.acme.owner.api), new_item(world.rival.owner.api)
-    put_file(world.acme.owner.api, ours, "a.bin")
-    put_file(world.rival.owner.api, theirs, "a.bin")
+    first, second = new_item(world.acme.owner.api), new_item(world.rival.owner.api)
+    put_file(world.acme.owner.api, first, "a.bin")
+    put_file(world.rival.owner.api, second, "a.bin")
     assert copies(CONTENT) == 2
-    ok(world.acme.owner.api.delete(f"{ours}/versions/a.bin"))
+    ok(world.acme.owner.api.delete(f"{first}/versions/a.bin"))
     assert copies(CONTENT) == 1
-    assert world.rival.owner.api.get(f"{theirs}/versions/a.bin").body() == CONTENT
+    assert world.rival.owner.api.get(f"{second}/versions/a.bin").body() == CONTENT
 
 
 @pytest.mark.promise("versions.delete")

@@ -1,4 +1,4 @@
-"""Versions going out: headers, ranges, conditions and HEAD."""
+"""Downloads: headers, ranges, conditions and HEAD."""
 
 import base64
 import hashlib
@@ -145,7 +145,7 @@ def test_a_range_holds_only_while_the_file_is_the_same(get: Get) -> None:
 @pytest.mark.promise("versions.not-modified")
 @pytest.mark.parametrize("method", ["get", "head"])
 @pytest.mark.parametrize("condition", [ETAG, f"W/{ETAG}", f'"other", {ETAG}', "*"])
-def test_who_has_the_bytes_is_not_sent_them_again(get: Get, method: str, condition: str) -> None:
+def test_a_client_that_has_the_bytes_gets_304(get: Get, method: str, condition: str) -> None:
     response = get({"If-None-Match": condition}, method)
     assert (response.status_code, response.body()) == (304, b"")
     assert response.headers["ETag"] == ETAG
@@ -153,12 +153,12 @@ def test_who_has_the_bytes_is_not_sent_them_again(get: Get, method: str, conditi
 
 @pytest.mark.promise("versions.not-modified")
 @pytest.mark.parametrize("condition", ['"other"', 'W/"other"', "nonsense", sha256(CONTENT)])
-def test_who_has_other_bytes_is_sent_these(get: Get, condition: str) -> None:
+def test_a_client_that_has_other_bytes_gets_the_file(get: Get, condition: str) -> None:
     assert get({"If-None-Match": condition}).body() == CONTENT
 
 
 @pytest.mark.promise("versions.not-modified")
-def test_dates_are_heeded_where_no_etag_is_asked_for(get: Get) -> None:
+def test_dates_count_if_the_request_has_no_etag(get: Get) -> None:
     date = get().headers["Last-Modified"]
     assert get({"If-Modified-Since": date}).status_code == 304
     assert get({"If-Modified-Since": later(date, 60)}).status_code == 304
@@ -190,7 +190,7 @@ def test_the_same_bytes_have_the_same_etag_under_any_name(world: Any) -> None:
 
 
 @pytest.mark.promise("versions.head")
-def test_head_of_what_is_not_there_is_not_found(world: Any) -> None:
+def test_head_of_an_unknown_version_is_not_found(world: Any) -> None:
     path = new_item(world.acme.owner.api)
     ok(world.acme.owner.api.get(path))
     assert world.acme.owner.api.head(f"{path}/versions/1").status_code == 404

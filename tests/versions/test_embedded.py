@@ -1,4 +1,4 @@
-"""What items show of their versions: the newest hundred, the oldest of them first, and how many there are."""
+"""The versions in an item's document: the newest hundred, oldest first, and the total count."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,10 +16,10 @@ COUNTS = {"none": 0, "one": 1, "few": 99, "hundred": 100, "more": 101, "many": 2
 
 
 def _give_versions(path: str, count: int) -> None:
-    """Give the item rows of versions without bytes, the first of them first."""
+    """Create rows of versions without bytes, oldest first."""
     subject, time = path.rpartition("/")[2], now()
     fields = {"tenant_id": "acme", "subject": subject, "original": "f.bin", "mimetype": "a/b", "encoding": "7bit"}
-    times = [time + timedelta(milliseconds=number // 2) for number in range(count)]  # two at each moment
+    times = [time + timedelta(milliseconds=number // 2) for number in range(count)]  # two with the same timestamp
     ids = sorted(new_id() for _ in range(count))
     Version.objects.bulk_create(
         Version(pk=id, ordinal=str(number), number=number, size=number, sha256="0" * 64, timestamp=at, **fields)
@@ -29,7 +29,7 @@ def _give_versions(path: str, count: int) -> None:
 
 @pytest.fixture
 def items(world: Any) -> dict[str, str]:
-    """A model for each of COUNTS, with as many versions; their paths."""
+    """The paths of models, one for each number of versions in COUNTS."""
     paths = {name: f"models/{create(world.acme.owner.api, name=name)['_id']}" for name in COUNTS}
     for name, path in paths.items():
         _give_versions(path, COUNTS[name])

@@ -1,4 +1,4 @@
-"""Google's store: through its S3 protocol, of which no copies in pieces are asked; and what its own API alone has."""
+"""Google's store: the S3 protocol without multipart copies, and the features of its own API."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from versions.objects import Part
 
 
 @pytest.mark.parametrize(("scheme", "asked"), [("gs", ["CopyObject"]), ("s3", ["UploadPartCopy"] * 3)])
-def test_large_objects_are_copied_at_once_where_the_store_copies_no_pieces(
+def test_large_objects_are_copied_in_one_request_without_multipart_copies(
     s3_store: ObjectStore, scheme: str, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("versions.object_storage.LARGE", 8 * MIB)
@@ -49,11 +49,11 @@ def _noting(copies: list[str], operation: str) -> Any:
     return note
 
 
-def test_parts_that_are_sent_again_or_by_another_process_make_the_same_object(google_store: ObjectStore) -> None:
+def test_repeated_parts_and_parts_from_another_process_make_the_same_object(google_store: ObjectStore) -> None:
     prefix, content = uuid4().hex, bytes(range(256)) * (12 * MIB // 256)
     place = GoogleStorage(**google_store.options(prefix)).begin(f"{prefix}/+incoming/one")
     for number, start in enumerate(range(0, len(content), 5 * MIB), 1):
-        store = GoogleStorage(**google_store.options(prefix))  # which knows the place alone
+        store = GoogleStorage(**google_store.options(prefix))  # knows only the place
         store.send(place, Part(number, start, content[start : start + 5 * MIB], last=start + 5 * MIB >= len(content)))
     store.complete(place, [])
     assert google_store.content(f"{prefix}/+incoming/one") == content
@@ -62,7 +62,7 @@ def test_parts_that_are_sent_again_or_by_another_process_make_the_same_object(go
     assert google_store.keys(prefix) == []
 
 
-def test_links_say_where_clients_reach_the_store_and_who_signed_them(google_store: ObjectStore) -> None:
+def test_links_contain_the_public_endpoint_and_the_signer(google_store: ObjectStore) -> None:
     options = google_store.options(uuid4().hex)
     said = {"mimetype": "text/csv", "disposition": "attachment"}
     link = httpx.URL(GoogleStorage(**options).link("acme/aa/key", **said))
@@ -75,7 +75,7 @@ def test_links_say_where_clients_reach_the_store_and_who_signed_them(google_stor
     assert (httpx.URL(through).host, "X-Goog-Signature" in through) == ("cdn.example", True)
 
 
-def test_the_address_of_an_upload_is_told_by_no_error(google_store: ObjectStore) -> None:
+def test_no_error_message_contains_the_address_of_an_upload(google_store: ObjectStore) -> None:
     prefix = uuid4().hex
     store = GoogleStorage(**google_store.options(prefix))
     name, _, session = store.begin(f"{prefix}/+incoming/one").partition("?session=")

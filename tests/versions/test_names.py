@@ -1,4 +1,4 @@
-"""Names of files: which are kept, which are refused, and what a name finds."""
+"""File names: valid and invalid ones, and lookup by name."""
 
 from typing import Any
 from urllib.parse import quote
@@ -91,7 +91,7 @@ def test_a_name_put_in_the_path_may_lie_in_folders(world: Any) -> None:
     ],
     ids=ascii,
 )
-def test_a_name_that_leads_astray_is_refused(world: Any, name: str) -> None:
+def test_an_unsafe_name_is_refused(world: Any, name: str) -> None:
     path = new_item(world.acme.owner.api)
     response = send_bytes(world.acme.owner.api, path, name)
     assert response.status_code in (400, 404), response
@@ -128,7 +128,7 @@ def test_a_version_is_found_by_name_first_and_then_by_ordinal(world: Any, kind: 
 
 @pytest.mark.promise("versions.lookup")
 @pytest.mark.parametrize("version", ["ghost.bin", "2", "0", "01", "A.BIN", "a"])
-def test_a_version_that_is_not_there_is_not_found(world: Any, version: str) -> None:
+def test_an_unknown_version_is_not_found(world: Any, version: str) -> None:
     path = new_item(world.acme.owner.api)
     put_file(world.acme.owner.api, path, "a.bin")
     for method in ("get", "delete"):
@@ -136,7 +136,7 @@ def test_a_version_that_is_not_there_is_not_found(world: Any, version: str) -> N
 
 
 @pytest.mark.promise("versions.delete-ambiguous", "versions.delete")
-def test_a_name_borne_by_several_versions_is_not_deleted_but_their_ordinals_are(world: Any) -> None:
+def test_a_name_of_several_versions_is_not_deleted_but_their_ordinals_are(world: Any) -> None:
     api = world.acme.owner.api
     path = new_item(api)
     for ordinal in ("1", "70", "rc-1"):

@@ -1,4 +1,4 @@
-"""Bytes are in their place before a transaction names them: none waits for a copy, none names bytes that are gone."""
+"""Bytes are stored before a transaction refers to them. No transaction waits for a copy or refers to deleted bytes."""
 
 import time
 from collections.abc import Callable
@@ -15,11 +15,10 @@ from tests.answers import assert_error, ok
 from tests.catalog.items import create
 from tests.versions.files import CONTENT, new_item, put_file, send_bytes, sha256, stored
 from tests.versions.hooked_store import HookedStorage
-from versions.garbage import find_garbage
-from versions.holds import bytes_held
+from versions.garbage import bytes_held, find_garbage
 from versions.integrity import faults_of_bytes
 from versions.models import Blob
-from versions.services import _clear_marks, _put_bytes, remove_unreferenced
+from versions.services import _clear_marks, _store_bytes, remove_unreferenced
 from versions.storage import store
 
 KEY = Blob.key("acme", sha256(CONTENT))
@@ -27,7 +26,7 @@ KEY = Blob.key("acme", sha256(CONTENT))
 
 @pytest.fixture
 def hooked(transactional_db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The store of this test, which calls back."""
+    """A store that calls the test's hooks."""
     ours = {"BACKEND": "tests.versions.hooked_store.HookedStorage", "OPTIONS": {"location": tmp_path / "uploads"}}
     settings.STORAGES = settings.STORAGES | {"versions": ours}
     for name, value in (("before", lambda key: None), ("after", lambda key: None), ("kept", [])):
@@ -36,13 +35,13 @@ def hooked(transactional_db: None, settings: Any, tmp_path: Path, monkeypatch: p
 
 
 def once(call: Callable[[], object]) -> Callable[[str], object]:
-    """Return a hook that calls the first time only."""
+    """Return a hook that acts only on its first call."""
     left = [call]
     return lambda key: left.pop()() if left else None
 
 
 @pytest.mark.promise("versions.short-transactions")
-def test_nobody_waits_while_a_file_is_copied_and_it_is_copied_once(world: Any, hooked: Any) -> None:
+def test_no_request_waits_while_a_file_is_copied_and_it_is_copied_once(world: Any, hooked: Any) -> None:
     path, copying, go_on = new_item(world.acme.owner.api), Event(), Event()
     hooked("before", lambda key: (copying.set(), go_on.wait(60)))
 
@@ -72,7 +71,7 @@ def test_nobody_waits_while_a_file_is_copied_and_it_is_copied_once(world: Any, h
 
 @pytest.mark.promise("races.bytes")
 @pytest.mark.parametrize("removal", ["whole", "interrupted"])
-def test_bytes_that_are_removed_before_a_version_names_them_are_put_back(world: Any, hooked: Any, removal: str) -> None:
+def test_bytes_deleted_before_a_version_refers_to_them_are_stored_again(world: Any, hooked: Any, removal: str) -> None:
     path = new_item(world.acme.owner.api)
     hooked(
         "after",
@@ -85,15 +84,15 @@ def test_bytes_that_are_removed_before_a_version_names_them_are_put_back(world: 
 
 
 @pytest.mark.promise("races.bytes")
-def test_the_last_version_of_the_same_bytes_may_go_while_they_are_uploaded_again(world: Any, hooked: Any) -> None:
+def test_the_last_version_of_bytes_can_be_deleted_while_they_are_uploaded_again(world: Any, hooked: Any) -> None:
     path, other = new_item(world.acme.owner.api), new_item(world.acme.owner.api, name="other")
     gone = f"{other}/versions/other.bin"
 
-    def come_and_go() -> None:
+    def create_and_delete() -> None:
         put_file(world.acme.owner.api, other, "other.bin")
         ok(world.acme.owner.api.delete(gone))
 
-    hooked("after", once(come_and_go))
+    hooked("after", once(create_and_delete))
     put_file(world.acme.owner.api, path, "a.bin")
     assert len(HookedStorage.kept) == 3, "it was copied, by the other upload too, and again"
     assert world.acme.owner.api.get(f"{path}/versions/a.bin").body() == CONTENT
@@ -110,25 +109,23 @@ def test_an_item_that_is_deleted_while_its_file_is_copied_leaves_no_bytes(world:
     assert not Blob.objects.exists()
 
 
-def test_bytes_of_an_upload_that_died_before_its_version_are_swept_up_once_they_are_old(
-    world: Any, hooked: Any
-) -> None:
+def test_old_bytes_of_an_upload_that_crashed_before_its_version_are_collected(world: Any, hooked: Any) -> None:
     with store().receive() as incoming:
         incoming.write(CONTENT)
         received = incoming.finish()
-    _put_bytes(KEY, "acme", received)
+    _store_bytes(KEY, "acme", received)
     store().discard(received)
     assert list(find_garbage(timedelta(hours=1))) == [], "it may still run"
     with bytes_held("backup of a test"):
         assert [found.remove() for found in find_garbage(timedelta(0))] == [False]
     assert len(stored()) == 1
-    (found,) = find_garbage(timedelta(hours=1))  # a removal that was not let has said that nobody needs them
+    (found,) = find_garbage(timedelta(hours=1))  # a failed removal has cleared their mark
     assert found.remove()
     assert stored() == {}
     assert not Blob.objects.exists()
 
 
-def test_a_store_that_does_not_remove_leaves_garbage_and_the_version_is_gone(
+def test_a_failed_removal_in_the_store_deletes_the_version_and_leaves_garbage(
     world: Any, hooked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = new_item(world.acme.owner.api)

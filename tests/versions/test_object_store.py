@@ -1,4 +1,4 @@
-"""Bytes in an object store: what is kept, left over and swept up, and what happens where the store fails."""
+"""Object stores: stored, left-over and collected bytes, and failures of the store."""
 
 import hashlib
 import socket
@@ -30,7 +30,7 @@ def opened(object_store: ObjectStore, options: dict[str, Any]) -> Any:
 
 @pytest.fixture
 def use(settings: Any, object_store: ObjectStore) -> Use:
-    """Sets the store of this process."""
+    """A function that sets the store of this process."""
 
     def use(options: dict[str, Any]) -> None:
         ours = {"BACKEND": object_store.backend, "OPTIONS": options}
@@ -40,7 +40,7 @@ def use(settings: Any, object_store: ObjectStore) -> Use:
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_a_store_that_does_not_let_us_in_is_told(
+def test_a_store_that_denies_access_is_reported(
     world: Any, use: Use, storage: dict[str, Any], number: int, object_store: ObjectStore
 ) -> None:
     wrongs = sorted(object_store.wrong.items())
@@ -60,7 +60,7 @@ def test_a_store_that_does_not_let_us_in_is_told(
     assert not any(value in told for value in (*storage.values(), value) if isinstance(value, str))
 
 
-def test_a_store_that_never_answers_is_not_waited_for(world: Any, use: Use, storage: dict[str, Any]) -> None:
+def test_requests_to_a_store_that_never_answers_time_out(world: Any, use: Use, storage: dict[str, Any]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         use(storage | {"endpoint_url": f"http://127.0.0.1:{silent.getsockname()[1]}"})
         path = new_item(world.acme.owner.api)
@@ -88,13 +88,13 @@ def test_sizes_about_those_of_parts_are_kept_whole(
     object_store: ObjectStore, storage: dict[str, Any], size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = object_store.backend.rpartition(".")[0]
-    monkeypatch.setattr(f"{module}.LARGE", 8 * MIB, raising=False)  # so that copies in pieces are tried too
+    monkeypatch.setattr(f"{module}.LARGE", 8 * MIB, raising=False)  # so that multipart copies are tested too
     store, content = opened(object_store, storage), bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     with store.receive() as incoming:
         for start in range(0, size, 700_000):
             incoming.write(content[start : start + 700_000])
         received = incoming.finish()
-    for _ in range(2):  # as a write that is tried again does
+    for _ in range(2):  # as a retried write does
         store.keep(received, "acme/aa/key")
     store.discard(received)
     assert object_store.keys(storage["location"]) == [f"{storage['location']}/acme/aa/key"]
@@ -111,7 +111,7 @@ def test_sizes_about_those_of_parts_are_kept_whole(
         store.read("acme/aa/key")
 
 
-def test_what_is_kept_and_what_is_left_over_is_told_apart_and_swept_up(
+def test_left_over_bytes_are_distinguished_from_stored_ones_and_collected(
     object_store: ObjectStore, storage: dict[str, Any]
 ) -> None:
     store, key = opened(object_store, storage), f"acme/{'0' * 2}/{'0' * 64}"
@@ -172,7 +172,7 @@ def test_commands_back_up_restore_check_and_sweep_objects_as_they_do_files(
     assert world.acme.owner.api.get(f"{path}/versions/a.bin").body() == CONTENT
     call_command("check_integrity", stdout=StringIO())
     (name,) = object_store.keys(restored["location"])
-    opened(object_store, restored).receive().write(b"x" * (6 * MIB))  # a killed process leaves it so
+    opened(object_store, restored).receive().write(b"x" * (6 * MIB))  # as a killed process leaves it
     call_command("collect_garbage", "--delete", "--older-than", "1h", stdout=StringIO())
     assert len(object_store.keys(restored["location"])) == 1 + object_store.lists_unfinished
     call_command("collect_garbage", "--delete", "--older-than", "0s", stdout=StringIO())
@@ -184,7 +184,7 @@ def test_commands_back_up_restore_check_and_sweep_objects_as_they_do_files(
     assert "its content has changed" in told.getvalue()
 
 
-def test_more_than_the_store_can_hold_is_too_large(
+def test_a_file_above_the_limit_of_the_store_is_too_large(
     world: Any, use: Use, storage: dict[str, Any], monkeypatch: pytest.MonkeyPatch, object_store: ObjectStore
 ) -> None:
     monkeypatch.setattr(type(opened(object_store, storage)), "most_parts", 2)
@@ -194,7 +194,7 @@ def test_more_than_the_store_can_hold_is_too_large(
     assert object_store.keys(storage["location"]) == []
 
 
-def test_a_full_store_is_told_as_a_full_disk_is(
+def test_a_full_store_is_reported_like_a_full_disk(
     world: Any, use: Use, storage: dict[str, Any], object_store: ObjectStore
 ) -> None:
     path = new_item(world.acme.owner.api)
@@ -209,7 +209,7 @@ def test_a_full_store_is_told_as_a_full_disk_is(
 def interrupted(
     world: Any, transactional_db: None, use: Use, object_store: ObjectStore, storage: dict[str, Any]
 ) -> Iterator[str]:
-    """A way to the store on which no connection brings more than 1 MiB, and the key of a larger file."""
+    """The key of a file larger than 1 MiB, with a proxy that ends each connection after 1 MiB."""
     use(storage)
     path = new_item(world.acme.owner.api)
     put_file(world.acme.owner.api, path, "large.bin", LARGE)
@@ -222,13 +222,13 @@ def interrupted(
 
 @pytest.fixture
 def broken_off(interrupted: str, object_store: ObjectStore) -> str:
-    """The key of a file in whose midst the store breaks off, beside a small one that it gives."""
+    """The key of a file in the middle of which the store disconnects; a second, small file is readable."""
     if object_store.goes_on:
         pytest.skip("this store's library goes on where it broke off")
     return interrupted
 
 
-def test_a_library_that_goes_on_where_a_download_broke_off_brings_the_whole_file(
+def test_a_library_that_resumes_an_interrupted_download_returns_the_whole_file(
     interrupted: str, object_store: ObjectStore
 ) -> None:
     if not object_store.goes_on:
@@ -237,7 +237,7 @@ def test_a_library_that_goes_on_where_a_download_broke_off_brings_the_whole_file
         assert file.read() == LARGE
 
 
-def test_a_check_goes_on_where_the_store_fails_in_the_midst_of_a_file(broken_off: str) -> None:
+def test_a_check_continues_after_the_store_fails_in_the_middle_of_a_file(broken_off: str) -> None:
     told, faults = StringIO(), StringIO()
     with pytest.raises(CommandError, match=r"^1 faults$"):
         call_command("check_integrity", stdout=told, stderr=faults)
@@ -246,9 +246,7 @@ def test_a_check_goes_on_where_the_store_fails_in_the_midst_of_a_file(broken_off
     assert "bytes: 2" in told.getvalue().splitlines(), "it did not go on"
 
 
-def test_a_backup_ends_where_the_store_fails_in_the_midst_of_a_file_and_leaves_no_half_of_it(
-    broken_off: str, tmp_path: Path
-) -> None:
+def test_a_backup_fails_with_the_store_and_leaves_no_partial_file(broken_off: str, tmp_path: Path) -> None:
     folder = tmp_path / "backup"
     with pytest.raises(CommandError, match=rf"^No backup was made: {broken_off} cannot be read: "):
         call_command("backup", str(folder), stdout=StringIO())
@@ -256,7 +254,7 @@ def test_a_backup_ends_where_the_store_fails_in_the_midst_of_a_file_and_leaves_n
     assert not (folder / "bytes" / broken_off).exists()
 
 
-def test_a_download_that_the_store_breaks_off_is_no_whole_one(broken_off: str) -> None:
+def test_a_download_that_the_store_interrupts_is_incomplete(broken_off: str) -> None:
     with pytest.raises(OSError, match=r"\w"), store().read(broken_off) as file:
         while file.read(MIB):
             continue

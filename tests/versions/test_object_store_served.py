@@ -1,4 +1,4 @@
-"""A registry that keeps its bytes in an object store, over the wire."""
+"""A served registry that stores its bytes in an object store."""
 
 import hashlib
 import socket
@@ -59,7 +59,7 @@ def test_a_large_file_goes_in_by_parts_and_comes_from_the_store_and_through_the_
     assert object_store.keys(PREFIX) == [key]
     ways = [
         httpx.stream("GET", _location(client, f"{model}/1"), timeout=120),
-        client.stream("GET", f"{model}/1", headers={"If-Match": "*"}),  # which the registry answers itself
+        client.stream("GET", f"{model}/1", headers={"If-Match": "*"}),  # answered by the registry itself
     ]
     for way in ways:
         received = hashlib.sha256()
@@ -80,7 +80,7 @@ def _location(client: httpx.Client, path: str, **headers: str) -> str:
     return answer.headers["Location"]
 
 
-def test_whoever_may_read_is_sent_to_the_store_which_describes_the_file(
+def test_readers_are_redirected_to_the_store_which_describes_the_file(
     client: httpx.Client, model: str, object_store: ObjectStore
 ) -> None:
     client.post(model, files={"file": ("été.csv", CONTENT, "text/csv")})
@@ -104,7 +104,7 @@ def test_whoever_may_read_is_sent_to_the_store_which_describes_the_file(
     assert httpx.get(_location(client, f"{model}/1", **part), headers=part).content == CONTENT[3:6]
 
 
-def test_what_the_registry_judges_itself_it_answers_itself(client: httpx.Client, model: str) -> None:
+def test_conditional_requests_are_answered_by_the_registry(client: httpx.Client, model: str) -> None:
     client.put(f"{model}/a.bin", content=CONTENT)
     head = client.head(f"{model}/1")
     etag = head.headers["ETag"]
@@ -122,7 +122,7 @@ def test_what_the_registry_judges_itself_it_answers_itself(client: httpx.Client,
     assert client.get(f"{model}/1", headers={"Range": "bytes=999-"}).status_code == 416
 
 
-def test_a_client_that_vanishes_leaves_no_object_and_no_unfinished_upload(
+def test_a_client_that_disconnects_leaves_no_object_and_no_unfinished_upload(
     served: Served, client: httpx.Client, model: str, object_store: ObjectStore
 ) -> None:
     before = object_store.keys(PREFIX)
@@ -143,7 +143,7 @@ def _wait_until(condition: Any) -> None:
         time.sleep(0.1)
 
 
-def test_a_store_that_goes_away_is_told_by_healthz_and_by_errors_and_all_is_well_when_it_is_back(
+def test_healthz_and_errors_report_an_unavailable_store_until_it_returns(
     served: Served, client: httpx.Client, model: str, object_store: ObjectStore
 ) -> None:
     client.put(f"{model}/kept.bin", content=CONTENT)

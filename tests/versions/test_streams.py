@@ -1,4 +1,4 @@
-"""Bytes on a real wire: large ones, ones of unknown length, ones that never come."""
+"""Uploads and downloads over a network: large files, unknown lengths, clients that disconnect."""
 
 import hashlib
 import socket
@@ -19,7 +19,7 @@ GIB = 1024 * MIB
 
 
 def peak_memory(registry: Served) -> int:
-    """Return the most memory, in MiB, that any process of the registry has held."""
+    """Return the peak memory of the registry's processes in MiB."""
     processes = subprocess.run(["pgrep", "-g", str(registry.pid)], capture_output=True, text=True, check=True)
     statuses = [Path(f"/proc/{pid}/status").read_text() for pid in processes.stdout.split()]
     return max(int(status.split("VmHWM:")[1].split()[0]) for status in statuses) // 1024
@@ -27,7 +27,7 @@ def peak_memory(registry: Served) -> int:
 
 @pytest.fixture
 def large_file(tmp_path: Path) -> Iterator[Path]:
-    """A gibibyte that is mostly a hole, with a mark at each end."""
+    """A sparse file of 1 GiB with a marker at each end."""
     file = tmp_path / "large.bin"
     with file.open("wb") as stream:
         stream.write(b"begin")
@@ -100,13 +100,13 @@ def test_json_of_unknown_length_is_read(served: Served) -> None:
     ],
     ids=["raw", "chunked", "form"],
 )
-def test_a_client_that_vanishes_leaves_nothing(served: Served, sent: bytes) -> None:
+def test_a_client_that_disconnects_leaves_nothing(served: Served, sent: bytes) -> None:
     with administrator(served) as client:
         model = created(client, "models", name=uuid4().hex)
         headers = f"Host: registry\r\nAuthorization: {client.headers['Authorization']}\r\n".encode()
         with socket.create_connection(("127.0.0.1", served.port)) as connection:
             connection.sendall(sent % (model.encode(), headers))
-            time.sleep(0.3)  # nothing tells that the beginning of a form has come in
+            time.sleep(0.3)  # no observable event follows the start of a form
         wait_until(lambda: not served.receives, "the upload is still there")
         assert client.get(f"/models/{model}/versions").json()["docs"] == []
 

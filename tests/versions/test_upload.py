@@ -1,4 +1,4 @@
-"""Versions coming in: by form and as bare bytes, with ordinals, digests and descriptions."""
+"""Uploads by form and as a request body, with ordinals, digests and descriptions."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 def send(way: str, api: Any, path: str, name: str = "a.bin", content: bytes = CONTENT, **options: Any) -> Any:
-    """Upload in one of the two ways and return the response."""
+    """Upload by form or as a body and return the response."""
     if way == "form":
         return api.upload(f"{path}/versions", name, content, **options)
     return send_bytes(api, path, name, content, **options)
@@ -92,7 +92,7 @@ def test_ordinals_count_from_1_above_the_highest_numeric_one(world: Any, way: st
     assert given == ["1", "2", "70", "71", "rc-1", "72", "9", "100", "101"]
 
 
-FIRST_BEYOND = 10**15  # the ordinals that clients choose count below this
+FIRST_BEYOND = 10**15  # client-chosen ordinals influence the next one below this
 
 
 @pytest.mark.promise("versions.ordinal")
@@ -105,7 +105,7 @@ def test_ordinals_beyond_a_bound_are_kept_and_do_not_count(world: Any, ordinal: 
 
 
 @pytest.mark.promise("versions.ordinal")
-def test_counting_goes_on_beyond_the_bound_and_passes_over_what_is_taken(world: Any) -> None:
+def test_counting_continues_beyond_the_bound_and_skips_taken_ordinals(world: Any) -> None:
     api = world.acme.owner.api
     path = new_item(api)
     for ordinal in (FIRST_BEYOND + 1, FIRST_BEYOND + 2, FIRST_BEYOND - 1):
@@ -115,7 +115,7 @@ def test_counting_goes_on_beyond_the_bound_and_passes_over_what_is_taken(world: 
 
 
 @pytest.mark.promise("versions.ordinal")
-def test_an_item_whose_ordinals_an_earlier_registry_let_reach_the_end_counts_again(world: Any) -> None:
+def test_an_item_with_the_largest_ordinals_of_older_data_counts_again(world: Any) -> None:
     api = world.acme.owner.api
     path = new_item(api)
     for ordinal in ("7", str(2**63 - 1)):
@@ -216,7 +216,7 @@ def test_an_upload_to_what_does_not_exist_is_not_found(world: Any, way: str, id:
 @pytest.mark.promise("versions.post", "versions.put")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 1_048_576, 3_000_001])
-def test_bytes_come_back_as_they_went_in_whatever_their_number(world: Any, way: str, size: int) -> None:
+def test_files_of_any_size_are_returned_unchanged(world: Any, way: str, size: int) -> None:
     content = (bytes(range(256)) * (size // 256 + 1))[:size]
     path = new_item(world.acme.owner.api)
     version = ok(send(way, world.acme.owner.api, path, "a.bin", content))["versions"][0]

@@ -21,8 +21,7 @@ from tenants.rows.transactions import atomic
 from tests.answers import ok
 from tests.catalog.items import create
 from tests.versions.files import new_item, put_file, send_bytes, sha256
-from versions.garbage import find_garbage
-from versions.holds import bytes_held
+from versions.garbage import bytes_held, find_garbage
 from versions.models import Blob, Version
 from versions.services import Upload, add_version, with_bytes
 from versions.storage import store
