@@ -2,11 +2,10 @@
 
 from typing import ClassVar
 
-from tenants.models import RequestLog
+from tenants.models import RequestLog, TenantQuerySet
 from tenants.rest.collections import CollectionViewSet
 from tenants.rest.documentation import LogAnswer
 from tenants.rest.permissions import ADMINISTRATORS
-from tenants.rows.querysets import TenantQuerySet
 
 
 class LogViewSet(CollectionViewSet):

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.db import models
 
+from tenants.models.tenants import TenantQuerySet
 from tenants.rows.fields import KeyField, TextField, iso
-from tenants.rows.querysets import TenantQuerySet
 
 
 class RequestLog(models.Model):

@@ -2,9 +2,8 @@
 
 from django.db import models
 
-from tenants.models.users import User
+from tenants.models.tenants import TenantQuerySet, User
 from tenants.rows.fields import KeyField, TextField, now
-from tenants.rows.querysets import TenantQuerySet
 
 
 class PasswordReset(models.Model):

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tenants.identity import tokens
-from tenants.identity.hashers import ImportedHasher, PasswordHasher
+from tenants.identity import authentication
+from tenants.identity.login import ImportedHasher, PasswordHasher
 from tenants.identity.services import create_user
 from tenants.rows.fields import now
 from tests.answers import assert_error, login, ok
@@ -99,8 +99,8 @@ def test_a_password_older_than_its_validity_opens_nothing(world: Any) -> None:
     user.password_changed = now() - timedelta(days=2, seconds=1)
     user.save()
     assert_error(login(world.anonymous, "acme", "brief", PASSWORD), "authentication_error", EXPIRED)
-    assert_error(ApiClient(tokens.issue(user)).get("models"), "authentication_error", EXPIRED)
-    assert_error(ApiClient(tokens.issue(user)).put("login"), "authentication_error", EXPIRED)
+    assert_error(ApiClient(authentication.issue_token(user)).get("models"), "authentication_error", EXPIRED)
+    assert_error(ApiClient(authentication.issue_token(user)).put("login"), "authentication_error", EXPIRED)
     assert_error(login(world.anonymous, "acme", "brief", "wrong"), "authentication_error", INCORRECT)
     ok(world.acme.admin.api.put("users/brief", json={"password": "Another1!x"}))
     ok(login(world.anonymous, "acme", "brief", "Another1!x"))

@@ -13,7 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from folksonomy.models import Tag
 from folksonomy.services import suggest_term
-from tenants.identity.hashers import ImportedHasher
+from tenants.identity.login import ImportedHasher
 from tenants.identity.resets import reset_password
 from tenants.identity.services import update_tenant, update_user
 from tenants.models import Tenant, User
@@ -103,7 +103,7 @@ def test_a_promotion_writes_the_usage_of_a_term_alone(world: Any, monkeypatch: p
         Tag.objects.filter(name="word").update(owner=world.acme.shared.pk)
         return found
 
-    monkeypatch.setattr("tenants.rows.querysets.TenantQuerySet.first", read_then_changed, raising=False)
+    monkeypatch.setattr("tenants.models.TenantQuerySet.first", read_then_changed, raising=False)
     suggest_term(Tag, name="word", by=world.acme.admin)
     monkeypatch.undo()
     kept = Tag.objects.get(name="word")

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tenants.identity.attempts import PATIENCE
+from tenants.identity.login import PENDING_TIMEOUT
 from tenants.models import FailedAttempt
 from tenants.rows.fields import now
 from tests.answers import assert_error, login, ok
@@ -62,7 +62,7 @@ def test_the_account_opens_again_after_the_window(world: Any, settings: Any, mon
     login(world.anonymous, "acme", "owner", "wrong")
     assert_error(login(world.anonymous, "acme", "owner", PASSWORD), "too_many_requests")
     later = now() + timedelta(seconds=settings.LOGIN_FAILURES_WINDOW + 1)
-    monkeypatch.setattr("tenants.identity.attempts.now", lambda: later)
+    monkeypatch.setattr("tenants.identity.login.now", lambda: later)
     ok(login(world.anonymous, "acme", "owner", PASSWORD))
 
 
@@ -148,7 +148,7 @@ def test_only_a_wrong_link_is_a_failure_of_a_reset(world: Any, settings: Any) ->
 @pytest.mark.promise("login.throttle-account")
 def test_an_attempt_that_a_crash_interrupted_has_failed(world: Any, settings: Any) -> None:
     settings.LOGIN_FAILURES_LIMIT = 1
-    begun = now() - PATIENCE
+    begun = now() - PENDING_TIMEOUT
     FailedAttempt.objects.create(key="account acme/owner", place=0, pending=True, timestamp=begun)
     assert_error(login(world.anonymous, "acme", "owner", PASSWORD), "too_many_requests")
 

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from django.core import mail
 
-from tenants.identity import services, tokens
+from tenants.identity import authentication, services
 from tenants.models import User
 from tests.answers import assert_error, login, ok
 from tests.client import ApiClient, BrowserClient
@@ -72,7 +72,7 @@ def test_a_token_is_exchanged_for_a_fresh_one(world: Any, settings: Any) -> None
 @pytest.mark.promise("login.renew", "login.renew-too-old")
 def test_an_expired_token_is_renewed_while_it_is_younger_than_the_renewal_time(world: Any, settings: Any) -> None:
     settings.JWT_LIFETIME, settings.JWT_RENEW_LIFETIME = timedelta(minutes=30), timedelta(hours=2)
-    token = tokens.issue(world.acme.owner)
+    token = authentication.issue_token(world.acme.owner)
     young = ApiClient(_aged(settings, token, timedelta(hours=1, minutes=59)))
     old = ApiClient(_aged(settings, token, timedelta(hours=2, minutes=1)))
     assert_error(young.get("models"), "authentication_error")
