@@ -1,4 +1,4 @@
-"""The route on the request log."""
+"""The route of the request log."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from tenants.rest.permissions import ADMINISTRATORS
 
 
 class LogViewSet(CollectionViewSet):
-    """The answered requests of the caller's tenant, the newest first."""
+    """The answered requests of the caller's tenant, newest first."""
 
     collection = "log"
     group = "about"

@@ -1,4 +1,4 @@
-"""The request log."""
+"""The table of the request log."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tenants.rows.fields import KeyField, TextField, iso
 
 
 class RequestLog(models.Model):
-    """One answered request; it outlives the user it names."""
+    """An answered request; kept when its user is deleted."""
 
     id = KeyField()
     tenant_id = TextField(max_length=64, null=True)

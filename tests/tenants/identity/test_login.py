@@ -1,4 +1,4 @@
-"""From a username and a password to a token."""
+"""Login: from a username and a password to a token."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ EXPIRED = "Password validity expired, please reset password"
 
 @pytest.mark.promise("login.answer")
 @pytest.mark.parametrize("username", ["owner", "admin"])
-def test_login_answers_user_token_and_its_time(world: Any, settings: Any, username: str) -> None:
+def test_login_answers_user_token_and_lifetime(world: Any, settings: Any, username: str) -> None:
     response = login(world.anonymous, "acme", username, PASSWORD)
     answer = ok(response)
     assert set(answer) == {"user", "token", "token_expiration_time"}
@@ -63,7 +63,7 @@ def test_login_without_a_tenant_means_the_default_one(world: Any, settings: Any,
         ("ACME", "owner", PASSWORD, "Incorrect tenant"),
     ],
 )
-def test_any_wrong_part_of_a_login_is_refused(
+def test_a_login_with_any_wrong_field_is_refused(
     world: Any, tenant: str, username: str, password: str, details: str
 ) -> None:
     response = login(world.anonymous, tenant, username, password)
@@ -73,7 +73,7 @@ def test_any_wrong_part_of_a_login_is_refused(
 
 @pytest.mark.promise("login.incomplete")
 @pytest.mark.parametrize(("missing", "field"), [("username", "username"), ("password", "password")])
-def test_a_login_without_a_part_names_it(world: Any, missing: str, field: str) -> None:
+def test_a_login_without_a_field_names_the_field(world: Any, missing: str, field: str) -> None:
     body = {"tenant": "acme", "username": "owner", "password": PASSWORD}
     del body[missing]
     for sent in (body, body | {missing: ""}, body | {missing: None}):
@@ -90,7 +90,7 @@ def test_a_login_without_a_body_is_refused_as_one_without_a_username(world: Any)
 
 
 @pytest.mark.promise("login.password-validity")
-def test_a_password_older_than_its_validity_opens_nothing(world: Any) -> None:
+def test_an_expired_password_gives_no_access(world: Any) -> None:
     body = {"username": "brief", "password": PASSWORD, "validityPasswordDays": 2}
     ok(world.acme.admin.api.post("users", json=body))
     api = ApiClient(ok(login(world.anonymous, "acme", "brief", PASSWORD))["token"])
@@ -107,7 +107,7 @@ def test_a_password_older_than_its_validity_opens_nothing(world: Any) -> None:
 
 
 @pytest.mark.promise("login.password-validity")
-def test_a_password_without_a_validity_is_good_for_ever(world: Any) -> None:
+def test_a_password_without_a_validity_never_expires(world: Any) -> None:
     owner = world.acme.owner
     owner.password_changed = now() - timedelta(days=20_000)
     owner.save()
@@ -116,7 +116,7 @@ def test_a_password_without_a_validity_is_good_for_ever(world: Any) -> None:
 
 @pytest.mark.promise("login.refused", "login.unknown-user")
 @pytest.mark.parametrize("username", ["owner", "imported", "nobody"])
-def test_a_refused_login_hashes_alike_whoever_is_asked_for(world: Any, monkeypatch: Any, username: str) -> None:
+def test_a_refused_login_hashes_alike_for_every_username(world: Any, monkeypatch: Any, username: str) -> None:
     hashed = ImportedHasher().encode("Another1!x", ImportedHasher().salt())  # type: ignore[arg-type]
     kept = {"password": hashed}
     create_user(tenant=world.acme.tenant, username="imported", password="", check_strength=False, kept=kept)
