@@ -14,9 +14,7 @@ THREADS = 16
 HASHING = 2 * 19  # MiB that a hashing thread may hold
 
 
-def test_concurrent_logins_take_memory_for_as_many_hashes_as_there_are_processors(
-    server: Server, tmp_path: Path
-) -> None:
+def test_concurrent_logins_take_memory_for_one_hash_per_processor(server: Server, tmp_path: Path) -> None:
     with Served.on(server, tmp_path, WORKERS="1", THREADS=str(THREADS)) as registry:
 
         def login(_: int) -> int:

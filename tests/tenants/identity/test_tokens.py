@@ -152,7 +152,7 @@ def test_a_change_by_others_ends_the_kept_token_too(world: Any, end: str) -> Non
         ok(world.acme.admin.api.get("models"))
     elif end == "a reset link":
         ok(world.anonymous.post("self/reset", query={"tenant": "acme"}, json={"email": "shared@acme.example"}))
-            outbox.drain()
+        outbox.drain()
         secret = parse_qs(urlsplit(re.findall(r"https?://\S+", str(mail.outbox[-1].body))[0]).fragment)["reset"][0]
         ok(world.anonymous.put("self", json={"tenant": "acme", "reset": secret, "password": "Athird1!xx"}))
     else:

@@ -222,7 +222,7 @@ def test_others_cannot_delete_users(world: Any) -> None:
 
 @pytest.mark.promise("users.owner-stays")
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_owner_of_an_item_cannot_be_deleted_before_the_item(world: Any, kind: str) -> None:
+def test_an_owner_of_an_item_cannot_be_deleted_first(world: Any, kind: str) -> None:
     item = create(world.acme.owner.api, kind)
     assert_error(world.acme.admin.api.delete("users/owner"), "delete_request_error")
     ok(world.acme.owner.api.get(f"{kind}/{item['_id']}"))
@@ -234,9 +234,7 @@ def test_an_owner_of_an_item_cannot_be_deleted_before_the_item(world: Any, kind:
 @pytest.mark.parametrize(
     ("collection", "fields"), [("tags", {"tags": ["t"]}), ("metadata", {"metadata": [{"name": "t", "value": 1}]})]
 )
-def test_an_owner_of_a_word_cannot_be_deleted_before_the_word(
-    world: Any, collection: str, fields: dict[str, Any]
-) -> None:
+def test_an_owner_of_a_word_cannot_be_deleted_first(world: Any, collection: str, fields: dict[str, Any]) -> None:
     item = create(world.acme.owner.api, **fields)
     ok(world.acme.owner.api.delete(f"models/{item['_id']}"))
     assert_error(world.acme.admin.api.delete("users/owner"), "delete_request_error")
