@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
 
-from tenants.identity.login import address_of, limited_attempt, refuse_expired_password
+from tenants.identity.login import EXPIRED, address_of, limited_attempt
 from tenants.models import User
 from tenants.rows.prepared import Prepared
 
@@ -52,7 +52,8 @@ def user_of_claims(claims: Mapping[str, Any]) -> User:
     user = active_user.first(str(claims.get("user", "")), str(claims.get("tenant", "")))
     if user is None or not _is_current(claims, user):
         raise AuthenticationFailed("The login is no longer valid, please log in again")
-    refuse_expired_password(user)
+    if user.password_expired:
+        raise AuthenticationFailed(EXPIRED)
     user.login = str(claims.get("login", ""))
     return user
 

@@ -202,15 +202,10 @@ def authenticate(*, tenant_id: str, username: str, password: str, address: str) 
         user: User | None = User.objects.of(tenant_id).filter(username=username, is_active=True, leaving=None).first()
         if user is not None and user.check_password(password):
             attempt.failed = False
-            refuse_expired_password(user)
+            if user.password_expired:
+                raise AuthenticationFailed(EXPIRED)
             return user
         if user is None and not Tenant.objects.filter(pk=tenant_id).exists():
             raise AuthenticationFailed("Incorrect tenant")
         equalize_hash_time(password, user.password if user else "")
         raise AuthenticationFailed(INCORRECT)
-
-
-def refuse_expired_password(user: User) -> None:
-    """Raise AuthenticationFailed if the user's password is older than its validity."""
-    if user.password_expired(now()):
-        raise AuthenticationFailed(EXPIRED)

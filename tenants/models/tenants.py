@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from copy import copy
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.contrib.auth import hashers
@@ -172,9 +172,10 @@ class User(AbstractBaseUser):
         # Replaces only the hash that was checked: the password may have changed in the meantime.
         User.objects.filter(pk=self.pk, password=checked).update(password=self.password)
 
-    def password_expired(self, at: datetime) -> bool:
-        """Tell whether the password is older than its validity at that time."""
-        return bool(self.validity_days) and at >= self.password_changed + timedelta(days=self.validity_days)
+    @property
+    def password_expired(self) -> bool:
+        """Whether the password is older than its validity."""
+        return bool(self.validity_days) and now() >= self.password_changed + timedelta(days=self.validity_days)
 
     def to_reference(self) -> dict[str, str]:
         return {"_id": self.pk, "username": self.username}
