@@ -6,10 +6,9 @@ from typing import Any, Self
 from django.db import models
 
 from folksonomy.models import MetadataName, Tag
-from tenants.models import Tenant, User
+from tenants.models import Tenant, TenantQuerySet, User
 from tenants.rows.fields import KeyField, ListField, TextField, iso, now
 from tenants.rows.prepared import Prepared
-from tenants.rows.querysets import TenantQuerySet
 from versions.embedded import NONE, Embedded, count_versions, embedded_versions
 
 KINDS = ("model", "dataset", "algorithm")

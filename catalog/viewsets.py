@@ -22,11 +22,11 @@ from catalog.services import (
     update_item,
 )
 from tenants.exceptions import Refused
+from tenants.models import TenantQuerySet
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.negotiation import AnyBody, JSONParser
 from tenants.rest.permissions import USERS, refusal
 from tenants.rows.fences import edition_of
-from tenants.rows.querysets import TenantQuerySet
 from versions.download import download
 from versions.models import Version
 from versions.services import Upload

@@ -5,9 +5,8 @@ from typing import Any
 
 from django.db import models
 
-from tenants.models import Tenant, User
+from tenants.models import Tenant, TenantQuerySet, User
 from tenants.rows.fields import KeyField, TextField, iso, now
-from tenants.rows.querysets import TenantQuerySet
 
 USAGES = ("default", "folk")
 

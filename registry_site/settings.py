@@ -110,7 +110,7 @@ ROOT_URLCONF = "registry_site.urls"
 WSGI_APPLICATION = "registry_site.wsgi.application"
 APPEND_SLASH = False
 SESSION_COOKIE_AGE = int(lifetime(environment.SESSION_EXPIRATIONTIME).total_seconds())
-SESSION_ENGINE = "tenants.identity.sessions"
+SESSION_ENGINE = "tenants.identity.authentication"
 CSRF_FAILURE_VIEW = "registry_site.api.errors.csrf_failure"
 MIDDLEWARE = [
     "registry_site.api.middleware.ReleaseMemory",
@@ -180,8 +180,8 @@ STORAGES = {
 
 # --- Login ----------------------------------------------------------------------------------------------------------
 # The first hasher is used for new passwords.
-PASSWORD_HASHERS = ["tenants.identity.hashers.PasswordHasher", "tenants.identity.hashers.ImportedHasher"]
-AUTHENTICATION_BACKENDS = ["tenants.identity.backends.SuperuserBackend"]
+PASSWORD_HASHERS = ["tenants.identity.login.PasswordHasher", "tenants.identity.login.ImportedHasher"]
+AUTHENTICATION_BACKENDS = ["tenants.identity.admin_login.SuperuserBackend"]
 LOGIN_REDIRECT_URL = "admin:index"
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "tenants.identity.passwords.StrengthValidator"}]
 SILENCED_SYSTEM_CHECKS = [

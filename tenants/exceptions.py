@@ -1,13 +1,13 @@
-"""How a rule says no: with the name of an error in the registry's error table."""
+"""Errors with a code from the error table (`GET /v1/errors`)."""
 
 from rest_framework.exceptions import APIException
 
 
 class Refused(APIException):
-    """A request refused by a rule.
+    """A request that breaks a rule.
 
-    `name` is a key of the error table (`GET /v1/errors`), `details` tells the caller what to mend, and `headers` go
-    with the answer. The HTTP status follows from the name, unless HTTP itself wants another `status`.
+    `name` is a code of the error table, `details` tells the caller what to correct, and `headers` are sent with the
+    answer. The code determines the HTTP status, unless HTTP itself requires another `status`.
     """
 
     def __init__(

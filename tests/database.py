@@ -11,15 +11,15 @@ from django.db import connection
 from django.test import TransactionTestCase
 from pymongo import monitoring
 
-from tenants.identity.hashers import ImportedHasher, PasswordHasher
+django.setup()
+
+from tenants.identity.login import ImportedHasher, PasswordHasher  # noqa: E402 - it imports models
 
 # Sound passwords take their time; these need not.
 PasswordHasher.time_cost, PasswordHasher.memory_cost, PasswordHasher.parallelism = 1, 8, 1
 ImportedHasher.rounds = 4
 WRITES = {"insert", "update", "findAndModify", "delete", "bulkWrite"}
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # made by migrations, changed by no test
-
-django.setup()
 
 
 class Written(monitoring.CommandListener):

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
-from tenants.identity import services, tokens
+from tenants.identity import authentication, services
 from tenants.models import Fence, Tenant, User
 from tests.azure_store import AzureStore
 from tests.client import ApiClient
@@ -49,7 +49,7 @@ def _tenants() -> dict[str, SimpleNamespace]:
     tenants = {tenant.pk: SimpleNamespace(tenant=tenant) for tenant in map(copy, ROWS[Tenant])}
     for user in map(copy, ROWS[User]):
         user.tenant = tenants[user.tenant_id].tenant
-        user.api = ApiClient(tokens.issue(user))
+        user.api = ApiClient(authentication.issue_token(user))
         setattr(tenants[user.tenant_id], user.username, user)
     return tenants
 

@@ -48,7 +48,7 @@ def test_a_list_takes_as_many_queries_for_all_rows_as_for_one(desk: Desk, many: 
 
 
 def test_a_long_list_is_counted_only_so_far(desk: Desk, many: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lists, "COUNTED", 5)
+    monkeypatch.setattr(lists, "MAX_COUNT", 5)
     page = desk.get("catalog/model/")
     assert "The first 5 models; search or filter to find others" in text_of(page)
 

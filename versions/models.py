@@ -4,9 +4,8 @@ from typing import Any
 
 from django.db import models
 
-from tenants.models import Tenant
+from tenants.models import Tenant, TenantQuerySet
 from tenants.rows.fields import KeyField, TextField, iso, now
-from tenants.rows.querysets import TenantQuerySet
 
 
 class Blob(models.Model):

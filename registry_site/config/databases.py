@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from tenants.rows.locks import file_lock
+from tenants.rows.transactions import file_lock
 
 DEFAULT_NAME = "registry"
 SQLITE_PRAGMAS = """

@@ -10,7 +10,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-from tenants.identity.login_form import LoginForm
+from tenants.identity.admin_login import LoginForm
 from tenants.identity.services import update_user
 
 

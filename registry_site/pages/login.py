@@ -11,8 +11,8 @@ from rest_framework.exceptions import APIException, Throttled
 
 from registry_site.api.errors import ERRORS, error_name
 from registry_site.pages.site import site_context
-from tenants.identity import attempts, login, sessions
-from tenants.identity.serializers import tenant_of
+from tenants.identity import authentication, login
+from tenants.identity.serializers import credentials, tenant_of
 from tenants.models import Tenant
 from tenants.rest.collections import explain
 
@@ -30,22 +30,22 @@ def login_page(request: HttpRequest) -> HttpResponse:
 
 def logout_page(request: HttpRequest) -> HttpResponse:
     """End the browser's login, and say so."""
-    sessions.log_out(request)
+    authentication.log_out(request)
     return _form(request, said="You are logged out.")
 
 
 def _enter(request: HttpRequest) -> None:
     """Log in by the rules of the API. Raises what it answers with."""
-    body = login.credentials(request.POST.dict())
+    body = credentials(request.POST.dict())
     tenant_id = tenant_of(body)
     request.log_tenant_id = tenant_id  # type: ignore[attr-defined]
     user = login.authenticate(
         tenant_id=tenant_id,
         username=body["username"],
         password=body["password"],
-        address=attempts.address_of(request),
+        address=login.address_of(request),
     )
-    sessions.log_in(request, user)
+    authentication.log_in(request, user)
     request.user = user
 
 

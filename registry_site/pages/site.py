@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.encoding import escape_uri_path
 from rest_framework.exceptions import AuthenticationFailed
 
-from tenants.identity import sessions
+from tenants.identity import authentication
 from tenants.models import User
 
 PLACES = ("models", "datasets", "algorithms", "tags", "metadata", "users")
@@ -18,7 +18,7 @@ PLACES = ("models", "datasets", "algorithms", "tags", "metadata", "users")
 def known_user(request: HttpRequest) -> User | None:
     """Return who logged in with this browser, if his login is still good."""
     try:
-        return sessions.user_of(request)
+        return authentication.user_of_session(request)
     except AuthenticationFailed:
         return None
 

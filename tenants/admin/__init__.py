@@ -1,4 +1,4 @@
-"""The admin site's pages on tenants, their users and the log of requests."""
+"""The admin site's pages for tenants, users and the request log."""
 
 from tenants.admin import request_log, tenants, users
 

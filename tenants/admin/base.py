@@ -1,4 +1,4 @@
-"""Pages of the admin site whose writes go through services, and whose lists stay quick."""
+"""Base classes of admin pages that write through services and list any number of rows quickly."""
 
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -19,12 +19,12 @@ from tenants.models import User
 
 
 class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A form whose contents a service keeps; what the service refuses is said on the form."""
+    """A form that a service saves; the form shows the service's error."""
 
     refusal: ClassVar[str] = ""
 
     class Meta:
-        fields: ClassVar[tuple[str, ...]] = ()  # those that are declared, and no more
+        fields: ClassVar[tuple[str, ...]] = ()  # only the declared fields
 
     def clean(self) -> dict[str, Any]:
         if self.refusal:
@@ -32,24 +32,25 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
         return super().clean() or self.cleaned_data
 
     def _post_clean(self) -> None:
-        """Leave the row as it is: the service changes it, and knows what it must be."""
+        """Do not change the instance: the service validates and writes it."""
 
     def save(self, commit: bool = True) -> Any:
         return self.instance
 
     @property
     def changed_fields(self) -> dict[str, Any]:
-        """Return what the user changed on the page, by field.
+        """Return the values that the user changed on the page, by field.
 
-        Fields with `show_hidden_initial` send what the page showed, so that what others changed since is no difference.
+        Fields with `show_hidden_initial` also send the value that the page showed, so that concurrent changes by others
+        do not count.
         """
-        shown = {field for field in self.fields if self.add_initial_prefix(field) in self.data}
-        unchanged = shown - set(self.changed_data)
+        sent = {field for field in self.fields if self.add_initial_prefix(field) in self.data}
+        unchanged = sent - set(self.changed_data)
         return {field: value for field, value in self.cleaned_data.items() if field not in unchanged}
 
 
 def password_field(label: str, help_text: str) -> forms.CharField:
-    """Return the field of a password that may be left out."""
+    """Return an optional password field."""
     widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
     return forms.CharField(
         max_length=1024, required=False, strip=False, label=label, help_text=help_text, widget=widget
@@ -59,20 +60,20 @@ def password_field(label: str, help_text: str) -> forms.CharField:
 class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Lists, forms and deletions of a model.
 
-    Subclasses give `create`, `update` and `remove`, which call services, `facts` (what columns show that is not in the
-    row) and `deletion` (what goes with rows that are to be deleted, and what speaks against it).
+    Subclasses define `create`, `update` and `remove`, which call services, `facts` (computed columns of a list) and
+    `deletion` (what a deletion removes, and the reasons that forbid it).
     """
 
     add_form: ClassVar[type[ServiceForm] | None] = None
-    choice_columns: ClassVar[tuple[str, str] | None] = None  # of a row as an option: what is sent, and what is read
+    choice_columns: ClassVar[tuple[str, str] | None] = None  # (value, label) of a row as an option
     paginator = QuickPaginator
     show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER  # they would count all rows, once a choice
+    show_facets = admin.ShowFacets.NEVER  # facets would count all rows once per choice
     list_per_page = 50
     list_max_show_all = 50
     actions_selection_counter = True
 
-    # --- Writes: what a service refuses is said to the user, and changes nothing ------------------------------------
+    # --- Writes: an error of a service is shown to the user, and nothing changes ------------------------------------
 
     def create(self, request: HttpRequest, data: dict[str, Any]) -> Model:
         raise NotImplementedError
@@ -90,14 +91,14 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             vars(obj).update(vars(self.create(request, form.cleaned_data)))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Nothing is left to save."""
+        """Do nothing: the service saves everything."""
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
-        """Show the form, and show it again with the reason where a service refuses it.
+        """Show the form, and again with the error if a service refuses it.
 
-        Django would put a transaction round it; services have their own, and remove bytes only after those.
+        Without Django's transaction: services have their own, and delete bytes after it commits.
         """
         try:
             return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
@@ -126,7 +127,7 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return self.refused(request, refused)
 
     def refused(self, request: HttpRequest, refused: Refused) -> HttpResponseBase:
-        """Say why nothing was done, on the page that the user came from."""
+        """Show the error on the page that the user came from."""
         self.message_user(request, refused.details, messages.ERROR)
         return HttpResponseRedirect(request.get_full_path())
 
@@ -137,7 +138,7 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     # --- Deletion ---------------------------------------------------------------------------------------------------
 
     def deletion(self, rows: Sequence[Any]) -> tuple[dict[str, int], list[str]]:
-        """Return how many of what goes, and the reasons why it may not."""
+        """Return what is deleted, with counts by name, and the reasons that forbid it."""
         return {str(self.opts.verbose_name_plural): len(rows)}, []
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
@@ -146,10 +147,10 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return [str(row) for row in rows], counts, set(), reasons
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        """Nothing yet: `delete_model` notes what is really gone."""
+        """Do nothing: `delete_model` logs each deletion after it succeeded."""
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        self.remove(copy(obj))  # which may take its key from it
+        self.remove(copy(obj))  # a deletion may clear the key
         self.note_deletion(request, obj)
 
     def note_deletion(self, request: HttpRequest, obj: Any) -> None:
@@ -162,7 +163,7 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     # --- Lists ------------------------------------------------------------------------------------------------------
 
     def facts(self, rows: Sequence[Any]) -> Mapping[str, Mapping[str, Any]]:
-        """Return by column and key what the page's rows show, with as few queries for all of them as for one."""
+        """Return the computed values of the page's rows by column and key, with a constant number of queries."""
         return {}
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
@@ -175,8 +176,8 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return changes
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Filter by what the page offers and by nothing else."""
-        return lookup in {each.parameter_name for each in self.list_filter}  # type: ignore[union-attr]
+        """Allow only the filters that the page offers."""
+        return lookup in {filter_class.parameter_name for filter_class in self.list_filter}  # type: ignore[union-attr]
 
     def get_urls(self) -> Any:
         if self.choice_columns is None:
@@ -185,15 +186,15 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return [path("choices/", self.admin_site.admin_view(self.choices_view), name=name), *super().get_urls()]
 
     def choosable(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows that may be chosen: those of the tenant that the form is about."""
+        """Return the rows offered as choices: those of the form's tenant."""
         return self.get_queryset(request).filter(tenant_id=request.GET.get("tenant", ""))
 
     def choices_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer a page of the rows that a user who types may mean."""
+        """Answer a page of the rows that match what the user types."""
         value, label = self.choice_columns or ("pk", "pk")
         return choices_page(request, self.choosable(request), value, label)
 
 
 def actor(request: HttpRequest, tenant_id: str) -> User:
-    """Return the superuser who asks, as an administrator of the tenant."""
+    """Return the calling superuser as an administrator of the tenant."""
     return cast(User, request.user).acting_in(tenant_id)

@@ -1,4 +1,4 @@
-"""Fields that complete what is typed, from the rows of a tenant: Django's own need a foreign key, which lists lack."""
+"""Autocomplete fields over a tenant's rows, for lists: Django's own autocomplete needs a foreign key."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,28 +14,28 @@ from django.utils.functional import lazy
 
 from tenants.models import Tenant
 
-OFFERED = 20  # options at once
-FARTHEST = 500  # pages of them
+PAGE_SIZE = 20  # options per page
+MAX_PAGE = 500
 
 
 def choices_url(model: str, tenant_id: str = "") -> str:
-    """Return where the options of a model (`app_model`) come from, within a tenant."""
+    """Return the URL of a model's options (`app_model`) within a tenant."""
     return f"{reverse(f'admin:{model}_choices')}?{urlencode({'tenant': tenant_id})}"
 
 
 def choices_page(request: HttpRequest, rows: QuerySet[Any], value: str, label: str) -> JsonResponse:
-    """Answer the options whose label has what was typed, in the form that select2 wants."""
+    """Answer the options whose label contains the typed text, as select2 expects them."""
     term, page = request.GET.get("term", ""), request.GET.get("page", "1")
-    number = min(int(page), FARTHEST) if page.isascii() and page.isdigit() and len(page) < 9 else 1
-    start = (max(number, 1) - 1) * OFFERED
-    found = rows.filter(**{f"{label}__icontains": term}) if term else rows
-    pairs = list(found.order_by(label, "pk").values_list(value, label)[start : start + OFFERED + 1])
-    options = [{"id": id, "text": text} for id, text in pairs[:OFFERED]]
-    return JsonResponse({"results": options, "pagination": {"more": len(pairs) > OFFERED}})
+    number = min(int(page), MAX_PAGE) if page.isascii() and page.isdigit() and len(page) < 9 else 1
+    start = (max(number, 1) - 1) * PAGE_SIZE
+    matches = rows.filter(**{f"{label}__icontains": term}) if term else rows
+    pairs = list(matches.order_by(label, "pk").values_list(value, label)[start : start + PAGE_SIZE + 1])
+    options = [{"id": id, "text": text} for id, text in pairs[:PAGE_SIZE]]
+    return JsonResponse({"results": options, "pagination": {"more": len(pairs) > PAGE_SIZE}})
 
 
 class Choice(forms.Select):
-    """One of the options at `url`; `labels` name what is chosen already, and with `free` any text may be."""
+    """A choice from the options at `url`; `labels` are those of chosen values; `free` allows any text."""
 
     def __init__(self, url: str = "", labels: Mapping[str, str] | None = None, free: bool = False) -> None:
         super().__init__()
@@ -64,13 +64,13 @@ class Choice(forms.Select):
 
 
 class Choices(Choice, forms.SelectMultiple):
-    """Some of the options."""
+    """Several choices from the options."""
 
     allow_multiple_selected = True
 
 
 class ChoicesField(forms.MultipleChoiceField):
-    """Texts, of which the service knows whether they are legal."""
+    """A list of texts, which the service validates."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, widget=Choices, **kwargs)
@@ -80,10 +80,10 @@ class ChoicesField(forms.MultipleChoiceField):
 
 
 class TenantField(forms.CharField):
-    """One of the tenants."""
+    """A choice of a tenant."""
 
     def __init__(self, **kwargs: Any) -> None:
-        url: Any = lazy(choices_url, str)("tenants_tenant")  # routes are known only later
+        url: Any = lazy(choices_url, str)("tenants_tenant")  # URLs are not loaded yet
         super().__init__(max_length=64, widget=Choice(url), **kwargs)
 
     def clean(self, value: Any) -> Any:

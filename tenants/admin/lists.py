@@ -1,4 +1,4 @@
-"""What lists of the admin site are made of: columns, filters, and pages that cost little for any number of rows."""
+"""Columns, filters and pagination of admin lists, at a bounded cost for any number of rows."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -14,21 +14,21 @@ from tenants.models import Tenant
 from tenants.rest.querying.page import ordered_page
 from tenants.rows.fields import now
 
-COUNTED = 10_000  # rows that a list counts and pages through; a search finds the others
-OFFERED = 100  # choices of a filter
+MAX_COUNT = 10_000  # rows that a list counts and pages through; a search finds the others
+MAX_CHOICES = 100  # of a filter
 
 
 class QuickPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than anybody pages, and reads pages as the API does."""
+    """Counts at most MAX_COUNT rows, and reads pages as the API does."""
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[:COUNTED].count()  # type: ignore[attr-defined]
+        return self.object_list.order_by()[:MAX_COUNT].count()  # type: ignore[attr-defined]
 
     @property
     def capped(self) -> bool:
         """Whether there may be more rows than were counted."""
-        return self.count == COUNTED
+        return self.count == MAX_COUNT
 
     def page(self, number: Any) -> Page[Any]:
         number = self.validate_number(number)
@@ -38,7 +38,7 @@ class QuickPaginator(Paginator):  # type: ignore[type-arg]
 
 
 def fact(name: str, description: str) -> Callable[[Any], Any]:
-    """Return the column of what `facts` tells under that name."""
+    """Return the list column of a computed value of `facts`."""
 
     def column(row: Any) -> Any:
         return row.facts[name]
@@ -58,12 +58,12 @@ def created_column(row: Any) -> str:
 
 
 def short(time: datetime) -> str:
-    """Return a time as a list shows it, in UTC."""
+    """Return a time in UTC in the format of lists."""
     return f"{time:%Y-%m-%d %H:%M}"
 
 
 class Filter(admin.SimpleListFilter):
-    """A filter by one column, or by what `narrow` makes of the chosen value; an unknown value finds nothing."""
+    """A filter by one column, or as `narrow` defines; an unknown value matches nothing."""
 
     column: ClassVar[str] = ""
     values: ClassVar[Iterable[tuple[str, str]]] = ()
@@ -80,19 +80,19 @@ class Filter(admin.SimpleListFilter):
 
 
 def choice_filter(name: str, choices: Iterable[str]) -> type[Filter]:
-    """Return the filter of a column that has one of a few texts."""
+    """Return a filter for a column with a few possible texts."""
     values = [(choice, choice if choice.isupper() else choice.capitalize()) for choice in choices]
     attributes = {"title": name, "parameter_name": name, "column": name, "values": values}
     return type(f"{name.capitalize()}Filter", (Filter,), attributes)
 
 
 class TenantFilter(Filter):
-    """The rows of one tenant; of very many tenants only the first are offered, and the one that was chosen."""
+    """The rows of one tenant; offers the first MAX_CHOICES tenants and the chosen one."""
 
     title, parameter_name, column = "tenant", "tenant", "tenant_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        ids = list(Tenant.objects.order_by("pk").values_list("pk", flat=True)[:OFFERED])
+        ids = list(Tenant.objects.order_by("pk").values_list("pk", flat=True)[:MAX_CHOICES])
         chosen = request.GET.get(self.parameter_name)
         return [(id, id) for id in (ids if chosen is None or chosen in ids else [chosen, *ids])]
 
@@ -106,7 +106,7 @@ PERIODS = {
 
 
 class PeriodFilter(Filter):
-    """The rows since some time ago."""
+    """The rows of a recent period."""
 
     title, parameter_name, column = "date", "date", "date__gte"
     values = [(key, label) for key, (label, _) in PERIODS.items()]

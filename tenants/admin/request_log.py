@@ -1,4 +1,4 @@
-"""The log of requests of all tenants: to be read, never changed."""
+"""The request log of all tenants, read-only."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from tenants.admin.base import ServiceAdmin
-from tenants.admin.lists import OFFERED, Filter, PeriodFilter, TenantFilter, choice_filter, tenant_column
+from tenants.admin.lists import MAX_CHOICES, Filter, PeriodFilter, TenantFilter, choice_filter, tenant_column
 from tenants.models import RequestLog, User
 
-SHOWN = 40  # characters of an address in a list
+URL_WIDTH = 40  # characters of a URL in a list
 OUTCOMES = {"done": ("Done", 200, 399), "refused": ("Refused", 400, 499), "failed": ("Failed", 500, 599)}
 
 
 class OutcomeFilter(Filter):
-    """Requests by how they ended."""
+    """Requests by the class of their status."""
 
     title, parameter_name = "status", "status"
     values = [(key, f"{label} ({first} to {last})") for key, (label, first, last) in OUTCOMES.items()]
@@ -28,7 +28,7 @@ class OutcomeFilter(Filter):
 
 
 class UserFilter(Filter):
-    """Requests of one user: the users of the chosen tenant are offered."""
+    """Requests of one user; offers the users of the chosen tenant."""
 
     title, parameter_name, column = "user", "user", "username"
 
@@ -36,13 +36,13 @@ class UserFilter(Filter):
         chosen = request.GET.getlist(self.parameter_name)[-1:]
         tenant = request.GET.get("tenant")
         users = User.objects.of(tenant) if tenant else User.objects.none()
-        names = list(users.order_by("username").values_list("username", flat=True)[:OFFERED])
+        names = list(users.order_by("username").values_list("username", flat=True)[:MAX_CHOICES])
         return [(name, name) for name in [name for name in chosen if name not in names] + names]
 
 
 @admin.register(RequestLog)
 class RequestLogAdmin(ServiceAdmin):
-    """Who asked for what, and what came of it."""
+    """Requests with their callers and results."""
 
     list_display = ("time", "status", "method", "url_shown", "username", tenant_column, "duration")
     list_filter = (
@@ -65,7 +65,7 @@ class RequestLogAdmin(ServiceAdmin):
 
     @admin.display(description="Address")
     def url_shown(self, entry: RequestLog) -> str:
-        return entry.url if len(entry.url) <= SHOWN else f"{entry.url[: SHOWN - 1]}…"
+        return entry.url if len(entry.url) <= URL_WIDTH else f"{entry.url[: URL_WIDTH - 1]}…"
 
     @admin.display(description="Address")
     def address(self, entry: RequestLog) -> str:

@@ -1,4 +1,4 @@
-"""Tenants: made with their first administrator, described, deleted with all that is theirs."""
+"""Tenants: create with a first administrator, change contact data, delete with all their data."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,22 +39,22 @@ class NewTenantForm(TenantForm):
         max_length=150,
         required=False,
         label="Administrator",
-        help_text="Username of the first administrator; a usual one is taken if left empty.",
+        help_text="Username of the first administrator; the default one if empty.",
     )
-    admin_password = password_field("Password", "The administrator's; one is made and shown once if left empty.")
+    admin_password = password_field("Password", "The administrator's; if empty, one is generated and shown once.")
 
     def clean_id(self) -> str:
         id = str(self.cleaned_data["id"])
         if not TENANT_ID.fullmatch(id):
             raise ValidationError("Letters, digits, dots, underscores and hyphens only.")
         if Tenant.objects.filter(pk=id).exists():
-            raise ValidationError("There is a tenant of this name already.")
+            raise ValidationError("A tenant of this name already exists.")
         return id
 
 
 @admin.register(Tenant)
 class TenantAdmin(ServiceAdmin):
-    """Tenants with what they use."""
+    """Tenants with their usage."""
 
     form = TenantForm
     add_form = NewTenantForm
@@ -92,14 +92,15 @@ class TenantAdmin(ServiceAdmin):
         return usage | {"size": {pk: filesizeformat(size) for pk, size in usage["bytes"].items()}}
 
     def create(self, request: HttpRequest, data: dict[str, Any]) -> Tenant:
-        made = create_tenant(**data)
-        if made.generated_password:
+        created = create_tenant(**data)
+        if created.generated_password:
             message = (
-                f"The administrator of {made.tenant} is {made.admin.username}, with this password, shown only now: "
-                f"{made.generated_password}"
+                f"The administrator of {created.tenant} is {created.admin.username}. "
+                "Their password, shown only now: "
+                f"{created.generated_password}"
             )
             self.message_user(request, message, messages.WARNING)
-        return made.tenant
+        return created.tenant
 
     def update(self, request: HttpRequest, obj: Tenant, data: dict[str, Any]) -> None:
         update_tenant(tenant=obj, changes={field: data[field] for field in CONTACT_FIELDS if field in data})

@@ -1,4 +1,4 @@
-"""Users: members of tenants, and the superusers of this site."""
+"""Users: members of tenants, and superusers of the admin site."""
 
 from typing import Any
 
@@ -18,26 +18,26 @@ from tenants.identity.passwords import validation_error
 from tenants.identity.services import create_user, update_user
 from tenants.models import ROLES, User
 
-admin.site.unregister(Group)  # which `auth_admin` has registered; roles are what this registry has
+admin.site.unregister(Group)  # registered by `auth_admin`; the registry uses roles instead
 __all__ = ["UserAdmin", "auth_admin"]
 
 
 class UserForm(ServiceForm):
-    """What can be changed of a user."""
+    """The fields of a user that can be changed."""
 
     email = EmailFormField(max_length=255, required=False, label="E-mail")
     role = forms.ChoiceField(choices=[(role, role.capitalize()) for role in ROLES])
     is_active: forms.BooleanField | None = forms.BooleanField(
         required=False,
         label="May log in",
-        help_text="Without it, the user's logins and tokens are refused at once.",
+        help_text="If unchecked, the user's logins and tokens are refused immediately.",
     )
     validity_days = forms.IntegerField(
-        min_value=0, max_value=36500, label="Password is good for", help_text="Days; 0: for ever."
+        min_value=0, max_value=36500, label="Password validity", help_text="In days; 0 means unlimited."
     )
     password = password_field(
         "New password",
-        "Left empty, the password stays. A new one ends all tokens and links that were given out before.",
+        "If empty, the password stays. A new password ends all existing tokens and reset links.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -69,7 +69,7 @@ class NewUserForm(UserForm):
 
 
 class ActiveFilter(Filter):
-    """Those who may log in, or those who may not."""
+    """Users who may, or may not, log in."""
 
     title, parameter_name, column = "may log in", "active", "is_active"
     values = [("yes", "Yes"), ("no", "No")]

@@ -1,1 +1,1 @@
-"""Who is calling: login, tokens, sessions, attempts, passwords, resets, and the routes on tenants and users."""
+"""Identity: login, tokens, sessions, passwords, resets, and the routes for tenants and users."""

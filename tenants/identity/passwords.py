@@ -1,4 +1,4 @@
-"""How strong a password is, and what a new one changes of its user."""
+"""Password strength, and the user fields that a new password changes."""
 
 import re
 from typing import Any
@@ -9,19 +9,20 @@ from django.core.exceptions import ValidationError
 from tenants.exceptions import Refused
 from tenants.models import User
 
-# (name, fewest kinds of character, fewest characters), the weakest first
+# (name, minimum kinds of character, minimum length), weakest first
 LEVELS = (("Too weak", 0, 0), ("Weak", 2, 6), ("Medium", 4, 8), ("Strong", 4, 10))
 KINDS = (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"[0-9]"), re.compile(r"[^a-zA-Z0-9]"))
 
 
 def strength(password: str) -> int:
-    """Return the level, 0 to 3, of the strongest row of LEVELS that the password reaches."""
+    """Return the password's level, 0 to 3: the strongest row of LEVELS that it meets."""
     kinds = sum(bool(kind.search(password)) for kind in KINDS)
-    return max(level for level, (_, least, length) in enumerate(LEVELS) if kinds >= least and len(password) >= length)
+    met = [kinds >= minimum and len(password) >= length for _, minimum, length in LEVELS]
+    return max(level for level, is_met in enumerate(met) if is_met)
 
 
 def validation_error(password: str) -> str | None:
-    """Return why the password is below `MIN_PASSWORD_STRENGTH`, or None where it is not."""
+    """Return why the password is too weak for `MIN_PASSWORD_STRENGTH`, or None."""
     level = strength(password)
     if level >= settings.MIN_PASSWORD_STRENGTH:
         return None
@@ -29,7 +30,7 @@ def validation_error(password: str) -> str | None:
 
 
 def hashed(password: str, error: str, kept_login: str = "") -> dict[str, Any]:
-    """Return the fields of a user that a new password changes. Raises Refused with that error for a weak one."""
+    """Return the user fields that a new password changes. Raises Refused with the code `error` for a weak password."""
     weakness = validation_error(password)
     if weakness:
         raise Refused(error, weakness)
@@ -39,7 +40,7 @@ def hashed(password: str, error: str, kept_login: str = "") -> dict[str, Any]:
 
 
 class StrengthValidator:
-    """Holds Django's own forms and commands to the rule."""
+    """Applies the rule to Django's own forms and commands."""
 
     def validate(self, password: str, user: object = None) -> None:
         weakness = validation_error(password)
@@ -48,4 +49,4 @@ class StrengthValidator:
 
     def get_help_text(self) -> str:
         _, kinds, length = LEVELS[settings.MIN_PASSWORD_STRENGTH]
-        return f"At least {length} characters, with {kinds} of: small letters, capital letters, digits, other signs."
+        return f"At least {length} characters, with {kinds} of: lower case, upper case, digits, symbols."

@@ -1,6 +1,6 @@
-"""Mends stored names that break the rules for names, for migrations and restores; running it again changes nothing.
+"""Corrects stored names that break the rules for names, in migrations and restores; idempotent.
 
-Every function takes model classes, since migrations work on those of their own time.
+Every function takes model classes, because migrations use historical ones.
 """
 
 import logging
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def mend_tenants(tenants: type[Model], users: type[Model]) -> None:
-    """Mend usernames and the contact data that stands in one line."""
+    """Correct usernames and the contact fields that hold a single line."""
     for column, longest in (("organization", 255), ("phone", 64), ("database", 255)):
         mend_column(tenants, column, _line_of(longest))
     mend_column(
@@ -42,25 +42,25 @@ def mend_column(
     longest: int = LONGEST,
     behind: str = " ({})",
 ) -> None:
-    """Replace each text of a column by `mend(text, primary key)`, unique among the rows with the same `within`."""
+    """Replace each text of a column with `mend(text, primary key)`, unique among the rows with the same `within`."""
     rows = model._base_manager
     for pk, text, *scope in rows_of(model, column, *within):
         if (mended := mend(text, pk)) == text:
             continue
         others = rows.filter(**dict(zip(within, scope, strict=True))) if within else rows.none()
         names = alternatives(mended, text, longest, behind)
-        name = next(each for each in names if not others.filter(**{column: each}).exists())
+        name = next(name for name in names if not others.filter(**{column: name}).exists())
         rows.filter(pk=pk).update(**{column: name})
         report(model, column, pk, text, name)
 
 
 def rows_of(model: type[Model], *columns: str) -> Iterator[tuple[Any, ...]]:
-    """Give primary key and columns of all rows, in little memory; rows may be changed meanwhile."""
+    """Give primary key and columns of all rows, in little memory; the caller may change rows during iteration."""
     rows = model._base_manager
     for keys in batches(keys_of(rows.all()), BATCH):
         yield from rows.filter(pk__in=keys).order_by("pk").values_list("pk", *columns)
 
 
 def report(model: type[Model], column: str, pk: str, old: str, new: str) -> None:
-    """Tell the operator of a name that was changed."""
+    """Log a name that was changed, for the operator."""
     logger.warning("renamed: %s of %s %s: %r is %r now", column, model._meta.model_name, pk, old[:80], new[:80])

@@ -1,7 +1,7 @@
-"""Forgotten passwords: a link by mail, good for one use and a limited time.
+"""Password resets: a link by mail that works once and for a limited time.
 
-A link is made when it is sent (see `tenants.identity.outbox`), so that its secret is only in the mail: the database has
-its sha256.
+A link is created when it is sent (see `tenants.identity.outbox`), so that its secret is only in the mail: the database
+stores its sha256.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from tenants.rows.transactions import atomic, retried
 
 logger = logging.getLogger(__name__)
 
-MOST_LINKS = 5  # of a user that are good at once: more requests send no mail
+MAX_LINKS = 5  # valid links of a user; further requests send no mail
 INVALID = "The reset link is unknown, used or expired"
 SUBJECT = "Reset your password"
 TEXT = """Somebody, we hope you, asked for a new password of the user {username}.
@@ -41,29 +41,29 @@ If it was not you, do nothing: your password stays as it is.
 
 
 def digest_of(secret: str) -> str:
-    """Return what is kept of a link's secret: its sha256 as hex."""
+    """Return the stored form of a link's secret: its sha256 as hex."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def mail_reset_link(*, tenant_id: str, email: str) -> None:
-    """Mail a reset link where a user of the tenant has that address, to the address as the user has it.
+    """Mail a reset link if a user of the tenant has the address, to the address as the user spells it.
 
-    Raises OSError where the mail server does not take it; there is no link then.
+    Raises OSError if the mail server does not accept the mail; no link remains then.
     """
     user = _user_with(tenant_id, email)
     if user is None:
         return
     purge_expired_links()
-    if PasswordReset.objects.filter(user=user).count() >= MOST_LINKS:
-        logger.warning("No reset link for user %s of %s: %d are good already", user.pk, tenant_id, MOST_LINKS)
+    if PasswordReset.objects.filter(user=user).count() >= MAX_LINKS:
+        logger.warning("No reset link for user %s of %s: they have %d valid links", user.pk, tenant_id, MAX_LINKS)
         return
     secret = secrets.token_urlsafe(32)
     reset = PasswordReset(digest=digest_of(secret), user=user, expires=now() + settings.RESET_LIFETIME)
     try:
-        _keep(reset)
-    except AuthenticationFailed:  # the user has just been deleted
+        _save(reset)
+    except AuthenticationFailed:  # the user was deleted in the meantime
         return
-    # After the `#`: browsers do not send that part, so that no server logs it.
+    # After the `#`: browsers do not send this part, so no server logs it.
     link = f"{settings.PUBLIC_URL.rstrip('/')}/reset.html#{urlencode({'tenant': tenant_id, 'reset': secret})}"
     text = TEXT.format(username=user.username, expires=reset.expires, link=link)
     try:
@@ -74,14 +74,14 @@ def mail_reset_link(*, tenant_id: str, email: str) -> None:
 
 
 def _user_with(tenant_id: str, email: str) -> User | None:
-    """Return the user with the address, rather one who spells it so than one who spells it in another case."""
+    """Return the user with the address; an exact match takes precedence over a different case."""
     same = Q(email=email) | Q(email_key=email_key(email))
     users: list[User] = list(User.objects.of(tenant_id).filter(same, is_active=True, leaving=None))
     return min(users, key=lambda user: user.email != email, default=None)
 
 
 @retried
-def _keep(reset: PasswordReset) -> None:
+def _save(reset: PasswordReset) -> None:
     with reference_guard(reset.user.tenant_id, reset.user):
         reset.save(force_insert=True)
 
@@ -89,15 +89,15 @@ def _keep(reset: PasswordReset) -> None:
 def reset_password(*, digest: str, tenant_id: str, password: str) -> None:
     """Set a password with a mailed link, which works once.
 
-    Raises Refused: `reset_invalid` for a link that is not good, `put_request_error` for a weak password.
+    Raises Refused: `reset_invalid` for an invalid link, `put_request_error` for a weak password.
     """
-    # Hashing takes time and memory, which is for those who have a link.
-    if validation_error(password) is None and not _good_links(digest, tenant_id).exists():
+    # Hashing takes time and memory, so it needs a valid link.
+    if validation_error(password) is None and not _valid_links(digest, tenant_id).exists():
         raise Refused("reset_invalid", INVALID)
     _use_link(digest, tenant_id, hashed(password, "put_request_error"))
 
 
-def _good_links(digest: str, tenant_id: str) -> QuerySet[PasswordReset]:
+def _valid_links(digest: str, tenant_id: str) -> QuerySet[PasswordReset]:
     users = {"user__tenant_id": tenant_id, "user__is_active": True}
     return PasswordReset.objects.filter(pk=digest, expires__gt=now(), **users)
 
@@ -105,8 +105,8 @@ def _good_links(digest: str, tenant_id: str) -> QuerySet[PasswordReset]:
 @retried
 def _use_link(digest: str, tenant_id: str, changes: Mapping[str, Any]) -> None:
     with atomic():
-        reset = _good_links(digest, tenant_id).select_related("user").first()
-        # The link is taken by deleting it: of two who try at once only one finds it.
+        reset = _valid_links(digest, tenant_id).select_related("user").first()
+        # Deleting the link claims it: of two concurrent requests, only one deletes a row.
         if reset is None or not PasswordReset.objects.filter(pk=digest).delete()[0]:
             raise Refused("reset_invalid", INVALID)
         write_user(reset.user, changes)
@@ -114,5 +114,5 @@ def _use_link(digest: str, tenant_id: str, changes: Mapping[str, Any]) -> None:
 
 
 def purge_expired_links() -> None:
-    """Remove the links that are no longer good; those that were used are gone already."""
+    """Delete expired links; used links are deleted when they are used."""
     PasswordReset.objects.filter(expires__lte=now()).delete()

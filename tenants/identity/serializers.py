@@ -1,17 +1,20 @@
-"""The shape of what comes in, strictly typed: a number is not a text."""
+"""Serializers for request bodies, with strict types: a number is not a text."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from rest_framework import serializers
+from rest_framework.exceptions import AuthenticationFailed
 
 from tenants.identity.emails import EmailField
 from tenants.models import ROLES
+from tenants.rest.collections import valid_body
 from tenants.rest.documentation import example
 
 
 class Text(serializers.CharField):
-    """Text as it was sent; blanks round it are part of it."""
+    """Text exactly as sent, including surrounding whitespace."""
 
     default_error_messages = {"invalid": "Not a text"}
 
@@ -26,19 +29,19 @@ class Text(serializers.CharField):
 
 
 class Name(Text):
-    """Text that stands at the end of a URL, where a last slash would be taken off."""
+    """Text that can end a URL, where a trailing slash would be removed."""
 
 
 class Password(Text):
-    """Text that is shown to nobody."""
+    """Text that is never shown."""
 
 
 class TenantId(Text):
-    """What names a tenant, in URLs and in paths of files."""
+    """The id of a tenant, in URLs and in file paths."""
 
 
 class Whole(serializers.IntegerField):
-    """A whole number, and no text that looks like one."""
+    """A whole number, not a text that looks like one."""
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool | str):
@@ -48,7 +51,7 @@ class Whole(serializers.IntegerField):
 
 
 class Flag(serializers.BooleanField):
-    """True or false, which the original's clients send as texts too."""
+    """True or false; clients of the original system also send them as texts."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool) and data not in ("true", "false"):
@@ -71,12 +74,12 @@ class Choice(serializers.ChoiceField):
 class LoginInput(serializers.Serializer[Any]):
     username = Text()
     password = Password(max_length=1024)
-    tenant = Text(required=False, allow_blank=True, help_text="The default tenant if left out")
+    tenant = Text(required=False, allow_blank=True, help_text="The default tenant if omitted")
 
 
 @example(_id="initech", email="info@initech.example", admin_username="bill", admin_password="Gr33n-field")
 class TenantInput(serializers.Serializer[Any]):
-    """Body of a tenant's creation."""
+    """Body that creates a tenant."""
 
     _id = TenantId(max_length=64, help_text="Letters, digits, `.`, `_` and `-`")
     organization = Text(max_length=255, required=False, allow_blank=True)
@@ -91,7 +94,7 @@ class TenantInput(serializers.Serializer[Any]):
 
 @example(phone="+39 010 0000")
 class TenantChanges(serializers.Serializer[Any]):
-    """Body of a tenant's change: contact data."""
+    """Body that changes a tenant's contact data."""
 
     organization = Text(max_length=255, required=False, allow_blank=True)
     address = Text(max_length=255, required=False, allow_blank=True)
@@ -101,7 +104,7 @@ class TenantChanges(serializers.Serializer[Any]):
 
 @example(username="alan", password="Bl3tchley", email="alan@acme.example", role="regular")
 class UserInput(serializers.Serializer[Any]):
-    """Body of a user's creation."""
+    """Body that creates a user."""
 
     username = Name(max_length=150)
     password = Password(max_length=1024, write_only=True)
@@ -112,7 +115,7 @@ class UserInput(serializers.Serializer[Any]):
 
 @example(email="grace.hopper@acme.example")
 class UserChanges(serializers.Serializer[Any]):
-    """Body of a user's change."""
+    """Body that changes a user."""
 
     password = Password(max_length=1024, required=False, write_only=True)
     email = EmailField(max_length=255, required=False)
@@ -130,6 +133,18 @@ class ResetInput(serializers.Serializer[Any]):
     password = Password(max_length=1024, write_only=True)
 
 
+def credentials(body: Any) -> dict[str, Any]:
+    """Return the validated fields of a login's body.
+
+    Raises AuthenticationFailed without a username or password, and ValidationError.
+    """
+    sent = {} if body is None else body
+    for field in ("username", "password") if isinstance(sent, Mapping) else ():
+        if sent.get(field) in (None, ""):
+            raise AuthenticationFailed(f"Path `{field}` is required")
+    return valid_body(LoginInput, sent)
+
+
 def tenant_of(body: dict[str, Any]) -> str:
-    """Return the tenant that a body names, or the default one."""
+    """Return the id of the tenant in a body, or that of the default tenant."""
     return str(body.get("tenant") or settings.DEFAULT_TENANT)

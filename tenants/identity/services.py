@@ -1,4 +1,4 @@
-"""Writes: tenants, and their users."""
+"""Writes to tenants and users."""
 
 import re
 import secrets
@@ -26,7 +26,7 @@ ONE_LINE = ("organization", "phone")  # an address may have several lines
 
 @dataclass(frozen=True)
 class CreatedTenant:
-    """A new tenant with its first administrator; `generated_password` is None where one was given."""
+    """A new tenant with its first administrator; `generated_password` is None if the caller gave a password."""
 
     tenant: Tenant
     admin: User
@@ -48,9 +48,9 @@ def create_tenant(
     timestamp: datetime | None = None,
     admin: Mapping[str, Any] | None = None,
 ) -> CreatedTenant:
-    """Make a tenant and its first administrator, both or neither.
+    """Create a tenant and its first administrator in one transaction.
 
-    `admin` says more of the administrator, as `create_user` takes it.
+    `admin` holds further arguments of `create_user` for the administrator.
     Raises Refused (`post_request_error`) for an id that is malformed or taken, and an organization, phone, database or
     username that breaks the rules for names.
     """
@@ -78,7 +78,7 @@ def create_tenant(
 def update_tenant(*, tenant: Tenant, changes: dict[str, str]) -> Tenant:
     """Change contact data (`CONTACT_FIELDS`).
 
-    Raises Refused: `resource_not_found` where it is gone, `put_request_error` for contact data that breaks the rules.
+    Raises Refused: `resource_not_found` if the tenant is gone, `put_request_error` for data that breaks the rules.
     """
     refuse([changes.get(field, "") for field in ONE_LINE], unreadable, "put_request_error")
     for field, value in changes.items():
@@ -100,11 +100,11 @@ def create_user(
     check_strength: bool = True,
     kept: Mapping[str, Any] | None = None,
 ) -> User:
-    """Make a user of the tenant.
+    """Create a user of the tenant.
 
-    `kept` holds fields that stay as they are when a user moves in from elsewhere: their id, times and password's hash.
-    Raises Refused (`post_request_error`) for a weak password, a username that cannot be a name, and a username or email
-    that is taken in the tenant.
+    `kept` holds the fields that an imported user keeps: id, times and the password's hash.
+    Raises Refused (`post_request_error`) for a weak password, an invalid username, and a username or email that is
+    taken in the tenant.
     """
     refuse([username], unfit_name, "post_request_error")
     weakness = validation_error(password) if check_strength else None
@@ -133,12 +133,12 @@ def update_user(
     kept_login: str = "",
     **rights: Any,
 ) -> User:
-    """Change a user's password, email or rights (`role`, `is_active`, `validity_days`) and return the user as now.
+    """Change a user's password, email or rights (`role`, `is_active`, `validity_days`) and return the changed user.
 
-    Fields that are not named stay, whatever others changed in them meanwhile. `by` is the caller whose login is checked
-    again when the change is written; the operator has none. A new password ends all logins but `kept_login`.
-    Raises AuthenticationFailed where that login has ended; Refused: `put_request_error` as `create_user` does, and
-    where no administrator would be left; `resource_not_found` where the user is gone.
+    Writes only the fields given, so concurrent changes of other fields are kept. The transaction checks the login of
+    the caller `by` again; None stands for the operator. A new password ends all logins except `kept_login`.
+    Raises AuthenticationFailed if the caller's login has ended; Refused: `put_request_error` as `create_user` does, and
+    if no administrator would remain; `resource_not_found` if the user is gone.
     """
     changes = rights | (hashed(password, "put_request_error", kept_login) if password is not None else {})
     if email is not None:
@@ -148,7 +148,7 @@ def update_user(
 
 @retried
 def _change_user(user: User, by: User | None, changes: Mapping[str, Any], *, needs_guard: bool) -> User:
-    # Two administrators who take each other's rights at once must not both succeed.
+    # Two administrators who revoke each other's rights concurrently must not both succeed.
     with removal_guard(user.tenant_id) if needs_guard else atomic():
         current = User.objects.filter(pk=user.pk).first()
         if current is None:
@@ -161,29 +161,29 @@ def _change_user(user: User, by: User | None, changes: Mapping[str, Any], *, nee
         ):
             refuse_last_administrator(current, "put_request_error", "The last administrator must remain one")
         write_user(current, changes)
-        if "password" in changes:  # links that were mailed before would set yet another one
+        if "password" in changes:  # earlier reset links could set yet another password
             PasswordReset.objects.filter(user=current).delete()
     return current
 
 
 def write_user(user: User, changes: Mapping[str, Any]) -> None:
-    """Write the fields over the revision that was read. Raises Conflict where there is a newer one or none."""
+    """Write the fields if the row still has the revision that was read. Raises Conflict otherwise."""
     values = dict(changes) | {"revision": user.revision + 1}
     if not User.objects.filter(pk=user.pk, revision=user.revision).update(**values):
-        raise Conflict(f"{user.pk} was changed meanwhile")
+        raise Conflict(f"{user.pk} was changed concurrently")
     for field, value in values.items():
         setattr(user, field, value)
 
 
 def _refuse_ended_login(by: User) -> None:
-    """Raise AuthenticationFailed where the caller's password or rights changed since their login was checked."""
-    same = {"password_changed": by.password_changed, "role": by.role, "is_active": True, "leaving": None}
-    if not User.objects.filter(pk=by.pk, **same).exists():
+    """Raise AuthenticationFailed if the caller's password or rights changed since their login was checked."""
+    unchanged = {"password_changed": by.password_changed, "role": by.role, "is_active": True, "leaving": None}
+    if not User.objects.filter(pk=by.pk, **unchanged).exists():
         raise AuthenticationFailed("The login is no longer valid, please log in again")
 
 
 def refuse_last_administrator(user: User, error: str, details: str) -> None:
-    """Raise Refused where the user is the only administrator of the tenant who may log in."""
+    """Raise Refused if the user is the tenant's only administrator who may log in."""
     administrators = User.objects.of(user.tenant_id).filter(role="admin", is_active=True, leaving=None)
     if administrators.filter(pk=user.pk).exists() and not administrators.exclude(pk=user.pk).exists():
         raise Refused(error, details)
@@ -191,13 +191,13 @@ def refuse_last_administrator(user: User, error: str, details: str) -> None:
 
 @retried
 def ensure_default_tenant() -> dict[str, Any]:
-    """Make the default tenant, and the demo tenant where asked for, unless they are there."""
+    """Create the default tenant, and with `DEMO` the demo tenant, unless they exist."""
     wanted = [settings.DEFAULT_TENANT] + [settings.DEFAULT_TENANT_DEMO] * settings.DEMO
-    made: dict[str, Any] = {}
+    created: dict[str, Any] = {}
     for id in wanted:
         if not Tenant.objects.filter(pk=id).exists():
             try:
-                made[id] = create_tenant(
+                created[id] = create_tenant(
                     id=id,
                     email=settings.DEFAULT_TENANT_EMAIL,
                     organization=id,
@@ -206,13 +206,13 @@ def ensure_default_tenant() -> dict[str, Any]:
                     passwordhash=settings.DEFAULT_TENANT_PASSWORDHASH,
                     database=settings.DEFAULT_TENANT_DATABASE,
                 )
-            except Refused:  # another process was quicker
+            except Refused:  # another process created it first
                 continue
-    return made
+    return created
 
 
 def ensure_superuser() -> None:
-    """Make the superuser that `SUPERUSER_PASSWORD` asks for, unless he is there; one who is there is left as he is.
+    """Create the superuser that `SUPERUSER_PASSWORD` asks for; an existing superuser is not changed.
 
     Raises Refused (`post_request_error`) for a weak password and a username that breaks the rules for names.
     """

@@ -1,18 +1,20 @@
-"""Routes on tenants and users: log in, administer, reset a password, read the log."""
+"""Routes for tenants and users: login, administration, password resets."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
+from django.conf import settings
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from tenants.exceptions import Refused
-from tenants.identity import attempts, login, outbox, tokens
-from tenants.identity.authentication import ApiTokenAuthentication
+from tenants.identity import outbox
+from tenants.identity.authentication import ApiTokenAuthentication, issue_token, sent_token, user_of_token
 from tenants.identity.deletions import delete_tenant, delete_user
 from tenants.identity.emails import EmailTaken, email_key
+from tenants.identity.login import address_of, authenticate, limited_attempt
 from tenants.identity.resets import digest_of, reset_password
 from tenants.identity.serializers import (
     LoginInput,
@@ -22,6 +24,7 @@ from tenants.identity.serializers import (
     TenantInput,
     UserChanges,
     UserInput,
+    credentials,
     tenant_of,
 )
 from tenants.identity.services import TENANT_ID, create_tenant, create_user, update_tenant, update_user
@@ -32,7 +35,7 @@ from tenants.rest.permissions import ADMINISTRATORS, ANYONE, OPERATOR, USERS
 
 
 class LoginViewSet(ViewSet):
-    """Exchange a username and a password for a token, and a token for a fresh one."""
+    """Exchange a username and a password for a token, and a token for a new one."""
 
     authentication_classes = ()
     roles: ClassVar = {"create": ANYONE, "renew": ANYONE}
@@ -45,30 +48,34 @@ class LoginViewSet(ViewSet):
 
     def create(self, request: Request) -> Response:
         """Log in."""
-        body = login.credentials(request.data)
+        body = credentials(request.data)
         tenant_id = tenant_of(body)
         request._request.log_tenant_id = tenant_id  # type: ignore[attr-defined]
-        user = login.authenticate(
+        user = authenticate(
             tenant_id=tenant_id,
             username=body["username"],
             password=body["password"],
-            address=attempts.address_of(request),
+            address=address_of(request),
         )
-        request._request.user = user
-        return Response(login.answer(user))
+        return self.answer(user)
 
     def renew(self, request: Request) -> Response:
-        """Exchange a token, even one that expired not long ago, for a fresh one."""
-        token = tokens.bare(request.headers.get("Authorization", ""))
+        """Exchange a token, even one that expired recently, for a new one."""
+        token = sent_token(request)
         if not token:
             raise AuthenticationFailed("The request needs the token to be renewed in its Authorization header")
-        user = tokens.user_of(token, renewing=True)
-        request._request.user = user
-        return Response(login.answer(user))
+        return self.answer(user_of_token(token, renewing=True))
+
+    def answer(self, user: User) -> Response:
+        """Answer the user, a new token and its lifetime; the request log records the user."""
+        self.request._request.user = user
+        document = user.to_api() | {"tenant": user.tenant_id}
+        token = issue_token(user)
+        return Response({"user": document, "token": token, "token_expiration_time": settings.JWT_EXPIRATIONTIME})
 
 
 class TenantViewSet(CollectionViewSet):
-    """Tenants, for the operator who holds the `API_TOKEN`."""
+    """Tenants, for the operator, who has the `API_TOKEN`."""
 
     collection = "tenants"
     model = Tenant
@@ -90,13 +97,13 @@ class TenantViewSet(CollectionViewSet):
 
     @property
     def generated_passwords(self) -> dict[str, str]:
-        """Passwords made in this request, by tenant: answered once, kept nowhere."""
-        made: dict[str, str] = self.__dict__.setdefault("_generated_passwords", {})
-        return made
+        """Passwords generated in this request, by tenant: answered once, never stored."""
+        passwords: dict[str, str] = self.__dict__.setdefault("_generated_passwords", {})
+        return passwords
 
     def to_api_page(self, rows: Sequence[Tenant]) -> Sequence[dict[str, Any]]:
-        made = self.generated_passwords
-        return [row.to_api() | ({"admin_password": made[row.pk]} if row.pk in made else {}) for row in rows]
+        passwords = self.generated_passwords
+        return [row.to_api() | ({"admin_password": passwords[row.pk]} if row.pk in passwords else {}) for row in rows]
 
     def update(self, request: Request, **kwargs: Any) -> Response:
         known = ("_id", "admin_username", "admin_password", "passwordhash", "database")
@@ -136,9 +143,9 @@ class UserViewSet(CollectionViewSet):
     }
 
     def get_query_fields(self) -> dict[str, str]:
-        """Return the fields that the caller may see, and so ask for."""
-        shown = self.query_fields if self.user.is_admin else ("_id", "username")
-        return {field: self.query_fields[field] for field in shown}
+        """Return the fields that the caller may see, and so filter and sort by."""
+        visible = self.query_fields if self.user.is_admin else ("_id", "username")
+        return {field: self.query_fields[field] for field in visible}
 
     def to_api_page(self, rows: Sequence[User]) -> Sequence[dict[str, Any]]:
         if self.user.is_admin:
@@ -166,9 +173,9 @@ class UserViewSet(CollectionViewSet):
         return self.answer(self.change_own_email(changes))
 
     def change_own_email(self, changes: dict[str, Any]) -> User:
-        """Change one's own user; an address that is another's counts as a failure, so that few can be tried."""
+        """Change the caller; an email that another user has counts as a failed attempt, which limits probing."""
         account = f"email {self.user.pk}"
-        with attempts.counted(address=attempts.address_of(self.request), account=account) as attempt:
+        with limited_attempt(address=address_of(self.request), account=account) as attempt:
             attempt.failed = False
             try:
                 return update_user(user=self.user, by=self.user, kept_login=self.user.login, **changes)
@@ -184,7 +191,7 @@ class UserViewSet(CollectionViewSet):
 
 
 class SelfViewSet(ViewSet):
-    """A forgotten password: ask for a link by mail, then use it."""
+    """A forgotten password: request a link by mail, then use it."""
 
     authentication_classes = ()
     roles: ClassVar = {"mail": ANYONE, "reset": ANYONE}
@@ -194,13 +201,13 @@ class SelfViewSet(ViewSet):
     parameters: ClassVar = {"mail": ("tenant",)}
 
     def mail(self, request: Request) -> Response:
-        """Mail a reset link; the answer is the same whether or not a user has that address."""
+        """Mail a reset link; the answer does not reveal whether a user has the address."""
         if not isinstance(request.data, dict) or not request.data.get("email"):
             raise Refused("missing_email", "Path `email` is required")
         body = valid_body(ResetRequest, request.data)
         tenant_id = tenant_of({"tenant": request.query_params.get("tenant")})
-        address, account = attempts.address_of(request), f"reset {tenant_id}/{email_key(body['email'])}"
-        with attempts.counted(address=address, account=account):  # each is one too many for somebody
+        address, account = address_of(request), f"reset {tenant_id}/{email_key(body['email'])}"
+        with limited_attempt(address=address, account=account):  # every request counts
             if TENANT_ID.fullmatch(tenant_id):
                 outbox.post(tenant_id=tenant_id, email=body["email"])
         return Response({"message": "request sent"})
@@ -208,7 +215,7 @@ class SelfViewSet(ViewSet):
     def reset(self, request: Request) -> Response:
         """Choose a new password with the link that was mailed."""
         body = valid_body(ResetInput, request.data)
-        with attempts.counted(address=attempts.address_of(request)) as attempt:
+        with limited_attempt(address=address_of(request)) as attempt:
             try:
                 reset_password(digest=digest_of(body["reset"]), tenant_id=tenant_of(body), password=body["password"])
             except Refused as refused:

@@ -1,1 +1,1 @@
-"""The request log: what is recorded, for how long, and who may read it."""
+"""The request log: what is recorded, how long it is kept, and who may read it."""

@@ -1,4 +1,4 @@
-"""The request log: who did what, with which result and how fast; written off the request's path."""
+"""The request log: who did what, with which result, how fast; a background thread writes it."""
 
 import atexit
 import json
@@ -28,7 +28,7 @@ from tenants.rows.transactions import Conflict, atomic, retried
 
 logger = logging.getLogger(__name__)
 
-# Parts of names, without punctuation and case, whose values are never kept: `newPassword`, `api_key`, `client_secret`.
+# Parts of field names, without punctuation and case, whose values are never logged: `newPassword`, `api_key`.
 SECRETS = re.compile(
     "passw|passphrase|passcode|pass$|pwd|secret|token|apikey|accesskey|privatekey|credential|authorization|auth$|jwt"
     "|bearer|cookie|session|reset|signature|^sig$"
@@ -36,26 +36,26 @@ SECRETS = re.compile(
 UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 WORDS = re.compile(r"[\w-]+")
 BLANK = "***"
-DEEPEST = 20  # levels of a body
+MAX_DEPTH = 20  # of a body
 URL_LIMIT, NAME_LIMIT = 2000, 100  # characters of a URL, and of a field's name
 UNLOGGED_PATHS = {"/healthz"}
 FLUSH_SECONDS = 1.0
 CLEAN_SECONDS = 3600.0
-WAITING_LIMIT = 10_000  # entries; when the database cannot keep up the oldest are dropped, never a request
-MOST_SPLITS = 200  # of batches that were refused, in one flush: what is left then is dropped
-# The database is away or busy: the same entries may be written a moment later.
-LATER = (OperationalError, InterfaceError, Conflict, ConnectionFailure)
+WAITING_LIMIT = 10_000  # entries; beyond this the oldest are dropped, and requests are never blocked
+MAX_SPLITS = 200  # of failed batches in one flush; entries in further failed batches are dropped
+# The database is unavailable or busy: a retry may succeed.
+TRANSIENT = (OperationalError, InterfaceError, Conflict, ConnectionFailure)
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether what bears this name is a secret."""
+    """Tell whether a field of this name holds a secret."""
     plain = unicodedata.normalize("NFKC", name).casefold()
     return bool(SECRETS.search("".join(filter(str.isalnum, plain))))
 
 
 def _blanked(value: Any, left: Iterator[int], limit: int, depth: int = 0) -> Any:
-    """Return a body without its secrets and what lies very deep, as far as numbers are left; cut texts to the limit."""
-    if isinstance(value, dict | list) and depth > DEEPEST:
+    """Return a body without secrets and deep levels, with texts cut to `limit`; stops when `left` is exhausted."""
+    if isinstance(value, dict | list) and depth > MAX_DEPTH:
         return BLANK
     if isinstance(value, dict):
         return {
@@ -68,7 +68,7 @@ def _blanked(value: Any, left: Iterator[int], limit: int, depth: int = 0) -> Any
 
 
 def _blanked_text(text: str) -> str:
-    """Return the value of a query's parameter without secrets, which JSON may hold."""
+    """Return a query parameter's value without the secrets in its JSON, if it is JSON."""
     if text[:1] not in ("{", "["):
         return text
     try:
@@ -80,12 +80,12 @@ def _blanked_text(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return the text with what could break a line, turn its direction or not be stored written as in a URL."""
-    return UNPRINTABLE.sub(lambda found: quote(found[0], errors="backslashreplace"), text)
+    """Return the text with percent-encoded line breaks, direction overrides and characters that cannot be stored."""
+    return UNPRINTABLE.sub(lambda match: quote(match[0], errors="backslashreplace"), text)
 
 
 def blanked_url(request: HttpRequest) -> str:
-    """Return path and query of a request without secrets, cut to `URL_LIMIT` characters."""
+    """Return a request's path and query without secrets, cut to `URL_LIMIT` characters."""
     path, query = request.path[:URL_LIMIT], request.META.get("QUERY_STRING", "")[:URL_LIMIT]
     pairs = parse_qsl(query, keep_blank_values=True)
     blanked = [(key, BLANK if is_secret(key) else _blanked_text(value)) for key, value in pairs]
@@ -95,9 +95,9 @@ def blanked_url(request: HttpRequest) -> str:
 
 
 def contents_of(request: HttpRequest) -> str:
-    """Return the JSON body that was parsed, secrets blanked, cut to `LOG_CONTENTS_LIMIT` characters.
+    """Return the parsed body as JSON without secrets, cut to `LOG_CONTENTS_LIMIT` characters.
 
-    No more of a large body is looked at than is kept.
+    Processes no more of a large body than the limit.
     """
     limit: int = settings.LOG_CONTENTS_LIMIT
     if not hasattr(request, "parsed") or not limit:
@@ -106,13 +106,13 @@ def contents_of(request: HttpRequest) -> str:
     return _printable(text[:limit])[:limit]
 
 
-def _may_pass(error: Exception) -> bool:
-    return isinstance(error, LATER) or isinstance(error.__cause__, LATER)
+def _is_transient(error: Exception) -> bool:
+    return isinstance(error, TRANSIENT) or isinstance(error.__cause__, TRANSIENT)
 
 
 @retried
 def keep(entries: Sequence[RequestLog], tenant_id: str | None) -> None:
-    """Write a tenant's entries, all or none; those of one that is gone, or that never was, are no tenant's."""
+    """Write a tenant's entries in one transaction; if the tenant does not exist, they belong to no tenant."""
     try:
         with reference_guard(tenant_id, changes_items=False) if tenant_id else atomic():
             RequestLog.objects.bulk_create(entries, batch_size=500)
@@ -124,14 +124,14 @@ def keep(entries: Sequence[RequestLog], tenant_id: str | None) -> None:
 
 
 def keep_all(entries: Sequence[RequestLog]) -> Sequence[RequestLog]:
-    """Write the entries of any tenants and return those that may be written later, because the database is away.
+    """Write entries of any tenants; return those to retry later because the database is unavailable.
 
-    A batch that is refused is halved until the entry that is to blame stands alone: only that is dropped.
+    A batch that fails is halved until the entry at fault is alone; only that entry is dropped.
     """
-    there = set(Tenant.objects.filter(pk__in={entry.tenant_id for entry in entries}).values_list("pk", flat=True))
+    existing = set(Tenant.objects.filter(pk__in={entry.tenant_id for entry in entries}).values_list("pk", flat=True))
     batches: dict[str | None, list[RequestLog]] = defaultdict(list)
     for entry in entries:
-        batches[entry.tenant_id if entry.tenant_id in there else None].append(entry)
+        batches[entry.tenant_id if entry.tenant_id in existing else None].append(entry)
     for entry in batches[None]:
         entry.tenant_id = None
     left, splits = [(batch, tenant_id) for tenant_id, batch in batches.items() if batch], 0
@@ -139,11 +139,11 @@ def keep_all(entries: Sequence[RequestLog]) -> Sequence[RequestLog]:
         batch, tenant_id = left.pop()
         try:
             keep(batch, tenant_id)
-        except Exception as error:  # noqa: BLE001 - whatever ails one entry must not lose the others
-            if _may_pass(error):
+        except Exception as error:  # noqa: BLE001 - one bad entry must not lose the others
+            if _is_transient(error):
                 return [*batch, *(entry for others, _ in left for entry in others)]
             splits += 1
-            if len(batch) == 1 or splits > MOST_SPLITS:
+            if len(batch) == 1 or splits > MAX_SPLITS:
                 logger.warning("%d entries of the request log are lost: %s", len(batch), error)
             else:
                 middle = len(batch) // 2
@@ -152,7 +152,7 @@ def keep_all(entries: Sequence[RequestLog]) -> Sequence[RequestLog]:
 
 
 class Writer:
-    """Writes entries in batches from a thread of its own, and what is left when the process stops."""
+    """Writes entries in batches in a background thread, and the remaining ones when the process stops."""
 
     def __init__(self) -> None:
         self.waiting: deque[RequestLog] = deque(maxlen=WAITING_LIMIT)
@@ -161,7 +161,7 @@ class Writer:
         self.cleaned = 0.0
 
     def put(self, entry: RequestLog) -> None:
-        """Take an entry; it is in the database within two seconds."""
+        """Queue an entry; it is in the database within two seconds."""
         self.waiting.append(entry)
         if self.thread is None:
             self.start()
@@ -181,7 +181,7 @@ class Writer:
                 self.clean()
 
     def flush(self) -> None:
-        """Write all that waits; it goes on waiting while the database is away."""
+        """Write all waiting entries; they stay queued while the database is unavailable."""
         with self.lock:
             entries = [self.waiting.popleft() for _ in range(len(self.waiting))]
             if not entries:
@@ -189,8 +189,8 @@ class Writer:
             try:
                 close_old_connections()
                 waiting = keep_all(entries)
-            except Exception as error:  # noqa: BLE001 - whatever ails the log must not end it
-                waiting = entries if _may_pass(error) else ()
+            except Exception as error:  # noqa: BLE001 - an error must not stop the log
+                waiting = entries if _is_transient(error) else ()
                 logger.warning("The request log is not written: %s", error)
             if waiting:
                 self.waiting.extendleft(reversed(waiting))
@@ -198,26 +198,26 @@ class Writer:
                 connection.close()
 
     def clean(self) -> None:
-        """Forget entries older than `LOG_RETENTION_DAYS`, and the reset links that are no longer good."""
+        """Delete entries older than `LOG_RETENTION_DAYS`, and expired reset links."""
         self.cleaned = time.monotonic()
         try:
             RequestLog.objects.filter(date__lt=now() - timedelta(days=settings.LOG_RETENTION_DAYS)).delete()
             purge_expired_links()
         except Exception as error:  # noqa: BLE001
-            logger.warning("old entries of the request log or reset links stay: %s", error)
+            logger.warning("Old entries of the request log or reset links are not deleted: %s", error)
 
 
 writer = Writer()
 
 
 def _tenant_of(request: HttpRequest, user: Any) -> str | None:
-    """Return the tenant that a request is about, be it only what a login named, where that can be a tenant's name."""
+    """Return the id of the user's tenant, or the one that a login named if it is well-formed, or None."""
     named = getattr(user, "tenant_id", None) or getattr(request, "log_tenant_id", None)
     return named if named and TENANT_ID.fullmatch(named) else None
 
 
 class RequestLogMiddleware:
-    """Notes every answered request but health checks."""
+    """Logs every answered request except health checks."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -1,16 +1,15 @@
-"""The route on the request log."""
+"""The route of the request log."""
 
 from typing import ClassVar
 
-from tenants.models import RequestLog
+from tenants.models import RequestLog, TenantQuerySet
 from tenants.rest.collections import CollectionViewSet
 from tenants.rest.documentation import LogAnswer
 from tenants.rest.permissions import ADMINISTRATORS
-from tenants.rows.querysets import TenantQuerySet
 
 
 class LogViewSet(CollectionViewSet):
-    """The answered requests of the caller's tenant, the newest first."""
+    """The answered requests of the caller's tenant, newest first."""
 
     collection = "log"
     group = "about"

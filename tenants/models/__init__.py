@@ -1,9 +1,18 @@
-"""Tenants, their users, what logins leave behind, and the log of requests."""
+"""Tables of tenants and users, of failed logins and reset links, and of the request log."""
 
 from tenants.models.log import RequestLog
 from tenants.models.logins import FailedAttempt, OutgoingMail, PasswordReset
-from tenants.models.tenants import FENCES, Fence, Tenant
-from tenants.models.users import ROLES, User, UserManager, UserQuerySet, users_named
+from tenants.models.tenants import (
+    FENCES,
+    ROLES,
+    Fence,
+    Tenant,
+    TenantQuerySet,
+    User,
+    UserManager,
+    UserQuerySet,
+    users_named,
+)
 
 __all__ = [
     "FENCES",
@@ -14,6 +23,7 @@ __all__ = [
     "PasswordReset",
     "RequestLog",
     "Tenant",
+    "TenantQuerySet",
     "User",
     "UserManager",
     "UserQuerySet",

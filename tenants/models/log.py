@@ -1,15 +1,15 @@
-"""The request log."""
+"""The table of the request log."""
 
 from typing import Any
 
 from django.db import models
 
+from tenants.models.tenants import TenantQuerySet
 from tenants.rows.fields import KeyField, TextField, iso
-from tenants.rows.querysets import TenantQuerySet
 
 
 class RequestLog(models.Model):
-    """One answered request; it outlives the user it names."""
+    """An answered request; kept when its user is deleted."""
 
     id = KeyField()
     tenant_id = TextField(max_length=64, null=True)

@@ -1,14 +1,13 @@
-"""What logins leave in the database: failed attempts, reset links, and mails that wait to be sent."""
+"""Tables of failed attempts, reset links, and mails waiting to be sent."""
 
 from django.db import models
 
-from tenants.models.users import User
+from tenants.models.tenants import TenantQuerySet, User
 from tenants.rows.fields import KeyField, TextField, now
-from tenants.rows.querysets import TenantQuerySet
 
 
 class PasswordReset(models.Model):
-    """A reset link that was mailed: kept as the hash of its secret, used once or never."""
+    """A mailed reset link, stored as the hash of its secret; it works once."""
 
     digest = TextField(primary_key=True, max_length=64, db_column="_id")
     user = models.ForeignKey(User, models.CASCADE)
@@ -16,7 +15,7 @@ class PasswordReset(models.Model):
 
 
 class OutgoingMail(models.Model):
-    """A reset link that somebody asked for: where to and for whom, but no link, which is made when it is sent."""
+    """A requested reset link: its tenant and address; the link itself is created when the mail is sent."""
 
     id = KeyField()
     tenant_id = TextField(max_length=64)
@@ -32,9 +31,9 @@ class OutgoingMail(models.Model):
 
 
 class FailedAttempt(models.Model):
-    """A wrong password or token, or while it is `pending` perhaps a right one; `key` says of which account or address.
+    """A failed attempt at a password or token, or a `pending` one; `key` identifies the account or address.
 
-    `place` is one of those that the key has: as many as it may have failures.
+    `place` is the number of the slot that the attempt takes: a key has as many slots as it may have failures.
     """
 
     id = KeyField()

@@ -18,8 +18,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
 from tenants.exceptions import Refused
-from tenants.models import User
-from tenants.rows.querysets import TenantQuerySet
+from tenants.models import TenantQuerySet, User
 from tenants.rows.transactions import is_disk_full
 
 logger = logging.getLogger(__name__)

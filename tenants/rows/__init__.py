@@ -1,1 +1,1 @@
-"""What every row builds on: fields, tenant querysets, transactions, locks, fences, prepared queries."""
+"""The database layer of every app: fields, transactions, locks, fences, prepared queries, rules for names."""

@@ -1,4 +1,4 @@
-"""Many rows in little memory, with no cursor left open while each is worked on."""
+"""Process many rows in little memory, without an open cursor while each batch is processed."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -10,7 +10,7 @@ from django.db import models
 from tenants.rows.transactions import atomic, retried
 
 T = TypeVar("T")
-DELETED = 1000  # rows that one transaction deletes
+DELETE_BATCH = 1000  # rows deleted in one transaction
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -21,7 +21,7 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def keys_of(rows: models.QuerySet[Any]) -> Iterator[str]:
-    """Give the primary keys of rows, all read at once into a file: work on them may take hours and change the rows."""
+    """Give the primary keys of rows, read into a file first, because processing may take hours and change the rows."""
     with TemporaryFile("w+", encoding="utf-8") as file:
         file.writelines(f"{key}\n" for key in rows.values_list("pk", flat=True).iterator())
         file.seek(0)
@@ -30,8 +30,8 @@ def keys_of(rows: models.QuerySet[Any]) -> Iterator[str]:
 
 
 def delete_in_batches(rows: models.QuerySet[Any]) -> None:
-    """Delete rows, some in a transaction, so that other writers go on."""
-    for keys in batches(keys_of(rows), DELETED):
+    """Delete rows in several transactions, so that other writers can continue."""
+    for keys in batches(keys_of(rows), DELETE_BATCH):
         _delete(rows.filter(pk__in=keys))
 
 

@@ -1,12 +1,16 @@
-"""Nobody refers to what is being removed, and nothing is removed that somebody just referred to.
+"""Fences: no transaction adds a reference to a row while another transaction removes it.
 
-A tenant has a few gates. Who writes a reference passes one of them, that of his thread, so that writers hardly ever
-meet; who removes what may be referred to shuts them all. Passing and shutting write the gates' rows: of two such
-transactions one waits for the other or conflicts with it, on every engine.
+A tenant has a few fence rows. A writer of references updates one fence row, chosen by thread, so that writers rarely
+conflict with each other. A removal of anything that can be referenced updates all fence rows. So a writer and a removal
+always update a common row: on every engine one waits for the other, or they conflict and one is retried.
 
-Who passes leaves a random mark, never a count. So the sum of the marks is the edition of the tenant's items, a number
-that every change of them alters and that never comes again: what was computed of the items is good for the edition that
-was read before. One gate is for those who change no items, such as the request log.
+Before a removal starts, it takes a lease on all fence rows (the column `shut_until`): until the lease is released or
+expires, writers raise Conflict and retry.
+
+A writer sets its fence row's `mark` to a random number. The edition of a tenant's items is the sum of the marks: a
+number that changes with every change of the items and does not recur, so a value cached under the edition that was read
+before it was computed is never stale. One fence row is for writers that change no items, such as the request log; the
+edition leaves out its mark.
 """
 
 import random
@@ -24,8 +28,8 @@ from tenants.rows.fields import now
 from tenants.rows.prepared import Prepared, PreparedUpdate
 from tenants.rows.transactions import Conflict, atomic
 
-users_there = Prepared(lambda key: User.objects.filter(pk=key, leaving=None).values_list("pk"))
-NO_ITEMS = 0  # the number of the gate for those who change no items, whose mark is no part of the edition
+existing_users = Prepared(lambda key: User.objects.filter(pk=key, leaving=None).values_list("pk"))
+NO_ITEMS = 0  # number of the fence row for writers that change no items
 editions = Prepared(
     lambda tenant: (
         Fence.objects.of(tenant)
@@ -35,22 +39,22 @@ editions = Prepared(
         .values_list("edition")
     )
 )
-LARGEST_MARK = 2**48
-PATIENCE = timedelta(seconds=5)  # for which a removal that never comes back keeps others waiting
+MARK_LIMIT = 2**48
+LEASE = timedelta(seconds=5)  # after which a removal whose process died blocks writers no longer
 
 
-def _passing(number: int) -> PreparedUpdate:
+def _unleased_fence(number: int) -> PreparedUpdate:
     return PreparedUpdate(
         lambda tenant, mark: (Fence.objects.of(tenant).filter(number=number, shut_until=None), {"mark": mark})
     )
 
 
-passing = [_passing(number) for number in range(FENCES)]
+update_unleased = [_unleased_fence(number) for number in range(FENCES)]
 
 
 def build_fences(tenant: Tenant) -> None:
-    """Give a tenant that has none its gates."""
-    Fence.objects.bulk_create([Fence(tenant=tenant, number=number, mark=_mark()) for number in range(FENCES)])
+    """Create the fence rows of a tenant that has none."""
+    Fence.objects.bulk_create([Fence(tenant=tenant, number=number, mark=_random_mark()) for number in range(FENCES)])
 
 
 def edition_of(tenant_id: str) -> int:
@@ -58,48 +62,48 @@ def edition_of(tenant_id: str) -> int:
     return sum(int(edition) for (edition,) in editions.rows(tenant_id))
 
 
-def _mark() -> int:
-    return random.randrange(LARGEST_MARK)
+def _random_mark() -> int:
+    return random.randrange(MARK_LIMIT)
 
 
-def _pass_again(tenant_id: str, number: int) -> bool:
-    """Pass a gate that a removal which never came back had shut; tell whether that was so."""
-    gate = Fence.objects.of(tenant_id).filter(number=number, shut_until__lte=now())
-    return bool(gate.update(mark=_mark()))
+def _update_expired(tenant_id: str, number: int) -> bool:
+    """Update a fence row whose lease has expired; return whether there was one."""
+    fence = Fence.objects.of(tenant_id).filter(number=number, shut_until__lte=now())
+    return bool(fence.update(mark=_random_mark()))
 
 
 @contextmanager
 def reference_guard(tenant_id: str, by: User | None = None, *, changes_items: bool = True) -> Iterator[None]:
-    """Give a transaction in which nothing of the tenant that could be referred to is removed.
+    """Give a transaction in which nothing of the tenant that can be referenced is removed.
 
-    The edition stays where it changes no items. Raises AuthenticationFailed where the tenant or `by` is gone, and
-    Conflict while something is being removed.
+    With `changes_items=False` the edition stays the same. Raises AuthenticationFailed if the tenant or `by` no longer
+    exists, and Conflict during a removal.
     """
     number = 1 + threading.get_native_id() % (FENCES - 1) if changes_items else NO_ITEMS
     with atomic():
-        if not (passing[number](tenant_id, _mark()) or _pass_again(tenant_id, number)):
+        if not (update_unleased[number](tenant_id, _random_mark()) or _update_expired(tenant_id, number)):
             if Tenant.objects.filter(pk=tenant_id).exists():
                 raise Conflict("something of the tenant is being removed")
             raise AuthenticationFailed("The tenant is no longer there")
-        if by is not None and not users_there.rows(by.pk):
+        if by is not None and not existing_users.rows(by.pk):
             raise AuthenticationFailed("The user is no longer there")
         yield
 
 
 @contextmanager
 def removal_guard(tenant_id: str) -> Iterator[None]:
-    """Give a transaction during which nobody refers to anything of the tenant.
+    """Give a transaction in which nobody adds a reference to anything of the tenant.
 
-    Shutting the gates beforehand is only for fairness: on MongoDB a transaction does not wait for others, and a removal
-    would never find all gates free in a busy tenant.
+    The lease is only for fairness: on MongoDB a transaction that conflicts fails at once, and in a busy tenant a
+    removal would always conflict with some writer.
     """
-    gates = Fence.objects.of(tenant_id)
-    gates.update(shut_until=now() + PATIENCE)
+    fences = Fence.objects.of(tenant_id)
+    fences.update(shut_until=now() + LEASE)
     try:
         with atomic():
-            gates.update(shut_until=None, mark=_mark())
+            fences.update(shut_until=None, mark=_random_mark())
             yield
     except BaseException:
-        with suppress(DatabaseError):  # they open by themselves
-            gates.update(shut_until=None)
+        with suppress(DatabaseError):  # the lease expires by itself
+            fences.update(shut_until=None)
         raise

@@ -1,4 +1,4 @@
-"""What the lower apps ask of the higher ones, found by name because imports run the other way."""
+"""Calls from lower apps to higher ones, which lower apps must not import."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,6 @@ from django.utils.module_loading import import_string
 
 
 def hook(name: str) -> Callable[..., Any]:
-    """Return the function that `settings.HOOKS` names; see there for what each must do."""
+    """Return the function that `settings.HOOKS` names; its contract is documented there."""
     function: Callable[..., Any] = import_string(settings.HOOKS[name])
     return function

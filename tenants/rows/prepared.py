@@ -1,7 +1,7 @@
-"""Queries that every request asks: compiled once, for the ORM takes longer to compile one than engines to answer it.
+"""Prepared queries: compiled once, because the ORM takes longer to compile a query than the engine takes to run it.
 
-An item is answered with less than half of the processor's time that it took when each of its queries was compiled anew,
-and created with a fifth less since the update that comes with it is compiled once too.
+Compared with compiling on every request, answering an item takes less than half of the CPU time, and creating one takes
+a fifth less.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,42 +18,42 @@ from django_mongodb_backend.query import wrap_database_errors
 M = TypeVar("M", bound=Model)
 Value: TypeAlias = str | Sequence[str]
 Row: TypeAlias = Sequence[Any]
-Ask: TypeAlias = Callable[[Any, Sequence[str]], Sequence[Row]]  # (connection, texts): what the database answers
-KEPT = 128  # plans of a query: one for lists of each length
-MARK = "\ue000"  # of private use; with a number it stands for a text while a query is compiled
+Run: TypeAlias = Callable[[Any, Sequence[str]], Sequence[Row]]  # (connection, texts) -> rows
+CACHED_PLANS = 128  # of a query: one for each combination of list lengths
+MARK = "\ue000"  # a private-use character; with a number it is a placeholder for a text during compilation
 
 
 class Prepared(Generic[M]):
-    """A query of texts, and of lists of texts, which `build` compares with columns of texts.
+    """A compiled query whose parameters are texts and lists of texts, which `build` compares with text columns.
 
     `users = Prepared(lambda ids: User.objects.filter(pk__in=ids))`, then `users(["a", "b"])`.
     """
 
     def __init__(self, build: Callable[..., QuerySet[M, Any]]) -> None:
         self.build = build
-        self.plan = lru_cache(KEPT)(self._plan)
+        self.plan = lru_cache(CACHED_PLANS)(self._plan)
 
     def __call__(self, *values: Value) -> list[M]:
-        """Return what the query finds for these values; nothing, without asking, where one of them is empty."""
+        """Return the instances that match; none, without a query, if a value is empty."""
         return [self.model.from_db(self.alias, self.names, row) for row in self.rows(*values)]
 
     def first(self, *values: Value) -> M | None:
-        """Return the first that the query finds, None where there is none."""
+        """Return the first instance that matches, or None."""
         return next(iter(self(*values)), None)
 
     def rows(self, *values: Value) -> list[Row]:
-        """Return the columns that the query selects."""
+        """Return the selected columns of the rows that match; none, without a query, if a value is empty."""
         if not all(values):
             return []
         plan = self.plan(tuple(None if isinstance(value, str) else len(value) for value in values))
         return plan([text for value in values for text in ([value] if isinstance(value, str) else value)])
 
     def _plan(self, shape: tuple[int | None, ...]) -> Callable[[Sequence[str]], list[Row]]:
-        """Compile the query for texts (None) and lists of so many."""
+        """Compile the query for parameters of this shape: None for a text, the length for a list."""
         queryset = self.build(*_marks(shape))
         self.model, self.alias = queryset.model, queryset.db
         compiler = queryset.query.get_compiler(using=self.alias)
-        ask = (_on_mongodb if compiler.connection.vendor == "mongodb" else _on_sql)(compiler)
+        execute = (_on_mongodb if compiler.connection.vendor == "mongodb" else _on_sql)(compiler)
         expressions = [expression for expression, *_ in compiler.select]
         self.names = [expression.target.attname for expression in expressions if hasattr(expression, "target")]
         converters = compiler.get_converters(expressions)
@@ -61,13 +61,13 @@ class Prepared(Generic[M]):
 
         def run(texts: Sequence[str]) -> list[Row]:
             connection = connections[self.alias]
-            return [_converted(row, steps, connection) for row in ask(connection, texts)]
+            return [_converted(row, steps, connection) for row in execute(connection, texts)]
 
         return run
 
 
 class PreparedUpdate:
-    """An update of the rows that `build` finds by texts, of columns to what it says: texts and numbers.
+    """A compiled update: `build` returns the rows, found by texts, and the new texts or numbers by column.
 
     `renamed = PreparedUpdate(lambda key, name: (User.objects.filter(pk=key), {"username": name}))`.
     """
@@ -76,7 +76,7 @@ class PreparedUpdate:
         self.build = build
 
     def __call__(self, *values: str | int) -> int:
-        """Return how many rows were found; they have the new values."""
+        """Update the rows and return how many matched."""
         return self.plan(values)
 
     @cached_property
@@ -90,7 +90,7 @@ class PreparedUpdate:
 
 
 def _marks(shape: Sequence[int | None]) -> Iterator[str | list[str]]:
-    """Give marks in place of texts and lists, numbered through."""
+    """Give placeholders for texts and lists, numbered consecutively."""
     number = 0
     for length in shape:
         marks = [f"{MARK}{number + place}" for place in range(1 if length is None else length)]
@@ -99,7 +99,7 @@ def _marks(shape: Sequence[int | None]) -> Iterator[str | list[str]]:
 
 
 def _filled(part: Any, texts: Sequence[Any]) -> Any:
-    """Return a part of a compiled query with the texts, or what else there is, in place of their marks."""
+    """Return a part of a compiled query with the values in place of their placeholders."""
     match part:
         case str():
             return texts[int(part[1:])] if part.startswith(MARK) else part
@@ -117,30 +117,30 @@ def _converted(row: Row, steps: Sequence[tuple[int, Any, Any]], connection: Any)
     return values
 
 
-def _on_sql(compiler: Any) -> Ask:
+def _on_sql(compiler: Any) -> Run:
     statement, parameters = compiler.as_sql()
 
-    def ask(connection: Any, texts: Sequence[str]) -> Sequence[Row]:
+    def execute(connection: Any, texts: Sequence[str]) -> Sequence[Row]:
         with connection.cursor() as cursor:
             cursor.execute(statement, _filled(parameters, texts))
-            found: Sequence[Row] = cursor.fetchall()
-        return found
+            rows: Sequence[Row] = cursor.fetchall()
+        return rows
 
-    return ask
+    return execute
 
 
-def _on_mongodb(compiler: Any) -> Ask:
+def _on_mongodb(compiler: Any) -> Run:
     compiler.pre_sql_setup()
     columns, whole = compiler.columns, compiler.query.default_cols and not compiler.query.annotations
     pipeline = compiler.build_query(None if whole else columns).get_pipeline()
     name, names = compiler.collection_name, [name for name, _ in columns]
 
     @wrap_database_errors  # type: ignore[untyped-decorator]
-    def ask(connection: Any, texts: Sequence[str]) -> Sequence[Row]:
-        found = connection.get_collection(name).aggregate(_filled(pipeline, texts), session=connection.session)
-        return [[document.get(name) for name in names] for document in found]
+    def execute(connection: Any, texts: Sequence[str]) -> Sequence[Row]:
+        documents = connection.get_collection(name).aggregate(_filled(pipeline, texts), session=connection.session)
+        return [[document.get(name) for name in names] for document in documents]
 
-    return ask
+    return execute
 
 
 def _update_on_sql(compiler: Any) -> Callable[[Any, Sequence[Any]], int]:
@@ -149,8 +149,8 @@ def _update_on_sql(compiler: Any) -> Callable[[Any, Sequence[Any]], int]:
     def change(connection: Any, values: Sequence[Any]) -> int:
         with connection.cursor() as cursor:
             cursor.execute(statement, _filled(parameters, values))
-            found: int = cursor.rowcount
-        return found
+            matched: int = cursor.rowcount
+        return matched
 
     return change
 
@@ -165,7 +165,7 @@ def _update_on_mongodb(compiler: Any) -> Callable[[Any, Sequence[Any]], int]:
     def change(connection: Any, values: Sequence[Any]) -> int:
         criteria, pipeline = _filled(compiled[0], values)
         collection = connection.get_collection(name)
-        found: int = collection.update_many(criteria, pipeline, session=connection.session).matched_count
-        return found
+        matched: int = collection.update_many(criteria, pipeline, session=connection.session).matched_count
+        return matched
 
     return change

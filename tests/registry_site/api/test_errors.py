@@ -197,7 +197,10 @@ def test_a_crash_outside_of_views_is_answered_in_the_shape_of_all_errors(
     def crash(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError(SECRET)
 
-    for part in ("tenants.identity.tokens.user_of", "registry_site.api.middleware.OptionalTrailingSlash.__call__"):
+    for part in (
+        "tenants.identity.authentication.user_of_token",
+        "registry_site.api.middleware.OptionalTrailingSlash.__call__",
+    ):
         with monkeypatch.context() as patched:
             patched.setattr(part, crash)
             response = world.acme.owner.api.get("models")

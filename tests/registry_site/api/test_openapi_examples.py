@@ -12,7 +12,7 @@ from django.core.cache import cache
 from jsonschema import Draft202012Validator
 
 from registry_site.api.openapi.document import openapi
-from tenants.identity import services, tokens
+from tenants.identity import authentication, services
 from tenants.identity.resets import digest_of
 from tenants.models import PasswordReset, RequestLog
 from tenants.rest.documentation import GRACE, ITEM, REQUEST, VERSION
@@ -84,7 +84,7 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
         duration_ms=1,
     )
     logged.save()
-    ada = ApiClient(tokens.issue(acme.admin))
+    ada = ApiClient(authentication.issue_token(acme.admin))
     for words, name in (("tags", "vision"), ("tags", "draft"), ("metadata", "licence")):
         ok(ada.post(words, json={"_id": name}))
     ok(ada.post("datasets", json={"name": "churn-2025"}))

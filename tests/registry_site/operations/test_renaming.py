@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from catalog.models import Item
 from catalog.renaming import _new_words, _rename_in, _unfit_words
 from folksonomy.models import MetadataName, Tag
-from tenants.identity.tokens import issue
+from tenants.identity.authentication import issue_token
 from tenants.models import Tenant, User
 from tenants.rows.fields import words_of
 from tenants.rows.texts import unfit_file_name, unfit_name, unfit_ordinal, unfit_title
@@ -115,7 +115,7 @@ def test_an_upgrade_mends_all_names_and_loses_nothing(filled: Any, caplog: pytes
 @pytest.mark.promise("names.stored")
 def test_what_was_renamed_is_found_and_deleted_by_the_api(filled: Any) -> None:
     call_command("migrate", verbosity=0)
-    api = ApiClient(issue(User.objects.of("acme").get(username="root")))
+    api = ApiClient(issue_token(User.objects.of("acme").get(username="root")))
     item = ok(api.get(f"models/{filled.pk}"))
     for tag in item["tags"]:
         assert filled.pk in [doc["_id"] for doc in ok(api.get("models", query={"filter": {"tags": tag}}))["docs"]]

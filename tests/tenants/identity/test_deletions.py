@@ -1,4 +1,4 @@
-"""Users and tenants are deleted in many short transactions; what interrupts that leaves nobody half in."""
+"""Users and tenants are deleted in short transactions; an interrupted deletion leaves no access."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from catalog.deletions import _unlist_from
 from catalog.models import Item
-from tenants.identity.deletions import _begin_deletion, _shut_out_users, delete_user
+from tenants.identity.deletions import _block_users, _start_deletion, delete_user
 from tenants.identity.services import update_user
 from tenants.models import User
 from tenants.rows.batches import delete_in_batches
@@ -19,7 +19,7 @@ PASSWORD = "Passw0rd!x"
 
 
 def _shared_items(world: Any, count: int) -> list[str]:
-    """Make items of the owner, shared with two users, and return their ids."""
+    """Create items of the owner that are shared with two users, and return the items' ids."""
     owner, tenant = world.acme.owner, world.acme.tenant
     users = [world.acme.shared.pk, world.acme.other.pk]
     items = [Item(tenant=tenant, kind="model", name=f"m{number}", owner=owner, users=users) for number in range(count)]
@@ -30,10 +30,10 @@ def _shared_items(world: Any, count: int) -> list[str]:
 
 
 @pytest.mark.promise("users.delete-interrupted")
-def test_a_user_whose_deletion_has_begun_is_refused_everywhere_and_a_repeated_deletion_ends_it(world: Any) -> None:
+def test_a_user_has_no_access_once_their_deletion_started_and_a_second_deletion_completes_it(world: Any) -> None:
     items, shared = _shared_items(world, 3), world.acme.shared
-    _begin_deletion(shared)
-    _unlist_from(items[:2], shared)  # here the process was killed
+    _start_deletion(shared)
+    _unlist_from(items[:2], shared)  # the process is killed here
     assert_error(shared.api.get("models"), "authentication_error")
     assert_error(shared.api.post("models", json={"name": "late"}), "authentication_error")
     assert_error(login(world.anonymous, "acme", "shared", PASSWORD), "authentication_error")
@@ -52,7 +52,7 @@ def test_a_user_whose_deletion_has_begun_is_refused_everywhere_and_a_repeated_de
 
 
 @pytest.mark.promise("users.owner-stays", "users.last-admin-stays")
-def test_a_deletion_that_is_refused_changes_nothing(world: Any) -> None:
+def test_a_refused_deletion_changes_nothing(world: Any) -> None:
     create(world.acme.shared.api, users=["other"])
     items = _shared_items(world, 2)
     assert_error(world.acme.admin.api.delete("users/shared"), "delete_request_error", "owner")
@@ -63,15 +63,15 @@ def test_a_deletion_that_is_refused_changes_nothing(world: Any) -> None:
 
 
 @pytest.mark.promise("users.last-admin-stays")
-def test_an_administrator_who_is_being_deleted_is_none_that_is_left(world: Any) -> None:
+def test_an_administrator_who_is_being_deleted_does_not_count_as_remaining(world: Any) -> None:
     second = update_user(user=User.objects.get(pk=world.acme.other.pk), role="admin")
-    _begin_deletion(second)
+    _start_deletion(second)
     assert_error(world.acme.admin.api.delete("users/admin"), "delete_request_error", "last administrator")
     ok(world.acme.admin.api.delete("users/other"))
 
 
 @pytest.mark.promise("users.delete")
-def test_a_user_leaves_many_items_with_a_few_queries(world: Any) -> None:
+def test_a_user_is_removed_from_many_items_with_few_queries(world: Any) -> None:
     if connection.vendor == "mongodb":
         pytest.skip("queries are counted on SQL")
     _shared_items(world, 1200)
@@ -85,11 +85,11 @@ def test_a_user_leaves_many_items_with_a_few_queries(world: Any) -> None:
 
 
 @pytest.mark.promise("tenants.delete-interrupted")
-def test_a_tenant_whose_deletion_has_begun_lets_nobody_in_and_a_repeated_deletion_ends_it(world: Any) -> None:
+def test_nobody_has_access_once_the_tenants_deletion_started_and_a_second_deletion_completes_it(world: Any) -> None:
     path = f"models/{create(world.acme.owner.api, tags=['t'])['_id']}"
     ok(world.acme.owner.api.upload(f"{path}/versions", "same.bin", b"same bytes"))
-    _shut_out_users("acme")
-    delete_in_batches(Item.objects.of("acme"))  # here the process was killed
+    _block_users("acme")
+    delete_in_batches(Item.objects.of("acme"))  # the process is killed here
     for user in (world.acme.admin, world.acme.owner):
         assert_error(user.api.get("models"), "authentication_error")
     assert_error(login(world.anonymous, "acme", "owner", PASSWORD), "authentication_error")

@@ -1,4 +1,4 @@
-"""E-mail addresses of users: one user each, whatever their case, and who is told that one is taken."""
+"""Email addresses of users: unique in any case, and only administrators learn that one is taken."""
 
 from importlib import import_module
 from typing import Any
@@ -38,11 +38,11 @@ def test_others_are_not_told_that_an_address_is_taken(world: Any, email: str) ->
     assert_error(response, "put_request_error")
     assert not {"exists", "taken", "same", "owner"} & set(response.body().decode().lower().replace("@", " ").split())
     assert _email_of("shared") == "shared@acme.example"
-    ok(world.acme.shared.api.get("models"))  # the password is the old one, too
+    ok(world.acme.shared.api.get("models"))  # the password did not change either
 
 
 @pytest.mark.promise("users.taken-email")
-def test_few_addresses_can_be_tried(world: Any, settings: Any) -> None:
+def test_attempts_at_taken_addresses_are_limited(world: Any, settings: Any) -> None:
     settings.LOGIN_FAILURES_LIMIT = 2
     api = world.acme.shared.api
     taken, free = {"email": "owner@acme.example"}, {"email": "free@acme.example"}
@@ -52,7 +52,7 @@ def test_few_addresses_can_be_tried(world: Any, settings: Any) -> None:
 
 
 @pytest.mark.promise("users.taken-email")
-def test_an_address_that_is_free_costs_nothing(world: Any, settings: Any) -> None:
+def test_a_free_address_does_not_count_as_a_failure(world: Any, settings: Any) -> None:
     settings.LOGIN_FAILURES_LIMIT = settings.LOGIN_FAILURES_ADDRESS_LIMIT = 1
     for number in range(3):
         ok(world.acme.shared.api.put("users/shared", json={"email": f"free-{number}@acme.example"}))
@@ -76,14 +76,14 @@ def test_a_reset_link_goes_to_the_address_as_the_user_has_it(world: Any, email: 
     assert [message.to for message in mail.outbox] == [["owner@acme.example"]]
 
 
-def test_two_domains_that_folding_would_make_one_stay_two() -> None:
+def test_two_domains_that_case_folding_would_merge_stay_distinct() -> None:
     assert email_key("a@straße.example") != email_key("a@strasse.example")
     assert email_key(None) is email_key("") is None
 
 
 @pytest.mark.promise("users.unique")
 def test_users_who_shared_an_address_before_keep_it_and_their_links(world: Any) -> None:
-    """The state of a registry that compared addresses with their case, brought up to date."""
+    """Migrates a registry that compared addresses case-sensitively."""
     for number, name in enumerate(("first", "second")):
         create_user(tenant=world.acme.tenant, username=name, password="Passw0rd!x", email=f"{name}@acme.example")
         User.objects.filter(username=name).update(email=("Sam@acme.example", "sam@acme.example")[number])

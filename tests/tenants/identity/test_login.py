@@ -1,12 +1,12 @@
-"""From a username and a password to a token."""
+"""Login: from a username and a password to a token."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tenants.identity import tokens
-from tenants.identity.hashers import ImportedHasher, PasswordHasher
+from tenants.identity import authentication
+from tenants.identity.login import ImportedHasher, PasswordHasher
 from tenants.identity.services import create_user
 from tenants.rows.fields import now
 from tests.answers import assert_error, login, ok
@@ -19,7 +19,7 @@ EXPIRED = "Password validity expired, please reset password"
 
 @pytest.mark.promise("login.answer")
 @pytest.mark.parametrize("username", ["owner", "admin"])
-def test_login_answers_user_token_and_its_time(world: Any, settings: Any, username: str) -> None:
+def test_login_answers_user_token_and_lifetime(world: Any, settings: Any, username: str) -> None:
     response = login(world.anonymous, "acme", username, PASSWORD)
     answer = ok(response)
     assert set(answer) == {"user", "token", "token_expiration_time"}
@@ -63,7 +63,7 @@ def test_login_without_a_tenant_means_the_default_one(world: Any, settings: Any,
         ("ACME", "owner", PASSWORD, "Incorrect tenant"),
     ],
 )
-def test_any_wrong_part_of_a_login_is_refused(
+def test_a_login_with_any_wrong_field_is_refused(
     world: Any, tenant: str, username: str, password: str, details: str
 ) -> None:
     response = login(world.anonymous, tenant, username, password)
@@ -73,7 +73,7 @@ def test_any_wrong_part_of_a_login_is_refused(
 
 @pytest.mark.promise("login.incomplete")
 @pytest.mark.parametrize(("missing", "field"), [("username", "username"), ("password", "password")])
-def test_a_login_without_a_part_names_it(world: Any, missing: str, field: str) -> None:
+def test_a_login_without_a_field_names_the_field(world: Any, missing: str, field: str) -> None:
     body = {"tenant": "acme", "username": "owner", "password": PASSWORD}
     del body[missing]
     for sent in (body, body | {missing: ""}, body | {missing: None}):
@@ -90,7 +90,7 @@ def test_a_login_without_a_body_is_refused_as_one_without_a_username(world: Any)
 
 
 @pytest.mark.promise("login.password-validity")
-def test_a_password_older_than_its_validity_opens_nothing(world: Any) -> None:
+def test_an_expired_password_gives_no_access(world: Any) -> None:
     body = {"username": "brief", "password": PASSWORD, "validityPasswordDays": 2}
     ok(world.acme.admin.api.post("users", json=body))
     api = ApiClient(ok(login(world.anonymous, "acme", "brief", PASSWORD))["token"])
@@ -99,15 +99,15 @@ def test_a_password_older_than_its_validity_opens_nothing(world: Any) -> None:
     user.password_changed = now() - timedelta(days=2, seconds=1)
     user.save()
     assert_error(login(world.anonymous, "acme", "brief", PASSWORD), "authentication_error", EXPIRED)
-    assert_error(ApiClient(tokens.issue(user)).get("models"), "authentication_error", EXPIRED)
-    assert_error(ApiClient(tokens.issue(user)).put("login"), "authentication_error", EXPIRED)
+    assert_error(ApiClient(authentication.issue_token(user)).get("models"), "authentication_error", EXPIRED)
+    assert_error(ApiClient(authentication.issue_token(user)).put("login"), "authentication_error", EXPIRED)
     assert_error(login(world.anonymous, "acme", "brief", "wrong"), "authentication_error", INCORRECT)
     ok(world.acme.admin.api.put("users/brief", json={"password": "Another1!x"}))
     ok(login(world.anonymous, "acme", "brief", "Another1!x"))
 
 
 @pytest.mark.promise("login.password-validity")
-def test_a_password_without_a_validity_is_good_for_ever(world: Any) -> None:
+def test_a_password_without_a_validity_never_expires(world: Any) -> None:
     owner = world.acme.owner
     owner.password_changed = now() - timedelta(days=20_000)
     owner.save()
@@ -116,7 +116,7 @@ def test_a_password_without_a_validity_is_good_for_ever(world: Any) -> None:
 
 @pytest.mark.promise("login.refused", "login.unknown-user")
 @pytest.mark.parametrize("username", ["owner", "imported", "nobody"])
-def test_a_refused_login_hashes_alike_whoever_is_asked_for(world: Any, monkeypatch: Any, username: str) -> None:
+def test_a_refused_login_hashes_alike_for_every_username(world: Any, monkeypatch: Any, username: str) -> None:
     hashed = ImportedHasher().encode("Another1!x", ImportedHasher().salt())  # type: ignore[arg-type]
     kept = {"password": hashed}
     create_user(tenant=world.acme.tenant, username="imported", password="", check_strength=False, kept=kept)

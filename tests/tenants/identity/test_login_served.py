@@ -1,4 +1,4 @@
-"""Logins over a real wire."""
+"""Logins at a served registry."""
 
 import os
 from pathlib import Path
@@ -11,10 +11,10 @@ from tests.talk import at_once
 from tests.versions.test_streams import peak_memory
 
 THREADS = 16
-HASHING = 2 * 19  # MiB that a thread which hashes may hold
+HASHING = 2 * 19  # MiB that a hashing thread may hold
 
 
-def test_many_logins_at_once_take_no_more_memory_than_the_processors_can_use(server: Server, tmp_path: Path) -> None:
+def test_concurrent_logins_take_memory_for_one_hash_per_processor(server: Server, tmp_path: Path) -> None:
     with Served.on(server, tmp_path, WORKERS="1", THREADS=str(THREADS)) as registry:
 
         def login(_: int) -> int:

@@ -1,4 +1,4 @@
-"""Two changes of one row at once: each writes what it changes, and nothing that it has only read."""
+"""Concurrent changes of one row: each writes only the fields that it changes."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from folksonomy.models import Tag
 from folksonomy.services import suggest_term
-from tenants.identity.hashers import ImportedHasher
+from tenants.identity.login import ImportedHasher
 from tenants.identity.resets import reset_password
 from tenants.identity.services import update_tenant, update_user
 from tenants.models import Tenant, User
@@ -32,7 +32,7 @@ def _owner() -> User:
 
 @pytest.mark.promise("users.change-keeps")
 @pytest.mark.parametrize("change", [{"email": "mine@acme.example"}, {"validity_days": 5}, {"is_active": True}])
-def test_a_change_of_something_else_leaves_a_new_password(world: Any, change: dict[str, Any]) -> None:
+def test_a_change_of_another_field_keeps_a_new_password(world: Any, change: dict[str, Any]) -> None:
     stale = _owner()
     update_user(user=_owner(), password=NEW)
     update_user(user=stale, **change)
@@ -42,7 +42,7 @@ def test_a_change_of_something_else_leaves_a_new_password(world: Any, change: di
 
 
 @pytest.mark.promise("users.change-keeps")
-def test_a_new_password_leaves_a_change_of_something_else(world: Any) -> None:
+def test_a_new_password_keeps_a_change_of_another_field(world: Any) -> None:
     stale = _owner()
     update_user(user=_owner(), email="mine@acme.example", is_active=False)
     update_user(user=stale, password=NEW)
@@ -53,10 +53,8 @@ def test_a_new_password_leaves_a_change_of_something_else(world: Any) -> None:
 @pytest.mark.promise("users.change-ended-login")
 @pytest.mark.parametrize("change", [{"email": "thief@acme.example"}, {"password": NEWER}])
 @pytest.mark.parametrize("ended", [{"password": NEW}, {"is_active": False}, {"role": "admin"}])
-def test_a_change_whose_login_ended_meanwhile_is_refused(
-    world: Any, ended: dict[str, Any], change: dict[str, Any]
-) -> None:
-    caller = _owner()  # as the token was checked
+def test_a_change_whose_login_has_ended_is_refused(world: Any, ended: dict[str, Any], change: dict[str, Any]) -> None:
+    caller = _owner()  # as read when the token was checked
     update_user(user=_owner(), **ended)
     before = _owner()
     with pytest.raises(AuthenticationFailed):
@@ -65,7 +63,7 @@ def test_a_change_whose_login_ended_meanwhile_is_refused(
 
 
 @pytest.mark.promise("users.change-ended-login")
-def test_an_administrator_whose_login_ended_changes_nobody(world: Any) -> None:
+def test_an_administrator_whose_login_has_ended_changes_nobody(world: Any) -> None:
     caller = User.objects.of("acme").get(username="admin")
     update_user(user=caller, password=NEW)
     with pytest.raises(AuthenticationFailed):
@@ -74,7 +72,7 @@ def test_an_administrator_whose_login_ended_changes_nobody(world: Any) -> None:
 
 
 @pytest.mark.promise("users.change-keeps")
-def test_a_login_that_hashes_a_password_anew_leaves_a_change_of_it(world: Any) -> None:
+def test_a_login_that_rehashes_a_password_keeps_a_change_of_it(world: Any) -> None:
     User.objects.filter(pk=world.acme.owner.pk).update(password=make_password(OLD, hasher="bcrypt"))
     logging_in = _owner()
     assert str(logging_in.password).startswith(str(ImportedHasher.algorithm))
@@ -85,7 +83,7 @@ def test_a_login_that_hashes_a_password_anew_leaves_a_change_of_it(world: Any) -
 
 
 @pytest.mark.promise("tenants.change")
-def test_a_change_of_a_tenant_leaves_others_fields(world: Any) -> None:
+def test_a_change_of_a_tenant_keeps_other_fields(world: Any) -> None:
     stale = Tenant.objects.get(pk="acme")
     update_tenant(tenant=Tenant.objects.get(pk="acme"), changes={"phone": "1", "email": "new@acme.example"})
     update_tenant(tenant=stale, changes={"organization": "New"})
@@ -94,7 +92,7 @@ def test_a_change_of_a_tenant_leaves_others_fields(world: Any) -> None:
 
 
 @pytest.mark.promise("terms.promote")
-def test_a_promotion_writes_the_usage_of_a_term_alone(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_promotion_writes_only_the_usage_of_a_term(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     Tag(tenant_id="acme", name="word", usage="folk", owner=world.acme.owner).save(force_insert=True)
     first: Callable[..., Any] = type(Tag.objects.all()).first
 
@@ -103,7 +101,7 @@ def test_a_promotion_writes_the_usage_of_a_term_alone(world: Any, monkeypatch: p
         Tag.objects.filter(name="word").update(owner=world.acme.shared.pk)
         return found
 
-    monkeypatch.setattr("tenants.rows.querysets.TenantQuerySet.first", read_then_changed, raising=False)
+    monkeypatch.setattr("tenants.models.TenantQuerySet.first", read_then_changed, raising=False)
     suggest_term(Tag, name="word", by=world.acme.admin)
     monkeypatch.undo()
     kept = Tag.objects.get(name="word")
@@ -111,7 +109,7 @@ def test_a_promotion_writes_the_usage_of_a_term_alone(world: Any, monkeypatch: p
 
 
 def _page(desk: Desk, path: str) -> dict[str, Any]:
-    """Return what a browser would send of a form as it was shown."""
+    """Return the data that a browser sends for the unchanged form."""
     form = desk.get(path).context["adminform"].form
     data = {name: form[name].value() for name in form.fields if name != "password"}  # shown empty
     data |= {f"initial-{name}": form[name].value() for name in form.fields if form.fields[name].show_hidden_initial}
@@ -119,7 +117,7 @@ def _page(desk: Desk, path: str) -> dict[str, Any]:
 
 
 @pytest.mark.promise("users.change-keeps")
-def test_an_old_page_of_the_admin_site_changes_what_was_changed_on_it_alone(world: Any, desk: Desk) -> None:
+def test_a_stale_page_of_the_admin_site_changes_only_the_edited_fields(world: Any, desk: Desk) -> None:
     path = f"tenants/user/{world.acme.owner.pk}/change/"
     old = _page(desk, path)
     update_user(user=_owner(), email="mine@acme.example", is_active=False, role="admin", password=NEW)
@@ -136,7 +134,7 @@ def test_an_old_page_of_the_admin_site_changes_what_was_changed_on_it_alone(worl
 
 
 @pytest.mark.promise("tenants.change")
-def test_an_old_page_of_a_tenant_too(world: Any, desk: Desk) -> None:
+def test_a_stale_page_of_a_tenant_changes_only_the_edited_fields(world: Any, desk: Desk) -> None:
     path = "tenants/tenant/acme/change/"
     old = _page(desk, path)
     update_tenant(tenant=Tenant.objects.get(pk="acme"), changes={"phone": "1", "organization": "New"})
@@ -159,7 +157,7 @@ def test_a_superusers_new_password_changes_nothing_else_of_them(
         monkeypatch.setattr(User, "check_password", lambda *args: bool(meanwhile()) and check(*args))
         data = {"old_password": SUPERUSER_PASSWORD, "new_password1": NEW, "new_password2": NEW}
         assert desk.client.post("/admin/password_change/", data).status_code == 302
-        assert desk.get().status_code == 200  # the login goes on
+        assert desk.get().status_code == 200  # the session stays valid
     else:
         monkeypatch.setattr("getpass.getpass", meanwhile)
         call_command("changepassword", desk.user.username)
@@ -169,19 +167,19 @@ def test_a_superusers_new_password_changes_nothing_else_of_them(
 
 
 @pytest.mark.promise("self.once")
-def test_a_link_of_a_user_who_may_not_log_in_is_not_good(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_link_costs_no_hashing(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     hashings: list[str] = []
     monkeypatch.setattr("tenants.identity.resets.hashed", lambda *args: hashings.append(args[0]))
     with pytest.raises(Exception, match="unknown, used or expired"):
         reset_password(digest="none", tenant_id="acme", password=NEW)
-    assert hashings == []  # which costs memory and time
+    assert hashings == []  # hashing costs memory and time
 
 
 ROUNDS, THIEVES = 5, 8
 
 
 @pytest.mark.promise("users.change-ended-login", "users.change-keeps", "token.revoked")
-def test_a_stolen_token_that_changes_the_user_all_the_time_does_not_outlive_a_new_password(served: Served) -> None:
+def test_a_stolen_token_that_keeps_changing_the_user_does_not_outlive_a_new_password(served: Served) -> None:
     with administrator(served) as admin:
         for number in range(ROUNDS):
             name = f"robbed-{number}"

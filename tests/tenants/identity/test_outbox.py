@@ -1,4 +1,4 @@
-"""The outbox: a mail is written down in the request, sent later, tried again, and forgotten after a while."""
+"""The outbox: a request stores a mail, a thread sends it later, retries, and drops it after a while."""
 
 from datetime import timedelta
 from typing import Any
@@ -27,7 +27,7 @@ def _fail(*args: Any, **kwargs: Any) -> None:
 
 @pytest.fixture
 def down(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A mail server that takes nothing, until this is undone."""
+    """A mail server that rejects every mail until the patch is undone."""
     monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", _fail)
     return monkeypatch
 
@@ -38,7 +38,7 @@ def _at(monkeypatch: pytest.MonkeyPatch, later: timedelta) -> None:
 
 
 @pytest.mark.promise("self.mail-time")
-def test_a_request_asks_the_database_the_same_whether_or_not_somebody_has_the_address(world: Any) -> None:
+def test_a_request_runs_the_same_queries_whether_or_not_a_user_has_the_address(world: Any) -> None:
     shapes = []
     for email in (KNOWN, UNKNOWN):
         with CaptureQueriesContext(connection) as captured:
@@ -53,7 +53,7 @@ def test_a_request_asks_the_database_the_same_whether_or_not_somebody_has_the_ad
 
 
 @pytest.mark.promise("self.mail-secret")
-def test_no_row_has_the_secret_of_a_link_at_any_time(world: Any, down: pytest.MonkeyPatch) -> None:
+def test_no_row_ever_holds_the_secret_of_a_link(world: Any, down: pytest.MonkeyPatch) -> None:
     _ask(world)
     outbox.drain()
     assert PasswordReset.objects.count() == 0  # until the link is in a mail
@@ -67,7 +67,7 @@ def test_no_row_has_the_secret_of_a_link_at_any_time(world: Any, down: pytest.Mo
 
 
 @pytest.mark.promise("self.mail-kept")
-def test_a_mail_that_was_not_sent_is_tried_again_after_a_growing_pause(world: Any, down: pytest.MonkeyPatch) -> None:
+def test_a_failed_mail_is_retried_with_backoff(world: Any, down: pytest.MonkeyPatch) -> None:
     _ask(world)
     pauses, later = [], timedelta()
     for _ in range(4):
@@ -85,7 +85,7 @@ def test_a_mail_that_was_not_sent_is_tried_again_after_a_growing_pause(world: An
 
 
 @pytest.mark.promise("self.mail-kept")
-def test_a_mail_that_is_too_old_is_dropped_and_said_to_be(
+def test_a_mail_that_is_too_old_is_dropped_and_logged(
     world: Any, down: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _ask(world)
@@ -93,12 +93,12 @@ def test_a_mail_that_is_too_old_is_dropped_and_said_to_be(
     _at(down, outbox.GIVE_UP + timedelta(minutes=1))
     outbox.drain()
     assert OutgoingMail.objects.count() == 0
-    assert "given up after 1 tries" in caplog.text
+    assert "dropped after 1 attempts" in caplog.text
     assert KNOWN not in caplog.text
 
 
 @pytest.mark.promise("self.mail-kept")
-def test_one_mail_that_fails_keeps_no_other_waiting(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_mail_does_not_block_others(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     send = resets.mail_reset_link
 
     def send_but_one(*, tenant_id: str, email: str) -> None:
@@ -115,7 +115,7 @@ def test_one_mail_that_fails_keeps_no_other_waiting(world: Any, monkeypatch: pyt
 
 
 @pytest.mark.promise("self.mail-kept")
-def test_of_two_who_drain_one_sends(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_concurrent_drains_only_one_sends(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     _ask(world)
     send = resets.mail_reset_link
 
@@ -133,7 +133,7 @@ def test_of_two_who_drain_one_sends(world: Any, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.promise("self.mail-kept")
-def test_what_a_killed_process_was_sending_is_sent_after_its_lease(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mail_of_a_killed_process_is_sent_after_its_lease(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     _ask(world)
     assert outbox._lease(OutgoingMail.objects.get())
     outbox.drain()
@@ -144,7 +144,7 @@ def test_what_a_killed_process_was_sending_is_sent_after_its_lease(world: Any, m
 
 
 @pytest.mark.promise("self.mail-limit")
-def test_a_user_gets_no_more_links_than_may_be_good_at_once(world: Any, settings: Any) -> None:
+def test_the_valid_links_of_a_user_are_limited(world: Any, settings: Any) -> None:
     settings.LOGIN_FAILURES_LIMIT = settings.LOGIN_FAILURES_ADDRESS_LIMIT = 100
     for _ in range(7):
         _ask(world)
@@ -154,7 +154,7 @@ def test_a_user_gets_no_more_links_than_may_be_good_at_once(world: Any, settings
     _ask(world)
     outbox.drain()
     assert len(mail.outbox) == 6
-    assert PasswordReset.objects.count() == 1  # those that expired are gone
+    assert PasswordReset.objects.count() == 1  # expired ones are deleted
 
 
 @pytest.mark.promise("self.mail-limit")
@@ -168,21 +168,21 @@ def test_spellings_of_an_address_are_counted_together(world: Any, settings: Any)
 
 @pytest.mark.promise("self.mail")
 @pytest.mark.parametrize("tenant", ["x" * 300, "a/b", "..", "no such\ntenant"])
-def test_what_cannot_be_a_tenant_gets_the_same_answer(world: Any, tenant: str) -> None:
+def test_an_invalid_tenant_id_gets_the_same_answer(world: Any, tenant: str) -> None:
     _ask(world, tenant=tenant)
     assert OutgoingMail.objects.count() == 0
 
 
 @pytest.mark.promise("tenants.delete")
-def test_mails_of_a_tenant_go_with_it(world: Any) -> None:
+def test_deleting_a_tenant_deletes_its_mails(world: Any) -> None:
     _ask(world, "owner@rival.example", "rival")
     ok(world.operator.delete("tenants/rival"))
     assert OutgoingMail.objects.count() == 0
 
 
 @pytest.mark.promise("self.mail-limit")
-def test_a_flood_of_requests_fills_no_disk(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tenants.identity.outbox.MOST_WAITING", 2)
+def test_the_number_of_waiting_mails_is_limited(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tenants.identity.outbox.MAX_WAITING", 2)
     for email in (KNOWN, UNKNOWN):
         _ask(world, email)
     for email in (KNOWN, UNKNOWN):

@@ -1,4 +1,4 @@
-"""Mails of a registry that runs, and of one that is killed."""
+"""Mails of a served registry, and of one that is killed."""
 
 import statistics
 import time
@@ -21,7 +21,7 @@ LIMITS = {"LOGIN_FAILURES_LIMIT": "1000", "LOGIN_FAILURES_ADDRESS_LIMIT": "1000"
 
 @pytest.fixture
 def mails() -> MailServer:
-    """A slow mail server that is not started."""
+    """A slow mail server, not started."""
     return MailServer(free_port(), SLOW)
 
 
@@ -37,7 +37,7 @@ def mailing(server: Server, tmp_path: Path, mails: MailServer) -> Iterator[Serve
 
 
 def _ask(registry: Served, email: str) -> float:
-    """Ask for a link; return how many seconds the answer took."""
+    """Request a link; return the response time in seconds."""
     begun = time.perf_counter()
     answer = httpx.post(f"{registry.base_url}/v1/self/reset", json={"email": email}, headers=UNSHARED, timeout=60)
     assert answer.status_code == 200, answer.text
@@ -45,7 +45,7 @@ def _ask(registry: Served, email: str) -> float:
 
 
 @pytest.mark.promise("self.mail-time")
-def test_a_slow_mail_server_delays_no_answer_and_each_mail_comes_once(mailing: Served, mails: MailServer) -> None:
+def test_a_slow_mail_server_delays_no_response_and_each_mail_arrives_once(mailing: Served, mails: MailServer) -> None:
     with mails.running():
         times: dict[str, list[float]] = {"u": [], "nobody": []}
         for number in range(ROUNDS):
@@ -64,7 +64,7 @@ def test_a_slow_mail_server_delays_no_answer_and_each_mail_comes_once(mailing: S
 
 
 @pytest.mark.promise("self.mail-kept")
-def test_a_mail_outlives_a_kill_and_a_mail_server_that_is_down(mailing: Served, mails: MailServer) -> None:
+def test_a_mail_survives_a_kill_and_an_unavailable_mail_server(mailing: Served, mails: MailServer) -> None:
     _ask(mailing, "u0@x.example")
     mailing.kill()
     with mails.running():

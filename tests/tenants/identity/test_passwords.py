@@ -1,4 +1,4 @@
-"""How strong passwords must be, and how they are kept."""
+"""Password strength and storage."""
 
 from typing import Any
 
@@ -27,14 +27,14 @@ NAMES = ("Too weak", "Weak", "Medium", "Strong")
 
 @pytest.mark.promise("password.strength")
 @pytest.mark.parametrize(("password", "level"), LEVELS)
-def test_each_level_asks_for_kinds_of_character_and_length(password: str, level: int) -> None:
+def test_each_level_requires_kinds_of_characters_and_a_length(password: str, level: int) -> None:
     assert strength(password) == level
 
 
 @pytest.mark.promise("password.strength")
 @pytest.mark.parametrize(("password", "level"), [row for row in LEVELS if row[0]])
 @pytest.mark.parametrize("least", [0, 1, 2, 3])
-def test_a_password_below_the_least_strength_is_refused(
+def test_a_password_below_the_minimum_strength_is_refused(
     world: Any, settings: Any, password: str, level: int, least: int
 ) -> None:
     settings.MIN_PASSWORD_STRENGTH = least
@@ -50,7 +50,7 @@ def test_a_password_below_the_least_strength_is_refused(
 
 
 @pytest.mark.promise("password.hashed")
-def test_passwords_are_kept_as_argon2_hashes_of_their_own(world: Any) -> None:
+def test_passwords_are_stored_as_salted_argon2_hashes(world: Any) -> None:
     ok(world.acme.admin.api.post("users", json=[{"username": f"u{n}", "password": "Same1!pass"} for n in range(2)]))
     kept = [user.password for user in User.objects.all()]
     assert len(set(kept)) == len(kept)
@@ -59,7 +59,7 @@ def test_passwords_are_kept_as_argon2_hashes_of_their_own(world: Any) -> None:
 
 @pytest.mark.promise("password.hashed", "tenants.create")
 @pytest.mark.parametrize("flag", [True, False, "true", "false"])
-def test_a_tenant_without_password_hashes_gets_them_all_the_same(world: Any, flag: Any) -> None:
+def test_passwords_are_hashed_even_if_the_tenant_disables_it(world: Any, flag: Any) -> None:
     body = {"_id": "clear", "email": "a@b.example", "passwordhash": flag, "admin_password": "pippo"}
     assert ok(world.operator.post("tenants", json=body))["passwordhash"] is (str(flag).lower() == "true")
     kept = User.objects.get(tenant_id="clear").password

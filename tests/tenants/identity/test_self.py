@@ -1,4 +1,4 @@
-"""Forgotten passwords: a link by mail, and what it is good for."""
+"""Password resets by mailed links."""
 
 import re
 from datetime import timedelta
@@ -23,7 +23,7 @@ def _ask(world: Any, email: str = "owner@acme.example", tenant: str = "acme") ->
 
 
 def _link() -> dict[str, str]:
-    """Return tenant and reset code of the latest mail's link."""
+    """Return tenant and reset code from the link in the latest mail."""
     found = re.search(r"https?://\S+[?#](\S+)", str(mail.outbox[-1].body))
     assert found, mail.outbox[-1].body
     return {key: values[0] for key, values in parse_qs(found[1]).items()}
@@ -55,7 +55,7 @@ def test_an_unknown_address_gets_the_same_answer_and_no_mail(world: Any, email: 
 
 
 @pytest.mark.promise("self.host")
-def test_the_link_leads_to_the_configured_place_whatever_host_is_asked(world: Any, settings: Any) -> None:
+def test_the_link_uses_the_configured_url_whatever_the_host_header(world: Any, settings: Any) -> None:
     settings.PUBLIC_URL = "https://models.example/registry/"
     forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": "https://evil.example"}
     body = {"email": "owner@acme.example"}
@@ -66,7 +66,7 @@ def test_the_link_leads_to_the_configured_place_whatever_host_is_asked(world: An
 
 
 @pytest.mark.promise("self.mail")
-def test_without_a_tenant_the_default_one_is_meant(world: Any, settings: Any) -> None:
+def test_a_reset_without_a_tenant_uses_the_default_tenant(world: Any, settings: Any) -> None:
     settings.DEFAULT_TENANT = "rival"
     ok(world.anonymous.post("self/reset", json={"email": "owner@rival.example"}))
     outbox.drain()
@@ -74,7 +74,7 @@ def test_without_a_tenant_the_default_one_is_meant(world: Any, settings: Any) ->
 
 
 @pytest.mark.promise("self.mail")
-def test_the_code_is_in_the_mail_alone(world: Any) -> None:
+def test_only_the_mail_contains_the_code(world: Any) -> None:
     response = _ask(world)
     assert _link()["reset"] not in response.body().decode()
     kept = PasswordReset.objects.values_list("digest", flat=True)
@@ -90,7 +90,7 @@ def test_mails_are_limited(world: Any, settings: Any) -> None:
 
 
 @pytest.mark.promise("self.mail")
-def test_a_mail_that_cannot_be_sent_does_not_tell_that_there_is_a_user(
+def test_a_mail_that_cannot_be_sent_does_not_reveal_that_a_user_exists(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any, **kwargs: Any) -> None:
@@ -103,13 +103,13 @@ def test_a_mail_that_cannot_be_sent_does_not_tell_that_there_is_a_user(
 
 @pytest.mark.promise("self.missing-email")
 @pytest.mark.parametrize("body", [{}, {"email": ""}, {"email": None}, {"mail": "x"}])
-def test_without_an_email_it_is_asked_for(world: Any, body: dict[str, Any]) -> None:
+def test_a_request_without_an_email_is_refused(world: Any, body: dict[str, Any]) -> None:
     assert_error(world.anonymous.post("self/reset", query={"tenant": "acme"}, json=body), "missing_email")
     assert mail.outbox == []
 
 
 @pytest.mark.promise("self.missing-email")
-def test_without_a_body_an_email_is_asked_for(world: Any) -> None:
+def test_a_request_without_a_body_is_refused(world: Any) -> None:
     assert_error(world.anonymous.post("self/reset"), "missing_email")
 
 
@@ -123,7 +123,7 @@ def test_a_link_works_once(world: Any) -> None:
 
 
 @pytest.mark.promise("self.once")
-def test_a_used_link_ends_the_others_of_its_user(world: Any) -> None:
+def test_using_a_link_ends_the_other_links_of_its_user(world: Any) -> None:
     ok(_ask(world))
     first = _link()
     ok(_ask(world))
@@ -132,14 +132,14 @@ def test_a_used_link_ends_the_others_of_its_user(world: Any) -> None:
 
 
 @pytest.mark.promise("self.once")
-def test_a_change_of_password_ends_the_links_before_it(world: Any) -> None:
+def test_a_password_change_ends_earlier_links(world: Any) -> None:
     ok(_ask(world))
     ok(world.acme.owner.api.put("users/owner", json={"password": "Another1!x"}))
     assert_error(_use(world, _link()), "reset_invalid")
 
 
 @pytest.mark.promise("self.once")
-def test_a_link_does_not_work_after_its_time(world: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_link_does_not_work(world: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ok(_ask(world))
     later = now() + settings.RESET_LIFETIME + timedelta(seconds=1)
     monkeypatch.setattr("tenants.identity.resets.now", lambda: later)
@@ -165,7 +165,7 @@ def test_a_reset_ends_tokens_and_links_end_with_their_user(world: Any) -> None:
 
 
 @pytest.mark.promise("self.reset", "password.strength")
-def test_a_weak_password_is_refused_and_the_link_stays_good(world: Any) -> None:
+def test_a_weak_password_is_refused_and_the_link_stays_valid(world: Any) -> None:
     ok(_ask(world))
     assert_error(_use(world, _link(), "weak"), "put_request_error", "The password strength is Too weak")
     ok(_use(world, _link()))

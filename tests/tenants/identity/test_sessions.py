@@ -1,4 +1,4 @@
-"""Logins of browsers: as good as a token and no better, and never a way between the API and the admin site."""
+"""Browser sessions: the same rights as a token, and separate for the API and the admin site."""
 
 from datetime import timedelta
 from typing import Any
@@ -43,7 +43,7 @@ def test_a_browser_that_logged_in_uses_the_api_as_the_user(world: Any, browser: 
         ({"tenant": "nowhere"}, "Incorrect tenant"),
     ],
 )
-def test_a_wrong_login_is_refused_in_the_words_of_the_api(world: Any, fields: dict[str, str], words: str) -> None:
+def test_a_wrong_login_shows_the_message_of_the_api(world: Any, fields: dict[str, str], words: str) -> None:
     browser = BrowserClient()
     answer = browser.log_in(**({"tenant": "acme", "username": "owner", "password": PASSWORD} | fields))
     assert answer.status_code == 401
@@ -53,14 +53,14 @@ def test_a_wrong_login_is_refused_in_the_words_of_the_api(world: Any, fields: di
 
 
 @pytest.mark.promise("browser.login")
-def test_an_empty_form_is_refused_in_words(world: Any) -> None:
+def test_an_empty_form_shows_an_error(world: Any) -> None:
     answer = BrowserClient().log_in("acme", "", "")
     assert answer.status_code == 401
     assert "Path `username` is required" in answer.body().decode()
 
 
 @pytest.mark.promise("browser.login", "login.throttle-account")
-def test_guessing_in_the_form_is_slowed_as_in_the_api(world: Any, settings: Any) -> None:
+def test_failed_attempts_in_the_form_are_limited_as_in_the_api(world: Any, settings: Any) -> None:
     settings.LOGIN_FAILURES_LIMIT = 3
     browser = BrowserClient()
     for _ in range(3):
@@ -74,7 +74,7 @@ def test_guessing_in_the_form_is_slowed_as_in_the_api(world: Any, settings: Any)
 
 @pytest.mark.promise("browser.csrf")
 @pytest.mark.parametrize("token", ["", "x", "a" * 32, "b" * 64])
-def test_a_change_without_the_token_of_our_pages_is_refused(world: Any, browser: BrowserClient, token: str) -> None:
+def test_a_change_without_a_csrf_token_is_refused(world: Any, browser: BrowserClient, token: str) -> None:
     item = create(browser)
     path, headers = f"models/{item['_id']}", {"X-CSRFToken": token}
     assert_error(browser.post("models", json={"name": "forged"}, headers=headers), "restricted_access_create", "CSRF")
@@ -85,7 +85,7 @@ def test_a_change_without_the_token_of_our_pages_is_refused(world: Any, browser:
 
 
 @pytest.mark.promise("browser.csrf")
-def test_a_change_that_another_site_sends_is_refused(world: Any, browser: BrowserClient) -> None:
+def test_a_change_from_another_site_is_refused(world: Any, browser: BrowserClient) -> None:
     headers = {"Origin": "https://evil.example"}
     assert_error(browser.post("models", json={"name": "forged"}, headers=headers), "restricted_access_create", "Origin")
     ok(browser.post("models", json={"name": "ours"}, headers={"Origin": "http://testserver"}))
@@ -93,9 +93,7 @@ def test_a_change_that_another_site_sends_is_refused(world: Any, browser: Browse
 
 @pytest.mark.promise("browser.csrf")
 @pytest.mark.parametrize("path", ["/login.html", "/logout.html"])
-def test_the_forms_of_login_and_logout_are_taken_from_our_pages_only(
-    world: Any, browser: BrowserClient, path: str
-) -> None:
+def test_login_and_logout_forms_need_a_csrf_token(world: Any, browser: BrowserClient, path: str) -> None:
     answer = browser.submit(path, csrfmiddlewaretoken="", tenant="rival", username="owner", password=PASSWORD)
     assert answer.status_code == 403
     assert "load it again" in answer.body().decode()
@@ -103,7 +101,7 @@ def test_the_forms_of_login_and_logout_are_taken_from_our_pages_only(
 
 
 @pytest.mark.promise("browser.session-key")
-def test_a_login_has_a_fresh_session_and_csrf_token(world: Any) -> None:
+def test_a_login_gets_a_new_session_and_csrf_token(world: Any) -> None:
     browser = BrowserClient()
     browser.client.session.save()
     planted = browser.client.session
@@ -123,13 +121,13 @@ def test_a_login_has_a_fresh_session_and_csrf_token(world: Any) -> None:
 @pytest.mark.promise("browser.session-key", "errors.any-body")
 @pytest.mark.parametrize("key", ['"\\000bcdefghijklmnop"', "x" * 32 + "/", "X" * 32, "\u00e9" * 32, "x" * 5000])
 @pytest.mark.parametrize("path", ["/v1/models", "/login.html", "/admin/"])
-def test_a_key_that_was_not_made_here_is_none(world: Any, key: str, path: str) -> None:
+def test_a_malformed_session_id_is_ignored(world: Any, key: str, path: str) -> None:
     answers = [world.anonymous.get(path, HTTP_COOKIE=cookie) for cookie in ("", f"sessionid={key}")]
     assert answers[0].status_code == answers[1].status_code < 500
 
 
 @pytest.mark.promise("browser.session-key")
-def test_cookies_are_out_of_reach_of_scripts_and_other_sites(world: Any, browser: BrowserClient) -> None:
+def test_cookies_are_inaccessible_to_scripts_and_other_sites(world: Any, browser: BrowserClient) -> None:
     cookie = browser.client.cookies["sessionid"]
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
@@ -143,7 +141,7 @@ def test_a_new_password_ends_the_login(world: Any, browser: BrowserClient) -> No
 
 
 @pytest.mark.promise("browser.void")
-def test_a_password_that_grew_too_old_ends_the_login(world: Any, browser: BrowserClient) -> None:
+def test_an_expired_password_ends_the_login(world: Any, browser: BrowserClient) -> None:
     changed = now() - timedelta(days=3)
     User.objects.filter(pk=world.acme.owner.pk).update(password_changed=changed)
     late = BrowserClient("acme", "owner", PASSWORD)
@@ -161,7 +159,7 @@ def test_the_login_ends_with_the_user_and_with_the_tenant(world: Any) -> None:
 
 
 @pytest.mark.promise("browser.logout")
-def test_a_log_out_ends_the_login_also_for_who_kept_the_cookie(world: Any, browser: BrowserClient) -> None:
+def test_logging_out_ends_the_login_even_with_a_kept_cookie(world: Any, browser: BrowserClient) -> None:
     kept = browser.client.cookies["sessionid"].value
     assert "You are logged out" in browser.submit("/logout.html").body().decode()
     assert_error(browser.get("models"), "authentication_error")
@@ -184,12 +182,12 @@ def test_a_log_out_ends_the_login_also_for_who_kept_the_cookie(world: Any, brows
         ("v1/datasets", "/v1/models"),
     ],
 )
-def test_a_login_leads_on_within_the_registry_only(world: Any, wanted: str, target: str) -> None:
+def test_a_login_redirects_only_within_the_registry(world: Any, wanted: str, target: str) -> None:
     assert BrowserClient().log_in("acme", "owner", PASSWORD, next=wanted).headers["Location"] == target
 
 
 @pytest.mark.promise("browser.token-wins")
-def test_a_token_counts_more_than_the_login_of_the_browser(world: Any, browser: BrowserClient) -> None:
+def test_a_token_takes_precedence_over_the_session(world: Any, browser: BrowserClient) -> None:
     token = world.rival.owner.api.token
     found = ok(browser.get("users/owner", headers={"Authorization": token}))
     assert found["_id"] == world.rival.owner.pk
@@ -197,7 +195,7 @@ def test_a_token_counts_more_than_the_login_of_the_browser(world: Any, browser: 
 
 
 @pytest.mark.promise("browser.api-token")
-def test_a_login_does_not_open_the_routes_of_the_operator(world: Any) -> None:
+def test_a_login_gives_no_access_to_the_operators_routes(world: Any) -> None:
     browser = BrowserClient("acme", "admin", PASSWORD)
     assert_error(browser.get("tenants"), "authentication_error")
     assert_error(browser.delete("tenants/rival"), "authentication_error")
@@ -211,7 +209,7 @@ def superuser(world: Any) -> User:
 
 
 @pytest.mark.promise("browser.admin-apart")
-def test_a_login_to_the_admin_site_does_not_open_the_api(superuser: User) -> None:
+def test_a_login_to_the_admin_site_gives_no_access_to_the_api(superuser: User) -> None:
     browser = BrowserClient()
     browser.client.force_login(superuser)
     assert browser.client.get("/admin/").status_code == 200
@@ -220,7 +218,7 @@ def test_a_login_to_the_admin_site_does_not_open_the_api(superuser: User) -> Non
 
 
 @pytest.mark.promise("browser.admin-apart")
-def test_a_login_of_a_tenants_administrator_does_not_open_the_admin_site(world: Any) -> None:
+def test_a_tenants_administrator_has_no_access_to_the_admin_site(world: Any) -> None:
     browser = BrowserClient("acme", "admin", PASSWORD)
     assert browser.client.get("/admin/").status_code == 302
     forced = BrowserClient()
@@ -235,7 +233,7 @@ def test_a_superuser_does_not_log_in_as_a_user_of_a_tenant(superuser: User) -> N
 
 
 @pytest.mark.promise("browser.void")
-def test_the_login_ends_after_its_time(world: Any, browser: BrowserClient, settings: Any) -> None:
+def test_the_session_expires(world: Any, browser: BrowserClient, settings: Any) -> None:
     session = Session.objects.get(pk=browser.client.cookies["sessionid"].value)
     lasts = session.expire_date - now()
     assert timedelta(0) < lasts <= timedelta(seconds=settings.SESSION_COOKIE_AGE)

@@ -1,4 +1,4 @@
-"""Tenants, as the operator makes and removes them."""
+"""Tenants, as the operator creates and deletes them."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ FIELDS = {"_id", "id", "organization", "address", "email", "phone", "passwordhas
 
 @pytest.mark.promise("tenants.api-token")
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_the_collection_of_tenants_opens_to_the_api_token_alone(world: Any, method: str) -> None:
+def test_the_collection_of_tenants_needs_the_api_token(world: Any, method: str) -> None:
     for api in (world.anonymous, world.acme.admin.api, world.acme.owner.api, ApiClient("Bearer wrong")):
         body = {"json": ORIGINAL} if method == "post" else {}
         assert_error(api.request(method, "tenants", **body), "authentication_error")
@@ -36,13 +36,13 @@ def test_the_collection_of_tenants_opens_to_the_api_token_alone(world: Any, meth
 
 @pytest.mark.promise("tenants.api-token")
 @pytest.mark.parametrize("method", ["get", "put", "delete"])
-def test_a_tenant_opens_to_the_api_token_alone(world: Any, method: str) -> None:
+def test_a_tenant_needs_the_api_token(world: Any, method: str) -> None:
     for api in (world.anonymous, world.acme.admin.api, world.acme.owner.api):
         assert_error(api.request(method, "tenants/acme"), "authentication_error")
 
 
 @pytest.mark.promise("tenants.api-token")
-def test_the_api_token_opens_nothing_that_belongs_to_tenants(world: Any) -> None:
+def test_the_api_token_gives_no_access_to_tenants_data(world: Any) -> None:
     for path in ("models", "users", "tags", "metadata", "log", "info", "demo"):
         assert_error(world.operator.get(path), "authentication_error")
 
@@ -60,7 +60,7 @@ def test_tenants_are_listed_and_answered(world: Any) -> None:
 
 
 @pytest.mark.promise("tenants.create", "tenants.admin")
-def test_a_tenant_is_made_with_its_first_administrator(world: Any) -> None:
+def test_a_tenant_is_created_with_its_first_administrator(world: Any) -> None:
     answer = ok(world.operator.post("tenants", json=ORIGINAL))
     expected = {key: value for key, value in ORIGINAL.items() if not key.startswith("admin_")} | {"passwordhash": True}
     assert {key: answer[key] for key in expected} == expected
@@ -94,7 +94,7 @@ def test_a_malformed_tenant_id_is_refused(world: Any, id: Any) -> None:
 
 @pytest.mark.promise("tenants.required")
 @pytest.mark.parametrize("id", ["a", "A.b_c-9", "x" * 64, "0"])
-def test_a_tenant_id_has_letters_digits_and_a_few_signs(world: Any, id: str) -> None:
+def test_a_tenant_id_has_letters_digits_and_a_few_symbols(world: Any, id: str) -> None:
     ok(world.operator.post("tenants", json=ORIGINAL | {"_id": id}))
     assert ok(world.operator.get(f"tenants/{id}"))["_id"] == id
 
@@ -110,7 +110,7 @@ def test_the_password_of_the_administrator_may_be_weak_and_is_never_answered(wor
 
 
 @pytest.mark.promise("tenants.admin", "tenants.generated-password")
-def test_a_missing_password_is_made_and_answered_once(world: Any, settings: Any) -> None:
+def test_a_missing_password_is_generated_and_answered_once(world: Any, settings: Any) -> None:
     bodies = [{"_id": id, "email": "a@b.example"} for id in ("one", "two")]
     first, second = ok(world.operator.post("tenants", json=bodies))["tenants"]
     assert first["admin_password"] != second["admin_password"]
@@ -120,7 +120,7 @@ def test_a_missing_password_is_made_and_answered_once(world: Any, settings: Any)
 
 
 @pytest.mark.promise("tenants.duplicate")
-def test_a_taken_tenant_id_is_refused_and_harms_nothing(world: Any) -> None:
+def test_a_taken_tenant_id_is_refused_and_changes_nothing(world: Any) -> None:
     body = ORIGINAL | {"_id": "acme", "admin_username": "intruder"}
     assert_error(world.operator.post("tenants", json=body), "post_request_error", "duplicate key error")
     assert not User.objects.filter(username="intruder").exists()
@@ -128,7 +128,7 @@ def test_a_taken_tenant_id_is_refused_and_harms_nothing(world: Any) -> None:
 
 
 @pytest.mark.promise("tenants.change")
-def test_contact_data_of_a_tenant_change(world: Any) -> None:
+def test_contact_data_of_a_tenant_can_be_changed(world: Any) -> None:
     changes = {"organization": "New", "address": "Street", "email": "new@acme.example", "phone": "5"}
     for field, value in changes.items():
         assert ok(world.operator.put("tenants/acme", json={field: value}))[field] == value
@@ -137,7 +137,7 @@ def test_contact_data_of_a_tenant_change(world: Any) -> None:
 
 @pytest.mark.promise("tenants.change")
 @pytest.mark.parametrize("field", ["_id", "admin_username", "admin_password", "passwordhash", "database"])
-def test_nothing_else_of_a_tenant_changes(world: Any, field: str) -> None:
+def test_other_fields_of_a_tenant_cannot_change(world: Any, field: str) -> None:
     before = ok(world.operator.get("tenants/acme"))
     response = world.operator.put("tenants/acme", json={field: "x", "organization": "New"})
     assert_error(response, "put_request_error", f"Request field cannot be updated ({field})")
@@ -169,7 +169,7 @@ def test_a_deleted_tenant_leaves_no_user_item_or_file(world: Any, settings: Any)
 
 
 @pytest.mark.promise("tenants.delete")
-def test_a_tenant_made_anew_starts_empty(world: Any) -> None:
+def test_a_recreated_tenant_starts_empty(world: Any) -> None:
     create(world.acme.owner.api, tags=["t"])
     ok(world.operator.delete("tenants/acme"))
     ok(world.operator.post("tenants", json=ORIGINAL | {"_id": "acme"}))
@@ -185,7 +185,7 @@ def test_the_default_tenant_cannot_be_deleted(world: Any, settings: Any) -> None
 
 
 @pytest.mark.promise("tenants.public-list")
-def test_the_ids_of_tenants_are_public_unless_the_operator_keeps_them(world: Any, settings: Any) -> None:
+def test_the_ids_of_tenants_are_public_unless_the_operator_hides_them(world: Any, settings: Any) -> None:
     page = ok(world.anonymous.get("types/tenants"))
     assert page["docs"] == [{"_id": "acme"}, {"_id": "rival"}]
     assert (page["totalDocs"], page["limit"], page["page"], page["hasNextPage"]) == (2, 10, 1, False)
@@ -196,7 +196,7 @@ def test_the_ids_of_tenants_are_public_unless_the_operator_keeps_them(world: Any
 
 
 @pytest.mark.promise("tenants.public-list")
-def test_the_public_list_of_tenants_is_filtered_and_cut_into_pages(world: Any) -> None:
+def test_the_public_list_of_tenants_is_filtered_and_paginated(world: Any) -> None:
     second = ok(world.anonymous.get("types/tenants", query={"limit": "1", "page": "2"}))
     assert (second["docs"], second["totalDocs"], second["totalPages"]) == ([{"_id": "rival"}], 2, 2)
     found = ok(world.anonymous.get("types/tenants/?filter=", query={"filter": {"_id": {"$regex": "^ac"}}}))

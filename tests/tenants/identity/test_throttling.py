@@ -1,4 +1,4 @@
-"""Guessing passwords and tokens is slowed."""
+"""Failed attempts at passwords and tokens are limited."""
 
 import re
 from collections import Counter
@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tenants.identity.attempts import PATIENCE
+from tenants.identity.login import PENDING_TIMEOUT
 from tenants.models import FailedAttempt
 from tenants.rows.fields import now
 from tests.answers import assert_error, login, ok
@@ -27,7 +27,7 @@ WRITES = re.compile("insert|update|delete", re.IGNORECASE)
 
 
 @pytest.mark.promise("login.throttle-account")
-def test_failed_logins_shut_the_account_for_a_while(world: Any, settings: Any) -> None:
+def test_failed_logins_block_the_account_for_a_while(world: Any, settings: Any) -> None:
     settings.LOGIN_FAILURES_LIMIT = 3
     for _ in range(3):
         assert_error(login(world.anonymous, "acme", "owner", "wrong"), "authentication_error")
@@ -57,17 +57,17 @@ def test_an_unknown_user_is_throttled_like_a_known_one(world: Any, settings: Any
 
 
 @pytest.mark.promise("login.throttle-account")
-def test_the_account_opens_again_after_the_window(world: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_account_is_unblocked_after_the_window(world: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.LOGIN_FAILURES_LIMIT = 1
     login(world.anonymous, "acme", "owner", "wrong")
     assert_error(login(world.anonymous, "acme", "owner", PASSWORD), "too_many_requests")
     later = now() + timedelta(seconds=settings.LOGIN_FAILURES_WINDOW + 1)
-    monkeypatch.setattr("tenants.identity.attempts.now", lambda: later)
+    monkeypatch.setattr("tenants.identity.login.now", lambda: later)
     ok(login(world.anonymous, "acme", "owner", PASSWORD))
 
 
 @pytest.mark.promise("login.throttle-address")
-def test_failed_logins_shut_the_address_for_a_while(world: Any, settings: Any) -> None:
+def test_failed_logins_block_the_address_for_a_while(world: Any, settings: Any) -> None:
     settings.LOGIN_FAILURES_ADDRESS_LIMIT = 4
     for username in ("owner", "shared", "other", "nobody"):
         body = {"tenant": "acme", "username": username, "password": "wrong"}
@@ -86,7 +86,7 @@ def test_guesses_of_the_api_token_are_throttled_too(world: Any, settings: Any) -
 
 
 @pytest.mark.promise("login.throttle-account")
-def test_a_login_that_is_refused_for_too_many_takes_no_lock(world: Any, settings: Any) -> None:
+def test_a_throttled_login_takes_no_lock(world: Any, settings: Any) -> None:
     settings.LOGIN_FAILURES_LIMIT = 1
     assert_error(login(world.anonymous, "acme", "owner", "wrong"), "authentication_error")
     with CaptureQueriesContext(connection) as captured:
@@ -96,7 +96,7 @@ def test_a_login_that_is_refused_for_too_many_takes_no_lock(world: Any, settings
 
 
 @pytest.mark.promise("tenants.api-token-stays")
-def test_failures_of_an_address_do_not_lock_the_operator_out(world: Any, settings: Any) -> None:
+def test_failures_of_an_address_do_not_block_the_operator(world: Any, settings: Any) -> None:
     settings.LOGIN_FAILURES_ADDRESS_LIMIT = 3
     for _ in range(4):
         login(world.anonymous, "acme", "owner", "wrong")
@@ -119,16 +119,14 @@ def test_failures_of_an_address_do_not_lock_the_operator_out(world: Any, setting
         ("not an address", "not an address", True),
     ],
 )
-def test_who_has_one_address_of_ipv6_has_its_network(
-    world: Any, settings: Any, first: str, second: str, same: bool
-) -> None:
+def test_an_ipv6_network_counts_as_one_address(world: Any, settings: Any, first: str, second: str, same: bool) -> None:
     settings.LOGIN_FAILURES_ADDRESS_LIMIT = 1
     assert ApiClient("guess").get("tenants", REMOTE_ADDR=first).status_code == 401
     assert ApiClient("guess").get("tenants", REMOTE_ADDR=second).status_code == (429 if same else 401)
 
 
 @pytest.mark.promise("login.throttle-account", "login.throttle-address")
-def test_success_costs_nothing(world: Any, settings: Any) -> None:
+def test_successful_logins_do_not_count(world: Any, settings: Any) -> None:
     settings.LOGIN_FAILURES_LIMIT = settings.LOGIN_FAILURES_ADDRESS_LIMIT = 1
     for _ in range(3):
         ok(login(world.anonymous, "acme", "owner", PASSWORD))
@@ -136,7 +134,7 @@ def test_success_costs_nothing(world: Any, settings: Any) -> None:
 
 
 @pytest.mark.promise("login.throttle-account")
-def test_only_a_wrong_link_is_a_failure_of_a_reset(world: Any, settings: Any) -> None:
+def test_only_an_invalid_link_counts_as_a_failed_reset(world: Any, settings: Any) -> None:
     settings.LOGIN_FAILURES_ADDRESS_LIMIT = 1
     weak = {"tenant": "acme", "reset": "x", "password": "weak"}
     for _ in range(2):
@@ -146,9 +144,9 @@ def test_only_a_wrong_link_is_a_failure_of_a_reset(world: Any, settings: Any) ->
 
 
 @pytest.mark.promise("login.throttle-account")
-def test_an_attempt_that_a_crash_interrupted_has_failed(world: Any, settings: Any) -> None:
+def test_an_attempt_interrupted_by_a_crash_counts_as_failed(world: Any, settings: Any) -> None:
     settings.LOGIN_FAILURES_LIMIT = 1
-    begun = now() - PATIENCE
+    begun = now() - PENDING_TIMEOUT
     FailedAttempt.objects.create(key="account acme/owner", place=0, pending=True, timestamp=begun)
     assert_error(login(world.anonymous, "acme", "owner", PASSWORD), "too_many_requests")
 
@@ -158,9 +156,9 @@ MANY, LIMIT, ADDRESS_LIMIT = 30, 3, 8
 
 @pytest.fixture(scope="module")
 def guessed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A registry that lets few failures pass, believes tests what their address is, and has MANY users.
+    """A registry with low limits that trusts the addresses that tests send, and has MANY users.
 
-    The passwords of users who are there take the longest to look at.
+    Passwords of existing users take the longest to check.
     """
     limits = {"LOGIN_FAILURES_LIMIT": str(LIMIT), "LOGIN_FAILURES_ADDRESS_LIMIT": str(ADDRESS_LIMIT)}
     folder: Path = tmp_path_factory.mktemp("guessed")
@@ -171,7 +169,7 @@ def guessed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def _burst(registry: Served, method: str, path: str, address: str, *tries: dict[str, Any]) -> Counter[int]:
-    """Send the same request MANY times at once, with each of the tries in turn; count the answers' statuses."""
+    """Send the request MANY times concurrently, cycling through `tries`; count the statuses of the answers."""
     together = Barrier(MANY)
 
     def send(index: int) -> int:
@@ -190,7 +188,7 @@ def _login(username: str, password: str) -> dict[str, Any]:
 
 
 @pytest.mark.promise("login.throttle-account")
-def test_of_wrong_logins_at_the_same_moment_no_more_than_the_limit_are_looked_at(guessed: Served) -> None:
+def test_concurrent_wrong_logins_count_toward_the_limit_of_the_account(guessed: Served) -> None:
     answers = _burst(guessed, "POST", "login", "198.51.100.{}", _login("user-0", "wrong"))
     assert answers == {401: LIMIT, 429: MANY - LIMIT}
 
@@ -206,7 +204,7 @@ def test_of_wrong_logins_at_the_same_moment_no_more_than_the_limit_are_looked_at
     ],
     ids=["logins", "api-tokens", "resets", "mails"],
 )
-def test_of_an_address_at_the_same_moment_too(
+def test_concurrent_guesses_count_toward_the_limit_of_the_address(
     guessed: Served, method: str, path: str, tries: list[dict[str, Any]], status: int
 ) -> None:
     address = f"203.0.113.{len(method + path)}"
@@ -214,7 +212,7 @@ def test_of_an_address_at_the_same_moment_too(
 
 
 @pytest.mark.promise("login.throttle-account", "login.throttle-address")
-def test_right_ones_at_the_same_moment_wait_for_each_other_and_cost_nothing(guessed: Served) -> None:
+def test_concurrent_right_secrets_wait_for_each_other_and_do_not_count(guessed: Served) -> None:
     assert _burst(guessed, "POST", "login", "192.0.2.1", _login("admin", ADMIN_PASSWORD)) == {200: MANY}
     token = {"headers": {"Authorization": guessed.api_token}}
     assert _burst(guessed, "GET", "tenants", "192.0.2.1", token) == {200: MANY}

@@ -1,4 +1,4 @@
-"""What tokens hold, how long they are good, and what ends them."""
+"""Token claims, lifetimes and revocation."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ import jwt
 import pytest
 from django.core import mail
 
-from tenants.identity import outbox, services, tokens
+from tenants.identity import authentication, outbox, services
 from tenants.models import User
 from tests.answers import assert_error, login, ok
 from tests.client import ApiClient, BrowserClient
@@ -30,7 +30,7 @@ def _signed(settings: Any, claims: dict[str, Any], secret: str = "", algorithm: 
 
 
 def _aged(settings: Any, token: str, age: timedelta) -> str:
-    """Return the token as it would be had it been issued so long ago."""
+    """Return the token as if it had been issued `age` earlier."""
     claims = _claims(token)
     for claim in ("iat", "exp"):
         claims[claim] -= age.total_seconds()
@@ -50,7 +50,7 @@ def test_the_token_holds_user_tenant_and_role_and_no_password(world: Any, settin
 
 
 @pytest.mark.promise("login.expiration")
-def test_a_token_is_good_for_its_time_and_no_longer(world: Any, settings: Any) -> None:
+def test_a_token_is_valid_until_it_expires(world: Any, settings: Any) -> None:
     token = world.acme.owner.api.token
     claims = _claims(token)
     assert claims["exp"] - claims["iat"] == pytest.approx(settings.JWT_LIFETIME.total_seconds(), abs=1)
@@ -60,7 +60,7 @@ def test_a_token_is_good_for_its_time_and_no_longer(world: Any, settings: Any) -
 
 
 @pytest.mark.promise("login.renew")
-def test_a_token_is_exchanged_for_a_fresh_one(world: Any, settings: Any) -> None:
+def test_a_token_is_exchanged_for_a_new_one(world: Any, settings: Any) -> None:
     old = _aged(settings, world.acme.owner.api.token, timedelta(seconds=60))
     answer = ok(ApiClient(old).put("login"))
     assert set(answer) == {"user", "token", "token_expiration_time"}
@@ -72,7 +72,7 @@ def test_a_token_is_exchanged_for_a_fresh_one(world: Any, settings: Any) -> None
 @pytest.mark.promise("login.renew", "login.renew-too-old")
 def test_an_expired_token_is_renewed_while_it_is_younger_than_the_renewal_time(world: Any, settings: Any) -> None:
     settings.JWT_LIFETIME, settings.JWT_RENEW_LIFETIME = timedelta(minutes=30), timedelta(hours=2)
-    token = tokens.issue(world.acme.owner)
+    token = authentication.issue_token(world.acme.owner)
     young = ApiClient(_aged(settings, token, timedelta(hours=1, minutes=59)))
     old = ApiClient(_aged(settings, token, timedelta(hours=2, minutes=1)))
     assert_error(young.get("models"), "authentication_error")
@@ -81,7 +81,7 @@ def test_an_expired_token_is_renewed_while_it_is_younger_than_the_renewal_time(w
 
 
 @pytest.mark.promise("login.renew")
-def test_a_renewal_tells_the_role_of_now(world: Any) -> None:
+def test_a_renewed_token_has_the_current_role(world: Any) -> None:
     world.acme.owner.role = "admin"
     world.acme.owner.save()
     assert _claims(ok(world.acme.owner.api.put("login"))["token"])["role"] == "admin"
@@ -89,7 +89,7 @@ def test_a_renewal_tells_the_role_of_now(world: Any) -> None:
 
 @pytest.mark.promise("token.revoked")
 @pytest.mark.parametrize("end", ["user", "tenant", "password", "own password", "reset"])
-def test_a_token_ends_with_its_user_his_tenant_and_his_password(world: Any, end: str) -> None:
+def test_a_token_ends_with_its_user_their_tenant_and_their_password(world: Any, end: str) -> None:
     shared = world.acme.shared
     if end == "user":
         ok(world.acme.admin.api.delete("users/shared"))
@@ -114,7 +114,7 @@ def _logged_in(world: Any, username: str, password: str = PASSWORD) -> ApiClient
 
 @pytest.mark.promise("token.own-change", "login.renew")
 @pytest.mark.parametrize("username", ["shared", "admin"])
-def test_the_token_that_changes_its_users_password_stays_good_and_no_other_does(world: Any, username: str) -> None:
+def test_only_the_token_that_changes_its_users_password_stays_valid(world: Any, username: str) -> None:
     changing, other = (_logged_in(world, username) for _ in range(2))
     browser = BrowserClient("acme", username, PASSWORD)
     ok(changing.put(f"users/{username}", json={"password": "Another1!x"}))
@@ -131,7 +131,7 @@ def test_the_token_that_changes_its_users_password_stays_good_and_no_other_does(
 
 
 @pytest.mark.promise("token.own-change", "browser.void")
-def test_the_browser_that_changes_its_users_password_stays_logged_in_and_no_other_does(world: Any) -> None:
+def test_only_the_browser_that_changes_its_users_password_stays_logged_in(world: Any) -> None:
     changing, other = (BrowserClient("acme", "shared", PASSWORD) for _ in range(2))
     token = _logged_in(world, "shared")
     ok(changing.put("users/shared", json={"password": "Another1!x"}))
@@ -161,7 +161,7 @@ def test_a_change_by_others_ends_the_kept_token_too(world: Any, end: str) -> Non
 
 
 @pytest.mark.promise("token.own-change", "token.revoked")
-def test_a_token_without_a_name_of_its_own_is_kept_by_no_change(world: Any, settings: Any) -> None:
+def test_a_token_without_a_login_id_survives_no_password_change(world: Any, settings: Any) -> None:
     claims = _claims(world.acme.shared.api.token)
     del claims["login"]
     nameless, emptied = (ApiClient(_signed(settings, each)) for each in (claims, claims | {"login": ""}))
@@ -172,7 +172,7 @@ def test_a_token_without_a_name_of_its_own_is_kept_by_no_change(world: Any, sett
 
 
 @pytest.mark.promise("token.revoked")
-def test_a_token_does_not_outlive_a_user_who_is_made_anew(world: Any) -> None:
+def test_a_token_does_not_work_for_a_recreated_user(world: Any) -> None:
     ok(world.acme.admin.api.delete("users/shared"))
     ok(world.acme.admin.api.post("users", json={"username": "shared", "password": PASSWORD}))
     assert_error(world.acme.shared.api.get("models"), "authentication_error")
@@ -206,14 +206,14 @@ def test_a_forged_token_is_refused(world: Any, settings: Any) -> None:
 @pytest.mark.parametrize(
     "change", [{"user": 5}, {"user": None}, {"user": {}}, {"tenant": []}, {"tenant": "rival"}, {"exp": "x"}]
 )
-def test_a_signed_token_of_odd_contents_is_refused(world: Any, settings: Any, change: dict[str, Any]) -> None:
+def test_a_signed_token_with_invalid_claims_is_refused(world: Any, settings: Any, change: dict[str, Any]) -> None:
     token = _signed(settings, _claims(world.acme.owner.api.token) | change)
     assert_error(ApiClient(token).get("models"), "authentication_error")
 
 
 @pytest.mark.promise("token.forged")
 @pytest.mark.parametrize("claim", ["exp", "user", "tenant", "password_changed"])
-def test_a_signed_token_that_lacks_a_part_is_refused(world: Any, settings: Any, claim: str) -> None:
+def test_a_signed_token_without_a_claim_is_refused(world: Any, settings: Any, claim: str) -> None:
     claims = _claims(world.acme.owner.api.token)
     assert claim in claims
     del claims[claim]

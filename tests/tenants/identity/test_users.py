@@ -1,4 +1,4 @@
-"""Users of a tenant: who sees, makes, changes and removes them."""
+"""Users of a tenant: who sees, creates, changes and deletes them."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def test_others_see_ids_and_usernames(world: Any) -> None:
 
 
 @pytest.mark.promise("users.read")
-def test_a_user_is_found_by_id_and_by_username_in_his_tenant_only(world: Any) -> None:
+def test_a_user_is_found_by_id_and_by_username_in_their_tenant_only(world: Any) -> None:
     for key in (world.acme.shared.pk, "shared"):
         assert ok(world.acme.admin.api.get(f"users/{key}"))["_id"] == world.acme.shared.pk
         assert_error(world.rival.admin.api.get(f"users/{key}"), "resource_not_found")
@@ -47,13 +47,13 @@ def test_a_user_is_found_by_id_and_by_username_in_his_tenant_only(world: Any) ->
 
 
 @pytest.mark.promise("users.read")
-def test_a_user_whose_name_is_the_id_of_another_does_not_hide_him(world: Any) -> None:
+def test_a_username_equal_to_another_users_id_does_not_hide_that_user(world: Any) -> None:
     ok(world.acme.admin.api.post("users", json=NEW | {"username": world.acme.shared.pk}))
     assert ok(world.acme.admin.api.get(f"users/{world.acme.shared.pk}"))["username"] == "shared"
 
 
 @pytest.mark.promise("users.read", "filter.other-fields")
-def test_a_filter_or_order_tells_others_nothing_about_hidden_fields(world: Any) -> None:
+def test_filters_and_sorting_reveal_nothing_about_hidden_fields(world: Any) -> None:
     for field in ("role", "email", "password", "password_changed", "tenant", "is_superuser", "validity_days"):
         for asked in ({"filter": {field: "admin"}}, {"sort": {field: 1}}):
             assert_error(world.acme.owner.api.get("users", query=asked), "get_request_error", field)
@@ -78,7 +78,7 @@ def test_users_are_filtered_by_administrators(world: Any, filter: Any, found: se
 
 
 @pytest.mark.promise("users.create", "users.no-password")
-def test_an_administrator_makes_a_user(world: Any) -> None:
+def test_an_administrator_creates_a_user(world: Any) -> None:
     response = world.acme.admin.api.post("users", json=NEW)
     created = ok(response)
     assert set(created) == SHOWN
@@ -98,7 +98,7 @@ def test_a_user_needs_only_a_name_and_a_password(world: Any, settings: Any) -> N
 
 
 @pytest.mark.promise("users.create")
-def test_others_make_no_users(world: Any) -> None:
+def test_others_cannot_create_users(world: Any) -> None:
     assert_error(world.acme.owner.api.post("users", json=NEW), "only_administrator")
     assert_error(world.anonymous.post("users", json=NEW), "authentication_error")
     assert_error(world.acme.admin.api.get("users/new"), "resource_not_found")
@@ -156,7 +156,7 @@ def test_usernames_and_emails_are_unique_in_the_tenant(world: Any) -> None:
 
 
 @pytest.mark.promise("users.change")
-def test_everybody_changes_his_own_password_and_email(world: Any) -> None:
+def test_users_change_their_own_password_and_email(world: Any) -> None:
     ok(world.acme.owner.api.put("users/owner", json={"password": "Another1!x", "email": "mine@acme.example"}))
     token = ok(login(world.anonymous, "acme", "owner", "Another1!x"))["token"]
     assert_error(login(world.anonymous, "acme", "owner", PASSWORD), "authentication_error")
@@ -166,7 +166,7 @@ def test_everybody_changes_his_own_password_and_email(world: Any) -> None:
 
 
 @pytest.mark.promise("users.change")
-def test_an_administrator_changes_any_user_and_his_date_of_password(world: Any) -> None:
+def test_an_administrator_changes_any_user_and_the_date_of_their_password(world: Any) -> None:
     before = ok(world.acme.admin.api.get("users/owner"))
     ok(world.acme.admin.api.put("users/owner", json={"password": "Another1!x"}))
     ok(login(world.anonymous, "acme", "owner", "Another1!x"))
@@ -174,7 +174,7 @@ def test_an_administrator_changes_any_user_and_his_date_of_password(world: Any) 
 
 
 @pytest.mark.promise("users.change")
-def test_others_change_nobody_else(world: Any) -> None:
+def test_others_cannot_change_other_users(world: Any) -> None:
     for key in ("shared", "admin", world.acme.admin.pk):
         response = world.acme.owner.api.put(f"users/{key}", json={"password": "Another1!x"})
         assert_error(response, "put_request_error")
@@ -184,7 +184,7 @@ def test_others_change_nobody_else(world: Any) -> None:
 
 @pytest.mark.promise("users.change")
 @pytest.mark.parametrize("field", ["username", "role", "validityPasswordDays", "_id"])
-def test_nothing_else_of_a_user_changes(world: Any, field: str) -> None:
+def test_other_fields_of_a_user_cannot_change(world: Any, field: str) -> None:
     for api in (world.acme.owner.api, world.acme.admin.api):
         response = api.put("users/owner", json={field: "admin", "email": "x@acme.example"})
         assert_error(response, "put_request_error", f"Request field cannot be updated ({field})")
@@ -213,7 +213,7 @@ def test_a_deleted_user_disappears_from_all_lists(world: Any, kind: str) -> None
 
 
 @pytest.mark.promise("users.delete")
-def test_others_delete_no_users(world: Any) -> None:
+def test_others_cannot_delete_users(world: Any) -> None:
     for key in ("shared", "owner"):
         assert_error(world.acme.owner.api.delete(f"users/{key}"), "only_administrator")
     assert_error(world.rival.admin.api.delete("users/shared"), "resource_not_found")
@@ -222,7 +222,7 @@ def test_others_delete_no_users(world: Any) -> None:
 
 @pytest.mark.promise("users.owner-stays")
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_owner_of_an_item_stays_until_it_is_gone(world: Any, kind: str) -> None:
+def test_an_owner_of_an_item_cannot_be_deleted_first(world: Any, kind: str) -> None:
     item = create(world.acme.owner.api, kind)
     assert_error(world.acme.admin.api.delete("users/owner"), "delete_request_error")
     ok(world.acme.owner.api.get(f"{kind}/{item['_id']}"))
@@ -234,7 +234,7 @@ def test_an_owner_of_an_item_stays_until_it_is_gone(world: Any, kind: str) -> No
 @pytest.mark.parametrize(
     ("collection", "fields"), [("tags", {"tags": ["t"]}), ("metadata", {"metadata": [{"name": "t", "value": 1}]})]
 )
-def test_an_owner_of_a_word_stays_until_it_is_gone(world: Any, collection: str, fields: dict[str, Any]) -> None:
+def test_an_owner_of_a_word_cannot_be_deleted_first(world: Any, collection: str, fields: dict[str, Any]) -> None:
     item = create(world.acme.owner.api, **fields)
     ok(world.acme.owner.api.delete(f"models/{item['_id']}"))
     assert_error(world.acme.admin.api.delete("users/owner"), "delete_request_error")
@@ -243,7 +243,7 @@ def test_an_owner_of_a_word_stays_until_it_is_gone(world: Any, collection: str, 
 
 
 @pytest.mark.promise("users.last-admin-stays")
-def test_the_last_administrator_stays(world: Any) -> None:
+def test_the_last_administrator_cannot_be_deleted(world: Any) -> None:
     assert_error(world.acme.admin.api.delete("users/admin"), "delete_request_error", "administrator")
     ok(world.acme.admin.api.post("users", json=NEW | {"role": "admin"}))
     ok(world.acme.admin.api.delete("users/admin"))

@@ -1,4 +1,4 @@
-"""Who did what, when and with which result, for the administrators of the tenant."""
+"""The request log: contents, secrets, access, failures of the database."""
 
 import json
 import tracemalloc
@@ -25,7 +25,7 @@ Entries = Callable[..., list[dict[str, Any]]]
 
 @pytest.fixture
 def entries(world: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Entries:
-    """Turn the log on, written only when this is called; answers the entries of acme, newest first."""
+    """Enable the log; a call writes the waiting entries and returns those of acme, newest first."""
     settings.LOG = True
     writer = request_log.Writer()
     monkeypatch.setattr(writer, "start", lambda: None)
@@ -41,7 +41,7 @@ def entries(world: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Entri
 
 
 @pytest.mark.promise("log.entries")
-def test_an_entry_tells_who_what_result_and_time(world: Any, entries: Entries) -> None:
+def test_an_entry_has_user_request_status_and_time(world: Any, entries: Entries) -> None:
     before = now()
     created = create(world.acme.owner.api, name="logged")
     ok(world.acme.owner.api.get("models", query={"limit": "5"}))
@@ -61,7 +61,7 @@ def test_an_entry_tells_who_what_result_and_time(world: Any, entries: Entries) -
 
 
 @pytest.mark.promise("log.entries")
-def test_the_newest_come_first_and_reading_the_log_is_logged_too(world: Any, entries: Entries) -> None:
+def test_entries_are_newest_first_and_include_reads_of_the_log(world: Any, entries: Entries) -> None:
     for number in range(3):
         world.acme.owner.api.get("models", query={"page": number + 1})
     assert [entry["url"][-6:] for entry in entries()] == ["page=3", "page=2", "page=1"]
@@ -127,7 +127,7 @@ def test_failed_logins_are_logged_in_the_tenant_that_they_named(world: Any, entr
 
 
 @pytest.mark.promise("log.who")
-def test_the_log_is_closed_to_all_others(world: Any) -> None:
+def test_only_administrators_read_the_log(world: Any) -> None:
     assert_error(world.acme.owner.api.get("log"), "only_administrator")
     assert_error(world.anonymous.get("log"), "authentication_error")
     assert_error(world.operator.get("log"), "authentication_error")
@@ -156,7 +156,7 @@ def test_secrets_are_blanked(world: Any, entries: Entries) -> None:
 
 
 @pytest.mark.promise("log.secrets")
-def test_bodies_that_are_not_json_are_not_kept(world: Any, entries: Entries) -> None:
+def test_bodies_that_are_not_json_are_not_logged(world: Any, entries: Entries) -> None:
     broken = b'{"username": "owner", "password": "S3cret!inside"'
     world.anonymous.post("login", data=broken, content_type="application/json")
     world.anonymous.post("login", data=broken, content_type="text/plain")
@@ -168,7 +168,7 @@ def test_bodies_that_are_not_json_are_not_kept(world: Any, entries: Entries) -> 
 
 
 @pytest.mark.promise("log.cut")
-def test_contents_are_cut(world: Any, entries: Entries, settings: Any) -> None:
+def test_contents_are_truncated(world: Any, entries: Entries, settings: Any) -> None:
     settings.LOG_CONTENTS_LIMIT = 100
     create(world.acme.owner.api, tags=["x" * 200])
     create(world.acme.owner.api, name="other", tags=["è" * 200])
@@ -185,7 +185,7 @@ def test_a_very_long_url_does_not_lose_the_entry(world: Any, entries: Entries) -
 
 
 @pytest.mark.promise("log.kept")
-def test_entries_are_forgotten_after_their_days(world: Any, entries: Entries, settings: Any) -> None:
+def test_old_entries_are_deleted(world: Any, entries: Entries, settings: Any) -> None:
     settings.LOG_RETENTION_DAYS = 7
     for page in (1, 2):
         world.acme.owner.api.get("models", query={"page": page})
@@ -197,9 +197,7 @@ def test_entries_are_forgotten_after_their_days(world: Any, entries: Entries, se
 
 
 @pytest.mark.promise("log.harmless")
-def test_a_log_that_cannot_be_written_fails_no_request(
-    world: Any, entries: Entries, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_of_the_log_fails_no_request(world: Any, entries: Entries, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: Any, **kwargs: Any) -> None:
         raise OSError("the disk is gone")
 
@@ -221,7 +219,7 @@ def test_nothing_is_logged_when_the_log_is_off(world: Any, entries: Entries, set
 
 
 @pytest.mark.promise("log.entries", "log.who")
-def test_a_login_to_a_tenant_that_is_not_there_loses_no_entry(world: Any, entries: Entries) -> None:
+def test_a_login_to_an_unknown_tenant_is_logged(world: Any, entries: Entries) -> None:
     nowhere = [*(f"nowhere-{number}" for number in range(9)), "no tenant's name " + "x" * 200]
     for tenant in nowhere:
         login(world.anonymous, tenant, "owner", "wrong")
@@ -234,7 +232,7 @@ def test_a_login_to_a_tenant_that_is_not_there_loses_no_entry(world: Any, entrie
 
 
 @pytest.mark.promise("log.entries")
-def test_a_tenant_that_is_deleted_meanwhile_loses_no_entry(world: Any, entries: Entries) -> None:
+def test_entries_of_a_tenant_that_is_deleted_concurrently_are_kept(world: Any, entries: Entries) -> None:
     create(world.rival.owner.api, name="theirs")
     create(world.acme.owner.api, name="ours")
     ok(world.operator.delete("tenants/rival"))
@@ -250,7 +248,7 @@ def _entry(**fields: Any) -> RequestLog:
 
 @pytest.mark.promise("log.entries")
 @pytest.mark.parametrize("tenant", ["acme", None])
-def test_an_entry_that_cannot_be_written_costs_itself_alone(world: Any, entries: Entries, tenant: str | None) -> None:
+def test_an_invalid_entry_loses_no_other_entry(world: Any, entries: Entries, tenant: str | None) -> None:
     for number in range(9):
         request_log.writer.put(
             _entry(tenant_id=tenant, url=f"/{number}", duration_ms="no number" if number == 4 else 1)
@@ -261,7 +259,7 @@ def test_an_entry_that_cannot_be_written_costs_itself_alone(world: Any, entries:
 
 
 @pytest.mark.promise("log.entries")
-def test_entries_wait_while_the_database_is_away(world: Any, entries: Entries, monkeypatch: Any) -> None:
+def test_entries_wait_while_the_database_is_unavailable(world: Any, entries: Entries, monkeypatch: Any) -> None:
     def away(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("the server closed the connection")
 
@@ -278,7 +276,7 @@ def test_entries_wait_while_the_database_is_away(world: Any, entries: Entries, m
 @pytest.mark.parametrize(
     ("path", "kept"), [("models/a%00b", "%00"), ("models/a%0Ab", "%0A"), ("models/a%E2%80%AEb", "%E2%80%AE")]
 )
-def test_a_path_with_what_is_no_text_is_kept_as_the_url_has_it(
+def test_unprintable_characters_of_a_path_are_percent_encoded(
     world: Any, entries: Entries, path: str, kept: str
 ) -> None:
     create(world.acme.owner.api)
@@ -305,7 +303,7 @@ NAMES += ("private_key", "aws_secret_access_key", "X-Amz-Signature", "sig", "Aut
 
 @pytest.mark.promise("log.secrets")
 @pytest.mark.parametrize("name", NAMES)
-def test_secrets_are_known_by_parts_of_their_names(world: Any, entries: Entries, name: str) -> None:
+def test_secrets_are_recognized_by_parts_of_their_names(world: Any, entries: Entries, name: str) -> None:
     secret = "S3cret!inside"
     api = world.acme.owner.api
     api.post("models", json={"name": "visible", "nested": [{name: secret}, {"a": {name: {"inner": secret}}}]})
@@ -323,7 +321,7 @@ def test_secrets_are_known_by_parts_of_their_names(world: Any, entries: Entries,
 
 
 @pytest.mark.promise("log.secrets")
-def test_what_is_no_secret_is_kept(world: Any, entries: Entries) -> None:
+def test_values_that_are_not_secret_are_logged(world: Any, entries: Entries) -> None:
     query = {"filter": {"name": {"$regex": "secret"}}, "sort": {"name": 1}, "select": ["name", "owner"], "limit": "5"}
     world.acme.owner.api.get("models", query=query)
     (entry,) = entries()
@@ -331,7 +329,7 @@ def test_what_is_no_secret_is_kept(world: Any, entries: Entries) -> None:
 
 
 @pytest.mark.promise("log.cut")
-def test_a_url_is_cut(world: Any, entries: Entries) -> None:
+def test_a_url_is_truncated(world: Any, entries: Entries) -> None:
     world.anonymous.get("models/" + "x" * 50_000)
     world.acme.owner.api.get("models", query={"filter": {"name": "x" * 50_000}})
     entries()
@@ -339,7 +337,7 @@ def test_a_url_is_cut(world: Any, entries: Entries) -> None:
 
 
 @pytest.mark.promise("log.cut")
-def test_no_more_of_a_long_text_is_looked_at_than_is_kept(settings: Any) -> None:
+def test_a_long_text_is_processed_only_up_to_the_limit(settings: Any) -> None:
     settings.LOG_CONTENTS_LIMIT = 100
     body = {"x" * 10_000_000: "x" * 10_000_000, "more": ["y" * 10_000_000] * 50}
     tracemalloc.start()
@@ -350,7 +348,7 @@ def test_no_more_of_a_long_text_is_looked_at_than_is_kept(settings: Any) -> None
 
 
 @pytest.mark.promise("self.purged")
-def test_reset_links_that_are_no_longer_good_are_forgotten_with_old_entries(world: Any) -> None:
+def test_expired_reset_links_are_deleted_with_old_entries(world: Any) -> None:
     for digest, minutes in (("old", -1), ("good", 1)):
         expires = now() + timedelta(minutes=minutes)
         PasswordReset(digest=digest, user=world.acme.owner, expires=expires).save(force_insert=True)

@@ -1,4 +1,4 @@
-"""The log of a registry that runs: how soon it shows a request, and that none is lost when it stops."""
+"""The request log of a served registry: its delay, and that no entry is lost on shutdown."""
 
 import re
 import time
@@ -12,7 +12,7 @@ import pytest
 from tests.engines import Server
 from tests.served import ADMIN_PASSWORD, Served
 
-LATEST = 2.0  # seconds that the log may be behind
+LATEST = 2.0  # seconds: the allowed delay of the log
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def _administrator(registry: Served) -> Iterator[httpx.Client]:
 
 
 def _await(client: httpx.Client, url: str) -> list[dict[str, Any]]:
-    """Return the entries of a URL as soon as there is one, within the time that the log may take."""
+    """Return the entries of a URL as soon as there is one, within the allowed delay."""
     deadline = time.monotonic() + LATEST
     while True:
         docs = client.get("/log", params={"filter": f'{{"url": {{"$regex": "{re.escape(url)}"}}}}'}).json()["docs"]
@@ -48,7 +48,7 @@ def silent(server: Server, tmp_path: Any) -> Iterator[Served]:
 
 
 @pytest.mark.promise("log.off")
-def test_a_served_registry_without_a_log_keeps_nothing(silent: Served) -> None:
+def test_a_served_registry_without_a_log_stores_nothing(silent: Served) -> None:
     with _administrator(silent) as client:
         client.get("/models", params={"limit": 777})
         assert _await(client, "limit=777") == []
@@ -56,7 +56,7 @@ def test_a_served_registry_without_a_log_keeps_nothing(silent: Served) -> None:
 
 
 @pytest.mark.promise("log.entries")
-def test_what_waits_is_written_when_the_registry_stops(fresh_served: Served) -> None:
+def test_waiting_entries_are_written_when_the_registry_stops(fresh_served: Served) -> None:
     with _administrator(fresh_served) as client:
         client.get("/models", params={"limit": 778})
     fresh_served.stop()

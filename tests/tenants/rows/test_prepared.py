@@ -1,11 +1,11 @@
-"""Queries that are compiled once answer what the ORM answers, for texts and lists of any length."""
+"""Prepared queries return what the ORM returns, for texts and lists of any length."""
 
 from typing import Any
 
 import pytest
 
 from tenants.models import User
-from tenants.rows.prepared import KEPT, MARK, Prepared, PreparedUpdate
+from tenants.rows.prepared import CACHED_PLANS, MARK, Prepared, PreparedUpdate
 
 named = Prepared(lambda tenant, names: User.objects.of(tenant).filter(username__in=names).order_by("-username"))
 columns = Prepared(lambda key: User.objects.filter(pk=key).values_list("username", "timestamp"))
@@ -26,7 +26,7 @@ def names(world: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_lists_of_each_length_have_a_plan_of_their_own(world: Any, names: list[str], count: int) -> None:
+def test_lists_of_each_length_have_their_own_plan(world: Any, names: list[str], count: int) -> None:
     chosen = names[:count]
     expected = list(User.objects.of(world.acme.tenant.pk).filter(username__in=chosen).order_by("-username"))
     for _ in range(2):
@@ -35,7 +35,7 @@ def test_lists_of_each_length_have_a_plan_of_their_own(world: Any, names: list[s
         assert [user.timestamp for user in found] == [user.timestamp for user in expected]
 
 
-def test_values_go_where_they_belong(world: Any, names: list[str]) -> None:
+def test_values_replace_their_placeholders(world: Any, names: list[str]) -> None:
     assert [user.username for user in named(world.acme.tenant.pk, ["user-1"])] == ["user-1"]
     assert [user.username for user in named(world.acme.tenant.pk, ["user-2"])] == ["user-2"]
     assert named("no such tenant", ["user-2"]) == []
@@ -47,19 +47,19 @@ def test_columns_are_converted_as_the_orm_does(world: Any, names: list[str]) -> 
     assert [tuple(row) for row in columns.rows(user.pk)] == [("user-3", user.timestamp)]
 
 
-def test_nothing_is_asked_for_an_empty_value(world: Any, django_assert_num_queries: Any) -> None:
+def test_an_empty_value_needs_no_query(world: Any, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         assert named("", ["user-1"]) == named(world.acme.tenant.pk, []) == []
         assert named.first(world.acme.tenant.pk, []) is None
 
 
-def test_no_more_plans_are_kept_than_a_few(world: Any) -> None:
-    for length in range(1, KEPT + 20):
+def test_the_number_of_cached_plans_is_limited(world: Any) -> None:
+    for length in range(1, CACHED_PLANS + 20):
         named(world.acme.tenant.pk, ["nobody"] * length)
-    assert named.plan.cache_info().currsize <= KEPT
+    assert named.plan.cache_info().currsize <= CACHED_PLANS
 
 
-def test_an_update_changes_what_is_asked_for_and_tells_how_many_rows_there_are(world: Any, names: list[str]) -> None:
+def test_an_update_changes_the_matching_rows_and_returns_their_number(world: Any, names: list[str]) -> None:
     tenant = world.acme.tenant.pk
     assert renamed(tenant, "user-1", f"{MARK}2", 7) == 1
     assert renamed(tenant, "user-2", "user-2", 8) == 1

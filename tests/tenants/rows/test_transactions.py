@@ -1,4 +1,4 @@
-"""What is tried again, and how often."""
+"""Which failures are retried, and how often."""
 
 from typing import Any
 
@@ -6,24 +6,24 @@ import pytest
 from django.db import IntegrityError, connection
 
 from tenants.models import Tenant
-from tenants.rows.transactions import ATTEMPTS_AT_A_KEY, Conflict, atomic, retried
+from tenants.rows.transactions import DUPLICATE_KEY_ATTEMPTS, Conflict, atomic, retried
 from versions.models import Blob, Hold, Version
 
 
 @pytest.fixture(autouse=True)
 def committed(transactional_db: None) -> None:
-    """A transaction that fails is one of its own."""
+    """Run without an outer transaction, so that only the failed one is rolled back."""
 
 
-class Tried:
-    """Counts the tries at a write, which creates `row` of `model`."""
+class CountedWrite:
+    """Creates `row` of `model` and counts the attempts."""
 
     def __init__(self, model: Any, **row: Any) -> None:
-        self.tries, self.model, self.row = 0, model, row
+        self.attempts, self.model, self.row = 0, model, row
 
     @retried
     def __call__(self) -> None:
-        self.tries += 1
+        self.attempts += 1
         with atomic():
             self.model(**self.row).save(force_insert=True)
 
@@ -40,47 +40,47 @@ VERSION: dict[str, Any] = {"subject": "0" * 24, "ordinal": "1", "original": "a",
     ],
     ids=["not null", "foreign key", "check"],
 )
-def test_what_no_retry_can_change_is_tried_once(engine: str, engines: str, model: Any, row: Any) -> None:
+def test_a_violation_that_no_retry_can_fix_is_not_retried(engine: str, engines: str, model: Any, row: Any) -> None:
     if engine not in engines:
         pytest.skip("this engine has no such constraint")
-    write = Tried(model, **row)
+    write = CountedWrite(model, **row)
     with pytest.raises(IntegrityError):
         write()
-    assert write.tries == 1
+    assert write.attempts == 1
 
 
-def test_a_taken_key_is_tried_a_few_times() -> None:
+def test_a_duplicate_key_is_retried_a_few_times() -> None:
     Tenant(pk="taken", email="a@b.example").save(force_insert=True)
-    write = Tried(Tenant, id="taken", email="a@b.example")
+    write = CountedWrite(Tenant, id="taken", email="a@b.example")
     with pytest.raises(IntegrityError):
         write()
-    assert write.tries == ATTEMPTS_AT_A_KEY < 10
+    assert write.attempts == DUPLICATE_KEY_ATTEMPTS < 10
 
 
-def test_a_key_that_was_taken_meanwhile_is_seen_by_the_next_try() -> None:
-    tries = []
+def test_a_retry_sees_the_row_that_took_the_key() -> None:
+    attempts = []
 
     @retried
     def write() -> str:
-        tries.append(Tenant.objects.filter(pk="taken").exists())
-        if tries[-1]:
+        attempts.append(Tenant.objects.filter(pk="taken").exists())
+        if attempts[-1]:
             return "taken"
-        Tenant(pk="taken", email="a@b.example").save(force_insert=True)  # another writer, who comes first
+        Tenant(pk="taken", email="a@b.example").save(force_insert=True)  # another writer commits first
         Tenant(pk="taken", email="a@b.example").save(force_insert=True)
         return "made"
 
     assert write() == "taken"
-    assert tries == [False, True]
+    assert attempts == [False, True]
 
 
-def test_a_conflict_is_tried_until_it_succeeds() -> None:
+def test_a_conflict_is_retried_until_it_succeeds() -> None:
     left = list(range(20))
 
     @retried
     def write() -> None:
         if left:
             left.pop()
-            raise Conflict("another writer came first")
+            raise Conflict("another writer committed first")
 
     write()
     assert left == []

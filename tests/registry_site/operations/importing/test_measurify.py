@@ -8,7 +8,7 @@ import pytest
 from bson import ObjectId
 from django.core.management import CommandError
 
-from tenants.identity.tokens import issue
+from tenants.identity.authentication import issue_token
 from tenants.models import Tenant, User
 from tests.answers import assert_error, login, ok
 from tests.client import ApiClient
@@ -25,7 +25,7 @@ def bring(original: OriginalRegistry, *words: str) -> Outcome:
 
 
 def api_of(tenant: str, username: str) -> ApiClient:
-    return ApiClient(issue(User.objects.of(tenant).get(username=username)))
+    return ApiClient(issue_token(User.objects.of(tenant).get(username=username)))
 
 
 def hex_of(time: Any) -> str:
@@ -203,7 +203,7 @@ def test_the_page_on_imports_says_what_becomes_of_every_field_of_the_original(fu
 def test_an_old_password_logs_in_and_is_hashed_with_argon2_from_then_on(furnished: Any) -> None:
     bring(furnished.registry)
     api, ada = ApiClient(), User.objects.get(username="ada")
-    earlier = ApiClient(issue(ada))
+    earlier = ApiClient(issue_token(ada))
     assert ada.password.startswith("bcrypt$$2a$")
     assert_error(login(api, "acme", "ada", "wrong"), "authentication_error")
     first = ok(login(api, "acme", "ada", "ada-Passw0rd"))
