@@ -21,7 +21,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from tenants.models import FENCES, Fence, Tenant, User
 from tenants.rows.fields import now
-from tenants.rows.prepared import Prepared, PreparedUpdate
+from tenants.rows.prepared import Prepared, update_where
 from tenants.rows.transactions import Conflict, atomic
 
 users_there = Prepared(lambda key: User.objects.filter(pk=key, leaving=None).values_list("pk"))
@@ -39,15 +39,6 @@ LARGEST_MARK = 2**48
 PATIENCE = timedelta(seconds=5)  # for which a removal that never comes back keeps others waiting
 
 
-def _passing(number: int) -> PreparedUpdate:
-    return PreparedUpdate(
-        lambda tenant, mark: (Fence.objects.of(tenant).filter(number=number, shut_until=None), {"mark": mark})
-    )
-
-
-passing = [_passing(number) for number in range(FENCES)]
-
-
 def build_fences(tenant: Tenant) -> None:
     """Give a tenant that has none its gates."""
     Fence.objects.bulk_create([Fence(tenant=tenant, number=number, mark=_mark()) for number in range(FENCES)])
@@ -60,6 +51,12 @@ def edition_of(tenant_id: str) -> int:
 
 def _mark() -> int:
     return random.randrange(LARGEST_MARK)
+
+
+def _pass(tenant_id: str, number: int) -> bool:
+    """Update a fence row that no removal has shut; tell whether there was one."""
+    fence = {"tenant_id": tenant_id, "number": number, "shut_until": None}
+    return bool(update_where(Fence, fence, {"mark": _mark()}))
 
 
 def _pass_again(tenant_id: str, number: int) -> bool:
@@ -77,7 +74,7 @@ def reference_guard(tenant_id: str, by: User | None = None, *, changes_items: bo
     """
     number = 1 + threading.get_native_id() % (FENCES - 1) if changes_items else NO_ITEMS
     with atomic():
-        if not (passing[number](tenant_id, _mark()) or _pass_again(tenant_id, number)):
+        if not (_pass(tenant_id, number) or _pass_again(tenant_id, number)):
             if Tenant.objects.filter(pk=tenant_id).exists():
                 raise Conflict("something of the tenant is being removed")
             raise AuthenticationFailed("The tenant is no longer there")
