@@ -1,4 +1,4 @@
-"""What each process of the server runs: the application, with a proper end."""
+"""What each worker process runs: the application, and an orderly end."""
 
 import os
 import signal
@@ -9,49 +9,66 @@ from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.util import Finalize
 from pathlib import Path
+from typing import Any
 
+from registry_site import wsgi
 from registry_site.serving.deadlines import watch
-from registry_site.serving.server import ACCEPT_NO_MORE
-from registry_site.wsgi import application
+from registry_site.serving.server import READY_DESCRIPTOR, STOP_ACCEPTING
 from tenants.identity.outbox import sender
 from tenants.log.recording import writer
 
 __all__ = ["application"]
 
-ASKED_AGAIN_SECONDS = 0.5
+RETRY_SECONDS = 0.5
+
+draining = threading.Event()  # set when another worker replaces this one
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Any:
+    """Answer as the registry; while draining, end keep-alive so that the next request goes to the new worker."""
+    if not draining.is_set():
+        return wsgi.application(environ, start_response)
+
+    def start_last(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        return start_response(status, [*headers, ("Connection", "close")], *rest)
+
+    return wsgi.application(environ, start_last)
 
 
 def _follow_parent() -> None:
-    """Stop when the main process is gone, however it went: a restarted server must not meet old workers."""
+    """Stop when the main process is gone, even if it was killed: old workers must not serve beside a new server."""
     parent = parent_process()
     if parent is not None:
         parent.join()
-        while True:  # granian heeds the signal only once it serves
+        while True:  # granian handles the signal only once it serves
             os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(ASKED_AGAIN_SECONDS)
+            time.sleep(RETRY_SECONDS)
 
 
-def _accept_no_more(*_: object) -> None:
-    """Leave new connections to the process that replaces this one; those that are here go on.
+def _stop_accepting(*_: object) -> None:
+    """Leave new connections to the other workers, and keep serving the accepted ones.
 
-    Told only to end, the server would drop connections that it has accepted but has no request of yet. Its listening
-    sockets are exchanged beneath it for one that nobody connects to.
+    On SIGTERM alone, granian drops connections that it has accepted but has read no request from. It has no call to
+    stop accepting, so its listening sockets are replaced, under their descriptors, by one that nobody connects to.
     """
-    nobody = socket.socket(socket.AF_UNIX)
-    nobody.bind("")  # a name that the system makes up
-    nobody.setblocking(False)
+    draining.set()
+    unused = socket.socket(socket.AF_UNIX)
+    unused.bind("")  # Linux picks an abstract name
+    unused.setblocking(False)
     for descriptor in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
         with suppress(OSError):
             found = socket.socket(fileno=descriptor)
             if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                os.dup2(nobody.fileno(), descriptor, inheritable=False)
+                os.dup2(unused.fileno(), descriptor, inheritable=False)
             found.detach()
-    nobody.listen()
+    unused.listen()
 
 
-signal.signal(ACCEPT_NO_MORE, _accept_no_more)
+signal.signal(STOP_ACCEPTING, _stop_accepting)
 watch.start()
 threading.Thread(target=_follow_parent, name="follow-parent", daemon=True).start()
 sender.start()
-# Workers are forked: their end runs multiprocessing's finalizers, after the last request, but not atexit's functions.
+# Forked processes run multiprocessing's finalizers when they exit, after the last request, but no atexit functions.
 Finalize(None, writer.flush, exitpriority=10)
+if READY_DESCRIPTOR in os.environ:
+    os.close(int(os.environ.pop(READY_DESCRIPTOR)))
