@@ -55,8 +55,7 @@ def _mark() -> int:
 
 def _pass(tenant_id: str, number: int) -> bool:
     """Update a fence row that no removal has shut; tell whether there was one."""
-    fence = {"tenant_id": tenant_id, "number": number, "shut_until": None}
-    return bool(update_where(Fence, fence, {"mark": _mark()}))
+    return bool(update_where(Fence, {"tenant_id": tenant_id, "number": number, "shut_until": None}, {"mark": _mark()}))
 
 
 def _pass_again(tenant_id: str, number: int) -> bool:
