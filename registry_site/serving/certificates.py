@@ -1,4 +1,4 @@
-"""The certificate that HTTPS is served with: the operator's, or one that the registry signs itself."""
+"""The certificate for HTTPS: the operator's, or one that the registry signs itself."""
 
 import os
 import socket
@@ -25,26 +25,24 @@ from registry_site.config.environment import HOME
 from registry_site.config.variables import ANY_HOST, Environment
 
 KEYS = ("privkey.pem", "key.pem")
-OURS = HOME / "data"  # where a certificate of our own lies if the operator's folder is read-only, as in a container
-SELF_SIGNED = "self-signed.pem"  # certificate and key in one file, so that they are never of two minds
-LIFETIME, RENEWED = (
-    timedelta(days=397),
-    timedelta(days=30),
-)  # the longest that browsers take, and when a new one is made
+OURS = HOME / "data"  # for a self-signed certificate if the operator's folder is read-only, as in a container
+SELF_SIGNED = "self-signed.pem"  # certificate and key in one file, so that they always match
+LIFETIME = timedelta(days=397)  # the longest that browsers accept
+RENEWED = timedelta(days=30)  # before it expires
 SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Model Registry")])
-MEMORY = Path("/dev/shm")  # noqa: S108 - files of our own, which nobody else can read, are made in it
+MEMORY = Path("/dev/shm")  # noqa: S108 - mkstemp creates files in it that only this user can read
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A chain of certificates and the private key to it, which only its passphrase opens."""
+    """Files with a chain of certificates and its private key, and the passphrase of the key, if it has one."""
 
     chain: Path
     key: Path
     passphrase: str
 
     def opened_key(self) -> bytes:
-        """Return the key as the server can read it: in PKCS #8, without a passphrase. Raises ValueError, TypeError."""
+        """Return the key in PKCS #8 without a passphrase, as granian reads it. Raises ValueError or TypeError."""
         pem = self.key.read_bytes()
         try:
             key = load_pem_private_key(pem, self.passphrase.encode() or None)
@@ -53,7 +51,7 @@ class Certificate:
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def validation_error(self) -> str:
-        """Return why nothing can be served with it, if so."""
+        """Return why it cannot be used, or an empty text."""
         try:
             self.opened_key()
             SSLContext(PROTOCOL_TLS_SERVER).load_cert_chain(self.chain, self.key, self.passphrase)
@@ -63,7 +61,7 @@ class Certificate:
 
 
 def find(variables: Environment) -> tuple[Certificate | None, str]:
-    """Return the certificate to serve HTTPS with, or none and, where HTTPS is wanted, what stands in its way."""
+    """Return the certificate for HTTPS, or None; and, if `PROTOCOL` is https, what is wrong with the operator's."""
     if variables.PROTOCOL != "https":
         return None, ""
     certificate, problem = _given(variables)
@@ -74,7 +72,7 @@ def find(variables: Environment) -> tuple[Certificate | None, str]:
 
 
 def ensure(variables: Environment) -> tuple[Certificate | None, str]:
-    """Return what `find` does, after signing a certificate ourselves where none is given, and what to warn of."""
+    """Return what `find` does, after creating a self-signed certificate if none is given; and a warning."""
     certificate, problem = find(variables)
     if not problem:
         return certificate, ""
@@ -91,7 +89,7 @@ def ensure(variables: Environment) -> tuple[Certificate | None, str]:
 
 
 def _given(variables: Environment) -> tuple[Certificate | None, str]:
-    """Return the operator's certificate, or none and why."""
+    """Return the operator's certificate, or None and the reason."""
     folder = HOME / variables.CERTIFICATES
     chain, key = folder / "fullchain.pem", next((folder / name for name in KEYS if (folder / name).is_file()), None)
     if key is None or not chain.is_file():
@@ -106,7 +104,7 @@ def _folders(variables: Environment) -> tuple[Path, ...]:
 
 
 def _names(variables: Environment) -> list[str]:
-    """Return the names and addresses that the registry is known by."""
+    """Return the host names and addresses of the registry."""
     given = [urlsplit(variables.PUBLIC_URL).hostname or "", "" if variables.HOST in ANY_HOST else variables.HOST]
     return list(dict.fromkeys(name for name in ("localhost", socket.gethostname(), "127.0.0.1", "::1", *given) if name))
 
@@ -119,7 +117,7 @@ def _general_name(name: str) -> x509.GeneralName:
 
 
 def _still_good(file: Path, names: list[str]) -> bool:
-    """Tell whether our own certificate exists, is intact, is no CA, has these names and does not expire soon."""
+    """Tell whether the self-signed certificate is intact, is no CA, has these names and does not expire soon."""
     if not file.is_file() or Certificate(file, file, "").validation_error():
         return False
     certificate = x509.load_pem_x509_certificate(file.read_bytes())
@@ -133,9 +131,9 @@ def _still_good(file: Path, names: list[str]) -> bool:
 
 
 def _self_signed(names: list[str]) -> bytes:
-    """Return a new certificate for these names, and its key.
+    """Return a new certificate for these names, and its key, as PEM.
 
-    It is no certificate authority: a client that trusts it trusts this server, and nothing that its key might sign.
+    It is not a certificate authority: a client that trusts it trusts this server, but nothing that its key signs.
     """
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
@@ -161,7 +159,7 @@ def _self_signed(names: list[str]) -> bytes:
 
 
 def _signatures_only() -> x509.KeyUsage:
-    """Return the one use of the key in TLS: to sign handshakes."""
+    """Allow the key to sign TLS handshakes, and nothing else."""
     unused = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign")
     return x509.KeyUsage(
         digital_signature=True, crl_sign=False, encipher_only=False, decipher_only=False, **dict.fromkeys(unused, False)
@@ -169,7 +167,7 @@ def _signatures_only() -> x509.KeyUsage:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Put a file in place, whole and readable by its owner alone. Raises OSError."""
+    """Replace a file atomically; only its owner can read it. Raises OSError."""
     descriptor, draft = tempfile.mkstemp(".draft", f".{file.name}.", file.parent)
     with open(descriptor, "wb") as stream:
         stream.write(content)
@@ -177,10 +175,10 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def write_decrypted_pem(certificate: Certificate, port: int) -> Path:
-    """Return a file from which the server reads chain and opened key, in memory where there is a place for that.
+    """Return a file with the chain and the decrypted key, in memory if the system has /dev/shm.
 
-    The server reads it again whenever it replaces a process; so it stays until the next start on the port, and only
-    `renew` changes it: files that are renewed one after the other, or badly, never reach the server.
+    granian reads it again for each worker that it starts. So it stays until the next start on the same port, and only
+    `renew` changes it: granian never sees a certificate and a key that do not match.
     """
     folder = MEMORY if os.access(MEMORY, os.W_OK) else OURS
     prefix = f"registry-{os.getuid()}-{port}-"
@@ -193,10 +191,10 @@ def write_decrypted_pem(certificate: Certificate, port: int) -> Path:
 
 
 def renew(certificate: Certificate, opened: Path) -> None:
-    """Put what the certificate's files hold now where the server reads it."""
+    """Copy the certificate's files as they are now to the file that granian reads."""
     _write(opened, certificate.chain.read_bytes() + b"\n" + certificate.opened_key())
 
 
 def is_ours(file: Path) -> bool:
-    """Tell whether a file holds a certificate that the registry signed itself."""
+    """Tell whether a file holds a certificate that the registry has signed itself."""
     return x509.load_pem_x509_certificate(file.read_bytes()).subject == SUBJECT

@@ -1,18 +1,18 @@
-"""Sends whoever comes by HTTP to HTTPS: a process beside the server, which ends with it."""
+"""Redirects HTTP requests to HTTPS, in a process that exits with the server."""
 
 import asyncio
 import json
 import re
 import sys
 
-SECONDS = 10  # that a request may take
+TIMEOUT_SECONDS = 10  # for reading a request, and for sending its response
 TARGET = re.compile(rb"[A-Z]+ (/[\x21-\x7e]*) HTTP/1\.[01]")
 HOST = re.compile(rb"\r\nhost:[ \t]*([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?[ \t]*\r\n", re.IGNORECASE)
 ERROR = {"status": 400, "value": 4, "message": "The request has errors", "details": "Not an HTTP request with a Host"}
 
 
 def answer(head: bytes, port: int) -> bytes:
-    """Return the answer to a request: the same place under HTTPS, on that port."""
+    """Return the response to a request: a redirect to the same URL under HTTPS on that port, or 400."""
     target, host = TARGET.match(head), HOST.search(head)
     if not target or not host:
         body = json.dumps(ERROR).encode()
@@ -24,22 +24,22 @@ def answer(head: bytes, port: int) -> bytes:
 
 
 async def serve(host: str, port: int, secure_port: int) -> None:
-    """Answer until whoever started us has gone and closed our standard input with that."""
+    """Answer requests until standard input ends, which it does when the parent process exits."""
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SECONDS)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT_SECONDS)
             writer.write(answer(head, secure_port))
-            await asyncio.wait_for(writer.drain(), SECONDS)
+            await asyncio.wait_for(writer.drain(), TIMEOUT_SECONDS)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:
             writer.close()
 
-    gone = asyncio.Event()
-    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), gone.set)
-    async with await asyncio.start_server(talk, host, port):
-        await gone.wait()
+    parent_exited = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), parent_exited.set)
+    async with await asyncio.start_server(respond, host, port):
+        await parent_exited.wait()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""The server's main process: granian, whose workers can be replaced without losing a request.
+"""The server's main process: granian, with workers that can be replaced without losing a request.
 
-`manage.py serve` becomes this process; docs/decisions/0006 says why it is more than granian's own command.
+`manage.py serve` executes this module. docs/decisions/0006 says what it adds to granian, and why.
 """
 
 import json
 import multiprocessing
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -32,19 +33,21 @@ FIXED: dict[str, Any] = {
     "respawn_failed_workers": True,
     "log_level": LogLevels.error,
 }
-ACCEPT_NO_MORE = signal.SIGUSR1  # what a worker is told before it is to end
-ARRIVAL_SECONDS = 3  # that clients have to send their requests on connections which it has accepted
+STOP_ACCEPTING = signal.SIGUSR1  # sent to a worker before it is stopped
+READY_DESCRIPTOR = "REGISTRY_READY_DESCRIPTOR"  # environment variable: a worker closes this pipe once it can serve
+READY_SECONDS = 60  # for a new worker to load the application; then the old one stops nevertheless
+DRAIN_SECONDS = 3  # for clients to send requests on connections that an old worker has already accepted
 
 
 class Server(MPServer):
-    """granian with one socket for all its workers, each of which ends with its last request."""
+    """granian with one listening socket for all workers; a replaced worker exits after its last request."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**FIXED, **options)
         self.replaced: list[Any] = []
 
     def _init_shared_socket(self) -> None:
-        """Listen once: connections that wait in a socket of a worker's own would be lost with it."""
+        """Listen once: connections in the backlog of a worker's own socket are lost when the worker exits."""
         self._ssp = None
         listening: Any = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
         self._shd, self._sfd = listening, listening.get_fd()
@@ -52,19 +55,33 @@ class Server(MPServer):
         self._sso.set_inheritable(True)
 
     def _respawn_workers(self, workers: Any, spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
-        """Replace workers; those that still have requests end after them, however long that takes."""
+        """Replace workers; old ones that still have requests exit after them, however long that takes.
+
+        `delay` is 0 if the workers have crashed.
+        """
+        old = [self.wrks[index] for index in workers]
+        ready, closed_when_ready = os.pipe()
+        os.environ[READY_DESCRIPTOR] = str(closed_when_ready)
         for index in workers:
             self.respawned_wrks[index] = time.monotonic()
-            old: Any = self.wrks[index]
-            new: Any = self._spawn_worker(idx=index, target=spawn_target, callback_loader=target_loader)
-            new.start()
-            self.wrks[index] = new
-            time.sleep(delay)
-            if delay and old.is_alive():
-                os.kill(old.inner.pid, ACCEPT_NO_MORE)
-                time.sleep(ARRIVAL_SECONDS)
-            old.terminate()
-            self.replaced = [worker for worker in (*self.replaced, old) if worker.is_alive()]
+            self.wrks[index] = self._spawn_worker(idx=index, target=spawn_target, callback_loader=target_loader)
+            self.wrks[index].start()
+        del os.environ[READY_DESCRIPTOR]
+        os.close(closed_when_ready)
+        if delay:
+            select.select([ready], [], [], READY_SECONDS)  # the pipe ends when every new worker has closed it or exited
+            self._drain(old)
+        os.close(ready)
+        for worker in old:
+            worker.terminate()
+        self.replaced = [worker for worker in (*self.replaced, *old) if worker.is_alive()]
+
+    def _drain(self, workers: list[Any]) -> None:
+        """Return when the workers accept no connection and the ones they have accepted had time for a request."""
+        for worker in workers:
+            if worker.is_alive():
+                os.kill(worker.inner.pid, STOP_ACCEPTING)
+        time.sleep(DRAIN_SECONDS)
 
     def _stop_workers(self) -> None:
         self.wrks += [worker for worker in self.replaced if worker.is_alive()]
@@ -72,10 +89,10 @@ class Server(MPServer):
 
 
 def _answerable(wrap: Callable[..., Callable[..., Any]]) -> Callable[..., Callable[..., Any]]:
-    """Tell the application how to answer while a thread waits for a body, and whose connection it is."""
+    """Pass granian's response function and the client's address to the application, for `deadlines`."""
 
-    def wrap_answerable(*words: Any) -> Callable[..., Any]:
-        run = wrap(*words)
+    def wrap_answerable(*arguments: Any) -> Callable[..., Any]:
+        run = wrap(*arguments)
 
         def answer_request(answer: Any, environ: dict[str, Any]) -> Any:
             environ["registry.answer"], environ["registry.address"] = answer, environ["REMOTE_ADDR"]
@@ -86,38 +103,38 @@ def _answerable(wrap: Callable[..., Callable[..., Any]]) -> Callable[..., Callab
     return wrap_answerable
 
 
-def main(words: dict[str, Any]) -> None:
-    """Serve until a signal says stop; SIGHUP reads the certificate again and replaces the workers."""
+def main(options: dict[str, Any]) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the certificate again and replaces the workers."""
     mp._wsgi_call_wrap = _answerable(mp._wsgi_call_wrap)  # type: ignore[attr-defined]
-    multiprocessing.set_start_method("fork")  # workers share our socket, and their ends know that they were forked
-    signal.signal(ACCEPT_NO_MORE, signal.SIG_IGN)  # until a worker can heed it
-    opened, redirect = words.pop("certificate"), words.pop("redirect")
-    if opened:
-        words |= {"ssl_cert": Path(opened), "ssl_key": Path(opened), "ssl_protocol_min": SSLProtocols.tls12}
-    server = Server(**words)
-    if opened:
-        server.on_reload(lambda: _renew(Path(opened)))
+    multiprocessing.set_start_method("fork")  # workers inherit the socket, and run multiprocessing's finalizers
+    signal.signal(STOP_ACCEPTING, signal.SIG_IGN)  # until a worker has its handler
+    pem, redirect = options.pop("certificate"), options.pop("redirect")
+    if pem:
+        options |= {"ssl_cert": Path(pem), "ssl_key": Path(pem), "ssl_protocol_min": SSLProtocols.tls12}
+    server = Server(**options)
+    if pem:
+        server.on_reload(lambda: _renew(Path(pem)))
     if redirect:
-        # It sees its standard input end when we do, however that comes.
-        command = [sys.executable, "-m", "registry_site.serving.redirect", words["address"], *map(str, redirect)]
-        beside = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603
-        server.on_shutdown(beside.terminate)
+        # Its standard input ends when this process exits, even by SIGKILL; then it exits too.
+        command = [sys.executable, "-m", "registry_site.serving.redirect", options["address"], *map(str, redirect)]
+        redirecting = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603
+        server.on_shutdown(redirecting.terminate)
     server.serve()
 
 
-def _renew(opened: Path) -> None:
-    """Take the certificate's files as they are now, or say why the old ones stay in use."""
+def _renew(pem: Path) -> None:
+    """Load the certificate's files as they are now; if they cannot be used, warn and keep the old certificate."""
     try:
         certificate, problem = certificates.ensure(environment.load())
-        # What nobody trusts never takes the place of what clients trust.
-        if problem and not certificates.is_ours(opened):
+        # A self-signed certificate never replaces one that clients trust.
+        if problem and not certificates.is_ours(pem):
             problem = f"the certificate was not renewed: {problem}"
         elif certificate is not None:
-            certificates.renew(certificate, opened)
+            certificates.renew(certificate, pem)
     except (environment.VariableError, OSError, ValueError) as error:
         problem = f"the certificate was not renewed: {error}"
     if problem:
-        print(f"Warning: {problem}", file=sys.stderr, flush=True)  # noqa: T201 - the server's word to its operator
+        print(f"Warning: {problem}", file=sys.stderr, flush=True)  # noqa: T201 - for the operator, on the console
 
 
 if __name__ == "__main__":

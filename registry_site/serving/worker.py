@@ -1,4 +1,4 @@
-"""Runs the application in a worker process, and its clean shutdown."""
+"""What each worker process runs: the application, and an orderly end."""
 
 import os
 import signal
@@ -9,36 +9,51 @@ from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.util import Finalize
 from pathlib import Path
+from typing import Any
 
+from registry_site import wsgi
 from registry_site.serving.deadlines import monitor
-from registry_site.serving.server import ACCEPT_NO_MORE
-from registry_site.wsgi import application
+from registry_site.serving.server import READY_DESCRIPTOR, STOP_ACCEPTING
 from tenants.identity.outbox import sender
 from tenants.log.recording import writer
 
 __all__ = ["application"]
 
-SIGNAL_INTERVAL_SECONDS = 0.5
+RETRY_SECONDS = 0.5
+
+draining = threading.Event()  # set when another worker replaces this one
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Any:
+    """Answer as the registry; while draining, end keep-alive so that the next request goes to the new worker."""
+    if not draining.is_set():
+        return wsgi.application(environ, start_response)
+
+    def start_last(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        return start_response(status, [*headers, ("Connection", "close")], *rest)
+
+    return wsgi.application(environ, start_last)
 
 
 def _follow_parent() -> None:
-    """Stop when the main process has ended for any reason, so that no old worker survives a restart."""
+    """Stop when the main process is gone, even if it was killed: old workers must not serve beside a new server."""
     parent = parent_process()
     if parent is not None:
         parent.join()
-        while True:  # granian ignores the signal until it serves
+        while True:  # granian handles the signal only once it serves
             os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(SIGNAL_INTERVAL_SECONDS)
+            time.sleep(RETRY_SECONDS)
 
 
-def _accept_no_more(*_: object) -> None:
-    """Accept no more connections, which the replacing worker does; open connections continue.
+def _stop_accepting(*_: object) -> None:
+    """Leave new connections to the other workers, and keep serving the accepted ones.
 
-    A normal shutdown would drop accepted connections that have not sent their request yet. Instead, the listening
-    sockets' descriptors are replaced with a socket that no client connects to.
+    On SIGTERM alone, granian drops connections that it has accepted but has read no request from. It has no call to
+    stop accepting, so its listening sockets are replaced, under their descriptors, by one that nobody connects to.
     """
+    draining.set()
     unused = socket.socket(socket.AF_UNIX)
-    unused.bind("")  # a name that the kernel chooses
+    unused.bind("")  # Linux picks an abstract name
     unused.setblocking(False)
     for descriptor in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
         with suppress(OSError):
@@ -49,9 +64,11 @@ def _accept_no_more(*_: object) -> None:
     unused.listen()
 
 
-signal.signal(ACCEPT_NO_MORE, _accept_no_more)
+signal.signal(STOP_ACCEPTING, _stop_accepting)
 monitor.start()
 threading.Thread(target=_follow_parent, name="follow-parent", daemon=True).start()
 sender.start()
-# Workers are forked: on exit they run multiprocessing's finalizers, after the last request, but not atexit's.
+# Forked processes run multiprocessing's finalizers when they exit, after the last request, but no atexit functions.
 Finalize(None, writer.flush, exitpriority=10)
+if READY_DESCRIPTOR in os.environ:
+    os.close(int(os.environ.pop(READY_DESCRIPTOR)))

@@ -25,7 +25,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from tenants.models import FENCES, Fence, Tenant, User
 from tenants.rows.fields import now
-from tenants.rows.prepared import Prepared, PreparedUpdate
+from tenants.rows.prepared import Prepared, update_where
 from tenants.rows.transactions import Conflict, atomic
 
 existing_users = Prepared(lambda key: User.objects.filter(pk=key, leaving=None).values_list("pk"))
@@ -43,15 +43,6 @@ MARK_LIMIT = 2**48
 LEASE = timedelta(seconds=5)  # after which a removal whose process died blocks writers no longer
 
 
-def _unleased_fence(number: int) -> PreparedUpdate:
-    return PreparedUpdate(
-        lambda tenant, mark: (Fence.objects.of(tenant).filter(number=number, shut_until=None), {"mark": mark})
-    )
-
-
-update_unleased = [_unleased_fence(number) for number in range(FENCES)]
-
-
 def build_fences(tenant: Tenant) -> None:
     """Create the fence rows of a tenant that has none."""
     Fence.objects.bulk_create([Fence(tenant=tenant, number=number, mark=_random_mark()) for number in range(FENCES)])
@@ -64,6 +55,12 @@ def edition_of(tenant_id: str) -> int:
 
 def _random_mark() -> int:
     return random.randrange(MARK_LIMIT)
+
+
+def _update_unleased(tenant_id: str, number: int) -> bool:
+    """Update a fence row that no removal has leased; return whether there was one."""
+    unleased = {"tenant_id": tenant_id, "number": number, "shut_until": None}
+    return bool(update_where(Fence, unleased, {"mark": _random_mark()}))
 
 
 def _update_expired(tenant_id: str, number: int) -> bool:
@@ -81,7 +78,7 @@ def reference_guard(tenant_id: str, by: User | None = None, *, changes_items: bo
     """
     number = 1 + threading.get_native_id() % (FENCES - 1) if changes_items else NO_ITEMS
     with atomic():
-        if not (update_unleased[number](tenant_id, _random_mark()) or _update_expired(tenant_id, number)):
+        if not (_update_unleased(tenant_id, number) or _update_expired(tenant_id, number)):
             if Tenant.objects.filter(pk=tenant_id).exists():
                 raise Conflict("something of the tenant is being removed")
             raise AuthenticationFailed("The tenant is no longer there")

@@ -1,18 +1,15 @@
 """Prepared queries: compiled once, because the ORM takes longer to compile a query than the engine takes to run it.
 
-Compared with compiling on every request, answering an item takes less than half of the CPU time, and creating one takes
-a fifth less.
+An item is answered with less than half of the CPU time that it takes when each of its queries is compiled anew.
+docs/decisions/0010 has the numbers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property, lru_cache
-from inspect import signature
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from django.db import connections
-from django.db.models import Model, QuerySet, TextField
-from django.db.models import Value as Expression
-from django.db.models.sql import UpdateQuery
+from django.db import connections, router
+from django.db.models import Model, QuerySet
 from django_mongodb_backend.query import wrap_database_errors
 
 M = TypeVar("M", bound=Model)
@@ -66,27 +63,14 @@ class Prepared(Generic[M]):
         return run
 
 
-class PreparedUpdate:
-    """A compiled update: `build` returns the rows, found by texts, and the new texts or numbers by column.
+def update_where(model: type[Model], found_by: Mapping[str, str | int | None], changes: Mapping[str, str | int]) -> int:
+    """Set columns of the rows whose columns equal these values; return how many rows were found.
 
-    `renamed = PreparedUpdate(lambda key, name: (User.objects.filter(pk=key), {"username": name}))`.
+    For updates that frequent requests make: it skips the ORM's compiler. None compares with NULL.
     """
-
-    def __init__(self, build: Callable[..., tuple[QuerySet[Any, Any], dict[str, Any]]]) -> None:
-        self.build = build
-
-    def __call__(self, *values: str | int) -> int:
-        """Update the rows and return how many matched."""
-        return self.plan(values)
-
-    @cached_property
-    def plan(self) -> Callable[[Sequence[str | int]], int]:
-        rows, columns = self.build(*_marks([None] * len(signature(self.build).parameters)))
-        query: Any = rows.query.chain(UpdateQuery)
-        query.add_update_values({name: Expression(mark, TextField()) for name, mark in columns.items()})
-        compiler = query.get_compiler(using=rows.db)
-        change = (_update_on_mongodb if compiler.connection.vendor == "mongodb" else _update_on_sql)(compiler)
-        return lambda values: change(connections[rows.db], values)
+    connection: Any = connections[router.db_for_write(model)]
+    update = _update_on_mongodb if connection.vendor == "mongodb" else _update_on_sql
+    return update(connection, model._meta.db_table, found_by, changes)
 
 
 def _marks(shape: Sequence[int | None]) -> Iterator[str | list[str]]:
@@ -143,29 +127,19 @@ def _on_mongodb(compiler: Any) -> Run:
     return execute
 
 
-def _update_on_sql(compiler: Any) -> Callable[[Any, Sequence[Any]], int]:
-    statement, parameters = compiler.as_sql()
+def _update_on_sql(connection: Any, table: str, found_by: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
+    quoted = connection.ops.quote_name
+    where = (f"{quoted(name)} IS NULL" if value is None else f"{quoted(name)} = %s" for name, value in found_by.items())
+    columns = ", ".join(f"{quoted(name)} = %s" for name in changes)
+    statement = f"UPDATE {quoted(table)} SET {columns} WHERE {' AND '.join(where)}"  # noqa: S608 - names of our columns
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*changes.values(), *(value for value in found_by.values() if value is not None)])
+        found: int = cursor.rowcount
+    return found
 
-    def change(connection: Any, values: Sequence[Any]) -> int:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, _filled(parameters, values))
-            matched: int = cursor.rowcount
-        return matched
 
-    return change
-
-
-def _update_on_mongodb(compiler: Any) -> Callable[[Any, Sequence[Any]], int]:
-    compiled: list[Any] = []
-    compiler.update = lambda *parts: compiled.append(parts)
-    compiler.execute_sql(None)
-    name = compiler.collection_name
-
-    @wrap_database_errors  # type: ignore[untyped-decorator]
-    def change(connection: Any, values: Sequence[Any]) -> int:
-        criteria, pipeline = _filled(compiled[0], values)
-        collection = connection.get_collection(name)
-        matched: int = collection.update_many(criteria, pipeline, session=connection.session).matched_count
-        return matched
-
-    return change
+@wrap_database_errors  # type: ignore[untyped-decorator]
+def _update_on_mongodb(connection: Any, table: str, found_by: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
+    collection = connection.get_collection(table)
+    result = collection.update_many(dict(found_by), {"$set": dict(changes)}, session=connection.session)
+    return int(result.matched_count)

@@ -1,4 +1,4 @@
-"""HTTPS with the operator's certificate, else with one that the registry signs itself, else HTTP and a word why."""
+"""HTTPS uses the operator's certificate, else a self-signed one; if neither works, HTTP is served with a warning."""
 
 import shutil
 import socket

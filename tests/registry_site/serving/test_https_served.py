@@ -1,4 +1,4 @@
-"""HTTPS as it is served: certificates that change under load, and HTTP that leads to it."""
+"""HTTPS on a running server: certificates that are renewed under load, and the redirect from HTTP."""
 
 import http.client
 import signal
@@ -20,11 +20,12 @@ from tests.served import Served
 from tests.talk import created
 
 SECONDS = 60
+PAUSE_SECONDS = 0.2  # idle between two requests of a connection, and so when its worker stops
 
 
 @pytest.fixture
 def https(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
-    """A registry with a certificate that it signs itself, and HTTP that leads to it."""
+    """A registry with a self-signed certificate, and HTTP that redirects to it."""
     port = free_port()
     secure = {"PROTOCOL": "https", "HTTPS_PORT": str(port), "CERTIFICATES": str(tmp_path), "HTTP_REDIRECT": "true"}
     secure |= getattr(request, "param", {})
@@ -41,7 +42,7 @@ def https(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Ite
 
 
 def put_certificate(folder: Path) -> bytes:
-    """Put a new certificate and key where an operator does, one after the other; return the certificate."""
+    """Write a new certificate and key, as an operator does, and return the certificate."""
     words = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     names = ["-subj", "/CN=models.example", "-addext", "subjectAltName=IP:127.0.0.1"]
     files = ["-out", folder / "fullchain.pem", "-keyout", folder / "privkey.pem"]
@@ -50,49 +51,59 @@ def put_certificate(folder: Path) -> bytes:
 
 
 def shown(registry: Served) -> bytes:
-    """Return the certificate that a new connection is shown."""
+    """Return the certificate that a new connection gets."""
     host, _, port = registry.base_url.removeprefix("https://").partition(":")
     return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, int(port)), timeout=SECONDS))
 
 
 def wait_for(registry: Served, certificate: bytes) -> None:
-    """Return when new connections are shown the certificate, by whichever process answers."""
+    """Return when new connections get the certificate from every worker."""
     deadline = time.monotonic() + SECONDS
     seen = 0
     while seen < 20:
         seen = seen + 1 if shown(registry) == certificate else 0
-        assert time.monotonic() < deadline, "the new certificate is not shown"
+        assert time.monotonic() < deadline, "the new certificate is not served"
 
 
 def children(registry: Served) -> set[str]:
-    """Return the ids of the processes that the main process has started and that run."""
+    """Return the ids of the running processes that the main process has started."""
     listed = subprocess.run(
         ["pgrep", "-P", str(registry.pid), "-r", "RSD"], capture_output=True, text=True, check=False
     )
     return set(listed.stdout.split())
 
 
-class Asking(threading.Thread):
-    """Asks on one new connection after the other until told to end; notes whatever fails."""
+class Client(threading.Thread):
+    """Sends one request after the other until told to stop, and notes each that fails.
 
-    def __init__(self, registry: Served) -> None:
+    It opens a connection for each request or, with `keep_alive`, reuses it until the server announces its end.
+    """
+
+    def __init__(self, registry: Served, *, keep_alive: bool) -> None:
         super().__init__(daemon=True)
-        self.registry = registry
+        self.address = registry.base_url.removeprefix("https://")
+        self.keep_alive = keep_alive
         self.done = threading.Event()
         self.answers, self.failures = 0, []
 
     def run(self) -> None:
-        address = self.registry.base_url.removeprefix("https://")
+        context = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection(self.address, timeout=SECONDS, context=context)
         while not self.done.is_set():
-            connection = http.client.HTTPSConnection(address, timeout=SECONDS, context=ssl._create_unverified_context())
             try:
                 connection.request("GET", "/v1/version")
-                assert connection.getresponse().status == 200
+                response = connection.getresponse()
+                assert response.status == 200
+                response.read()
                 self.answers += 1
             except (OSError, http.client.HTTPException, AssertionError) as error:
                 self.failures.append(repr(error))
-            finally:
                 connection.close()
+            if self.keep_alive:
+                self.done.wait(PAUSE_SECONDS)
+            else:
+                connection.close()
+        connection.close()
 
 
 def slow_body(done: threading.Event) -> Iterator[bytes]:
@@ -101,7 +112,7 @@ def slow_body(done: threading.Event) -> Iterator[bytes]:
     yield b"end"
 
 
-def test_clients_that_pin_our_own_certificate_trust_it_and_others_do_not(https: Served, tmp_path: Path) -> None:
+def test_clients_that_pin_the_self_signed_certificate_trust_it_and_others_do_not(https: Served, tmp_path: Path) -> None:
     pinned = tmp_path / "registry.pem"  # the certificate without its key, as operators hand it out
     pinned.write_text(ssl.DER_cert_to_PEM_cert(shown(https)))
     url = f"{https.base_url.replace('127.0.0.1', 'localhost')}/v1/version"
@@ -123,33 +134,34 @@ def test_clients_that_pin_our_own_certificate_trust_it_and_others_do_not(https: 
         assert subprocess.run([*client, file], input=b"", capture_output=True, check=False).returncode == code
 
 
-def test_a_renewed_certificate_is_shown_after_sighup_and_no_request_is_lost(https: Served) -> None:
+@pytest.mark.promise("https.reload")
+def test_a_renewed_certificate_is_served_after_sighup_and_no_request_is_lost(https: Served) -> None:
     trusting = ssl.create_default_context(cafile=https.folder / "self-signed.pem")
     assert httpx.get(f"{https.base_url}/v1/version", verify=trusting, timeout=SECONDS).status_code == 200
     token = httpx.post(f"{https.base_url}/login", json=https.administrator, verify=False, timeout=SECONDS).json()
     headers = {"Authorization": token["token"]}
     with httpx.Client(base_url=f"{https.base_url}/v1", headers=headers, verify=False, timeout=SECONDS) as client:
         path = f"/models/{created(client, 'models', name='renewed')}/versions/slow.bin"
-    askers = [Asking(https) for _ in range(3)]
+    clients = [Client(https, keep_alive=keep_alive) for keep_alive in (False, False, False, True, True, True)]
     answer: list[Any] = []
 
     def upload() -> None:
         url, sized = f"{https.base_url}/v1{path}", headers | {"Content-Length": "8"}
-        body = slow_body(askers[0].done)
+        body = slow_body(clients[0].done)
         answer.append(httpx.put(url, content=body, headers=sized, verify=False, timeout=2 * SECONDS))
 
     uploading = threading.Thread(target=upload)
-    for thread in (uploading, *askers):
+    for thread in (uploading, *clients):
         thread.start()
     certificate = put_certificate(https.folder)
     https.signal(signal.SIGHUP)
     wait_for(https, certificate)
-    for asker in askers:
-        asker.done.set()
-    for thread in (uploading, *askers):
+    for each in clients:
+        each.done.set()
+    for thread in (uploading, *clients):
         thread.join(2 * SECONDS)
-    assert [asker.failures for asker in askers] == [[], [], []]
-    assert min(asker.answers for asker in askers) > 0
+    assert [each.failures for each in clients] == [[]] * len(clients)
+    assert min(each.answers for each in clients) > 0
     assert answer[0].status_code == 200, answer[0].text
     assert https.stop() == 0
 
@@ -162,14 +174,14 @@ def test_a_broken_renewal_leaves_the_certificate_in_use(https: Served) -> None:
     before = children(https)
     https.signal(signal.SIGHUP)
     deadline = time.monotonic() + SECONDS
-    while len(before & children(https)) > 1:  # the listener on HTTP stays
+    while len(before & children(https)) > 1:  # the redirect server stays
         assert time.monotonic() < deadline, "the workers are not replaced"
         time.sleep(0.1)
     assert "the certificate was not renewed: fullchain.pem, privkey.pem" in https.output
     wait_for(https, certificate)
 
 
-def test_http_leads_to_the_same_place_under_https_and_ends_with_the_server(https: Served) -> None:
+def test_http_redirects_to_the_same_url_under_https_and_ends_with_the_server(https: Served) -> None:
     plain = f"http://127.0.0.1:{https.port}"
     answer = httpx.post(f"{plain}/v1/models?filter=%7B%7D", content=b"{}", timeout=SECONDS)
     assert answer.status_code == 308
@@ -182,7 +194,7 @@ def test_http_leads_to_the_same_place_under_https_and_ends_with_the_server(https
                 break  # another test's server has the port now
         except httpx.TransportError:
             break
-        assert time.monotonic() < deadline, "somebody still listens"
+        assert time.monotonic() < deadline, "the redirect server still listens"
         time.sleep(0.1)
 
 

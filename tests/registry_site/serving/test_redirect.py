@@ -1,4 +1,4 @@
-"""What the listener on HTTP answers where HTTPS is served."""
+"""What the redirect server answers on HTTP."""
 
 import json
 
@@ -18,7 +18,7 @@ from tests.answers import ERRORS
         (b"/", b"[::1]:8084", 8443, b"https://[::1]:8443/"),
     ],
 )
-def test_the_same_place_is_named_under_https(target: bytes, host: bytes, port: int, location: bytes) -> None:
+def test_the_location_is_the_same_url_under_https(target: bytes, host: bytes, port: int, location: bytes) -> None:
     head = answer(b"GET %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (target, host), port)
     assert head.startswith(b"HTTP/1.1 308 ")
     assert b"\r\nLocation: %s\r\n" % location in head
@@ -36,7 +36,7 @@ def test_the_same_place_is_named_under_https(target: bytes, host: bytes, port: i
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
     ],
 )
-def test_what_is_no_request_is_refused_in_the_shape_of_every_error(request_: bytes) -> None:
+def test_what_is_not_a_request_gets_an_error_of_the_contracts_shape(request_: bytes) -> None:
     head, _, body = answer(request_, 443).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     document = json.loads(body)

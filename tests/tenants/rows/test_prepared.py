@@ -5,17 +5,15 @@ from typing import Any
 import pytest
 
 from tenants.models import User
-from tenants.rows.prepared import CACHED_PLANS, MARK, Prepared, PreparedUpdate
+from tenants.rows.fields import now
+from tenants.rows.prepared import CACHED_PLANS, MARK, Prepared, update_where
 
 named = Prepared(lambda tenant, names: User.objects.of(tenant).filter(username__in=names).order_by("-username"))
 columns = Prepared(lambda key: User.objects.filter(pk=key).values_list("username", "timestamp"))
 
-renamed = PreparedUpdate(
-    lambda tenant, old, new, days: (
-        User.objects.of(tenant).filter(username=old),
-        {"username": new, "validity_days": days},
-    )
-)
+
+def renamed(tenant: str, old: str, new: str, days: int) -> int:
+    return update_where(User, {"tenant_id": tenant, "username": old}, {"username": new, "validity_days": days})
 
 
 @pytest.fixture
@@ -73,3 +71,14 @@ def test_an_update_changes_the_matching_rows_and_returns_their_number(world: Any
         "user-4": found["user-4"],
         f"{MARK}2": 7,
     }
+
+
+def test_an_update_takes_values_as_they_are(world: Any, names: list[str]) -> None:
+    tenant = world.acme.tenant.pk
+    for number, name in enumerate(("$username", "' OR 1=1 --", "%s", '"')):
+        assert renamed(tenant, name, "other", 1) == 0
+        assert renamed(tenant, f"user-{number}", name, 1) == 1
+        assert User.objects.of(tenant).filter(username=name, validity_days=1).count() == 1
+    assert update_where(User, {"username": "user-4", "leaving": None}, {"validity_days": 3}) == 1
+    User.objects.filter(username="user-4").update(leaving=now())
+    assert update_where(User, {"username": "user-4", "leaving": None}, {"validity_days": 4}) == 0
