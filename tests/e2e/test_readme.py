@@ -11,7 +11,7 @@ import onnxruntime
 
 from tests.served import Served
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 WALK = re.findall(r"<!-- walk -->\n```sh\n(.*?)```", README, re.DOTALL)
 (REMOVAL,) = re.findall(r"```sh\n(curl -fsS -X DELETE .*?)```", README, re.DOTALL)
 

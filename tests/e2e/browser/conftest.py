@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from tests.missing import cannot_run
 from tests.served import Served
 
-ARTIFACTS = Path(__file__).resolve().parent.parent.parent / "artifacts" / "screenshots"
+ARTIFACTS = Path(__file__).resolve().parents[3] / "artifacts" / "screenshots"
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 WIDE: Any
 PHONE: Any

@@ -84,23 +84,23 @@ def test_a_curator_promotes_merges_and_renames_tags(
     look(page, "admin-tags")
     _act(page, "Make default (suggested to people)", colour)
     look(page, "admin-promote")
-    page.get_by_role("button", name="Yes, change this").click()
+    page.get_by_role("button", name="Apply changes").click()
     expect(page.get_by_text("1 of 1 words changed")).to_be_visible()
     assert api.get(f"/tags/{colour}").json()["usage"] == "default"
 
     _act(page, "Merge into another…", color)
     _choose(page, "into", colour)
     look(page, "admin-merge")
-    page.get_by_role("button", name="Show what will change").click()
+    page.get_by_role("button", name="Preview changes").click()
     expect(page.get_by_text(f"Becomes “{colour}” in 2 items; 1 of them have both and keep one")).to_be_visible()
     look(page, "admin-merge-confirm")
-    page.get_by_role("button", name="Yes, change this").click()
+    page.get_by_role("button", name="Apply changes").click()
     expect(page.get_by_text("1 of 1 words changed")).to_be_visible()
 
     _act(page, "Rename…", colour)
     page.get_by_label("New name").fill(hue)
-    page.get_by_role("button", name="Show what will change").click()
-    page.get_by_role("button", name="Yes, change this").click()
+    page.get_by_role("button", name="Preview changes").click()
+    page.get_by_role("button", name="Apply changes").click()
     expect(page.get_by_text("1 of 1 words changed")).to_be_visible()
     assert api.get(f"/models/{first['_id']}").json()["tags"] == [hue, "kept"]
     assert api.get(f"/models/{second['_id']}").json()["tags"] == [hue]

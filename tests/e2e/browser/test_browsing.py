@@ -53,11 +53,11 @@ def add_word(page: Page, group: str, word: str) -> None:
 
 
 def add_row(page: Page, name: str, value: str, kind: str = "Text") -> None:
-    page.get_by_role("button", name="Add a row").click()
+    page.get_by_role("button", name="Add row").click()
     row = page.locator(".pair").last
     row.get_by_label("Name").fill(name)
     row.get_by_label("Type").select_option(kind)
-    if kind == "True or false":
+    if kind == "Boolean":
         row.locator("[data-part=truth]").select_option(value)
     else:
         row.locator("[data-part=text]").fill(value)
@@ -96,7 +96,7 @@ def test_a_model_is_made_of_a_dataset_tags_metadata_and_users(
     page.get_by_label("Name", exact=True).fill(f"{mark}-data")
     page.get_by_label("Visibility").first.select_option("public")
     page.get_by_role("button", name="Create").click()
-    expect(page.get_by_role("status")).to_have_text("The dataset is created")
+    expect(page.get_by_role("status")).to_have_text("The dataset was created")
     expect(page.get_by_role("heading", name=f"{mark}-data")).to_be_visible()
     dataset = page.url.rsplit("/", 1)[1]
 
@@ -110,10 +110,10 @@ def test_a_model_is_made_of_a_dataset_tags_metadata_and_users(
     add_word(page, "datasets", f"{mark}-data")
     add_row(page, "accuracy", "0.95", "Number")
     add_row(page, "framework", "scikit-learn")
-    add_row(page, "balanced", "false", "True or false")
+    add_row(page, "balanced", "false", "Boolean")
     look(page, "browse-new-model")
     page.get_by_role("button", name="Create").click()
-    expect(page.get_by_role("status")).to_have_text("The model is created")
+    expect(page.get_by_role("status")).to_have_text("The model was created")
     look(page, "browse-model")
 
     model = api.get(f"/models/{page.url.rsplit('/', 1)[1]}").json()
@@ -171,13 +171,13 @@ def test_a_list_is_searched_ordered_and_leafed_through(page: Page, look: Look, a
     look(page, "browse-list")
     page.get_by_role("link", name="Next").click()
     expect(rows).to_have_count(2)
-    expect(page.get_by_text("Page 2 of 2 · 11 to 12")).to_be_visible()
+    expect(page.get_by_text("Page 2 of 2 · 11–12")).to_be_visible()
     page.get_by_role("link", name="Previous").click()
     expect(rows).to_have_count(10)
 
-    page.get_by_text("Filter and fields").click()
+    page.get_by_text("Advanced: filter and fields").click()
     page.get_by_label("Filter", exact=True).fill('{"metadata.rows": {"$gte": 10}}')
-    page.get_by_label("Fields to answer").fill('["name", "tags"]')
+    page.get_by_label("Fields to return").fill('["name", "tags"]')
     page.get_by_label("Tag", exact=True).fill("t1")
     page.get_by_role("button", name="Search").click()
     expect(rows).to_have_count(1)
@@ -207,7 +207,7 @@ def test_a_version_is_uploaded_with_a_bar_downloaded_and_deleted(
     expect(page.locator(".progress")).to_contain_text("of 8.0 MB")
     look(page, "browse-uploading")
     slow.send("Network.emulateNetworkConditions", SLOW | {"uploadThroughput": -1})
-    expect(page.get_by_role("status")).to_have_text("città model.onnx is uploaded")
+    expect(page.get_by_role("status")).to_have_text("città model.onnx was uploaded")
     expect(page.locator("table")).to_contain_text("8.0")
     expect(page.locator("table")).to_contain_text("Beats the baseline")
     look(page, "browse-versions")
@@ -222,14 +222,14 @@ def test_a_version_is_uploaded_with_a_bar_downloaded_and_deleted(
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Ordinal value duplicated: 1")
 
-    page.get_by_role("link", name="Search in the versions").click()
+    page.get_by_role("link", name="Search all versions").click()
     expect(page.get_by_role("heading", name="Versions")).to_be_visible()
     look(page, "browse-list-of-versions")
     page.go_back()
     page.get_by_role("button", name="Delete version 1").click()
     expect(page.get_by_role("dialog")).to_contain_text("città model.onnx, version 1")
     look(page, "browse-delete")
-    page.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.get_by_role("button", name="Delete version 1").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
@@ -245,8 +245,8 @@ def test_an_upload_that_is_stopped_leaves_nothing(page: Page, api: httpx.Client,
     page.get_by_label("File", exact=True).set_input_files(tmp_path / "half.bin")
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.locator(".progress")).to_contain_text("of 7.6 MB")
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("alert")).to_contain_text("The upload was stopped")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("alert")).to_contain_text("The upload was cancelled")
     expect(page.get_by_role("button", name="Upload", exact=True)).to_be_enabled()
     assert api.get(f"/models/{model}").json()["versions"] == []
 
@@ -277,7 +277,7 @@ def test_a_model_is_changed_by_what_was_edited_and_no_more(
         "users": {"remove": [api.get(f"/users/{grace}").json()["_id"]], "add": []},
         "metadata": {"remove": [{"name": "note"}], "add": [{"name": "accuracy", "value": 0.97}]},
     }
-    expect(page.get_by_role("status")).to_have_text("The model is changed")
+    expect(page.get_by_role("status")).to_have_text("The model was changed")
     changed = api.get(f"/models/{model}").json()
     assert (changed["status"], changed["tags"], changed["users"]) == (
         "production",
@@ -287,7 +287,7 @@ def test_a_model_is_changed_by_what_was_edited_and_no_more(
     assert changed["metadata"] == [metadata[0], {"name": "accuracy", "value": 0.97}]
     page.get_by_text("Edit", exact=True).click()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert")).to_contain_text("Nothing was changed")
+    expect(page.get_by_role("alert")).to_contain_text("No changes")
 
 
 def test_words_are_suggested_while_one_types(page: Page, api: httpx.Client, mark: str) -> None:
@@ -308,7 +308,7 @@ def test_an_administrator_keeps_users_and_words(page: Page, look: Look, api: htt
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_role("alert")).to_contain_text("The password strength is Too weak")
     page.get_by_label("Password", exact=True).fill("Str0ng-enough")
-    page.get_by_label("Password lasts").fill("90")
+    page.get_by_label("Password expires after").fill("90")
     look(page, "browse-new-user")
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_role("heading", name=mark)).to_be_visible()
@@ -320,7 +320,7 @@ def test_an_administrator_keeps_users_and_words(page: Page, look: Look, api: htt
     look(page, "browse-user")
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("status")).to_have_text(f"{mark} is deleted")
+    expect(page.get_by_role("status")).to_have_text(f"{mark} was deleted")
     expect(page.get_by_role("heading", name="Users")).to_be_visible()
     look(page, "browse-users")
 
@@ -336,7 +336,7 @@ def test_an_administrator_keeps_users_and_words(page: Page, look: Look, api: htt
     page.get_by_role("link", name=f"{mark}/a tag?").click()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("status")).to_have_text(f"{mark}/a tag? is deleted")
+    expect(page.get_by_role("status")).to_have_text(f"{mark}/a tag? was deleted")
     expect(page.get_by_role("link", name=f"{mark}/a tag", exact=True)).to_be_visible()
     for place in ("Metadata", "Algorithms", "Log"):
         page.get_by_role("navigation", name="Registry").get_by_role("link", name=place).click()
@@ -371,7 +371,7 @@ def test_a_model_is_deleted_and_the_log_out_shuts_every_page(
     log_in(page, then=f"/v1/models/{model}")
     page.get_by_role("button", name="Delete this model").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("status")).to_have_text(f"{mark} is deleted")
+    expect(page.get_by_role("status")).to_have_text(f"{mark} was deleted")
     assert api.get(f"/models/{model}").status_code == 404
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_text("You are logged out")).to_be_visible()
@@ -397,7 +397,7 @@ def test_the_keyboard_alone_is_enough(page: Page, api: httpx.Client, mark: str) 
     delete = page.get_by_role("button", name="Delete this dataset")
     delete.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog").get_by_role("button", name="Keep")).to_be_focused()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(delete).to_be_focused()

@@ -13,7 +13,7 @@ from tests.talk import administrator, created
 def test_the_landing_page_says_what_this_is_and_leads_on(page: Page, look: Look) -> None:
     page.goto("/")
     expect(page.get_by_role("heading", name="Model Registry")).to_be_visible()
-    expect(page.get_by_role("status")).to_contain_text("In good health")
+    expect(page.get_by_role("status")).to_contain_text("Healthy")
     expect(page.get_by_text(f"Version {__version__}")).to_be_visible()
     look(page, "landing")
     for link in page.get_by_role("link").all():

@@ -39,7 +39,7 @@ def test_the_served_api_keeps_to_its_description_whatever_is_sent(server: Server
             "TOKEN": admin.headers["Authorization"],
             "API_TOKEN": registry.api_token,
             "SPARED": ",".join(spared),
-            "PYTHONPATH": str(HERE.parent.parent),
+            "PYTHONPATH": str(HERE.parents[2]),
         }
         command = [Path(sys.executable).with_name("st"), "--config-file", HERE / "schemathesis.toml", "run"]
         options = ["--checks", "all", "--max-examples", EXAMPLES, "--generation-database", "none", "--no-color"]

@@ -78,7 +78,7 @@ def test_a_page_shows_the_beginning_of_a_long_answer(browser: BrowserClient) -> 
     create(browser, metadata=[{"name": str(number), "value": "x" * 50_000} for number in range(5)])
     shown = seen(browser.get("models", headers={"Accept": "text/html"}))
     assert len(shown) < 150_000
-    assert "characters more, which programs get" in shown
+    assert "more characters, which programs get" in shown
 
 
 @pytest.mark.promise("browser.pages", "json.utf-8")
@@ -228,7 +228,7 @@ def test_the_list_of_tenants_is_in_the_form_only_where_it_is_public(world: Any, 
     "path", ["info", "version", "errors", "types", "types/passwordStrength", "users", "tags", "log"]
 )
 def test_every_route_that_is_read_has_a_page(admin: BrowserClient, path: str) -> None:
-    assert "Request and answer" in seen(admin.page(path))
+    assert "Raw request and response" in seen(admin.page(path))
 
 
 @pytest.mark.promise("browser.pages")
