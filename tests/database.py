@@ -1,4 +1,4 @@
-"""The test database, as quick as each engine allows; imported once the engine runs."""
+"""A fast test database for each engine; imported after the engine has started."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,17 +14,17 @@ from pymongo import monitoring
 
 from tenants.identity.hashers import ImportedHasher, PasswordHasher
 
-# Sound passwords take their time; these need not.
+# Secure hashes are slow by design; tests need fast ones.
 PasswordHasher.time_cost, PasswordHasher.memory_cost, PasswordHasher.parallelism = 1, 8, 1
 ImportedHasher.rounds = 4
 WRITES = {"insert", "update", "findAndModify", "delete", "bulkWrite"}
-KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # made by migrations, changed by no test
+KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # filled by migrations, never changed by tests
 
 django.setup()
 
 
 class Written(monitoring.CommandListener):
-    """Knows the collections that were written to."""
+    """Records the collections that were written to."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -42,7 +42,7 @@ written = Written()
 
 
 def empty(case: TransactionTestCase | None = None) -> None:
-    """Leave an empty database: as Django does, but without making its permissions anew each time."""
+    """Empty the database as Django does, but without recreating its permissions each time."""
     if connection.vendor == "mongodb":
         for name in written.names - KEPT:
             connection.get_collection(name).delete_many({})  # type: ignore[attr-defined]
@@ -51,7 +51,7 @@ def empty(case: TransactionTestCase | None = None) -> None:
         call_command("flush", verbosity=0, interactive=False, reset_sequences=False, inhibit_post_migrate=True)
         apps.get_model(
             "contenttypes.ContentType"
-        ).objects.clear_cache()  # their rows are gone; who asks for one makes it anew
+        ).objects.clear_cache()  # their rows were deleted and are recreated on demand
 
 
 TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]
@@ -61,7 +61,7 @@ if settings.DATABASES["default"]["ENGINE"] == "django_mongodb_backend":
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Give every worker a database of its own; SQLite's on a file, since in memory threads would share one lock."""
+    """Give every worker its own database; for SQLite a file, because threads share one lock in memory."""
     worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
     default: dict[str, Any] = settings.DATABASES["default"]
     name = f"test_{worker}"

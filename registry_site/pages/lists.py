@@ -18,7 +18,7 @@ SHOWN = 6  # tags in a cell; an item can have a thousand
 class Cell:
     """A cell of a table.
 
-    `link` is the URL of its text, if any; `name` is the name of the id in `value`; `more` counts the tags that are not shown.
+    `link` is the URL of its text, if any; `name` is the name of the id in `value`; `more` is the number of hidden tags.
     """
 
     head: str

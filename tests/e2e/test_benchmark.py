@@ -1,4 +1,4 @@
-"""The benchmark works: that it runs to its end and says something of everybody; how quick anything is is no test."""
+"""The benchmark runs to its end and reports on every contender; its results are not tested."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A day in a browser: log in, describe a dataset and a model, upload, find, change, share, delete, log out."""
+"""The pages in a browser: log in, create a dataset and a model, upload, search, edit, share, delete, log out."""
 
 import re
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ from tests.talk import administrator, created
 
 TENANT = "registry-default-tenant"
 GRACE = "C0b0l-59!"
-SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}  # bytes a second
+SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}  # bytes per second
 
 
 @pytest.fixture
 def mark() -> str:
-    """A word that is in the names of this test's things alone: all tests browse one registry."""
+    """A word that only this test's names contain: all tests share one registry."""
     return f"churn{uuid4().hex[:6]}"
 
 
 @pytest.fixture
 def api(served: Served) -> Iterator[httpx.Client]:
-    """The API as the administrator's programs use it."""
+    """An API client of the administrator."""
     with administrator(served) as client:
         yield client
 
@@ -64,14 +64,14 @@ def add_row(page: Page, name: str, value: str, kind: str = "Text") -> None:
 
 
 def slowed(page: Page) -> CDPSession:
-    """Let uploads take so long that one can look at them; return what sets another pace."""
+    """Throttle uploads so that their progress is visible; return the session, which can change the rate."""
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.send("Network.emulateNetworkConditions", SLOW)
     return session
 
 
-def test_a_wrong_password_is_said_and_a_right_one_leads_on(page: Page, look: Look) -> None:
+def test_a_wrong_password_shows_an_error_and_a_right_one_logs_in(page: Page, look: Look) -> None:
     page.goto("/v1/datasets")
     expect(page.get_by_role("heading", name="Authentication error")).to_be_visible()
     look(page, "browse-not-logged-in")
@@ -88,7 +88,7 @@ def test_a_wrong_password_is_said_and_a_right_one_leads_on(page: Page, look: Loo
     expect(page.locator("header")).to_contain_text("admin")
 
 
-def test_a_model_is_made_of_a_dataset_tags_metadata_and_users(
+def test_a_model_is_created_with_dataset_tags_metadata_and_users(
     page: Page, look: Look, api: httpx.Client, grace: str, mark: str
 ) -> None:
     log_in(page, then="/v1/datasets")
@@ -135,7 +135,7 @@ def test_a_model_is_made_of_a_dataset_tags_metadata_and_users(
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
-def test_a_refusal_is_shown_beside_the_form_and_loses_nothing(
+def test_an_error_is_shown_in_the_form_and_keeps_its_input(
     page: Page, look: Look, api: httpx.Client, mark: str
 ) -> None:
     created(api, "datasets", name=mark)
@@ -155,7 +155,7 @@ def test_a_refusal_is_shown_beside_the_form_and_loses_nothing(
     expect(page.get_by_role("heading", name=f"{mark}-2")).to_be_visible()
 
 
-def test_a_list_is_searched_ordered_and_leafed_through(page: Page, look: Look, api: httpx.Client, mark: str) -> None:
+def test_a_list_is_searched_ordered_and_paged(page: Page, look: Look, api: httpx.Client, mark: str) -> None:
     for number in range(12):
         metadata = [{"name": "rows", "value": number}]
         created(api, "models", name=f"{mark}.{number:02}", tags=[mark, f"t{number % 2}"], metadata=metadata)
@@ -192,7 +192,7 @@ def test_a_list_is_searched_ordered_and_leafed_through(page: Page, look: Look, a
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_a_version_is_uploaded_with_a_bar_downloaded_and_deleted(
+def test_a_version_is_uploaded_with_progress_downloaded_and_deleted(
     page: Page, look: Look, api: httpx.Client, served: Served, mark: str, tmp_path: Path
 ) -> None:
     model = created(api, "models", name=mark)
@@ -237,7 +237,7 @@ def test_a_version_is_uploaded_with_a_bar_downloaded_and_deleted(
     assert api.get(f"/models/{model}").json()["versions"] == []
 
 
-def test_an_upload_that_is_stopped_leaves_nothing(page: Page, api: httpx.Client, mark: str, tmp_path: Path) -> None:
+def test_a_cancelled_upload_leaves_nothing(page: Page, api: httpx.Client, mark: str, tmp_path: Path) -> None:
     model = created(api, "models", name=mark)
     (tmp_path / "half.bin").write_bytes(bytes(8_000_000))
     log_in(page, then=f"/v1/models/{model}")
@@ -251,9 +251,7 @@ def test_an_upload_that_is_stopped_leaves_nothing(page: Page, api: httpx.Client,
     assert api.get(f"/models/{model}").json()["versions"] == []
 
 
-def test_a_model_is_changed_by_what_was_edited_and_no_more(
-    page: Page, look: Look, api: httpx.Client, grace: str, mark: str
-) -> None:
+def test_an_edit_sends_only_what_changed(page: Page, look: Look, api: httpx.Client, grace: str, mark: str) -> None:
     metadata = [
         {"name": "precise", "value": 9007199254740993},
         {"name": "accuracy", "value": 0.9},
@@ -290,7 +288,7 @@ def test_a_model_is_changed_by_what_was_edited_and_no_more(
     expect(page.get_by_role("alert")).to_contain_text("No changes")
 
 
-def test_words_are_suggested_while_one_types(page: Page, api: httpx.Client, mark: str) -> None:
+def test_words_are_suggested_while_typing(page: Page, api: httpx.Client, mark: str) -> None:
     created(api, "models", name=mark, tags=[f"{mark}.first", f"{mark}.second", "another"])
     log_in(page, then="/v1/datasets")
     page.get_by_text("New dataset").click()
@@ -300,7 +298,7 @@ def test_words_are_suggested_while_one_types(page: Page, api: httpx.Client, mark
     assert {options.nth(number).get_attribute("value") for number in range(2)} == {f"{mark}.first", f"{mark}.second"}
 
 
-def test_an_administrator_keeps_users_and_words(page: Page, look: Look, api: httpx.Client, mark: str) -> None:
+def test_an_administrator_manages_users_and_words(page: Page, look: Look, api: httpx.Client, mark: str) -> None:
     log_in(page, then="/v1/users")
     page.get_by_text("New user").click()
     page.get_by_label("Username", exact=True).fill(mark)
@@ -344,7 +342,7 @@ def test_an_administrator_keeps_users_and_words(page: Page, look: Look, api: htt
     look(page, "browse-log")
 
 
-def test_a_regular_user_sees_what_is_open_to_him_and_no_forms_for_the_rest(
+def test_a_regular_user_sees_readable_items_and_no_other_forms(
     page: Page, look: Look, api: httpx.Client, grace: str, mark: str
 ) -> None:
     hidden = created(api, "models", name=f"{mark}-hidden")
@@ -364,7 +362,7 @@ def test_a_regular_user_sees_what_is_open_to_him_and_no_forms_for_the_rest(
     look(page, "browse-info")
 
 
-def test_a_model_is_deleted_and_the_log_out_shuts_every_page(
+def test_a_model_is_deleted_and_pages_need_a_login_after_logging_out(
     page: Page, look: Look, api: httpx.Client, mark: str
 ) -> None:
     model = created(api, "models", name=mark)
@@ -381,7 +379,7 @@ def test_a_model_is_deleted_and_the_log_out_shuts_every_page(
     expect(page.get_by_role("heading", name="Authentication error")).to_be_visible()
 
 
-def test_the_keyboard_alone_is_enough(page: Page, api: httpx.Client, mark: str) -> None:
+def test_the_keyboard_is_enough(page: Page, api: httpx.Client, mark: str) -> None:
     log_in(page, then="/v1/datasets")
     page.locator("#new summary").focus()
     for key in ("Enter", "Tab"):
