@@ -155,7 +155,7 @@ def _tied() -> list[str]:
 
 
 def unprivileged(folder: Path) -> list[str]:
-    """Return the prefix of a command that runs as another user than root, under whom PostgreSQL refuses to run."""
+    """Return the prefix of a command that drops root, as which PostgreSQL refuses to run."""
     if os.getuid():
         return _tied()
     known = {user.pw_name: user for user in pwd.getpwall()}
