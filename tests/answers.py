@@ -1,4 +1,4 @@
-"""What tests expect of answers: the contract's error table, read from its page."""
+"""Assertions about responses; error codes come from the table in docs/contract.md."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ HEADERS = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After"}
 
 
 def assert_error(response: Any, name: str, details: str = "") -> None:
-    """The answer is exactly this error of the table, with the header of its status and these words in its details."""
+    """Assert that the response is this error of the table, with its status' header and this text in `details`."""
     body = response.json()
     assert isinstance(body, dict), body
     assert isinstance(body.get("details"), str), body
@@ -27,7 +27,7 @@ def assert_error(response: Any, name: str, details: str = "") -> None:
 
 
 def ok(response: Any, status: int = 200) -> Any:
-    """Return the JSON of an answer that must be a success."""
+    """Return the JSON of a response that must be a success."""
     assert response.status_code == status, response.json()
     return response.json()
 

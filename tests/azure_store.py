@@ -1,4 +1,4 @@
-"""A store that speaks Azure's protocol: Azurite, Microsoft's own for tests, which checks signatures as Azure does."""
+"""A store with Azure's protocol: Azurite, Microsoft's emulator, which checks signatures as Azure does."""
 
 import os
 import shutil
@@ -12,13 +12,13 @@ from azure.storage.blob import ContainerClient
 from tests.missing import cannot_run
 from tests.object_store import PLACE, ObjectStore
 
-# The library speaks a newer version of the protocol than it knows by name.
+# The library uses a newer version of the protocol than Azurite knows.
 QUIET = ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
 PROGRAM = Path(__file__).resolve().parent / "azure/node_modules/azurite/dist/src/blob/main.js"
 
 
 class AzureStore(ObjectStore):
-    """A running store that speaks Azure's protocol."""
+    """A running store with Azure's protocol."""
 
     scheme, backend = "azure", "versions.azure_storage.AzureStorage"
     wrong = {"account_key": "d3Jvbmcta2V5", "account_name": "nobody", "azure_container": "nowhere"}
@@ -45,7 +45,7 @@ class AzureStore(ObjectStore):
         return httpx.get(self.address, timeout=5).headers["Server"].startswith("Azurite")
 
     def stop(self) -> None:
-        self.process.terminate()  # for it writes down what it holds only then, and now and then
+        self.process.terminate()  # it saves its state only on SIGTERM and periodically
         self.process.wait()
 
     def connected(self) -> Any:

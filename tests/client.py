@@ -1,4 +1,4 @@
-"""A client of the API that speaks as one user."""
+"""An API client for one user."""
 
 import json as jsonlib
 from typing import Any
@@ -11,7 +11,7 @@ ABSENT: Any = object()
 
 
 class ApiResponse:
-    """What came back."""
+    """A response."""
 
     def __init__(self, response: HttpResponseBase) -> None:
         self.response = response
@@ -19,7 +19,7 @@ class ApiResponse:
         self.headers = response.headers
 
     def body(self) -> bytes:
-        """Return the bytes, a streamed answer's too."""
+        """Return the body, also of a streamed response."""
         if not hasattr(self, "_body"):
             streamed = isinstance(self.response, StreamingHttpResponse) or self.response.streaming
             self._body = b"".join(self.response) if streamed else self.response.content  # type: ignore[attr-defined]
@@ -99,7 +99,7 @@ class ApiClient:
 
 
 class BrowserClient(ApiClient):
-    """Speaks as the pages do in a browser where the user logged in: with cookies, and with the pages' CSRF token."""
+    """Sends requests as the pages in a logged-in browser do: with cookies and the pages' CSRF token."""
 
     def __init__(self, tenant: str = "", username: str = "", password: str = "") -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class BrowserClient(ApiClient):
 
     @property
     def csrf_token(self) -> str:
-        """The token of the pages, which the cookie holds too."""
+        """The pages' CSRF token, which is also in the cookie."""
         return self.client.cookies["csrftoken"].value if "csrftoken" in self.client.cookies else ""
 
     def log_in(self, tenant: str, username: str, password: str, **more: str) -> ApiResponse:
@@ -124,7 +124,7 @@ class BrowserClient(ApiClient):
         return ApiResponse(self.client.post(path, data, format="multipart", headers={"Accept": "text/html"}))
 
     def page(self, path: str, **options: Any) -> ApiResponse:
-        """Look at a page, as browsers ask for one."""
+        """Get a page with the headers of a browser."""
         accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"
         return self.get(path, headers={"Accept": accept}, **options)
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests import engines
 
-NOT_RUN = 69  # the exit status where the engine could not run: neither passed nor failed
+NOT_RUN = 69  # exit status if the engine could not run: neither passed nor failed
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = pytest.StashKey[engines.Server]()
 VARIABLES = {
@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _set_environment(config: pytest.Config, server: engines.Server) -> None:
-    """Nothing of the machine's own configuration may reach the tests."""
+    """Hide the machine's own configuration from the tests."""
     uploads = tempfile.TemporaryDirectory(prefix="registry-uploads-")
     config.add_cleanup(uploads.cleanup)
     os.environ.pop("REGISTRY_HOME", None)

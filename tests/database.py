@@ -1,4 +1,4 @@
-"""The test database, as quick as each engine allows; imported once the engine runs."""
+"""A fast test database for each engine; imported after the engine has started."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,15 +15,15 @@ django.setup()
 
 from tenants.identity.login import ImportedHasher, PasswordHasher  # noqa: E402 - it imports models
 
-# Sound passwords take their time; these need not.
+# Secure hashes are slow by design; tests need fast ones.
 PasswordHasher.time_cost, PasswordHasher.memory_cost, PasswordHasher.parallelism = 1, 8, 1
 ImportedHasher.rounds = 4
 WRITES = {"insert", "update", "findAndModify", "delete", "bulkWrite"}
-KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # made by migrations, changed by no test
+KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # filled by migrations, never changed by tests
 
 
 class Written(monitoring.CommandListener):
-    """Knows the collections that were written to."""
+    """Records the collections that were written to."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -41,7 +41,7 @@ written = Written()
 
 
 def empty(case: TransactionTestCase | None = None) -> None:
-    """Leave an empty database, but for the rows that migrations make: Django would make those anew each time."""
+    """Empty the database, except for the rows that migrations create: Django would recreate them each time."""
     if connection.vendor == "mongodb":
         for name in written.names - KEPT:
             connection.get_collection(name).delete_many({})  # type: ignore[attr-defined]
@@ -59,7 +59,7 @@ if settings.DATABASES["default"]["ENGINE"] == "django_mongodb_backend":
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Give every worker a database of its own; SQLite's on a file, since in memory threads would share one lock."""
+    """Give every worker its own database; for SQLite a file, because threads share one lock in memory."""
     worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
     default: dict[str, Any] = settings.DATABASES["default"]
     name = f"test_{worker}"

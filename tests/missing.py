@@ -1,4 +1,4 @@
-"""What a machine lacks is never passed over in silence: CI fails for it, and elsewhere the tests say that they skip."""
+"""Missing tools are never ignored silently: CI fails, and elsewhere the tests skip with a reason."""
 
 import os
 from typing import NoReturn
@@ -7,7 +7,7 @@ import pytest
 
 
 def cannot_run(reason: str) -> NoReturn:
-    """Skip the test on a developer's machine; fail it in CI, where all must run."""
+    """Skip the test on a developer's machine; fail it in CI, where all tests must run."""
     if os.environ.get("CI"):
         pytest.fail(f"NOT RUN: {reason}")
     pytest.skip(f"NOT RUN: {reason}")

@@ -20,7 +20,7 @@ from tests.served import ROOT, Served
 BINARY = shutil.which("nginx") or "/usr/sbin/nginx"
 SITE = ROOT / "docs" / "deploy" / "nginx.conf"
 START_SECONDS = 30
-# What a machine's own nginx.conf says around the site; all that nginx writes goes into one folder.
+# A minimal nginx.conf around the site; nginx writes only into one folder.
 AROUND = """
 {user}
 daemon off;
@@ -42,7 +42,7 @@ http {{
 
 @dataclass
 class Front:
-    """A running nginx: where it listens, and its folder."""
+    """A running nginx: its address and its folder."""
 
     url: str
     plain_url: str
@@ -51,7 +51,7 @@ class Front:
 
     @property
     def challenges(self) -> Path:
-        """The folder that certbot puts answers for Let's Encrypt into."""
+        """The folder for certbot's challenge responses."""
         return self.folder / "html"
 
     @property
@@ -62,7 +62,7 @@ class Front:
 
 @contextmanager
 def before(registry: Served, folder: Path) -> Iterator[Front]:
-    """Give nginx in front of a registry, ended afterwards."""
+    """Yield nginx in front of a registry; stop it afterwards."""
     if not Path(BINARY).exists():
         cannot_run("nginx is not installed (Debian's nginx-light)")
     port, plain = free_port(), free_port()
@@ -78,7 +78,7 @@ def before(registry: Served, folder: Path) -> Iterator[Front]:
 
 
 def _write_configuration(registry: Served, front: Front, port: int, plain: int) -> None:
-    """Write the site of the docs with this machine's places, each of which it must name."""
+    """Write the site of the docs with this machine's paths and ports; fail if the docs lack one of them."""
     words = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     names = ["-subj", "/CN=models.example", "-addext", "subjectAltName=IP:127.0.0.1"]
     files = ["-out", front.certificate, "-keyout", front.folder / "privkey.pem"]

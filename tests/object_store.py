@@ -1,4 +1,4 @@
-"""Object stores in processes of their own, alike to the tests whichever protocol they speak."""
+"""Object stores in their own processes, with one interface for all protocols."""
 
 import shutil
 import socket
@@ -26,20 +26,20 @@ PLACE = "models"  # the bucket or container
 
 
 class ObjectStore(ABC):
-    """A running store with one place for objects, PLACE, and one pair of keys that lets in."""
+    """A running store with one place for objects, PLACE, and one valid pair of keys."""
 
     scheme: str
-    backend: str  # what keeps bytes there
+    backend: str  # the storage class
     access_key: str
     secret_key: str
-    wrong: dict[str, str]  # options that let nobody in, or lead nowhere
-    common: dict[str, str] = {}  # what its URL says besides
-    lists_unfinished = True  # tells which uploads were begun and not ended
-    takes_cancelled = False  # takes parts of an upload that was cancelled, as no store but that of the tests does
-    goes_on = False  # where a download breaks off, its library fetches the rest
-    heeds_links = True  # checks what signs them, and says of the file what they ask for
-    signature: str  # in a link
-    full: dict[str, Any]  # how such a store answers that it is full: a status and a body
+    wrong: dict[str, str]  # options with wrong credentials or an unreachable address
+    common: dict[str, str] = {}  # further options of its URL
+    lists_unfinished = True  # lists unfinished uploads
+    takes_cancelled = False  # accepts parts of a cancelled upload; only the tests' store does
+    goes_on = False  # its library resumes interrupted downloads
+    heeds_links = True  # checks signatures of links, and sends the headers that they request
+    signature: str  # the parameter of a link that has the signature
+    full: dict[str, Any]  # status and body of a full store's response
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="registry-objects-"))
@@ -54,7 +54,7 @@ class ObjectStore(ABC):
 
     @property
     def path(self) -> str:
-        """What the store's URLs begin with, behind its address."""
+        """The prefix of paths in the store's URLs."""
         return ""
 
     @property
@@ -71,15 +71,15 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def answers(self) -> bool:
-        """Tell whether requests are answered. Raises httpx.TransportError where not."""
+        """Return whether the store is ready. Raises httpx.TransportError if it cannot be reached."""
 
     @abstractmethod
     def connected(self) -> Any:
-        """Return a client of the store's own protocol, once there is PLACE."""
+        """Return a client of the store's own protocol, after creating PLACE."""
 
     @abstractmethod
     def keys(self, prefix: str) -> list[str]:
-        """Return the names of all objects under a prefix, and of uploads that were begun but not ended."""
+        """Return the names of all objects under a prefix, and of unfinished uploads."""
 
     @abstractmethod
     def content(self, name: str) -> bytes:
@@ -91,10 +91,10 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def sweep(self, incoming: Any) -> None:
-        """Remove the parts of an upload that runs, as another process would that sweeps too eagerly."""
+        """Remove the parts of a running upload, as a too early garbage collection would."""
 
     def start(self) -> None:
-        """Start serving and wait until requests are answered."""
+        """Start the store and wait until it is ready."""
         words, env = self.command()
         with (self.folder / "output").open("ab") as output:
             self.process = subprocess.Popen(words, env=env, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT)
@@ -110,17 +110,17 @@ class ObjectStore(ABC):
         return False
 
     def stop(self) -> None:
-        """End serving; what is stored stays."""
+        """Stop the store; its content stays."""
         self.process.kill()
         self.process.wait()
 
     def remove(self) -> None:
-        """End serving and remove what is stored."""
+        """Stop the store and remove its content."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def variables(self, prefix: str, **options: str) -> dict[str, str]:
-        """Return the variables of a registry that keeps its bytes under a prefix."""
+        """Return the variables of a registry that stores its bytes under a prefix."""
         given = {"endpoint_url": self.endpoint} | self.common | options
         query = "&".join(f"{name}={value}" for name, value in given.items())
         keys = {"STORAGE_ACCESS_KEY": self.access_key, "STORAGE_SECRET_KEY": self.secret_key}
@@ -134,7 +134,7 @@ class ObjectStore(ABC):
 
 
 class Cutting(ThreadingTCPServer):
-    """A way to a store that breaks in the midst of large answers: no connection brings more than `limit` bytes back."""
+    """A proxy to a store that breaks large responses off: it closes each connection after `limit` bytes."""
 
     daemon_threads = True
 
@@ -164,7 +164,7 @@ class _Cut(BaseRequestHandler):
 
 
 class Full(ThreadingHTTPServer):
-    """A store that takes nothing more, and says so in the words of its kind: those of the tests have no quota."""
+    """A full store, which responds as real ones do: the tests' stores have no quota."""
 
     daemon_threads = True
 

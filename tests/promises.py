@@ -1,6 +1,6 @@
-"""Which test keeps which promise: `@pytest.mark.promise("id", …)` names promises of docs/contract.md.
+"""Maps promises to tests: `@pytest.mark.promise("id", …)` names promises of docs/contract.md.
 
-`python -m tests.promises` writes docs/contract-coverage.md anew.
+`python -m tests.promises` rewrites docs/contract-coverage.md.
 """
 
 import ast
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONTRACT = ROOT / "docs" / "contract.md"
 COVERAGE = ROOT / "docs" / "contract-coverage.md"
 PROMISE = re.compile(r"^- \[([a-z0-9.-]+)\] ", re.MULTILINE)
-HEAD = """# Which test keeps which promise
+HEAD = """# Tests of each promise
 
 Written by `python -m tests.promises`; a test fails when it is not current. The ids are [the contract](contract.md)'s.
 
@@ -25,7 +25,7 @@ MISSING = "**none**"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let `--strict-markers` know the marker."""
+    """Register the marker for `--strict-markers`."""
     config.addinivalue_line("markers", "promise(*ids): the promises of docs/contract.md that the test keeps")
 
 
@@ -35,7 +35,7 @@ def promises() -> list[str]:
 
 
 def keepers() -> dict[str, list[str]]:
-    """Return the tests that name each promise, read from their source, whatever this run has selected."""
+    """Return the tests that name each promise, read from their source, regardless of this run's selection."""
     kept: dict[str, list[str]] = {}
     for file in sorted((ROOT / "tests").rglob("test_*.py")):
         for id, test in sorted(_marks(ast.parse(file.read_text()))):
@@ -44,7 +44,7 @@ def keepers() -> dict[str, list[str]]:
 
 
 def coverage() -> str:
-    """Return what docs/contract-coverage.md must hold."""
+    """Return the content of docs/contract-coverage.md."""
     kept = keepers()
     rows = (f"| {id} | {'<br>'.join(f'`{test}`' for test in kept.get(id, ())) or MISSING} |" for id in promises())
     return HEAD + "\n".join(rows) + "\n"

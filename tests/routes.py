@@ -1,4 +1,4 @@
-"""All routes that the registry knows, each with a path that fits it."""
+"""All routes of the registry, each with a matching path."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Route:
 
     @property
     def example(self) -> str:
-        """A path of the route that names nothing that exists."""
+        """A path of the route whose ids do not exist."""
         return "/" + self.template.format(**UNKNOWN)
 
 

@@ -1,7 +1,7 @@
 """Runs the tests on engines side by side: `python -m tests.run [--all] [engine …] [-- pytest's options]`.
 
-All tests run on the first engine, and on the others those that the engine can make fail (tests/selection.py), or all
-with `--all`. Fails where a test failed or an engine could not run: what did not run has not passed.
+All tests run on the first engine, and on the others those that depend on the engine (tests/selection.py), or all
+with `--all`. Fails if a test failed or an engine could not run.
 """
 
 import os
@@ -28,7 +28,7 @@ PROGRESS = re.compile(r"^[.sFExX]+ *\[ *\d+%\]$")
 
 @dataclass
 class Result:
-    """How the tests went on an engine; times in seconds."""
+    """The results on one engine; times in seconds."""
 
     engine: str
     status: int = NOT_RUN
@@ -46,12 +46,12 @@ class Result:
 
 
 def run(engine: str, options: list[str], *, workers: int, alone: bool) -> Result:
-    """Run the tests on an engine. Its progress is shown line by line, and the rest at its end unless it runs alone."""
+    """Run the tests on an engine. Shows progress by line, and the rest at the end unless it runs alone."""
     result, started = Result(engine), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), f"--engine={engine}"]
-        # Compiled once, not by each of xdist's workers on each engine, whatever the machine's environment says.
+        # Compile once instead of in each xdist worker on each engine, even if the environment disables bytecode.
         env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
         output = None if alone else subprocess.PIPE
         with subprocess.Popen(
@@ -66,7 +66,7 @@ def run(engine: str, options: list[str], *, workers: int, alone: bool) -> Result
 
 
 def _is_progress(engine: str, line: str) -> bool:
-    """Print the line where it shows progress."""
+    """Print the line if it shows progress."""
     found = PROGRESS.match(line.strip())
     if found:
         print(f"{engine:<10} {line.strip()}", flush=True)
@@ -74,7 +74,7 @@ def _is_progress(engine: str, line: str) -> bool:
 
 
 def _read(report: Path, result: Result) -> None:
-    """Take counts, times and reasons from pytest's report."""
+    """Read counts, times and reasons from pytest's report."""
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         skipped = case.find("skipped")
         if case.find("failure") is not None or case.find("error") is not None:
@@ -112,7 +112,7 @@ def main(words: list[str]) -> int:
     started = time.monotonic()
 
     def run_numbered(number: int) -> Result:
-        workers = max(1, CORES // 2) if number else CORES + 1  # servers that tests wait for leave cores idle
+        workers = max(1, CORES // 2) if number else CORES + 1  # cores are idle while tests wait for servers
         more = narrow if number else []
         return run(engines[number], [*more, *options], workers=workers, alone=at_once == 1)
 

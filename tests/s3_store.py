@@ -1,4 +1,4 @@
-"""A store that speaks S3: JuiceFS, whose gateway is MinIO's and checks signatures as any."""
+"""A store with the S3 protocol: JuiceFS, whose gateway is MinIO's and checks signatures."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ QUIET = ["--no-agent", "--no-banner", "--no-usage-report", "--multi-buckets", "-
 
 
 class S3Store(ObjectStore):
-    """A running store that speaks S3."""
+    """A running store with the S3 protocol."""
 
     scheme, backend = "s3", "versions.object_storage.ObjectStorage"
     wrong = {"secret_key": "d3Jvbmcta2V5", "access_key": "nobody", "bucket_name": "nowhere"}

@@ -1,8 +1,8 @@
-"""Which tests share a worker of xdist, and in what order they start.
+"""Assigns tests to xdist workers, and orders them.
 
-Tests of a file share a worker, so that what it starts for all of them is started once. Files in ALONE start a server
-for each test: any worker takes any of these. Files of a job in JOBS share a server across files, and so a worker. What
-takes longest starts first, so that no worker is left with it at the end.
+Tests of a file share a worker, so its shared server starts once. Files in ALONE start a server per test: any worker
+runs these. Files of a job in JOBS share a server across files, and so a worker. The longest tests start
+first, so that no worker runs one alone at the end.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-JOBS = {"tests/versions/": "bytes"}  # in a MinIO and an Azurite too
+JOBS = {"tests/versions/": "bytes"}  # they share object stores
 ALONE = (
     "tests/registry_site/operations/test_backup.py",
     "tests/registry_site/serving/test_certificates.py",
@@ -50,19 +50,19 @@ def _place(item: pytest.Item) -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the tests by what takes longest."""
+    """Sort the tests, longest first."""
     items.sort(key=_place)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Return what hands tests to workers."""
-    config.option.loadscopereorder = False  # ours is the order
+    """Return the scheduler for xdist."""
+    config.option.loadscopereorder = False  # keep our order
     return Jobs(config, log)
 
 
 class Jobs(LoadScopeScheduling):
-    """Hands out the tests of a job in JOBS together, single ones of files in ALONE, and those of any other file."""
+    """Groups tests by job in JOBS, one by one for files in ALONE, and by file otherwise."""
 
     def _split_scope(self, nodeid: str) -> str:
         job = next((job for entry, job in JOBS.items() if nodeid.startswith(entry)), "")

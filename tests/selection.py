@@ -6,7 +6,7 @@ tests/test_architecture.py fails until its file is listed, so that no new test i
 
 import pytest
 
-# Files and folders whose tests an engine can make fail, and how.
+# Files and folders whose tests depend on the engine, and why.
 DEPENDENT = {
     "tests/catalog/": "items, their lists and their words are stored, indexed and locked by each engine's own means",
     "tests/folksonomy/": "words are counted and rewritten by each engine's own statements",
@@ -19,8 +19,8 @@ DEPENDENT = {
     "tests/registry_site/operations/test_backup.py": "rows are read at one moment and written back",
     "tests/registry_site/operations/test_backup_rules.py": "rows are read at one moment and written back",
     "tests/tenants/rest/test_bulk.py": "savepoints are the engine's",
-    "tests/registry_site/api/test_conventions.py::test_dates": "dates are kept by the engine",
-    "tests/registry_site/api/test_conventions.py::test_text": "text is kept by the engine",
+    "tests/registry_site/api/test_conventions.py::test_dates": "the engine stores dates",
+    "tests/registry_site/api/test_conventions.py::test_text": "the engine stores text",
     "tests/registry_site/api/test_errors.py::test_text_that_a_database": "engines refuse different characters",
     "tests/tenants/rest/test_filters.py": "each engine has its own compiler of filters",
     "tests/registry_site/operations/test_integrity.py": "rows, locks and references are the engine's",
@@ -37,53 +37,53 @@ DEPENDENT = {
     "tests/registry_site/operations/test_upgrade.py": "migrations change each engine's own schema",
     "tests/tenants/": "users, sessions and attempts are rows, and some are locked",
     "tests/test_admin_query_counts.py": "the admin site sends Django's own queries",
-    "tests/test_any_body.py": "one walk of every route with anything, which an engine may not be able to keep",
-    "tests/e2e/test_disk_full.py": "each driver has its own word for a full disk",
+    "tests/test_any_body.py": "one walk of every route with any input, which an engine may not be able to store",
+    "tests/e2e/test_disk_full.py": "each driver has its own error for a full disk",
     "tests/e2e/test_durability.py": "what was committed is there after a kill",
-    "tests/test_isolation.py": "one walk of every route with every caller: who reads what is a query",
+    "tests/test_isolation.py": "one walk of every route with every caller: permissions are queries",
     "tests/test_leaks.py": "filters and orders are the engine's",
     "tests/test_query_counts.py": "engines need different numbers of queries",
     "tests/test_races.py": "locks are the engine's",
     "tests/versions/": "versions are rows, counted and locked",
 }
-# Files, folders and tests that no engine can make fail, and why.
+# Files, folders and tests that are independent of the engine, and why.
 INDEPENDENT = {
     "tests/e2e/browser/": "pages run in a browser; the requests that they send are tested on every engine",
     "tests/e2e/fuzz/": "tests/test_any_body.py sends anything to every route on every engine",
     "tests/e2e/original/": "its requests are each tested on every engine",
     "tests/e2e/postman/": "tests/registry_site/api/test_openapi_examples.py sends the same requests on every engine",
-    "tests/tenants/rest/querying/test_parse.py": "no database is asked",
-    "tests/tenants/rest/querying/test_totals.py": "no database is asked",
+    "tests/tenants/rest/querying/test_parse.py": "no database is used",
+    "tests/tenants/rest/querying/test_totals.py": "no database is used",
     "tests/registry_site/operations/importing/test_conversion.py": "values are converted before they are stored",
     "tests/registry_site/operations/importing/test_mlflow_answers.py": "malformed answers, no rows",
-    "tests/registry_site/operations/importing/test_mlflow.py": "MLflow is asked; the same services keep its answers",
+    "tests/registry_site/operations/importing/test_mlflow.py": "MLflow is asked; the same services store its responses",
     "tests/registry_site/operations/test_backup.py::test_what_was_backed_up_on_one_engine": "it visits all engines",
-    "tests/registry_site/serving/test_body_costs.py": "bodies are bounded before a database is asked",
+    "tests/registry_site/serving/test_body_costs.py": "bodies are bounded before a database is used",
     "tests/registry_site/serving/test_certificates.py": "files and TLS",
     "tests/registry_site/operations/test_compose.py": "it starts a MongoDB of its own",
     "tests/registry_site/api/test_conventions.py": "URLs, headers and JSON",
-    "tests/registry_site/config/test_databases.py": "the variable DATABASE is read before any database is",
-    "tests/registry_site/serving/test_deadlines.py": "connections end before a database is asked",
-    "tests/registry_site/config/test_environment.py": "variables are read before any database is",
+    "tests/registry_site/config/test_databases.py": "the variable DATABASE is read before any database is used",
+    "tests/registry_site/serving/test_deadlines.py": "connections end before a database is used",
+    "tests/registry_site/config/test_environment.py": "variables are read before any database is used",
     "tests/registry_site/api/test_errors.py": "the shape of errors is the same whatever fails",
-    "tests/registry_site/api/test_errors_served.py": "requests are refused before a database is asked",
-    "tests/registry_site/api/test_forms.py": "forms are parsed before a database is asked",
-    "tests/registry_site/api/test_hostile_bodies.py": "bodies are refused before a database is asked",
+    "tests/registry_site/api/test_errors_served.py": "requests are refused before a database is used",
+    "tests/registry_site/api/test_forms.py": "forms are parsed before a database is used",
+    "tests/registry_site/api/test_hostile_bodies.py": "bodies are refused before a database is used",
     "tests/registry_site/serving/test_https_served.py": "TLS and processes",
-    "tests/registry_site/serving/test_nginx.py": "nginx knows nothing of databases",
+    "tests/registry_site/serving/test_nginx.py": "nginx uses no database",
     "tests/registry_site/pages/test_pages.py": "HTML or JSON is chosen by headers",
-    "tests/registry_site/serving/test_redirect.py": "no database is asked",
+    "tests/registry_site/serving/test_redirect.py": "no database is used",
     "tests/registry_site/api/test_schema.py": "the OpenAPI document is made of the code",
-    "tests/registry_site/config/test_secrets.py": "a start is refused before a database is asked",
+    "tests/registry_site/config/test_secrets.py": "a start is refused before a database is used",
     "tests/registry_site/serving/test_serve.py": "processes, signals and files",
-    "tests/registry_site/config/test_storages.py": "no database is asked",
+    "tests/registry_site/config/test_storages.py": "no database is used",
     "tests/registry_site/serving/test_slots.py": "slots of a worker's threads",
     "tests/tenants/identity/test_login_served.py": "no database hashes",
     "tests/tenants/identity/test_passwords.py": "strength and hashes",
     "tests/tenants/log/test_request_log_served.py": "when the log is written; test_request_log.py writes it",
     "tests/test_architecture.py": "the code is read",
     "tests/e2e/test_benchmark.py": "it starts engines of its own",
-    "tests/test_browsers.py": "headers and cookies are the same whatever an answer says",
+    "tests/test_browsers.py": "headers and cookies are the same for every response",
     "tests/test_contract.py": "the documentation is read",
     "tests/test_docs.py": "the documentation is read",
     "tests/e2e/test_disk_full.py::test_an_upload_to_a_full_disk": "the disk of the files is full",
@@ -91,14 +91,14 @@ INDEPENDENT = {
     "tests/e2e/test_package.py": "the package is built and installed",
     "tests/e2e/test_readme.py": "the documentation is followed; what it does is tested on every engine",
     "tests/test_security_page.py": "the documentation is read",
-    "tests/versions/test_azure_store.py": "no engine knows where bytes are",
+    "tests/versions/test_azure_store.py": "no engine stores bytes",
     "tests/versions/test_download.py": "headers and ranges of files; names are looked up in test_names.py",
-    "tests/versions/test_google_store.py": "no engine knows where bytes are",
-    "tests/versions/test_object_store.py": "no engine knows where bytes are",
-    "tests/versions/test_object_store_served.py": "no engine knows where bytes are",
-    "tests/versions/test_streams.py": "no engine sees bytes",
+    "tests/versions/test_google_store.py": "no engine stores bytes",
+    "tests/versions/test_object_store.py": "no engine stores bytes",
+    "tests/versions/test_object_store_served.py": "no engine stores bytes",
+    "tests/versions/test_streams.py": "no engine stores bytes",
 }
-# What starts programs, by fixtures and files: `--quick` leaves these tests out, and the slow walks of every route.
+# Fixtures and files that start programs or walk every route slowly: `--quick` skips these tests.
 STARTED = {"server", "s3_store", "azure_store", "object_store", "mlflow", "mongod", "chromium", "newman"}
 SLOW = (
     "tests/e2e/fuzz/",
@@ -116,12 +116,12 @@ SLOW = (
 
 
 def decides(nodeid: str) -> str:
-    """Return the longest entry that a test's id starts with, or nothing."""
+    """Return the longest entry that is a prefix of a test's id, or an empty string."""
     return max((entry for entry in (*DEPENDENT, *INDEPENDENT) if nodeid.startswith(entry)), key=len, default="")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the options say."""
+    """Deselect tests by the options."""
     left = []
     if config.getoption("--dependent"):
         left += [item for item in items if decides(item.nodeid) in INDEPENDENT]
@@ -135,6 +135,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _starts_programs(item: pytest.Item) -> bool:
     fixtures = list(getattr(item, "fixturenames", ()))
-    if callspec := getattr(item, "callspec", None):  # a parameter may name a fixture
+    if callspec := getattr(item, "callspec", None):  # a parameter can name a fixture
         fixtures += [value for value in callspec.params.values() if isinstance(value, str)]
     return item.nodeid.startswith(SLOW) or bool(STARTED.intersection(fixtures))

@@ -1,4 +1,4 @@
-"""A registry served by `manage.py serve` over an empty database and folder of its own."""
+"""A registry served by `manage.py serve` over its own empty database and folder."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ SUPERUSER, SUPERUSER_PASSWORD = "root", "Superuser1!"
 
 
 class Served:
-    """A registry in processes of its own, which can be stopped, killed and started again."""
+    """A registry in its own processes, which can be stopped, killed and restarted."""
 
     def __init__(self, database: str, folder: Path, **variables: str) -> None:
         self.folder = folder
@@ -48,7 +48,7 @@ class Served:
     @classmethod
     @contextmanager
     def on(cls, server: Server, folder: Path, **variables: str) -> Iterator["Served"]:
-        """Give a running registry on a fresh database of `server`; both are gone afterwards."""
+        """Yield a running registry on a new database of `server`; remove both afterwards."""
         with cls.prepared(server, folder, **variables) as registry:
             registry.start()
             yield registry
@@ -56,7 +56,7 @@ class Served:
     @classmethod
     @contextmanager
     def prepared(cls, server: Server, folder: Path, **variables: str) -> Iterator["Served"]:
-        """Give a registry that is not started, on a fresh database of `server`; both are gone afterwards."""
+        """Yield a stopped registry on a new database of `server`; remove both afterwards."""
         folder.mkdir(parents=True, exist_ok=True)
         name = f"served_{uuid4().hex[:12]}"
         server.create(name)
@@ -69,28 +69,28 @@ class Served:
 
     @property
     def pid(self) -> int:
-        """The process that was started, and the group of all processes that it started."""
+        """The main process, whose group contains all its processes."""
         assert self.process is not None, "not started"
         return self.process.pid
 
     @property
     def output(self) -> str:
-        """What the registry has printed so far."""
+        """The registry's output so far."""
         return (self.folder / "output").read_text(errors="replace")
 
     @property
     def receives(self) -> bool:
-        """Whether bytes of an upload have come in that has not ended."""
+        """Whether bytes of an unfinished upload have arrived."""
         incoming = Path(self.env["UPLOAD_PATH"], "+incoming")
         return incoming.is_dir() and any(incoming.iterdir())
 
     def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of `manage.py` on this registry, whether it is started or not."""
+        """Run a command of `manage.py` on this registry, whether it is running or not."""
         command = [sys.executable, str(ROOT / "manage.py"), *words]
         return subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=300, check=False)
 
     def start(self) -> None:
-        """Start and wait until requests are answered."""
+        """Start and wait until it responds."""
         with (self.folder / "output").open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, ROOT / "manage.py", "serve"],
@@ -112,13 +112,13 @@ class Served:
         os.kill(self.pid, number)
 
     def stop(self) -> int:
-        """Ask it to stop and wait until it has; return its exit status."""
+        """Stop it gracefully; return its exit status."""
         assert self.process is not None, "not started"
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
-        """End all its processes at once, as a power cut would."""
+        """Kill all its processes at once, like a power failure."""
         if self.process is None:
             return
         with suppress(ProcessLookupError):
@@ -126,7 +126,7 @@ class Served:
         self.process.wait()
 
     def answers(self, *, seconds: float = 5) -> bool:
-        """Tell whether a request on a new connection is answered, within these seconds."""
+        """Return whether a request on a new connection gets a response within these seconds."""
         try:
             return httpx.get(f"{self.base_url}/healthz", timeout=seconds, verify=False).status_code == httpx.codes.OK
         except httpx.TransportError:
@@ -134,7 +134,7 @@ class Served:
 
 
 def wait_until(condition: Callable[[], object], why: str = "", *, seconds: float = 30) -> None:
-    """Return when the condition holds. Raises AssertionError where it does not within these seconds."""
+    """Wait until the condition holds. Raises AssertionError after these seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, why

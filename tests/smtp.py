@@ -1,4 +1,4 @@
-"""A mail server for tests: as slow as asked, and down until it is started."""
+"""A mail server for tests: with a given delay, and down until it is started."""
 
 import re
 import socketserver
@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 
 class MailServer:
-    """Speaks as much of SMTP as a client needs to hand over a mail; keeps what it gets."""
+    """Implements the part of SMTP that clients need to send a mail; stores what it receives."""
 
     def __init__(self, port: int, seconds: float = 0) -> None:
         self.mails: list[str] = []
@@ -25,7 +25,7 @@ class MailServer:
         return [str(mail.get_content()) for mail in mails if address in str(mail["To"])]
 
     def await_mail(self, address: str, seconds: float = 30) -> str:
-        """Return the first mail to an address, which must come within so many seconds."""
+        """Wait for the first mail to an address, for so many seconds at most."""
         latest = time.monotonic() + seconds
         while not (texts := self.texts_to(address)):
             assert time.monotonic() < latest, f"no mail to {address} came"
@@ -34,7 +34,7 @@ class MailServer:
 
     @contextmanager
     def running(self) -> Iterator["MailServer"]:
-        """Serve on the port meanwhile."""
+        """Serve on the port within the context."""
         mail_server = self
 
         class Conversation(socketserver.StreamRequestHandler):
@@ -50,7 +50,7 @@ class MailServer:
             server.shutdown()
 
     def talk(self, conversation: socketserver.StreamRequestHandler) -> None:
-        """Answer a client's commands, DATA after so many seconds."""
+        """Respond to a client's commands; to DATA after a delay in seconds."""
 
         def say(line: str) -> None:
             conversation.wfile.write(f"{line}\r\n".encode())

@@ -1,4 +1,4 @@
-"""How tests talk to a served registry: over real connections, many at once."""
+"""Clients of a served registry, over real connections, with concurrent requests."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +10,13 @@ from tests.served import ADMIN_PASSWORD, Served
 
 T = TypeVar("T")
 
-# httpx's pool, used by several threads, may take a connection whose answer has just come for one that the server has
-# closed, and closes it under its reader (httpcore 1.0.9, `has_expired`). A connection for each request is never idle.
+# httpx's pool, used by several threads, can mistake a connection with an unread response for one that the server
+# closed, and close it (httpcore 1.0.9, `has_expired`). With a connection for each request, none is idle.
 UNSHARED = {"Connection": "close"}
 
 
 def administrator(registry: Served, credentials: dict[str, str] | None = None) -> httpx.Client:
-    """Return a client of the default tenant's administrator, or of somebody; paths are relative to the API's prefix."""
+    """Return a client of the administrator, or of another user; paths are relative to the API's prefix."""
     credentials = credentials or {"username": "admin", "password": ADMIN_PASSWORD}
     answer = httpx.post(f"{registry.base_url}/login", json=credentials, timeout=120)
     headers = UNSHARED | {"Authorization": answer.json()["token"]}
@@ -32,6 +32,6 @@ def created(client: httpx.Client, kind: str, **fields: Any) -> str:
 
 
 def at_once(action: Callable[[int], T], times: int) -> Sequence[T]:
-    """Return what `action` returns for 0 to times - 1, each in a thread of its own."""
+    """Return what `action` returns for 0 to times - 1, each in its own thread."""
     with ThreadPoolExecutor(times) as threads:
         return list(threads.map(action, range(times)))

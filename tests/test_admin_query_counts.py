@@ -1,4 +1,4 @@
-"""How many queries a list of the admin site takes, whatever the number of rows."""
+"""The number of queries of each admin list, which is independent of the number of rows."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.desk import Desk, text_of
 
 SESSION, USER, COUNT, PAGE, TENANTS = 1, 1, 1, 1, 1
 LIST = SESSION + USER + COUNT + PAGE
-# What each list asks beside, in the order of its columns and filters.
+# Further queries of each list, in the order of its columns and filters.
 QUERIES = {
     "tenants/tenant": LIST + 3,  # users, items, versions
     "tenants/user": LIST + TENANTS,
@@ -29,7 +29,7 @@ NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAG
 
 @pytest.fixture
 def many(world: Any) -> None:
-    """Several of everything, with all that a list shows of it."""
+    """Several rows of each model, with everything that lists show."""
     for api in (world.acme.owner.api, world.rival.owner.api):
         for kind in ("models", "datasets", "algorithms"):
             for number in range(4):

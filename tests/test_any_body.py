@@ -1,6 +1,6 @@
-"""Whatever is sent to whatever route by whomever: an answer, or an error in the contract's shape, never a crash.
+"""Any input on any route from any caller gets a response or an error of the contract's shape, never a crash.
 
-The routes are those of the URL conf, so that a new one is covered on the day it is added; the fields are those of its
+The routes are those of the URL conf, so new ones are covered automatically; the fields are those of its
 serializers. `TORTURE_ROUNDS` multiplies the examples.
 """
 
@@ -46,7 +46,7 @@ paths = st.sampled_from(["{thing}", *UNKNOWN.values(), "shared", "word", "unused
 
 @pytest.fixture
 def place(world: Any, settings: Any) -> Any:
-    """The two tenants with an item of each kind and words; callers by name."""
+    """Two tenants with an item of each kind, tags and metadata names; callers by name."""
     settings.LOGIN_FAILURES_LIMIT = settings.LOGIN_FAILURES_ADDRESS_LIMIT = 10**9
     settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
     for kind in KINDS:
@@ -78,7 +78,7 @@ def _bodies(route: Route) -> st.SearchStrategy[Any]:
 
 
 def _cleaned(path: str) -> str:
-    """Return what a client can put in a URL: text in UTF-8."""
+    """Return the text as a client can send it in a URL: valid UTF-8."""
     return path.encode("utf-8", "replace").decode()[:2000]
 
 
@@ -108,7 +108,7 @@ def test_nothing_that_is_sent_is_answered_with_a_crash(place: Any, route: Route)
         response = place.callers[caller].request(method, path.replace("?", "").replace("#", ""), json=body, query=query)
         assert response.status_code < 500, response
         if response.headers["Content-Type"].startswith("text/html"):
-            assert route.name.endswith("-page"), "forms are answered with pages, and nothing else is"
+            assert route.name.endswith("-page"), "only forms return pages"
         elif response.status_code >= 400 and method != "head":
             error = response.json()
             assert set(error) == {"status", "value", "message", "details"}, error

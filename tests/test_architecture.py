@@ -1,4 +1,4 @@
-"""What the prose says of the code, checked on the code. (The order of imports is checked by `make imports`.)"""
+"""The code follows the rules that the documentation states. (`make imports` checks the order of imports.)"""
 
 import ast
 import subprocess
@@ -19,7 +19,7 @@ ENGINE_MODULES: tuple[str, ...] = (
     "tenants/rows/fields.py",
     "tenants/rows/prepared.py",
 )
-# The engines' own indexes and counts have one home each; see docs/decisions/0001 and 0002.
+# Each engine's own indexes and counts are in one module; see docs/decisions/0001 and 0002.
 ENGINE_MODULES += ("tenants/rows/indexes.py", "folksonomy/services.py", "catalog/arrays.py", "versions/embedded.py")
 ENGINE_MODULES += ("registry_site/config/mongodb",)
 
@@ -121,6 +121,6 @@ def _names_a_test(entry: str) -> bool:
 
 
 def test_no_test_file_is_independent_by_its_folder_alone() -> None:
-    """A new file of a folder must not be left out of the other engines unseen, but where the folder is of one kind."""
+    """A folder as a whole may be independent of engines only if all its files are of one kind."""
     folders = [entry for entry in selection.INDEPENDENT if entry.endswith("/")]
     assert folders == ["tests/e2e/browser/", "tests/e2e/fuzz/", "tests/e2e/original/", "tests/e2e/postman/"]

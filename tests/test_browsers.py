@@ -1,4 +1,4 @@
-"""What browsers are told, so that no page does harm: headers, cookies, origins."""
+"""Security of browsers: headers, cookies, origins."""
 
 import os
 import re
@@ -88,7 +88,7 @@ def test_the_pages_own_files_are_guarded_too_and_never_out_of_date(served: Serve
     assert len(whole.content) == int(whole.headers["Content-Length"])
     _assert_guarded(whole)
     assert "Access-Control-Allow-Origin" not in whole.headers
-    assert "max-age=0" in whole.headers["Cache-Control"], "a browser asks whether an upgrade has changed it"
+    assert "max-age=0" in whole.headers["Cache-Control"], "browsers must revalidate after an upgrade"
     assert httpx.get(url, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
     assert httpx.get(url, headers={"If-None-Match": '"of an older one"'}).content == whole.content
     for answer in (
@@ -206,7 +206,7 @@ def test_djangos_own_check_of_a_deployment_has_nothing_to_say_under_https(tmp_pa
 
 @pytest.fixture(scope="module")
 def behind_a_proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A registry that trusts this machine as its proxy, and that clients reach through HTTPS."""
+    """A registry that trusts this machine as its proxy, and whose public URL is HTTPS."""
     variables = {"TRUSTED_PROXIES": "127.0.0.1, 10.9.0.0/16", "PUBLIC_URL": "https://models.example"}
     variables |= {"LOGIN_FAILURES_ADDRESS_LIMIT": "2"}
     with Served.on(server, tmp_path_factory.mktemp("proxied"), **variables) as registry:
@@ -214,7 +214,7 @@ def behind_a_proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def _forwarded(registry: Served, client: str, **headers: str) -> httpx.Response:
-    """Answer a wrong login that comes through a proxy."""
+    """Return the response to a wrong login through a proxy."""
     sent = {"X-Forwarded-For": client} | headers
     body = {"username": client, "password": "wrong"}
     return httpx.post(f"{registry.base_url}/v1/login", json=body, headers=sent, timeout=60)

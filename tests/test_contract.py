@@ -1,4 +1,4 @@
-"""The contract's promises, the tests that keep them and the table of both agree."""
+"""The contract's promises, their tests and the coverage table are consistent."""
 
 from tests import promises
 

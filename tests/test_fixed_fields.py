@@ -1,4 +1,4 @@
-"""No body sets what the registry sets itself, field by field, on every route that creates or changes."""
+"""No body sets fields that the registry sets itself: each field, on every route that creates or changes."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""Every route and method, as everybody who may call, on everything there is to call it on.
+"""Every route and method, as every kind of caller, on every kind of target.
 
-The table says who may; whoever calls what it does not list is refused, and a route that it lacks fails.
+The table lists who may call what; all others must be refused, and a route that is not in the table fails.
 """
 
 from itertools import product
@@ -25,7 +25,7 @@ ANONYMOUS, OTHER, SHARED, OWNER, ADMIN, RIVAL, OPERATOR, BROWSER, RIVAL_BROWSER 
     "rival in a browser",
 )
 EVERYBODY = frozenset(CALLERS)
-HOLDERS = frozenset({OTHER, SHARED, OWNER, ADMIN, RIVAL})  # of tokens
+HOLDERS = frozenset({OTHER, SHARED, OWNER, ADMIN, RIVAL})  # callers with tokens
 USERS = HOLDERS | {BROWSER, RIVAL_BROWSER}
 ADMINS = frozenset({ADMIN, RIVAL, RIVAL_BROWSER})
 TENANT = frozenset({OTHER, SHARED, OWNER, ADMIN, BROWSER})
@@ -35,7 +35,7 @@ WRITERS = frozenset({OWNER, ADMIN, BROWSER})
 VERBS = {"get": "read", "head": "read", "post": "create", "put": "modify", "delete": "delete"}
 REFUSED = {401, 403, 404}
 
-# Routes outside of items: method -> who is not refused. A collection answers each caller with his own tenant's rows.
+# Routes outside of items: method -> callers that are not refused. Collections return only rows of the caller's tenant.
 OPEN: dict[str, dict[str, frozenset[str]]] = {
     "login-alias": {"post": EVERYBODY, "put": HOLDERS},
     "login": {"post": EVERYBODY, "put": HOLDERS},
@@ -78,7 +78,7 @@ OF_ITEMS = {f"{kind}-{part}" for kind in KINDS for part in ITEM_ROUTES}
 
 @pytest.fixture
 def place(world: Any, settings: Any) -> Any:
-    """A tenant with a public and a private item of each kind, each with a version, and words; its callers by name."""
+    """A tenant with a public and a private item of each kind, each with a version, and words; callers by name."""
     settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
     api = world.acme.owner.api
     world.items = {}
@@ -106,7 +106,7 @@ def _send(place: Any, caller: str, method: str, path: str, body: Any = None) -> 
 @pytest.mark.promise("items.restricted")
 def test_every_route_and_method_has_an_expectation() -> None:
     known = {route.name for route in ROUTES}
-    assert known - set(OPEN) - OF_ITEMS == set(), "say in this file who may call the route"
+    assert known - set(OPEN) - OF_ITEMS == set(), "list in this file who may call the route"
     assert (set(OPEN) | OF_ITEMS) - known == set(), "the route is gone"
     for route in WORKING:
         assert set(route.methods) - {"head", "options"} == set(OPEN[route.name]), route.name
@@ -141,7 +141,7 @@ def test_a_route_is_open_to_those_it_is_meant_for_and_to_nobody_else(place: Any,
 
 
 def _wants_more(route: Route, response: Any) -> bool:
-    """Tell whether a public route only misses what an empty body cannot give."""
+    """Return whether a public route refused only because the body is empty."""
     return route.name.startswith(("login", "self")) and response.status_code in (400, 401, 403)
 
 
@@ -188,7 +188,7 @@ def test_an_item_and_its_versions_open_to_those_who_may(place: Any, kind: str, v
 
 
 def _try_all(place: Any, kind: str, visibility: str, part: str, method: str) -> None:
-    """Do one thing to an item as everybody who may not, which must change nothing, and then as those who may."""
+    """Try an action on an item without permission, which must change nothing, then with permission."""
     route = next(route for route in ROUTES if route.name == f"{kind}-{part}")
     path = "/" + route.template.format(pk=place.items[kind, visibility], version="file.bin")
     allowed = READERS[visibility] if method in ("get", "head") else WRITERS
@@ -212,7 +212,7 @@ def _try_all(place: Any, kind: str, visibility: str, part: str, method: str) -> 
 
 
 def _act(place: Any, caller: str, method: str, part: str, path: str) -> Any:
-    """Do to the item, or to its versions, what would succeed for those who may."""
+    """Send a request to the item or its versions that succeeds with permission."""
     api = place.callers[caller]
     if (part, method) == ("versions-list", "post"):
         return api.upload(path, "more.bin", b"more")

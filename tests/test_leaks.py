@@ -1,4 +1,4 @@
-"""What the caller may not read stays unknown to him, whatever he asks, sorts, selects, names or posts."""
+"""Filters, orders, selections, references and bodies reveal nothing that callers may not read."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.catalog.items import KINDS, create
 
 NOWHERE = "0" * 24
 SECRET = "s3cret-project"
-# Filters that would find the hidden item, were it not hidden.
+# Filters that match the hidden item.
 FINDING = [
     {"name": SECRET},
     {"name": {"$regex": "s3c"}},

@@ -1,4 +1,4 @@
-"""How many queries a request takes, whatever the number of rows: pinned, so that no change adds one unnoticed."""
+"""The number of queries of each request, which is independent of the number of rows."""
 
 import re
 from typing import Any
@@ -10,16 +10,16 @@ from django.test.utils import CaptureQueriesContext
 from tests.answers import login, ok
 from tests.catalog.items import create
 
-# What a request asks the database, in order of appearance; transactions' own statements are not counted.
+# Queries of a request, in order; statements that begin and end transactions are not counted.
 USER, PAGE, EDITION, USERNAMES, DATASETS, VERSIONS = 1, 1, 1, 1, 1, 1
 LIST = USER + PAGE + EDITION + USERNAMES + DATASETS + VERSIONS
-WEIGHT = 1  # of a page of more than ten, before its rows are read
+WEIGHT = 1  # the size of a page of more than ten, before its rows are read
 COUNT = 1  # the first time after a change
 ONE = USER + PAGE + USERNAMES + DATASETS + VERSIONS
 EMPTY = USER + PAGE
 CREATE = 12
-LOGIN = 4  # attempts that count, this one, user, and it is none any more
-TIMEOUT = re.compile(r"^SET LOCAL statement_timeout = \d+; ")  # comes with a list's query, in the same message
+LOGIN = 4  # failed attempts, this attempt, user, removal of the attempt
+TIMEOUT = re.compile(r"^SET LOCAL statement_timeout = \d+; ")  # sent with a list's query in the same message
 NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAGMA", "SESSION.")
 
 
@@ -33,7 +33,7 @@ def _queries(call: Any) -> list[str]:
 
 @pytest.fixture
 def models(world: Any) -> list[str]:
-    """Twelve models with all that a model may have; their ids."""
+    """Twelve models with every field set; their ids."""
     api = world.acme.owner.api
     for name in ("d0", "d1"):
         create(api, "datasets", name=name)
@@ -57,7 +57,7 @@ def test_a_list_takes_as_many_queries_for_ten_as_for_one(
 
 
 def test_a_filter_and_an_order_add_no_query(world: Any, models: list[str]) -> None:
-    few = 1 if connection.vendor == "sqlite" else 0  # whether few or many hold the tag
+    few = 1 if connection.vendor == "sqlite" else 0  # whether few or many rows have the tag
     query = {"filter": {"tags": "t", "metadata.n": 1}, "sort": {"name": 1}, "limit": "5"}
     assert len(_queries(lambda: world.acme.owner.api.get("models", query=query))) == LIST + few + COUNT + few
     assert len(_queries(lambda: world.acme.owner.api.get("models", query=query))) == LIST + few

@@ -1,4 +1,4 @@
-"""Whoever removes a thing and whoever refers to it at that moment do not pass each other: the end is consistent.
+"""Concurrent removals and new references to what is removed leave a consistent state.
 
 Real processes, real connections. `TORTURE_ROUNDS` multiplies the rounds.
 """
@@ -30,7 +30,7 @@ def client(served: Served) -> Iterator[httpx.Client]:
 
 
 def _race(write: Callable[[int], httpx.Response], remove: Callable[[], httpx.Response]) -> httpx.Response:
-    """Let many write while one removes; return what the removal was answered."""
+    """Run many writers concurrently with one removal; return the removal's response."""
     answers = at_once(lambda index: remove() if index == WRITERS // 2 else write(index), WRITERS + 1)
     assert {answer.status_code for answer in answers} <= FINE, [answer.text for answer in answers]
     return answers[WRITERS // 2]
@@ -50,9 +50,7 @@ def test_two_hundred_creations_of_one_name_at_once_make_one_item(client: httpx.C
     assert len(_found(client, "/models", filter=f'{{"name": "{name}"}}')) == 1
 
 
-def test_on_sqlite_a_writer_waits_for_his_turn_which_who_waited_before_him_has_first(
-    served: Served, client: httpx.Client
-) -> None:
+def test_on_sqlite_writers_get_the_lock_in_the_order_of_their_arrival(served: Served, client: httpx.Client) -> None:
     if not served.env["DATABASE"].startswith("sqlite"):
         pytest.skip("other engines have writers wait themselves")
     queue = Path(f"{served.env['DATABASE'].removeprefix('sqlite:///')}.writers")
@@ -61,7 +59,7 @@ def test_on_sqlite_a_writer_waits_for_his_turn_which_who_waited_before_him_has_f
         writing = pool.submit(client.post, "/models", json={"name": uuid4().hex})
         with pytest.raises(TimeoutError):
             writing.result(0.5)
-        assert client.get("/models").status_code == 200, "readers wait for nobody"
+        assert client.get("/models").status_code == 200, "readers do not wait"
         fcntl.flock(turn, fcntl.LOCK_UN)
         assert writing.result().status_code == 200
 
@@ -101,10 +99,10 @@ def test_a_deleted_user_owns_nothing(served: Served, client: httpx.Client) -> No
     for _ in range(ROUNDS):
         username = uuid4().hex
         user = client.post("/users", json={"username": username, "password": PASSWORD}).json()["_id"]
-        with administrator(served, {"username": username, "password": PASSWORD}) as his:
+        with administrator(served, {"username": username, "password": PASSWORD}) as own:
 
-            def write(index: int, his: httpx.Client = his) -> httpx.Response:
-                return his.post("/models", json={"name": uuid4().hex, "tags": [uuid4().hex]})
+            def write(index: int, own: httpx.Client = own) -> httpx.Response:
+                return own.post("/models", json={"name": uuid4().hex, "tags": [uuid4().hex]})
 
             gone = _race(write, lambda user=user: client.delete(f"/users/{user}")).status_code == 200
         owned = [_found(client, path, filter=f'{{"owner": "{user}"}}') for path in ("/models", "/tags")]

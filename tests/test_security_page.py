@@ -1,4 +1,4 @@
-"""What `docs/security.md` promises names the tests that hold the registry to it."""
+"""Every claim of `docs/security.md` names existing tests."""
 
 import re
 
@@ -12,7 +12,7 @@ NAMED = re.compile(r"`([a-z_/]*(?:test_[a-z_]+\.py|[a-z]/))`")
 
 
 def _claims() -> list[str]:
-    """Return the rows of the page's tables, but for their heads."""
+    """Return the rows of the page's tables, without headers."""
     rows = [line for line in PAGE.splitlines() if line.startswith("| ")]
     return [row for row in rows if not row.startswith(("| Promise", "| Attack", "| Risk", "| ---"))]
 

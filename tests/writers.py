@@ -1,4 +1,4 @@
-"""Clients that write until the registry is gone and know what it has acknowledged, and what they then expect of it."""
+"""Clients that write until the registry is killed, and check what it has acknowledged after a restart."""
 
 import random
 import threading
@@ -15,7 +15,7 @@ LIMIT = 500  # items of a page
 
 
 class Writer(threading.Thread):
-    """Creates, changes, uploads and deletes; notes what was acknowledged, and what was asked for without an answer."""
+    """Creates, changes, uploads and deletes; records acknowledged requests, and requests without a response."""
 
     def __init__(self, client: httpx.Client, shared: str, seed: str) -> None:
         super().__init__(daemon=True)
@@ -66,7 +66,7 @@ class Writer(threading.Thread):
 
 
 def assert_nothing_is_lost(client: httpx.Client, writers: list[Writer], shared: str) -> None:
-    """All that was acknowledged is there and whole, and what was deleted is gone."""
+    """Check that everything acknowledged exists completely, and that deletions stay deleted."""
     assert [refusal for writer in writers for refusal in writer.refusals] == []
     tags = set(client.get(f"/models/{shared}").json()["tags"])
     for writer in writers:
@@ -80,7 +80,7 @@ def assert_nothing_is_lost(client: httpx.Client, writers: list[Writer], shared: 
 
 
 def _assert_is_no_older(found: dict[str, Any], acknowledged: dict[str, Any]) -> None:
-    """The item may be further on than was acknowledged, where the answer did not arrive, but never behind."""
+    """Check that the item is at the acknowledged state, or a later one whose response did not arrive."""
     assert {field: found[field] for field in ("name", "tags", "owner")} == {
         field: acknowledged[field] for field in ("name", "tags", "owner")
     }
@@ -89,7 +89,7 @@ def _assert_is_no_older(found: dict[str, Any], acknowledged: dict[str, Any]) -> 
 
 
 def all_models(client: httpx.Client) -> Iterator[dict[str, Any]]:
-    """Give every model, page after page."""
+    """Yield every model, page by page."""
     page = 1
     while page:
         answer = client.get("/models", params={"limit": LIMIT, "page": page}).json()
@@ -98,7 +98,7 @@ def all_models(client: httpx.Client) -> Iterator[dict[str, Any]]:
 
 
 def assert_bytes_are_whole(client: httpx.Client) -> None:
-    """Every version that a list shows, acknowledged or not, has its bytes, and every tag is a known word."""
+    """Check that every listed version, acknowledged or not, has its bytes, and that every tag exists."""
     tags = set()
     for item in all_models(client):
         tags |= set(item["tags"])

@@ -15,7 +15,7 @@ from tenants.identity.services import update_user
 
 
 class OwnPasswordForm(AdminPasswordChangeForm):
-    """A superuser's new password, which changes nothing else of them."""
+    """Changes a superuser's own password and no other field."""
 
     def save(self, commit: bool = True) -> Any:
         self.user = update_user(user=self.user, password=self.cleaned_data["new_password1"])
@@ -23,7 +23,7 @@ class OwnPasswordForm(AdminPasswordChangeForm):
 
 
 class RegistryAdminSite(AdminSite):
-    """Django's admin site, with this registry's name and way in."""
+    """Django's admin site, with this registry's name and login form."""
 
     site_header = site_title = "Model Registry"
     index_title = "Administration"
@@ -31,7 +31,7 @@ class RegistryAdminSite(AdminSite):
     login_form = LoginForm
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Refuse forms with what no database can look for; a middleware does so for URLs."""
+        """Refuse forms that contain NUL characters, which PostgreSQL cannot store; a middleware checks URLs."""
 
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if any("\0" in text for _, texts in request.POST.lists() for text in texts):
@@ -42,7 +42,7 @@ class RegistryAdminSite(AdminSite):
         return super().admin_view(update_wrapper(checked, view), cacheable)
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """Show Django's page with a form that writes the password alone."""
+        """Show Django's page with a form that writes only the password."""
         context = {**self.each_context(request), **(extra_context or {})}
         done = reverse("admin:password_change_done", current_app=self.name)
         view = PasswordChangeView.as_view(form_class=OwnPasswordForm, success_url=done, extra_context=context)

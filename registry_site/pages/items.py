@@ -1,4 +1,4 @@
-"""The page of one resource: what it is, and what the caller may do with it."""
+"""The page of one resource: its fields, and what the caller may do with it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ CHOICES = {"statuses": STATUSES, "visibilities": VISIBILITIES, "roles": ROLES}
 
 
 def item_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
-    """Return what the template of a model, dataset or algorithm shows."""
+    """Return the template context of a model, dataset or algorithm."""
     item = view.get_object()
     return {
         "item": document,
@@ -30,13 +30,13 @@ def item_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
 
 
 def user_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
-    """Return what the template of a user shows."""
+    """Return the template context of a user."""
     own = document["_id"] == caller.pk
     return {"person": document, "pk": document["_id"], "own": own, "may_change": own or caller.is_admin}
 
 
 def term_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
-    """Return what the template of a tag or metadata name shows."""
+    """Return the template context of a tag or metadata name."""
     field = "tags" if route == "tags" else "metadata.name"
     lists = {kind: listing(kind, field, document["_id"]) for kind in ("models", "datasets", "algorithms")}
     return {"term": document, "pk": document["_id"], "lists": lists}
@@ -47,24 +47,24 @@ CONTEXTS |= {"users": user_context, "tags": term_context, "metadata": term_conte
 
 
 def listing(route: str, field: str, value: str) -> str:
-    """Return the address of the list of what has this value in that field."""
+    """Return the URL of the list of documents that have this value in this field."""
     condition = json.dumps({field: value}, ensure_ascii=False)
     return reverse(f"{route}-list", query={"filter": condition})
 
 
 def _uses(pk: str) -> Sequence[tuple[str, str]]:
-    """Return where to find what was trained with the dataset."""
+    """Return the URLs of the lists of models and algorithms that use the dataset."""
     return [(kind, listing(kind, "datasets", pk)) for kind in ("models", "algorithms")]
 
 
 def _versions(route: str, pk: str, versions: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    """Return the versions as a page shows them, the newest first."""
+    """Return the versions with their URLs, newest first."""
     shared = shared_names(versions)
     return [version | {"address": address_of(route, pk, version, shared)} for version in reversed(versions)]
 
 
 def _pair(pair: Mapping[str, Any]) -> dict[str, str]:
-    """Return a metadatum as the form shows it: its value as text, and which type that has."""
+    """Return a metadata pair as the form shows it: its value as text, and its type."""
     value = pair["value"]
     if isinstance(value, str):
         return {"name": pair["name"], "text": value, "type": "text"}

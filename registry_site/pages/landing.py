@@ -1,4 +1,4 @@
-"""The pages that people meet first: what this is, and the documentation."""
+"""The landing page and the documentation page, which need no login."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from tenants.rest.negotiation import JSONRenderer
 
 
 def landing(request: HttpRequest) -> HttpResponse:
-    """Say what this is and where its parts are: as a page to browsers, as JSON to programs."""
+    """Describe the service and link to its parts: HTML for browsers, JSON for programs."""
     state = health()
-    told = {
+    summary = {
         "name": "Model Registry",
         "version": __version__,
         "status": state["status"],
@@ -25,19 +25,19 @@ def landing(request: HttpRequest) -> HttpResponse:
         "health": "/healthz",
     }
     if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
-        parts: dict[str, Any] = {"health": state, "api_version": settings.VERSION, "version": __version__}
-        response = render(request, "landing.html", parts)
+        context: dict[str, Any] = {"health": state, "api_version": settings.VERSION, "version": __version__}
+        response = render(request, "landing.html", context)
     else:
-        response = HttpResponse(JSONRenderer().render(told), "application/json")
+        response = HttpResponse(JSONRenderer().render(summary), "application/json")
     response["Vary"], response["Cache-Control"] = "Accept", "no-store"
     return response
 
 
 def to_docs(request: HttpRequest) -> HttpResponse:
-    """Lead from the API's prefix, where nothing is, to its documentation."""
+    """Redirect from the API's prefix, which is no resource, to the documentation."""
     return HttpResponseRedirect(reverse("docs-page"))
 
 
 def docs(request: HttpRequest) -> HttpResponse:
-    """Show the OpenAPI document, to be read and tried; all that the page needs comes from here."""
+    """Show the OpenAPI document in Swagger UI; all files are served from this registry."""
     return render(request, "docs.html", {"document": f"/{settings.VERSION}/docs"})

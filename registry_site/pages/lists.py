@@ -1,4 +1,4 @@
-"""The page of a list: a table of its documents, a search form, and the way to the other pages."""
+"""The page of a list: a table of its documents, a search form, and links to the other pages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from registry_site.pages.site import route_name
 from registry_site.pages.tables import LIMITS, Collection, Column
 from registry_site.pages.versions import address_of, shared_names
 
-SHOWN = 6  # words of a cell: an item may have a thousand
+SHOWN = 6  # tags in a cell; an item can have a thousand
 
 
 @dataclass(frozen=True)
 class Cell:
     """A cell of a table.
 
-    `link` is where its text leads, if anywhere; `name` is the name of the id in `value`; `more` words are not shown.
+    `link` is the URL of its text, if any; `name` is the name of the id in `value`; `more` is the number of hidden tags.
     """
 
     head: str
@@ -30,7 +30,7 @@ class Cell:
 
 
 def list_context(view: Any, request: Request, data: Mapping[str, Any], collection: Collection) -> dict[str, Any]:
-    """Return what the template of a list shows; without documents where the list was refused."""
+    """Return the template context of a list; without documents if the list was refused."""
     docs: Sequence[dict[str, Any]] = data.get("docs", ())
     columns = [column for column in collection.columns if any(column.field in document for document in docs)]
     route = route_name(request._request).removesuffix("-list")
@@ -55,7 +55,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
 
 
 def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, Any]]) -> Sequence[str]:
-    """Return where each document has its own page or, a version, its bytes."""
+    """Return the URL of each document's page; for a version, of its file."""
     if route.endswith("-versions"):
         shared = shared_names(docs)
         kind = route.removesuffix("-versions")
@@ -66,7 +66,7 @@ def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, An
 
 
 def _parent(route: str, arguments: Mapping[str, Any]) -> str:
-    """Return the page of what a list of versions belongs to; other lists belong to nothing."""
+    """Return the URL of the item that a list of versions belongs to; empty for other lists."""
     kind = route.removesuffix("-versions")
     return reverse(f"{kind}-detail", kwargs={"pk": arguments["pk"]}) if kind != route else ""
 
@@ -83,7 +83,7 @@ def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
 
 
 def _other_page(request: Request, number: int | None) -> str:
-    """Return the query of another page of the same list, or nothing where there is none."""
+    """Return the query string of another page of the same list; empty if there is none."""
     if number is None:
         return ""
     query = request.query_params.copy()
@@ -92,6 +92,6 @@ def _other_page(request: Request, number: int | None) -> str:
 
 
 def _choices(known: Mapping[str, str], chosen: str) -> Sequence[tuple[str, str, bool]]:
-    """Return label, value and whether it is chosen of each; a choice that is not known is one more."""
+    """Return (label, value, is selected) of each choice; adds the selected one if it is unknown."""
     own = {} if chosen in known.values() else {chosen: chosen}
     return [(label, value, value == chosen) for label, value in {**known, **own}.items()]

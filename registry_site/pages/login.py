@@ -18,7 +18,7 @@ from tenants.rest.collections import explain
 
 
 def login_page(request: HttpRequest) -> HttpResponse:
-    """Let a user in who gives tenant, username and password, and lead him on to where he wanted."""
+    """Log in a user with tenant, username and password, then redirect them to the page they wanted."""
     if request.method != "POST":
         return _form(request)
     try:
@@ -29,13 +29,13 @@ def login_page(request: HttpRequest) -> HttpResponse:
 
 
 def logout_page(request: HttpRequest) -> HttpResponse:
-    """End the browser's login, and say so."""
+    """Log out this browser and confirm it."""
     authentication.log_out(request)
-    return _form(request, said="You are logged out.")
+    return _form(request, notice="You are logged out.")
 
 
 def _enter(request: HttpRequest) -> None:
-    """Log in by the rules of the API. Raises what it answers with."""
+    """Log in by the same rules as the API. Raises the API's exceptions."""
     body = credentials(request.POST.dict())
     tenant_id = tenant_of(body)
     request.log_tenant_id = tenant_id  # type: ignore[attr-defined]
@@ -49,7 +49,7 @@ def _enter(request: HttpRequest) -> None:
     request.user = user
 
 
-def _form(request: HttpRequest, *, error: dict[str, Any] | None = None, said: str = "") -> HttpResponse:
+def _form(request: HttpRequest, *, error: dict[str, Any] | None = None, notice: str = "") -> HttpResponse:
     public = settings.PUBLIC_TENANT_LIST
     context = {
         "tenants": list(Tenant.objects.order_by("pk").values_list("pk", flat=True)) if public else [],
@@ -57,7 +57,7 @@ def _form(request: HttpRequest, *, error: dict[str, Any] | None = None, said: st
         "username": request.POST.get("username", ""),
         "next": _target(request),
         "error": error,
-        "said": said,
+        "notice": notice,
         "hide_login": True,
     }
     response = render(request, "browsable/login.html", site_context(request) | context)
@@ -66,7 +66,7 @@ def _form(request: HttpRequest, *, error: dict[str, Any] | None = None, said: st
 
 
 def _refused(request: HttpRequest, error: APIException) -> HttpResponse:
-    """Show the form again, with what is wrong."""
+    """Show the form again, with the error."""
     row = ERRORS[error_name(error, "POST") or "authentication_error"]
     response = _form(request, error=row.answer(explain(error)))
     response.status_code = row.status
@@ -78,7 +78,7 @@ def _refused(request: HttpRequest, error: APIException) -> HttpResponse:
 
 
 def _target(request: HttpRequest) -> str:
-    """Return where to go after the login: a page of this registry, whatever `next` says."""
+    """Return the URL to open after the login; a `next` outside this registry is ignored."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     safe = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
     return wanted if safe else reverse("models-list")

@@ -1,4 +1,4 @@
-"""An answer of the API as a page: what it holds, what may be done with it, and the answer itself."""
+"""A response of the API as a page: its content, what the caller may do with it, and the raw response."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,27 +14,27 @@ from registry_site.pages.site import route_name, site_context
 from registry_site.pages.tables import COLLECTIONS
 from tenants.models import User
 
-LONGEST_BODY = 100_000  # characters of an answer that a page shows
+LONGEST_BODY = 100_000  # characters of the raw response that a page shows
 
 
 class PageRenderer(BrowsableAPIRenderer):
-    """Shows browsers what programs get as JSON; `tables.py` says how each collection looks."""
+    """Renders for browsers what programs get as JSON; `tables.py` describes each collection."""
 
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> str:
         context = dict(renderer_context or {})
         view, request, response = context["view"], context["request"], context["response"]
-        response["Cache-Control"] = "no-store"  # whoever comes after a log out sees nothing
+        response["Cache-Control"] = "no-store"  # the back button must show nothing after logging out
         site = site_context(request._request, request.user if isinstance(request.user, User) else None)
         template, shown = self.page_of(view, request, response, data, site["caller"])
-        site |= {"answer": self.raw_answer(request, response, data), **CHOICES}
+        site |= {"raw_response": self.raw_response(request, response, data), **CHOICES}
         return render_to_string(template, site | shown, request)
 
     def page_of(
         self, view: Any, request: Request, response: Any, data: Any, caller: User | None
     ) -> tuple[str, dict[str, Any]]:
-        """Return the template that shows the answer, and what it needs."""
+        """Return the template of the response and its context."""
         route, part = _split(route_name(request._request))
         collection = COLLECTIONS.get(route)
         refused = {"error": data} if response.status_code >= 400 else {}
@@ -51,20 +51,20 @@ class PageRenderer(BrowsableAPIRenderer):
         return "browsable/fields.html", {"title": view.get_view_name(), "value": data}
 
     @staticmethod
-    def raw_answer(request: Request, response: Any, data: Any) -> str:
-        """Return request and answer as a program sees them."""
+    def raw_response(request: Request, response: Any, data: Any) -> str:
+        """Return request and response as a program sees them."""
         headers = dict(response.items()) | {"Content-Type": "application/json"}
         lines = [f"{request.method} {request.get_full_path()}", ""]
         lines += [f"HTTP {response.status_code} {response.status_text}"]
         lines += [f"{name}: {value}" for name, value in sorted(headers.items()) if name != "Cache-Control"]
         body = orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()
         if len(body) > LONGEST_BODY:
-            body = f"{body[:LONGEST_BODY]}\n… and {len(body) - LONGEST_BODY} characters more, which programs get"
+            body = f"{body[:LONGEST_BODY]}\n… and {len(body) - LONGEST_BODY} more characters, which programs get"
         return "\n".join([*lines, "", body])
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Return collection and part of a route's name; the log is a list without more to it."""
+    """Return collection and part (`list`, `detail`) of a route's name; the log has only a list."""
     if name == "log":
         return name, "list"
     route, _, part = name.rpartition("-")

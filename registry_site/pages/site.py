@@ -1,4 +1,4 @@
-"""What all pages have in common: where they lead, and whom they greet."""
+"""What all pages share: navigation, and the user who is logged in."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ PLACES = ("models", "datasets", "algorithms", "tags", "metadata", "users")
 
 
 def known_user(request: HttpRequest) -> User | None:
-    """Return who logged in with this browser, if his login is still good."""
+    """Return the user who is logged in with this browser, if their login is still valid."""
     try:
         return authentication.user_of_session(request)
     except AuthenticationFailed:
@@ -24,12 +24,12 @@ def known_user(request: HttpRequest) -> User | None:
 
 
 def route_name(request: HttpRequest) -> str:
-    """Return the name of the request's route, or nothing where there is none such."""
+    """Return the name of the request's route; empty if no route matches."""
     return str(request.resolver_match.url_name) if request.resolver_match else ""
 
 
 def site_context(request: HttpRequest, caller: User | None = None) -> dict[str, Any]:
-    """Return what every page needs; the caller is looked for in the session where the view asked nobody."""
+    """Return the context of every page; looks up the caller in the session if the view did not."""
     caller = caller or known_user(request)
     places = [(place.capitalize(), reverse(f"{place}-list")) for place in PLACES] if caller else []
     if caller and caller.is_admin:
@@ -40,14 +40,14 @@ def site_context(request: HttpRequest, caller: User | None = None) -> dict[str, 
         "caller": caller,
         "places": [(label, address, here == address or here.startswith(f"{address}/")) for label, address in places],
         "here": request.get_full_path(),
-        "place": escape_uri_path(request.path_info),  # names may hold what means something in an address
+        "place": escape_uri_path(request.path_info),  # names can contain characters that URLs reserve
     }
 
 
 def error_page(request: HttpRequest, error: dict[str, Any], *, crashed: bool = False) -> HttpResponse:
-    """Show an error that no view of the API answered.
+    """Show an error that no view of the API handled.
 
-    The caller is not greeted after a crash, which asks nothing of the database, nor before the session is loaded.
+    It shows no user after a crash, since it must not query the database then, nor before the session is loaded.
     """
     known = hasattr(request, "session") and not crashed
     site = site_context(request) if known else {"here": request.get_full_path()}

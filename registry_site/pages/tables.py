@@ -1,4 +1,4 @@
-"""What the pages show of each collection, as data: columns, searches, orders and forms."""
+"""How the pages show each collection, as data: columns, searches, orders and forms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ LIMITS = {"10": "", "25": "25", "50": "50", "100": "100"}
 class Column:
     """A field of the documents, its heading, and the kind of cell (`browsable/cell.html`) that shows it.
 
-    `name` is the field that has the name of what the field identifies.
+    `name` is the field that has the name for the id in this field.
     """
 
     field: str
@@ -26,7 +26,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Search:
-    """A field of the search form; what is put in becomes a condition: the field contains it, or equals it."""
+    """An input of the search form; its value becomes a condition: the field contains it, or equals it."""
 
     field: str
     label: str
@@ -37,7 +37,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Collection:
-    """How a collection is shown; `form` is the template of the form that adds to it."""
+    """How a collection is shown; `form` is the template of the form that creates a document."""
 
     title: str
     one: str
@@ -50,7 +50,7 @@ class Collection:
     detail: str = ""
 
 
-LAST_CHANGE = Column("lastmod", "Last change", "moment")
+LAST_MODIFIED = Column("lastmod", "Last modified", "moment")
 NAME, OWNER = Column("name", "Name", "name"), Column("owner", "Owner", "user", "owner_username")
 STATUS, VISIBILITY = Column("status", "Status", "badge"), Column("visibility", "Visibility", "badge")
 TAGS, VERSIONS = Column("tags", "Tags", "words"), Column("versions_count", "Versions")
@@ -63,9 +63,9 @@ MODELS = Collection(
     title="Models",
     one="model",
     many="models",
-    columns=(NAME, OWNER, VISIBILITY, STATUS, TAGS, VERSIONS, LAST_CHANGE),
+    columns=(NAME, OWNER, VISIBILITY, STATUS, TAGS, VERSIONS, LAST_MODIFIED),
     searches=(BY_NAME, BY_TAG, BY_STATUS, BY_VISIBILITY),
-    sorts=NEWEST | OLDEST | {"Name": '{"name":"asc"}', "Last change": '{"lastmod":"desc"}'},
+    sorts=NEWEST | OLDEST | {"Name": '{"name":"asc"}', "Last modified": '{"lastmod":"desc"}'},
     example='{"metadata.accuracy": {"$gte": 0.9}, "tags": {"$in": ["onnx", "csv"]}}',
     form="browsable/item_form.html",
     detail="browsable/item.html",
@@ -75,7 +75,7 @@ DATASETS = replace(
     title="Datasets",
     one="dataset",
     many="datasets",
-    columns=(NAME, OWNER, VISIBILITY, TAGS, VERSIONS, LAST_CHANGE),
+    columns=(NAME, OWNER, VISIBILITY, TAGS, VERSIONS, LAST_MODIFIED),
     searches=(BY_NAME, BY_TAG, BY_VISIBILITY),
 )
 WORDS = Collection(
@@ -109,7 +109,7 @@ USERS = Collection(
     form="browsable/user_form.html",
     detail="browsable/user.html",
 )
-OF_VERSIONS = Collection(
+VERSION_LIST = Collection(
     title="Versions",
     one="version",
     many="versions",
@@ -118,7 +118,7 @@ OF_VERSIONS = Collection(
         Column("ordinal", "Ordinal"),
         Column("size", "Size", "size"),
         Column("mimetype", "Type"),
-        Column("sha256", "sha256", "code"),
+        Column("sha256", "SHA-256", "code"),
         Column("description", "Description"),
         Column("timestamp", "Uploaded", "moment"),
     ),
@@ -134,20 +134,20 @@ LOG = Collection(
         Column("date", "Date", "moment"),
         Column("user", "User", "reference"),
         Column("method", "Method"),
-        Column("url", "Address", "code"),
-        Column("status", "Answer"),
+        Column("url", "URL", "code"),
+        Column("status", "Status"),
         Column("duration_ms", "Milliseconds"),
-        Column("contents", "Sent", "code"),
+        Column("contents", "Request body", "code"),
     ),
     searches=(
-        Search("url", "Address contains"),
+        Search("url", "URL contains"),
         Search("method", "Method", "equals", ("GET", "POST", "PUT", "DELETE")),
     ),
-    sorts=NEWEST | {"Oldest first": '{"date":"asc"}', "Answer": '{"status":"desc"}'},
+    sorts=NEWEST | {"Oldest first": '{"date":"asc"}', "Status": '{"status":"desc"}'},
     example='{"status": {"$gte": 400}}',
 )
 
-# By the name of the route.
+# Keys are names of routes.
 COLLECTIONS = {
     "models": MODELS,
     "datasets": DATASETS,
@@ -156,4 +156,4 @@ COLLECTIONS = {
     "metadata": replace(WORDS, title="Metadata", one="metadata name", many="metadata names"),
     "users": USERS,
     "log": LOG,
-} | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), OF_VERSIONS)
+} | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), VERSION_LIST)

@@ -1,4 +1,4 @@
-"""How pages address versions, which the routes find by file name or else by ordinal."""
+"""URLs of versions, which the routes look up by file name, then by ordinal."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from django.urls import reverse
 
 
 def shared_names(versions: Sequence[dict[str, Any]]) -> frozenset[str]:
-    """Return the file names that several of the versions bear."""
+    """Return the file names that more than one version has."""
     counted = Counter(version.get("original", "") for version in versions)
     return frozenset(name for name, times in counted.items() if times > 1)
 
 
 def address_of(kind: str, pk: str, version: dict[str, Any], shared: frozenset[str]) -> str:
-    """Return where a version is: under its file name, or under its ordinal where others bear that name."""
+    """Return the URL of a version: by its file name, or by its ordinal if other versions have that name."""
     name, ordinal = version.get("original"), version.get("ordinal")
     key = ordinal if name is None or (name in shared and ordinal) else name
     return reverse(f"{kind}-versions-detail", kwargs={"pk": pk, "version": key}) if key else ""

@@ -59,7 +59,7 @@ def _random_mark() -> int:
 
 def _update_unleased(tenant_id: str, number: int) -> bool:
     """Update a fence row that no removal has leased; return whether there was one."""
-    unleased = {"tenant_id": tenant_id, "number": number, "shut_until": None}
+    unleased: dict[str, str | int | None] = {"tenant_id": tenant_id, "number": number, "shut_until": None}
     return bool(update_where(Fence, unleased, {"mark": _random_mark()}))
 
 

@@ -1,4 +1,4 @@
-"""A full disk is told as what it is, wherever it fills up; the registry goes on, and nothing is kept by half."""
+"""A full disk, of files or the database, is reported as such; the registry continues and stores nothing partially."""
 
 import os
 import secrets
@@ -27,14 +27,14 @@ from tests.talk import administrator, created
 MIB = 1024 * 1024
 DISK = 24  # MiB
 SYS_ADMIN = 1 << 21  # the capability to mount
-LIST = 500  # items that do not all find room
-MOST = 5000  # items that fill any disk of ours
+LIST = 500  # more items than fit
+MOST = 5000  # enough items to fill the tests' disk
 OUT_OF_DISK_SPACE = 14031
 
 
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
-    """A file system of its own with little room, where an engine's own user may go too."""
+    """A small file system, accessible to the engine's own user."""
     capabilities = Path("/proc/self/status").read_text().split("CapEff:")[1].split()[0]
     if not int(capabilities, 16) & SYS_ADMIN:
         pytest.skip("only who may mount file systems has a small disk: run this as root")
@@ -48,7 +48,7 @@ def small_disk() -> Iterator[Path]:
 
 @dataclass
 class Room:
-    """What takes all room of a disk, and gives it back."""
+    """Fills a disk and frees it again."""
 
     ballast: Path
 
@@ -69,7 +69,7 @@ class Room:
 
 
 class MongoRoom:
-    """A MongoDB that says to one registry that its disk is full: itself it would end where its journal cannot grow."""
+    """A MongoDB that reports a full disk to one registry; a really full disk would make it exit."""
 
     def __init__(self, url: str, name: str) -> None:
         self.admin = pymongo.MongoClient[dict[str, Any]](url).admin
@@ -92,7 +92,7 @@ class MongoRoom:
 
 @pytest.fixture
 def cramped(server: Server, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Served, Any]]:
-    """A registry whose database lies on a small disk, and the room there."""
+    """A registry whose database is on a small disk, and that disk's filler."""
     name = f"cramped_{uuid4().hex[:12]}"
     with ExitStack() as undo:
         if server.name == "mongodb":
@@ -105,7 +105,7 @@ def cramped(server: Server, request: pytest.FixtureRequest, tmp_path: Path) -> I
             disk: Path = request.getfixturevalue("small_disk")
             room, url = Room(disk / "ballast"), f"sqlite:///{disk}/{name}.sqlite3"
         if server.name == "postgres":
-            own = start("postgres")  # on a full disk no checkpoint succeeds, which others would be told too
+            own = start("postgres")  # checkpoints fail on a full disk, which would affect other databases
             undo.callback(own.stop)
             _create_on(disk, own, name)
             url = own.url_of(name)
@@ -116,7 +116,7 @@ def cramped(server: Server, request: pytest.FixtureRequest, tmp_path: Path) -> I
 
 
 def _create_on(disk: Path, server: Server, name: str) -> None:
-    """Create a PostgreSQL database whose tables lie on a disk, but not its server's own journal."""
+    """Create a PostgreSQL database whose tables are on the disk, but not the server's WAL."""
     place, owner = disk / "tables", server.folder.stat()
     place.mkdir()
     os.chown(place, owner.st_uid, owner.st_gid)
@@ -190,12 +190,12 @@ def test_a_list_that_meets_a_full_disk_halfway_is_told_what_was_kept(cramped: tu
 
 
 def _body(name: str) -> dict[str, Any]:
-    """Return an item that takes some room, however well an engine packs it."""
+    """Return an item that needs space even if the engine compresses it."""
     return {"name": name, "metadata": [{"name": "m", "value": secrets.token_hex(2500)}]}
 
 
 def _create_until_full(client: httpx.Client, kept: list[str]) -> httpx.Response:
-    """Create items that take some room until one is refused; note those that were not."""
+    """Create large items until one is refused; record those that were stored."""
     for number in range(MOST):
         answer = client.post("/models", json=_body(f"item-{number}"))
         if answer.status_code != httpx.codes.OK:

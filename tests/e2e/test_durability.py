@@ -1,4 +1,4 @@
-"""What the registry has acknowledged survives the end of its processes, at whatever moment it comes.
+"""Acknowledged writes survive a kill of the registry's processes at any time.
 
 `TORTURE_ROUNDS` and `TORTURE_CLIENTS` make it longer (`make torture`), `TORTURE_SEED` the same moments again.
 """
@@ -21,13 +21,13 @@ from tests.writers import Writer, all_models, assert_bytes_are_whole, assert_not
 ROUNDS = int(os.environ.get("TORTURE_ROUNDS") or 5)
 CLIENTS = int(os.environ.get("TORTURE_CLIENTS") or 6)
 SEED = int(os.environ.get("TORTURE_SEED") or random.randrange(2**32))
-LONGEST = 2.0  # seconds of writing until a kill
-ROUND_SECONDS = 60  # that a round may take on a busy machine
+LONGEST = 2.0  # seconds of writing before a kill
+ROUND_SECONDS = 60  # timeout of a round, on a busy machine
 
 
 @pytest.fixture
 def durable(engine: str) -> Iterator[Server]:
-    """An engine of the test's own that syncs to disk, and may be killed."""
+    """An engine for this test that syncs to disk and can be killed."""
     try:
         server = engines.start(engine, durable=True)
     except engines.NotRun as reason:
@@ -38,7 +38,7 @@ def durable(engine: str) -> Iterator[Server]:
 
 @pytest.mark.timeout(300 + ROUNDS * ROUND_SECONDS)
 def test_all_that_was_acknowledged_is_there_however_often_it_is_killed(durable: Server, tmp_path: Path) -> None:
-    """The registry's processes are killed in the midst of writing, and every second time the database's with them."""
+    """Kill the registry's processes while they write, and every second time the database's too."""
     moments = random.Random(SEED)
     print(f"TORTURE_SEED={SEED}")
     with Served.on(durable, tmp_path) as registry:
@@ -72,11 +72,11 @@ def test_all_that_was_acknowledged_is_there_however_often_it_is_killed(durable: 
 
 
 def _assert_only_garbage_is_left(registry: Served, named: set[str]) -> None:
-    """Rows and bytes fit together, and what crashes left goes with `collect_garbage`."""
+    """Check that rows and bytes are consistent, and that `collect_garbage` removes what crashes left."""
     checked = registry.manage("check_integrity")
     assert checked.returncode == 0, checked.stderr
     last = ""
-    while not last.endswith("removed"):  # MongoDB notices late that a client is gone
+    while not last.endswith("removed"):  # MongoDB notices late that a client was killed
         collected = registry.manage("collect_garbage", "--delete", "--older-than", "0s")
         assert collected.returncode == 0, collected.stderr
         last = collected.stdout.splitlines()[-1]

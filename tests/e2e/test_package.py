@@ -1,4 +1,4 @@
-"""`pip install .` gives all that runs, and `model-registry` works in any folder."""
+"""`pip install .` installs everything, and `model-registry` works in any folder."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The installed command. Its dependencies are those of the tests."""
+    """The installed command, with the dependencies of the tests' environment."""
     target = tmp_path_factory.mktemp("installed")
     subprocess.run([*PIP, "install", "--no-deps", "--no-index", "--target", target, wheel], check=True)
     return target / "bin" / "model-registry"

@@ -1,4 +1,4 @@
-"""README is true: its lines are run as they stand."""
+"""README's commands work as written."""
 
 import csv
 import json
@@ -11,13 +11,13 @@ import onnxruntime
 
 from tests.served import Served
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 WALK = re.findall(r"<!-- walk -->\n```sh\n(.*?)```", README, re.DOTALL)
 (REMOVAL,) = re.findall(r"```sh\n(curl -fsS -X DELETE .*?)```", README, re.DOTALL)
 
 
 def bash(served: Served, folder: Path, *lines: str) -> subprocess.CompletedProcess[str]:
-    """Run lines of README beside a registry whose port is set by HTTP_PORT."""
+    """Run lines of README against a registry whose port is set by HTTP_PORT."""
     variables = {"HTTP_PORT": str(served.port), "API_TOKEN": served.api_token, "PATH": served.env["PATH"]}
     script = "\n".join(["set -euo pipefail", *lines])
     return subprocess.run(
@@ -58,7 +58,7 @@ def test_a_second_walk_says_what_to_do_and_works_after_it(fresh_served: Served, 
     left = [file for file in (fresh_served.folder / "uploads").rglob("*") if file.is_file()]
     assert left == [], "bytes outlived what named them"
 
-    fresh_served.stop()  # which writes what still waits
+    fresh_served.stop()  # flushes the log
     assert "request log" not in fresh_served.output, "its last line deletes a tenant whose requests wait to be written"
     read = "from tenants.models import RequestLog; print(*RequestLog.objects.values_list('method', 'url'), sep='\\n')"
     logged = fresh_served.manage("shell", "--no-imports", "--command", read).stdout

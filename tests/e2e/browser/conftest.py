@@ -1,4 +1,4 @@
-"""A real Chromium, and a look at each page as people would: wide, on a phone, and through axe's eyes."""
+"""A real Chromium, and checks of each page: at desktop and phone width, and for accessibility with axe."""
 
 import os
 import shutil
@@ -13,13 +13,13 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from tests.missing import cannot_run
 from tests.served import Served
 
-ARTIFACTS = Path(__file__).resolve().parent.parent.parent / "artifacts" / "screenshots"
+ARTIFACTS = Path(__file__).resolve().parents[3] / "artifacts" / "screenshots"
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 WIDE: Any
 PHONE: Any
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 812}
 SERIOUS = ("serious", "critical")
-# A button that moves while it is pressed is not clicked.
+# Wait for layout: a button that moves while it is pressed is not clicked.
 LAID_OUT = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -28,7 +28,7 @@ Look = Callable[[Page, str], None]
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, for one module: while it runs, Django would take every call for one from a coroutine."""
+    """Debian's Chromium, for one module only: while it runs, Django mistakes every call for one from a coroutine."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         cannot_run("no Chromium on this machine: apt-get install chromium, or name it in CHROMIUM")
@@ -40,14 +40,14 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chromium: Browser, served: Served) -> Iterator[Page]:
-    """A fresh browser's page, whose links start at the served registry; its console must stay free of errors."""
+    """A page of a new browser context, relative to the served registry; its console must stay free of errors."""
     context = chromium.new_context(base_url=served.base_url, viewport=WIDE, accept_downloads=True)
     context.set_default_timeout(15_000)
     expect.set_options(timeout=15_000)
     page, errors = context.new_page(), []
 
     def note(message: ConsoleMessage) -> None:
-        # What the registry refuses on purpose is in the console too, and no fault of the page.
+        # Expected errors of the API (4xx) are in the console too.
         if message.type == "error" and "the server responded with a status of 4" not in message.text:
             errors.append(message.text)
 
@@ -60,7 +60,7 @@ def page(chromium: Browser, served: Served) -> Iterator[Page]:
 
 @pytest.fixture
 def look(engine: str) -> Look:
-    """Return what looks at a page: keeps its pictures, and refuses what keeps people out or does not fit a phone."""
+    """Return a check of a page: saves screenshots; fails on accessibility problems and horizontal overflow."""
 
     def at(page: Page, name: str) -> None:
         folder = ARTIFACTS / engine

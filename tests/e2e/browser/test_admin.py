@@ -1,4 +1,4 @@
-"""The admin site in a browser: what a curator does there, the API shows."""
+"""The admin site in a browser; changes there are visible in the API."""
 
 import re
 from typing import Any
@@ -22,7 +22,7 @@ def api(served: Served) -> Any:
 
 @pytest.fixture
 def words() -> tuple[str, str, str]:
-    """Three words that nobody has used yet."""
+    """Three unused words."""
     return tuple(f"{name}-{uuid4().hex[:6]}" for name in ("color", "colour", "hue"))  # type: ignore[return-value]
 
 
@@ -42,7 +42,7 @@ def _log_in(page: Page, path: str = "/admin/") -> None:
 
 
 def _choose(page: Page, field: str, text: str) -> None:
-    """Type into a field that completes what is typed, and take what it offers first."""
+    """Type into a field with suggestions, and choose the first one."""
     page.locator(f"#id_{field} + .select2").click()
     page.locator(".select2-container--open .select2-search__field").last.press_sequentially(text)
     page.locator(".select2-results__option--highlighted").get_by_text(text, exact=True).click()
@@ -55,7 +55,7 @@ def _act(page: Page, action: str, *words: str) -> None:
     page.get_by_role("button", name="Go").click()
 
 
-def test_a_superuser_logs_in_by_keyboard_and_sees_what_there_is(page: Page, look: Look) -> None:
+def test_a_superuser_logs_in_by_keyboard_and_sees_the_index(page: Page, look: Look) -> None:
     page.goto("/admin/")
     look(page, "admin-login")
     page.keyboard.type(SUPERUSER)
@@ -66,7 +66,7 @@ def test_a_superuser_logs_in_by_keyboard_and_sees_what_there_is(page: Page, look
     look(page, "admin-index")
 
 
-def test_a_wrong_password_is_answered_in_words(page: Page, look: Look) -> None:
+def test_a_wrong_password_shows_an_error(page: Page, look: Look) -> None:
     page.goto("/admin/")
     page.get_by_label("Username").fill("nobody")
     page.get_by_label("Password").fill("wrong")
@@ -84,23 +84,23 @@ def test_a_curator_promotes_merges_and_renames_tags(
     look(page, "admin-tags")
     _act(page, "Make default (suggested to people)", colour)
     look(page, "admin-promote")
-    page.get_by_role("button", name="Yes, change this").click()
+    page.get_by_role("button", name="Apply changes").click()
     expect(page.get_by_text("1 of 1 words changed")).to_be_visible()
     assert api.get(f"/tags/{colour}").json()["usage"] == "default"
 
     _act(page, "Merge into another…", color)
     _choose(page, "into", colour)
     look(page, "admin-merge")
-    page.get_by_role("button", name="Show what will change").click()
+    page.get_by_role("button", name="Preview changes").click()
     expect(page.get_by_text(f"Becomes “{colour}” in 2 items; 1 of them have both and keep one")).to_be_visible()
     look(page, "admin-merge-confirm")
-    page.get_by_role("button", name="Yes, change this").click()
+    page.get_by_role("button", name="Apply changes").click()
     expect(page.get_by_text("1 of 1 words changed")).to_be_visible()
 
     _act(page, "Rename…", colour)
     page.get_by_label("New name").fill(hue)
-    page.get_by_role("button", name="Show what will change").click()
-    page.get_by_role("button", name="Yes, change this").click()
+    page.get_by_role("button", name="Preview changes").click()
+    page.get_by_role("button", name="Apply changes").click()
     expect(page.get_by_text("1 of 1 words changed")).to_be_visible()
     assert api.get(f"/models/{first['_id']}").json()["tags"] == [hue, "kept"]
     assert api.get(f"/models/{second['_id']}").json()["tags"] == [hue]
@@ -119,7 +119,7 @@ def test_several_tags_are_added_from_a_list(
     assert {api.get(f"/tags/{word}").json()["usage"] for word in words} == {"default"}
 
 
-def test_a_tenant_is_made_and_deleted(page: Page, look: Look, served: Served) -> None:
+def test_a_tenant_is_created_and_deleted(page: Page, look: Look, served: Served) -> None:
     name = f"tenant-{uuid4().hex[:6]}"
     _log_in(page, "/admin/tenants/tenant/add/")
     page.get_by_label("Name", exact=False).first.fill(name)
@@ -181,7 +181,7 @@ def test_a_models_metadata_and_sharing_are_edited(page: Page, look: Look, api: h
     assert download.value.path().read_bytes() == b"0123456789"
 
 
-def test_pages_that_are_only_looked_at(page: Page, look: Look, api: httpx.Client) -> None:
+def test_pages_that_need_no_interaction(page: Page, look: Look, api: httpx.Client) -> None:
     _log_in(page)
     user = api.get("/users", params={"filter": '{"username": "admin"}'}).json()["docs"][0]["_id"]
     for name, path in {

@@ -1,4 +1,4 @@
-"""A day in a browser: log in, describe a dataset and a model, upload, find, change, share, delete, log out."""
+"""The pages in a browser: log in, create a dataset and a model, upload, search, edit, share, delete, log out."""
 
 import re
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ from tests.talk import administrator, created
 
 TENANT = "registry-default-tenant"
 GRACE = "C0b0l-59!"
-SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}  # bytes a second
+SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}  # bytes per second
 
 
 @pytest.fixture
 def mark() -> str:
-    """A word that is in the names of this test's things alone: all tests browse one registry."""
+    """A word that only this test's names contain: all tests share one registry."""
     return f"churn{uuid4().hex[:6]}"
 
 
 @pytest.fixture
 def api(served: Served) -> Iterator[httpx.Client]:
-    """The API as the administrator's programs use it."""
+    """An API client of the administrator."""
     with administrator(served) as client:
         yield client
 
@@ -53,25 +53,25 @@ def add_word(page: Page, group: str, word: str) -> None:
 
 
 def add_row(page: Page, name: str, value: str, kind: str = "Text") -> None:
-    page.get_by_role("button", name="Add a row").click()
+    page.get_by_role("button", name="Add row").click()
     row = page.locator(".pair").last
     row.get_by_label("Name").fill(name)
     row.get_by_label("Type").select_option(kind)
-    if kind == "True or false":
+    if kind == "Boolean":
         row.locator("[data-part=truth]").select_option(value)
     else:
         row.locator("[data-part=text]").fill(value)
 
 
 def slowed(page: Page) -> CDPSession:
-    """Let uploads take so long that one can look at them; return what sets another pace."""
+    """Throttle uploads so that their progress is visible; return the session, which can change the rate."""
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.send("Network.emulateNetworkConditions", SLOW)
     return session
 
 
-def test_a_wrong_password_is_said_and_a_right_one_leads_on(page: Page, look: Look) -> None:
+def test_a_wrong_password_shows_an_error_and_a_right_one_logs_in(page: Page, look: Look) -> None:
     page.goto("/v1/datasets")
     expect(page.get_by_role("heading", name="Authentication error")).to_be_visible()
     look(page, "browse-not-logged-in")
@@ -88,7 +88,7 @@ def test_a_wrong_password_is_said_and_a_right_one_leads_on(page: Page, look: Loo
     expect(page.locator("header")).to_contain_text("admin")
 
 
-def test_a_model_is_made_of_a_dataset_tags_metadata_and_users(
+def test_a_model_is_created_with_dataset_tags_metadata_and_users(
     page: Page, look: Look, api: httpx.Client, grace: str, mark: str
 ) -> None:
     log_in(page, then="/v1/datasets")
@@ -96,7 +96,7 @@ def test_a_model_is_made_of_a_dataset_tags_metadata_and_users(
     page.get_by_label("Name", exact=True).fill(f"{mark}-data")
     page.get_by_label("Visibility").first.select_option("public")
     page.get_by_role("button", name="Create").click()
-    expect(page.get_by_role("status")).to_have_text("The dataset is created")
+    expect(page.get_by_role("status")).to_have_text("The dataset was created")
     expect(page.get_by_role("heading", name=f"{mark}-data")).to_be_visible()
     dataset = page.url.rsplit("/", 1)[1]
 
@@ -110,10 +110,10 @@ def test_a_model_is_made_of_a_dataset_tags_metadata_and_users(
     add_word(page, "datasets", f"{mark}-data")
     add_row(page, "accuracy", "0.95", "Number")
     add_row(page, "framework", "scikit-learn")
-    add_row(page, "balanced", "false", "True or false")
+    add_row(page, "balanced", "false", "Boolean")
     look(page, "browse-new-model")
     page.get_by_role("button", name="Create").click()
-    expect(page.get_by_role("status")).to_have_text("The model is created")
+    expect(page.get_by_role("status")).to_have_text("The model was created")
     look(page, "browse-model")
 
     model = api.get(f"/models/{page.url.rsplit('/', 1)[1]}").json()
@@ -135,7 +135,7 @@ def test_a_model_is_made_of_a_dataset_tags_metadata_and_users(
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
-def test_a_refusal_is_shown_beside_the_form_and_loses_nothing(
+def test_an_error_is_shown_in_the_form_and_keeps_its_input(
     page: Page, look: Look, api: httpx.Client, mark: str
 ) -> None:
     created(api, "datasets", name=mark)
@@ -155,7 +155,7 @@ def test_a_refusal_is_shown_beside_the_form_and_loses_nothing(
     expect(page.get_by_role("heading", name=f"{mark}-2")).to_be_visible()
 
 
-def test_a_list_is_searched_ordered_and_leafed_through(page: Page, look: Look, api: httpx.Client, mark: str) -> None:
+def test_a_list_is_searched_ordered_and_paged(page: Page, look: Look, api: httpx.Client, mark: str) -> None:
     for number in range(12):
         metadata = [{"name": "rows", "value": number}]
         created(api, "models", name=f"{mark}.{number:02}", tags=[mark, f"t{number % 2}"], metadata=metadata)
@@ -171,13 +171,13 @@ def test_a_list_is_searched_ordered_and_leafed_through(page: Page, look: Look, a
     look(page, "browse-list")
     page.get_by_role("link", name="Next").click()
     expect(rows).to_have_count(2)
-    expect(page.get_by_text("Page 2 of 2 · 11 to 12")).to_be_visible()
+    expect(page.get_by_text("Page 2 of 2 · 11–12")).to_be_visible()
     page.get_by_role("link", name="Previous").click()
     expect(rows).to_have_count(10)
 
-    page.get_by_text("Filter and fields").click()
+    page.get_by_text("Advanced: filter and fields").click()
     page.get_by_label("Filter", exact=True).fill('{"metadata.rows": {"$gte": 10}}')
-    page.get_by_label("Fields to answer").fill('["name", "tags"]')
+    page.get_by_label("Fields to return").fill('["name", "tags"]')
     page.get_by_label("Tag", exact=True).fill("t1")
     page.get_by_role("button", name="Search").click()
     expect(rows).to_have_count(1)
@@ -192,7 +192,7 @@ def test_a_list_is_searched_ordered_and_leafed_through(page: Page, look: Look, a
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_a_version_is_uploaded_with_a_bar_downloaded_and_deleted(
+def test_a_version_is_uploaded_with_progress_downloaded_and_deleted(
     page: Page, look: Look, api: httpx.Client, served: Served, mark: str, tmp_path: Path
 ) -> None:
     model = created(api, "models", name=mark)
@@ -207,7 +207,7 @@ def test_a_version_is_uploaded_with_a_bar_downloaded_and_deleted(
     expect(page.locator(".progress")).to_contain_text("of 8.0 MB")
     look(page, "browse-uploading")
     slow.send("Network.emulateNetworkConditions", SLOW | {"uploadThroughput": -1})
-    expect(page.get_by_role("status")).to_have_text("città model.onnx is uploaded")
+    expect(page.get_by_role("status")).to_have_text("città model.onnx was uploaded")
     expect(page.locator("table")).to_contain_text("8.0")
     expect(page.locator("table")).to_contain_text("Beats the baseline")
     look(page, "browse-versions")
@@ -222,14 +222,14 @@ def test_a_version_is_uploaded_with_a_bar_downloaded_and_deleted(
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Ordinal value duplicated: 1")
 
-    page.get_by_role("link", name="Search in the versions").click()
+    page.get_by_role("link", name="Search all versions").click()
     expect(page.get_by_role("heading", name="Versions")).to_be_visible()
     look(page, "browse-list-of-versions")
     page.go_back()
     page.get_by_role("button", name="Delete version 1").click()
     expect(page.get_by_role("dialog")).to_contain_text("città model.onnx, version 1")
     look(page, "browse-delete")
-    page.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.get_by_role("button", name="Delete version 1").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
@@ -237,7 +237,7 @@ def test_a_version_is_uploaded_with_a_bar_downloaded_and_deleted(
     assert api.get(f"/models/{model}").json()["versions"] == []
 
 
-def test_an_upload_that_is_stopped_leaves_nothing(page: Page, api: httpx.Client, mark: str, tmp_path: Path) -> None:
+def test_a_cancelled_upload_leaves_nothing(page: Page, api: httpx.Client, mark: str, tmp_path: Path) -> None:
     model = created(api, "models", name=mark)
     (tmp_path / "half.bin").write_bytes(bytes(8_000_000))
     log_in(page, then=f"/v1/models/{model}")
@@ -245,15 +245,13 @@ def test_an_upload_that_is_stopped_leaves_nothing(page: Page, api: httpx.Client,
     page.get_by_label("File", exact=True).set_input_files(tmp_path / "half.bin")
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.locator(".progress")).to_contain_text("of 7.6 MB")
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("alert")).to_contain_text("The upload was stopped")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("alert")).to_contain_text("The upload was cancelled")
     expect(page.get_by_role("button", name="Upload", exact=True)).to_be_enabled()
     assert api.get(f"/models/{model}").json()["versions"] == []
 
 
-def test_a_model_is_changed_by_what_was_edited_and_no_more(
-    page: Page, look: Look, api: httpx.Client, grace: str, mark: str
-) -> None:
+def test_an_edit_sends_only_what_changed(page: Page, look: Look, api: httpx.Client, grace: str, mark: str) -> None:
     metadata = [
         {"name": "precise", "value": 9007199254740993},
         {"name": "accuracy", "value": 0.9},
@@ -277,7 +275,7 @@ def test_a_model_is_changed_by_what_was_edited_and_no_more(
         "users": {"remove": [api.get(f"/users/{grace}").json()["_id"]], "add": []},
         "metadata": {"remove": [{"name": "note"}], "add": [{"name": "accuracy", "value": 0.97}]},
     }
-    expect(page.get_by_role("status")).to_have_text("The model is changed")
+    expect(page.get_by_role("status")).to_have_text("The model was changed")
     changed = api.get(f"/models/{model}").json()
     assert (changed["status"], changed["tags"], changed["users"]) == (
         "production",
@@ -287,10 +285,10 @@ def test_a_model_is_changed_by_what_was_edited_and_no_more(
     assert changed["metadata"] == [metadata[0], {"name": "accuracy", "value": 0.97}]
     page.get_by_text("Edit", exact=True).click()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert")).to_contain_text("Nothing was changed")
+    expect(page.get_by_role("alert")).to_contain_text("No changes")
 
 
-def test_words_are_suggested_while_one_types(page: Page, api: httpx.Client, mark: str) -> None:
+def test_words_are_suggested_while_typing(page: Page, api: httpx.Client, mark: str) -> None:
     created(api, "models", name=mark, tags=[f"{mark}.first", f"{mark}.second", "another"])
     log_in(page, then="/v1/datasets")
     page.get_by_text("New dataset").click()
@@ -300,7 +298,7 @@ def test_words_are_suggested_while_one_types(page: Page, api: httpx.Client, mark
     assert {options.nth(number).get_attribute("value") for number in range(2)} == {f"{mark}.first", f"{mark}.second"}
 
 
-def test_an_administrator_keeps_users_and_words(page: Page, look: Look, api: httpx.Client, mark: str) -> None:
+def test_an_administrator_manages_users_and_words(page: Page, look: Look, api: httpx.Client, mark: str) -> None:
     log_in(page, then="/v1/users")
     page.get_by_text("New user").click()
     page.get_by_label("Username", exact=True).fill(mark)
@@ -308,7 +306,7 @@ def test_an_administrator_keeps_users_and_words(page: Page, look: Look, api: htt
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_role("alert")).to_contain_text("The password strength is Too weak")
     page.get_by_label("Password", exact=True).fill("Str0ng-enough")
-    page.get_by_label("Password lasts").fill("90")
+    page.get_by_label("Password expires after").fill("90")
     look(page, "browse-new-user")
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_role("heading", name=mark)).to_be_visible()
@@ -320,7 +318,7 @@ def test_an_administrator_keeps_users_and_words(page: Page, look: Look, api: htt
     look(page, "browse-user")
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("status")).to_have_text(f"{mark} is deleted")
+    expect(page.get_by_role("status")).to_have_text(f"{mark} was deleted")
     expect(page.get_by_role("heading", name="Users")).to_be_visible()
     look(page, "browse-users")
 
@@ -336,7 +334,7 @@ def test_an_administrator_keeps_users_and_words(page: Page, look: Look, api: htt
     page.get_by_role("link", name=f"{mark}/a tag?").click()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("status")).to_have_text(f"{mark}/a tag? is deleted")
+    expect(page.get_by_role("status")).to_have_text(f"{mark}/a tag? was deleted")
     expect(page.get_by_role("link", name=f"{mark}/a tag", exact=True)).to_be_visible()
     for place in ("Metadata", "Algorithms", "Log"):
         page.get_by_role("navigation", name="Registry").get_by_role("link", name=place).click()
@@ -344,7 +342,7 @@ def test_an_administrator_keeps_users_and_words(page: Page, look: Look, api: htt
     look(page, "browse-log")
 
 
-def test_a_regular_user_sees_what_is_open_to_him_and_no_forms_for_the_rest(
+def test_a_regular_user_sees_readable_items_and_no_other_forms(
     page: Page, look: Look, api: httpx.Client, grace: str, mark: str
 ) -> None:
     hidden = created(api, "models", name=f"{mark}-hidden")
@@ -364,14 +362,14 @@ def test_a_regular_user_sees_what_is_open_to_him_and_no_forms_for_the_rest(
     look(page, "browse-info")
 
 
-def test_a_model_is_deleted_and_the_log_out_shuts_every_page(
+def test_a_model_is_deleted_and_pages_need_a_login_after_logging_out(
     page: Page, look: Look, api: httpx.Client, mark: str
 ) -> None:
     model = created(api, "models", name=mark)
     log_in(page, then=f"/v1/models/{model}")
     page.get_by_role("button", name="Delete this model").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("status")).to_have_text(f"{mark} is deleted")
+    expect(page.get_by_role("status")).to_have_text(f"{mark} was deleted")
     assert api.get(f"/models/{model}").status_code == 404
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_text("You are logged out")).to_be_visible()
@@ -381,7 +379,7 @@ def test_a_model_is_deleted_and_the_log_out_shuts_every_page(
     expect(page.get_by_role("heading", name="Authentication error")).to_be_visible()
 
 
-def test_the_keyboard_alone_is_enough(page: Page, api: httpx.Client, mark: str) -> None:
+def test_the_keyboard_is_enough(page: Page, api: httpx.Client, mark: str) -> None:
     log_in(page, then="/v1/datasets")
     page.locator("#new summary").focus()
     for key in ("Enter", "Tab"):
@@ -397,7 +395,7 @@ def test_the_keyboard_alone_is_enough(page: Page, api: httpx.Client, mark: str) 
     delete = page.get_by_role("button", name="Delete this dataset")
     delete.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog").get_by_role("button", name="Keep")).to_be_focused()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(delete).to_be_focused()

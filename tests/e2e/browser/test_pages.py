@@ -1,4 +1,4 @@
-"""The pages that people meet first."""
+"""The public pages."""
 
 import re
 
@@ -10,30 +10,30 @@ from tests.served import Served
 from tests.talk import administrator, created
 
 
-def test_the_landing_page_says_what_this_is_and_leads_on(page: Page, look: Look) -> None:
+def test_the_landing_page_describes_the_registry_and_its_links_work(page: Page, look: Look) -> None:
     page.goto("/")
     expect(page.get_by_role("heading", name="Model Registry")).to_be_visible()
-    expect(page.get_by_role("status")).to_contain_text("In good health")
+    expect(page.get_by_role("status")).to_contain_text("Healthy")
     expect(page.get_by_text(f"Version {__version__}")).to_be_visible()
     look(page, "landing")
     for link in page.get_by_role("link").all():
         answer = page.request.get(str(link.get_attribute("href")))
-        assert answer.status in (200, 401), link.get_attribute("href")  # the API wants a token
+        assert answer.status in (200, 401), link.get_attribute("href")  # the API needs a token
     page.get_by_role("link", name="Documentation").click()
     expect(page.locator(".info .title")).to_contain_text("Model Registry")
 
 
-def stranger(url: str, served: Served) -> bool:
-    """Tell whether a request leaves the registry; pictures may lie within a style."""
+def is_foreign(url: str, served: Served) -> bool:
+    """Return whether a request goes to another host; styles may contain `data:` images."""
     return not url.startswith((served.base_url, "data:"))
 
 
-def test_the_documentation_is_read_and_tried_with_a_token_that_outlives_a_reload(
+def test_the_documentation_can_be_tried_with_a_token_that_survives_a_reload(
     page: Page, look: Look, served: Served
 ) -> None:
-    page.set_default_timeout(60_000)  # it draws a large document, perhaps beside other tests
-    strangers: list[str] = []
-    page.on("request", lambda request: strangers.append(request.url) if stranger(request.url, served) else None)
+    page.set_default_timeout(60_000)  # it renders a large document, possibly while other tests run
+    foreign: list[str] = []
+    page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url, served) else None)
     client = administrator(served)
     id = created(client, "tags", _id="tried-in-the-browser")
     page.goto("/docs.html")
@@ -57,4 +57,4 @@ def test_the_documentation_is_read_and_tried_with_a_token_that_outlives_a_reload
     expect(answer.locator(".response-col_status").nth(1)).to_have_text(re.compile("200"))
     expect(answer).to_contain_text(id)
     look(page, "docs-tried")
-    assert strangers == []
+    assert foreign == []

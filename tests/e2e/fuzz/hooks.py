@@ -1,4 +1,4 @@
-"""What the document cannot say: what is good text of our own formats, which names are free, and what must stay."""
+"""Hooks for what OpenAPI cannot express: text of custom formats, free names, objects that must not be deleted."""
 
 import json
 import os
@@ -8,12 +8,17 @@ from uuid import uuid4
 import schemathesis
 from hypothesis import strategies as st
 
-SPARED = set(os.environ["SPARED"].split(","))  # the user whose token is used, and what the examples speak of
+SPARED = set(os.environ["SPARED"].split(","))  # the user whose token is used, and objects that examples refer to
 GOOD_PASSWORD = "C0b0l-1959"
-CREATIONS = {"name": "", "username": "", "_id": "", "email": "@fuzz.example"}  # what must be free, and how it ends
-KNOWN = {"users": "grace", "datasets": "churn-2025"}  # made before the run
+CREATIONS = {
+    "name": "",
+    "username": "",
+    "_id": "",
+    "email": "@fuzz.example",
+}  # fields with unique values, and their suffixes
+KNOWN = {"users": "grace", "datasets": "churn-2025"}  # created before the run
 
-# Fields that every collection has; what filters find has its own tests.
+# Fields that every collection has; other tests cover the results of filters.
 _ids = st.text(st.characters(codec="ascii", categories=("L", "N")), max_size=24)
 _conditions = st.one_of(
     _ids,
@@ -30,19 +35,19 @@ schemathesis.openapi.format("password", st.just(GOOD_PASSWORD))
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Spare what must stay, and give valid requests what only the registry's state decides on."""
+    """Keep objects that must stay, and make valid requests fit the registry's state."""
     if case.method in ("PUT", "DELETE") and (case.path_parameters or {}).get("id") in SPARED:
         case.path_parameters["id"] = "0" * 24
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
-    if "after" in (case.query or {}):  # wants an `_id` that is there, and no `page` beside it: tested by itself
+    if "after" in (case.query or {}):  # needs an existing `_id` and no `page`; has its own tests
         del case.query["after"]
     if case.media_type == "application/json":
         case.body = _legal(case.body, creates=case.method == "POST")
 
 
 def _fit_all(words: Any) -> None:
-    """Give tags and metadata, or what is to be added to them, names that can be."""
+    """Replace invalid names in tags and metadata, also in `add`."""
     words = words.get("add") if isinstance(words, dict) else words
     for place, word in enumerate(words if isinstance(words, list) else ()):
         if isinstance(word, dict):
@@ -52,7 +57,7 @@ def _fit_all(words: Any) -> None:
 
 
 def _fit(name: Any) -> Any:
-    """Return the name, or another one where it is blank or a client would resolve it."""
+    """Return the name, or another one if it is blank or a client would normalize it in a URL."""
     if not isinstance(name, str):
         return name
     visible = any(character.isalnum() or character.isascii() and character != " " for character in name)
@@ -76,7 +81,7 @@ def _legal(body: Any, *, creates: bool) -> Any:
             value.update({part: [] for part in {"remove", "update"} & set(value)})
         if field in KNOWN and isinstance(value, dict) and value.get("add"):
             value["add"] = [KNOWN[field]]
-        if field == "metadata" and isinstance(value, list):  # a name has one value
+        if field == "metadata" and isinstance(value, list):  # names must be unique
             body[field] = value[:1]
     _fit_all(body.get("tags"))
     _fit_all(body.get("metadata"))

@@ -1,6 +1,6 @@
-"""The served API keeps to its description, whatever is sent: schemathesis with all of its checks.
+"""The served API conforms to its OpenAPI document: schemathesis with all checks.
 
-`make fuzz` runs it for longer and differently each time; FUZZ_EXAMPLES says how many requests each operation gets.
+`make fuzz` runs it longer and with random seeds; FUZZ_EXAMPLES is the number of requests per operation.
 """
 
 import os
@@ -15,11 +15,11 @@ from tests.served import Served
 from tests.talk import administrator, created
 
 HERE = Path(__file__).resolve().parent
-MANY = "1000000"  # guesses are expected here
+MANY = "1000000"  # failed logins are expected here
 LONG = "FUZZ_EXAMPLES" in os.environ
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "2")
 SEED = [] if LONG else ["--seed", "20260131"]
-# What the examples speak of.
+# Objects that the examples refer to.
 NEEDED = (
     ("users", {"username": "grace", "password": "C0b0l-59"}),
     ("tags", {"_id": "draft"}),
@@ -39,11 +39,11 @@ def test_the_served_api_keeps_to_its_description_whatever_is_sent(server: Server
             "TOKEN": admin.headers["Authorization"],
             "API_TOKEN": registry.api_token,
             "SPARED": ",".join(spared),
-            "PYTHONPATH": str(HERE.parent.parent),
+            "PYTHONPATH": str(HERE.parents[2]),
         }
         command = [Path(sys.executable).with_name("st"), "--config-file", HERE / "schemathesis.toml", "run"]
         options = ["--checks", "all", "--max-examples", EXAMPLES, "--generation-database", "none", "--no-color"]
-        run = subprocess.run(  # noqa: PLW1510 - what it says is shown below
+        run = subprocess.run(  # noqa: PLW1510 - the assertion shows its output
             [*command, f"{registry.base_url}/v1/docs", *options, *SEED],
             cwd=tmp_path,
             env=environment,

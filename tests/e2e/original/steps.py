@@ -1,4 +1,4 @@
-"""What clients of the original send and read, as data: one line a step.
+"""Requests of the original's clients and what they read from responses, as data: one line per step.
 
 `{name}` in a path, body or expectation stands for a value that an earlier step kept. `reads` maps a place in the answer
 (`docs.0._id`; a number counts from the end where it is negative) to what the client needs there: a type, or the value.
@@ -14,7 +14,7 @@ NOBODY, ADMIN, USER, OPERATOR = "", "admin", "user", "operator"
 
 @dataclass(frozen=True)
 class Step:
-    """A request, who sends it, and what the client reads from the answer.
+    """A request, its sender, and what the client reads from the response.
 
     A `body` is sent as JSON, a `form` as fields of a form, a `file` (name, content) as the file of a multipart form.
     `keeps` maps names to places of the answer whose values later steps use; `token` of who logged in is kept as theirs.

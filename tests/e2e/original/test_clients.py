@@ -1,4 +1,4 @@
-"""Clients of the original go on here: what its GUI and its Postman collection send is replayed over HTTP."""
+"""Clients of the original work unchanged: the requests of its GUI and its Postman collection are replayed over HTTP."""
 
 import json
 import re
@@ -14,13 +14,13 @@ from tests.e2e.original.steps import COLLECTION, DEMO, GUI, NOBODY, OPERATOR, St
 from tests.engines import Server
 from tests.served import ADMIN_PASSWORD, API_TOKEN, Served, wait_until
 
-PAGE = "https://gui.example"  # the GUI's own place
+PAGE = "https://gui.example"  # origin of the GUI
 LINK = re.compile(r"reset\.html#(\S+)")
 DEMO_TENANT = "registry-demo-tenant"
 
 
 class Client:
-    """Sends steps, and knows what they kept and whose tokens they got."""
+    """Sends steps, and stores values and tokens of their responses."""
 
     def __init__(self, registry: Served, headers: dict[str, str]) -> None:
         self.registry, self.headers = registry, headers
@@ -30,7 +30,7 @@ class Client:
         self.kept["admin_password"] = ADMIN_PASSWORD
 
     def run(self, step: Step) -> None:
-        """Send a step; what its client reads must be there."""
+        """Send a step; fail if its response lacks what the client reads."""
         if "{reset}" in json.dumps(step.body):
             wait_until(lambda: bool(LINK.search(self.registry.output)), "the mail with the link")
             self.kept["reset"] = parse_qs(LINK.findall(self.registry.output)[-1])["reset"][0]
@@ -48,7 +48,7 @@ class Client:
             self.tokens[step.logs_in] = document["token"]
 
     def contents(self, step: Step) -> dict[str, Any]:
-        """Return what httpx is told of the body."""
+        """Return httpx's arguments for the body."""
         if step.file:
             return {"files": {"file": step.file}}
         if step.form:
@@ -56,7 +56,7 @@ class Client:
         return {} if step.body is None else {"json": self.filled(step.body)}
 
     def filled(self, part: Any) -> Any:
-        """Return a part of a body, or an expectation, with what was kept in place of its names."""
+        """Return a part of a body, or an expectation, with names replaced by stored values."""
         if isinstance(part, str):
             return part.format(**self.kept)
         if isinstance(part, dict):
@@ -78,14 +78,14 @@ def _found(document: Any, place: str) -> Any:
 
 @pytest.fixture(scope="module")
 def registry(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A registry of its own, with a demo; it prints what it would mail."""
+    """A separate registry with a demo, which prints mails instead of sending them."""
     variables = {"DEMO": "true", "DEFAULT_TENANT_DEMO": DEMO_TENANT}
     with Served.on(server, tmp_path_factory.mktemp("original"), **variables) as served:
         yield served
 
 
 def _preflights(registry: Served, steps: Sequence[Step]) -> None:
-    """A browser asks first whether the GUI's page may send what it sends."""
+    """Sends a preflight request before each request, as a browser on the GUI's page does."""
     asked = {"Origin": PAGE, "Access-Control-Request-Headers": "authorization,cache-control,content-type"}
     for method in sorted({step.method for step in steps}):
         headers = asked | {"Access-Control-Request-Method": method}
@@ -97,7 +97,7 @@ def _preflights(registry: Served, steps: Sequence[Step]) -> None:
 
 
 def _nothing(registry: Served, steps: Sequence[Step]) -> None:
-    """Programs ask nobody first."""
+    """Programs send no preflight requests."""
 
 
 CLIENTS: dict[str, tuple[Sequence[Step], dict[str, str], Callable[[Served, Sequence[Step]], None]]] = {

@@ -116,7 +116,7 @@ def test_the_first_page_tells_browsers_and_programs_where_everything_is(world: A
 @pytest.mark.promise("about.landing")
 def test_the_first_page_says_what_fails(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     page = {"headers": {"Accept": "text/html"}}
-    assert "In good health" in world.anonymous.get("/", **page).body().decode()
+    assert "Healthy" in world.anonymous.get("/", **page).body().decode()
     monkeypatch.setattr("registry_site.api.about.storage_is_healthy", lambda: False)
     assert "storage failing" in world.anonymous.get("/", **page).body().decode()
     assert ok(world.anonymous.get("/"))["status"] == "failing"

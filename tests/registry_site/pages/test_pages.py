@@ -1,4 +1,4 @@
-"""Browsers are answered with pages, and nobody else is."""
+"""Browsers get pages; all other clients get JSON."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from tests.client import BrowserClient
 
 PASSWORD = "Passw0rd!x"
 HTML = "text/html; charset=utf-8"
-# What a browser never sends when it opens a page, and some that only look like it.
+# `Accept` headers that no browser sends when it opens a page.
 PROGRAMS = [
     "*/*",
     "",
@@ -34,18 +34,18 @@ BROWSERS = [
 
 @pytest.fixture
 def browser(world: Any) -> BrowserClient:
-    """A browser in which acme's owner logged in."""
+    """A browser where acme's owner is logged in."""
     return BrowserClient("acme", "owner", PASSWORD)
 
 
 @pytest.fixture
 def admin(world: Any) -> BrowserClient:
-    """A browser in which acme's administrator logged in."""
+    """A browser where acme's administrator is logged in."""
     return BrowserClient("acme", "admin", PASSWORD)
 
 
 def seen(response: Any, status: int = 200) -> str:
-    """Return the page, which must be one with that status."""
+    """Return the page; fail if it has another status or is none."""
     assert response.status_code == status, response
     assert response.headers["Content-Type"] == HTML
     assert response.headers["Cache-Control"] == "no-store"
@@ -64,7 +64,7 @@ def test_a_browser_gets_a_page(browser: BrowserClient, accept: str) -> None:
 
 
 @pytest.mark.promise("browser.pages")
-def test_a_list_shows_six_tags_of_an_item_and_tells_how_many_more(browser: BrowserClient) -> None:
+def test_a_list_shows_six_tags_of_an_item_and_the_number_of_others(browser: BrowserClient) -> None:
     item = create(browser, name="tagged", tags=[f"tag{number:02}" for number in range(40)])
     listed = seen(browser.get("models", headers={"Accept": "text/html"}, query={"select": ["name", "tags"]}))
     table = listed[listed.index("<table") : listed.index("</table>")]
@@ -78,12 +78,12 @@ def test_a_page_shows_the_beginning_of_a_long_answer(browser: BrowserClient) -> 
     create(browser, metadata=[{"name": str(number), "value": "x" * 50_000} for number in range(5)])
     shown = seen(browser.get("models", headers={"Accept": "text/html"}))
     assert len(shown) < 150_000
-    assert "characters more, which programs get" in shown
+    assert "more characters, which programs get" in shown
 
 
 @pytest.mark.promise("browser.pages", "json.utf-8")
 @pytest.mark.parametrize("accept", PROGRAMS)
-def test_what_does_not_ask_as_a_browser_gets_json(browser: BrowserClient, accept: str) -> None:
+def test_clients_without_a_browsers_accept_get_json(browser: BrowserClient, accept: str) -> None:
     response = browser.get("models", headers={"Accept": accept})
     assert ok(response)["totalDocs"] == 0
     assert response.headers["Content-Type"] == "application/json"
@@ -92,7 +92,7 @@ def test_what_does_not_ask_as_a_browser_gets_json(browser: BrowserClient, accept
 
 @pytest.mark.promise("browser.pages", "json.utf-8")
 @pytest.mark.parametrize("accept", BROWSERS)
-def test_a_token_makes_a_program_of_every_caller(world: Any, accept: str) -> None:
+def test_requests_with_a_token_get_json(world: Any, accept: str) -> None:
     headers = {"Accept": accept}
     assert ok(world.acme.owner.api.get("models", headers=headers))["totalDocs"] == 0
     assert_error(world.acme.owner.api.get("/nowhere", headers=headers), "resource_not_found")
@@ -100,7 +100,7 @@ def test_a_token_makes_a_program_of_every_caller(world: Any, accept: str) -> Non
 
 @pytest.mark.promise("browser.pages")
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
-def test_only_what_is_looked_at_is_a_page(browser: BrowserClient, method: str) -> None:
+def test_only_get_and_head_return_pages(browser: BrowserClient, method: str) -> None:
     item = create(browser)
     path = "models" if method == "post" else f"models/{item['_id']}"
     body = {"post": {"name": "new"}, "put": {"visibility": "public"}, "delete": {}}[method]
@@ -119,7 +119,7 @@ def test_a_download_is_never_a_page(browser: BrowserClient) -> None:
 
 @pytest.mark.promise("browser.pages")
 @pytest.mark.parametrize("path", ["/healthz", "docs"])
-def test_what_programs_alone_read_is_json_for_all(browser: BrowserClient, path: str) -> None:
+def test_routes_for_programs_always_return_json(browser: BrowserClient, path: str) -> None:
     assert browser.page(path).headers["Content-Type"] == "application/json"
 
 
@@ -145,7 +145,7 @@ def test_errors_are_pages_with_the_status_and_words_of_the_api(world: Any, brows
 
 
 @pytest.mark.promise("browser.errors", "errors.crash")
-def test_a_crash_is_a_page_that_tells_nothing(browser: BrowserClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_is_a_page_without_details(browser: BrowserClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*args: Any) -> None:
         raise RuntimeError("secret words")
 
@@ -158,7 +158,7 @@ def test_a_crash_is_a_page_that_tells_nothing(browser: BrowserClient, monkeypatc
 
 @pytest.mark.promise("browser.pages")
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_people_write_is_never_markup(browser: BrowserClient, kind: str) -> None:
+def test_user_content_is_always_escaped(browser: BrowserClient, kind: str) -> None:
     evil = "<script>alert('x')</script>\"'&"
     item = create(
         browser, kind, name=evil, tags=[evil], metadata=[{"name": evil, "value": evil}, {"name": "n", "value": 1}]
@@ -228,7 +228,7 @@ def test_the_list_of_tenants_is_in_the_form_only_where_it_is_public(world: Any, 
     "path", ["info", "version", "errors", "types", "types/passwordStrength", "users", "tags", "log"]
 )
 def test_every_route_that_is_read_has_a_page(admin: BrowserClient, path: str) -> None:
-    assert "Request and answer" in seen(admin.page(path))
+    assert "Raw request and response" in seen(admin.page(path))
 
 
 @pytest.mark.promise("browser.pages")

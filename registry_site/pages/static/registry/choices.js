@@ -1,4 +1,4 @@
-// Select2 leaves its fields without names for those who do not see them; each takes that of its label.
+// Select2 gives its fields no accessible names; point each one to its label.
 function nameFields(root, label) {
   for (const field of root.querySelectorAll('[role="combobox"], [role="textbox"], .select2-search__field')) {
     if (field.getAttribute("aria-labelledby") !== label.id) field.setAttribute("aria-labelledby", label.id);
@@ -14,7 +14,7 @@ function nameChoices(select) {
   django.jQuery(select).on("select2:open", () => nameFields(document.body.lastElementChild, label));
 }
 
-// jQuery calls back in order: Django has made its fields by then.
+// jQuery runs callbacks in order, so Django has created its fields by then.
 window.addEventListener("load", () => {
   django.jQuery(() => document.querySelectorAll("select.admin-autocomplete").forEach(nameChoices));
 });

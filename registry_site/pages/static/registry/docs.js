@@ -1,22 +1,22 @@
-// Swagger UI over this registry's own document. A token that was entered once stays for reloads, in this browser only.
+// Swagger UI for this registry's OpenAPI document. A token that the user enters survives reloads, in this browser only.
 const place = document.getElementById("swagger-ui");
 
-// What Swagger UI leaves without a name, or out of the keyboard's reach.
-const MENDED = [
+// Elements that Swagger UI leaves without an accessible name or out of the tab order.
+const ACCESSIBILITY_FIXES = [
   [".close-modal", "aria-label", "Close"],
   [".examples-select-element", "aria-label", "Example"],
   [".curl, .microlight, .highlight-code > pre", "tabindex", "0"],
 ];
 
-function mend() {
-  for (const [selector, attribute, value] of MENDED) {
+function fixAccessibility() {
+  for (const [selector, attribute, value] of ACCESSIBILITY_FIXES) {
     for (const element of place.querySelectorAll(selector)) {
       if (element.getAttribute(attribute) !== value) element.setAttribute(attribute, value);
     }
   }
 }
 
-new MutationObserver(mend).observe(place, { childList: true, subtree: true });
+new MutationObserver(fixAccessibility).observe(place, { childList: true, subtree: true });
 
 SwaggerUIBundle({
   url: place.dataset.document,

@@ -1,4 +1,4 @@
-// Rows of metadata: more of them, and names that the tenant knows already while one is typed.
+// Metadata rows: adds rows, and suggests names that the tenant already uses.
 function addRow(body) {
   const index = body.rows.length;
   const row = body.rows[index - 1].cloneNode(true);
@@ -19,12 +19,12 @@ function addRow(body) {
 
 function completeNames(table) {
   const names = table.querySelector("datalist");
-  let asked = 0;
+  let latest = 0;
   table.addEventListener("input", async (event) => {
     if (!event.target.matches("[list]")) return;
-    const question = ++asked;
+    const current = ++latest;
     const response = await fetch(`${table.dataset.namesUrl}&term=${encodeURIComponent(event.target.value)}`);
-    if (!response.ok || question !== asked) return;
+    if (!response.ok || current !== latest) return;
     const { results } = await response.json();
     names.replaceChildren(...results.map(({ text }) => new Option("", text)));
   });

@@ -1,4 +1,4 @@
-// The link's secret stands after the `#`, which browsers send to nobody; it goes to the registry with the new password.
+// The link's secret is in the fragment, which browsers never send by themselves; this form sends it with the new password.
 const form = document.getElementById("reset");
 const answer = document.getElementById("answer");
 const link = new URLSearchParams(window.location.hash.slice(1));

@@ -1,11 +1,11 @@
-// Talking to the API as the user who logged in, and saying how it went.
+// Requests to the API as the logged-in user, and messages about their results.
 const token = document.querySelector("meta[name=csrf-token]").content;
 const FLASH = "registry-flash";
 
 export const prefix = document.documentElement.dataset.api;
 export const headers = { Accept: "application/json", "X-CSRFToken": token };
 
-// An answer that is an error, in the API's words.
+// An error response of the API, with its message and details.
 export class Refusal extends Error {
   constructor(title, details, status = 0) {
     super(details);
@@ -15,15 +15,15 @@ export class Refusal extends Error {
 }
 
 export const unreachable = () =>
-  new Refusal("The registry cannot be reached.", "Please look at your connection and try again.");
+  new Refusal("The registry cannot be reached.", "Check your connection and try again.");
 
-// Return the JSON of an answer; throw a Refusal where it is an error.
+// Return the JSON of a response; throw a Refusal if it is an error.
 export function read(status, text) {
   let body = {};
   try {
     body = JSON.parse(text);
   } catch {
-    throw new Refusal("The registry's answer cannot be read.", `Its status is ${status}.`, status);
+    throw new Refusal("The registry's response is not valid JSON.", `Its status is ${status}.`, status);
   }
   if (status >= 400) throw new Refusal(body.message, body.details, status);
   return body;
@@ -45,7 +45,7 @@ export async function send(method, route, body) {
   return read(response.status, text);
 }
 
-// Show a refusal in its place on the page; without one, hide what stood there.
+// Show an error in its place on the page; without one, hide the place.
 function showRefusal(place, refusal) {
   place.hidden = !refusal;
   place.replaceChildren();
@@ -62,7 +62,7 @@ function showRefusal(place, refusal) {
   place.scrollIntoView({ block: "nearest" });
 }
 
-// Do what may be refused, with its button out of reach meanwhile, and show a refusal in its place.
+// Run an action that can fail, with its button disabled meanwhile, and show its error.
 export async function attempt(place, button, action) {
   showRefusal(place);
   button.disabled = true;
@@ -76,7 +76,7 @@ export async function attempt(place, button, action) {
   }
 }
 
-// Send a form by an action of ours.
+// Replace a form's submission by an action.
 export function onSubmit(form, action) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -84,7 +84,7 @@ export function onSubmit(form, action) {
   });
 }
 
-// Go to a page and say there what was done.
+// Go to a page and show a message there.
 export function leave(address, done) {
   sessionStorage.setItem(FLASH, done);
   if (address === location.pathname) location.reload();

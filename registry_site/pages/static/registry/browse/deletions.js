@@ -1,4 +1,4 @@
-// Deletions are asked about first.
+// Deletions need a confirmation.
 import { attempt, leave, send } from "./api.js";
 
 const dialog = document.getElementById("confirm");

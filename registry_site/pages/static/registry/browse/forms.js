@@ -1,4 +1,4 @@
-// Forms that create and change: what is put in goes to the API as JSON, and its refusals come back in words.
+// Forms that create and change resources: they send JSON to the API and show its errors.
 import { leave, onSubmit, Refusal, send } from "./api.js";
 import { changedPairs, pairs } from "./pairs.js";
 import { changedWords, words } from "./words.js";
@@ -11,7 +11,7 @@ function value(control) {
   return Number(control.value);
 }
 
-// Return what a new resource is made of; what was left empty is not sent.
+// Return the body that creates a resource; empty inputs are not sent.
 function creation(form) {
   const body = {};
   for (const control of controls(form)) if (control.value) body[control.name] = value(control);
@@ -20,14 +20,14 @@ function creation(form) {
   return body;
 }
 
-// Return what is no longer as it was, in the shape of the API's changes.
+// Return the body of a PUT with only what changed.
 function changes(form) {
   const body = {};
   for (const control of controls(form)) if (control.value !== control.initial) body[control.name] = value(control);
   for (const list of form.querySelectorAll("fieldset.words")) body[list.dataset.name] = changedWords(list);
   for (const list of form.querySelectorAll("fieldset.pairs")) body[list.dataset.name] = changedPairs(list);
   for (const name of Object.keys(body)) if (body[name] === undefined) delete body[name];
-  if (!Object.keys(body).length) throw new Refusal("Nothing was changed.", "There is nothing to save.");
+  if (!Object.keys(body).length) throw new Refusal("No changes.", "There is nothing to save.");
   return body;
 }
 

@@ -1,4 +1,4 @@
-// What the pages do beyond being read: each module wires what it finds on the page.
+// Entry point: each module attaches its event listeners to the elements that it finds on the page.
 import { showFlash } from "./api.js";
 import { wireDeletions } from "./deletions.js";
 import { wireForms } from "./forms.js";

@@ -30,7 +30,7 @@ export function wirePairs() {
   }
 }
 
-// Return the rows as they stand; those without a name and a value are none.
+// Return the current rows; rows without name and value are skipped.
 function rows(fieldset) {
   return [...fieldset.querySelectorAll(".pair")]
     .map((row) => {
@@ -42,25 +42,25 @@ function rows(fieldset) {
 }
 
 function typed({ name, type, text }) {
-  if (!name) throw new Refusal("A row has no name.", `Please name the value ${text}.`);
+  if (!name) throw new Refusal("A row has no name.", `Enter a name for the value ${text}.`);
   if (type === "text") return { name, value: text };
   if (type === "boolean") return { name, value: text === "true" };
   const value = Number(text);
   if (!text.trim() || !Number.isFinite(value)) throw new Refusal("Not a number.", `The value of ${name} is ${text || "empty"}.`);
   if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-    throw new Refusal("The number is too long for this page.", `Please send ${name} with a program.`);
+    throw new Refusal("The number has too many digits for browsers.", `Send ${name} through the API.`);
   }
   return { name, value };
 }
 
 export const pairs = (fieldset) => rows(fieldset).map(typed);
 
-// Return what goes and what comes, or nothing; rows that are as they were are not sent again.
+// Return the rows to remove and to add, or undefined; unchanged rows are not sent.
 export function changedPairs(fieldset) {
   const now = rows(fieldset);
   const names = new Set(now.map((row) => row.name));
   const same = (row, old) => old && old.type === row.type && old.text === row.text;
   const remove = [...fieldset.initial.keys()].filter((name) => !names.has(name)).map((name) => ({ name }));
-  const come = now.filter((row) => !same(row, fieldset.initial.get(row.name))).map(typed);
-  return remove.length || come.length ? { remove, add: come } : undefined;
+  const added = now.filter((row) => !same(row, fieldset.initial.get(row.name))).map(typed);
+  return remove.length || added.length ? { remove, add: added } : undefined;
 }

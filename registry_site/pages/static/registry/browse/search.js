@@ -1,9 +1,9 @@
-// The search form: its simple fields and the filter language, each made of the other.
+// The search form: converts between its simple fields and the filter language.
 import { escaped } from "./suggestions.js";
 
 const condition = (how, text) => (how === "contains" ? { $regex: escaped(text), $options: "i" } : text);
 
-// Return the text of a simple field that a condition could have come from, or nothing.
+// Return the text of a simple field that gives this condition, or undefined.
 function textOf(how, wanted) {
   if (how === "equals") return typeof wanted === "string" ? wanted : undefined;
   const { $regex: pattern, $options: options, ...rest } = Object(wanted);
@@ -20,8 +20,8 @@ function parsed(text) {
   }
 }
 
-// Take what simple fields can show out of the filter; the rest stays in the filter's own field.
-function spread(form, filter) {
+// Move conditions that simple fields can show from the filter to these fields.
+function fillSimpleFields(form, filter) {
   const tree = parsed(filter.value);
   if (Object.prototype.toString.call(tree) !== "[object Object]") return;
   for (const field of form.querySelectorAll("[data-field]")) {
@@ -34,8 +34,8 @@ function spread(form, filter) {
   filter.value = Object.keys(tree).length ? JSON.stringify(tree) : "";
 }
 
-// Return the filter of all fields together; one that is not JSON is left to the API to refuse.
-function together(form, filter) {
+// Return the combined filter of all fields; the API refuses one that is not JSON.
+function combinedFilter(form, filter) {
   const simple = {};
   for (const field of form.querySelectorAll("[data-field]")) {
     if (field.value) simple[field.dataset.field] = condition(field.dataset.how, field.value);
@@ -51,12 +51,12 @@ export function wireSearch() {
   const form = document.querySelector("form[data-search]");
   if (!form) return;
   const filter = form.elements.filter;
-  spread(form, filter);
+  fillSimpleFields(form, filter);
   form.querySelector("details").open ||= Boolean(filter.value || form.elements.select.value);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const query = new URLSearchParams({
-      filter: together(form, filter),
+      filter: combinedFilter(form, filter),
       sort: form.elements.sort.value,
       limit: form.elements.limit.value,
       select: form.elements.select.value,

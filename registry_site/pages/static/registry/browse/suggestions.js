@@ -1,7 +1,7 @@
-// Suggestions while one types: words, users and datasets that the registry knows.
+// Suggestions while the user types: existing tags, metadata names, users and datasets.
 import { prefix, send } from "./api.js";
 
-const PAUSE = 200; // milliseconds without a key
+const PAUSE = 200; // debounce, in milliseconds
 let lists = 0;
 
 export const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
@@ -15,7 +15,7 @@ async function suggest(input, list) {
     const options = page.docs.map((document) => new Option("", document[key]));
     list.replaceChildren(...options);
   } catch {
-    list.replaceChildren(); // suggestions are a help, and no more
+    list.replaceChildren(); // suggestions are optional: ignore errors
   }
 }
 

@@ -1,4 +1,4 @@
-// Uploads: the file itself is the body, read from the disk while it is sent, with a bar that says how far it is.
+// Uploads: the file is the body, read from disk while it is sent, with a progress bar.
 import { headers, leave, onSubmit, read, Refusal, unreachable } from "./api.js";
 
 const UNITS = ["bytes", "KB", "MB", "GB", "TB"];
@@ -13,17 +13,17 @@ function put(form, file, watch) {
   const query = new URLSearchParams();
   for (const name of ["description", "ordinal"]) if (form.elements[name].value) query.set(name, form.elements[name].value);
   const request = new XMLHttpRequest();
-  const answered = new Promise((resolve, reject) => {
+  const finished = new Promise((resolve, reject) => {
     request.open("PUT", `${form.dataset.upload}/${encodeURIComponent(file.name)}?${query}`);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
     request.upload.addEventListener("progress", (event) => watch(event.loaded, event.total));
     request.addEventListener("load", () => resolve([request.status, request.responseText]));
     request.addEventListener("error", () => reject(unreachable()));
-    request.addEventListener("abort", () => reject(new Refusal("The upload was stopped.", "Nothing was kept.")));
+    request.addEventListener("abort", () => reject(new Refusal("The upload was cancelled.", "Nothing was stored.")));
     request.send(file);
   });
-  return { request, answered };
+  return { request, finished };
 }
 
 async function upload(form) {
@@ -32,15 +32,15 @@ async function upload(form) {
   const bar = box.querySelector("progress");
   const words = box.querySelector("span");
   const stop = form.querySelector("[data-cancel]");
-  const { request, answered } = put(form, file, (sent, all) => {
+  const { request, finished } = put(form, file, (sent, all) => {
     bar.value = all ? (100 * sent) / all : 100;
-    words.textContent = sent < all ? `${human(sent)} of ${human(all)}` : `${human(all)} sent, being stored …`;
+    words.textContent = sent < all ? `${human(sent)} of ${human(all)}` : `${human(all)} sent, storing …`;
   });
   box.hidden = stop.hidden = false;
   stop.onclick = () => request.abort();
   try {
-    read(...(await answered));
-    leave(location.pathname, `${file.name} is uploaded`);
+    read(...(await finished));
+    leave(location.pathname, `${file.name} was uploaded`);
   } catch (error) {
     box.hidden = true;
     throw error;

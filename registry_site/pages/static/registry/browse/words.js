@@ -1,4 +1,4 @@
-// Lists of words (tags, users, datasets): chips that can be removed, and an input that adds one.
+// Lists of tags, users or datasets: removable chips, and an input that adds one.
 
 const chips = (fieldset) => [...fieldset.querySelectorAll(".chips li")];
 const valuesOf = (fieldset) => chips(fieldset).map((chip) => chip.dataset.value);
@@ -25,7 +25,7 @@ export function wireWords() {
     });
     input.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
-      event.preventDefault(); // adds the word and does not send the form
+      event.preventDefault(); // Enter adds the word instead of submitting the form
       add(fieldset);
     });
     fieldset.querySelector(".chips").addEventListener("click", (event) => {
@@ -36,16 +36,16 @@ export function wireWords() {
   }
 }
 
-// Return the words of a list; what was typed but not added counts too.
+// Return the words of a list, including one that was typed but not yet added.
 export function words(fieldset) {
   add(fieldset);
   return valuesOf(fieldset);
 }
 
-// Return what goes from the list and what comes to it, or nothing where it is as it was.
+// Return the words to remove and to add, or undefined if nothing changed.
 export function changedWords(fieldset) {
   const now = words(fieldset);
   const remove = fieldset.initial.filter((value) => !now.includes(value));
-  const come = now.filter((value) => !fieldset.initial.includes(value));
-  return remove.length || come.length ? { remove, add: come } : undefined;
+  const added = now.filter((value) => !fieldset.initial.includes(value));
+  return remove.length || added.length ? { remove, add: added } : undefined;
 }
