@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
-from django.http import Http404, HttpResponseBase
+from django.http import Http404, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -160,11 +160,11 @@ class VersionRoutes(ItemViewSet):
     }
     answers: ClassVar = {"list": VersionAnswer, "retrieve": OpenApiTypes.BINARY}
 
-    def list(self, request: Request, **kwargs: Any) -> Response:
+    def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         """List the versions, newest first."""
         item = self.get_object()
         versions = Version.objects.of(item.tenant_id).filter(subject=item.pk)
-        return self.get_paginated_response(self.paginate_queryset(self.filter_queryset(versions)))
+        return self.page(versions)
 
     def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
         """Return versions where they are listed, else the item."""

@@ -16,8 +16,8 @@ from catalog.models import Item
 from tenants.exceptions import Refused
 from tenants.rest.querying.bounded import bounded_search
 from tenants.rest.querying.compile import to_q
+from tenants.rest.querying.page import total_of
 from tenants.rest.querying.parse import parse
-from tenants.rest.querying.totals import total_of
 from tests.tenants.rest.querying import items
 from versions.models import Version
 

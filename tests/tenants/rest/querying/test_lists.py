@@ -1,6 +1,7 @@
 """Order, pages and selection of a list, as a viewset answers them."""
 
 import json
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,10 +14,9 @@ from rest_framework.test import APIRequestFactory
 from catalog.models import Item
 from catalog.viewsets import ModelViewSet
 from tenants.exceptions import Refused
-from tenants.rest.querying.backend import FilterLanguage
-from tenants.rest.querying.page import PagePagination, page_of
-from tenants.rest.querying.select import Selection
-from tenants.rest.querying.sort import Key
+from tenants.rest.querying.fields import Key
+from tenants.rest.querying.page import list_response, page_of
+from tenants.rest.querying.query import ListQuery, Selection, selection_of
 from tests.tenants.rest.querying import items
 
 pytestmark = pytest.mark.django_db
@@ -27,15 +27,13 @@ def ask(**query: Any) -> dict[str, Any]:
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in query.items()}
     request = Request(APIRequestFactory().get("/", texts))
     request.user = SimpleNamespace(tenant_id="queries")  # type: ignore[assignment]
-    view: Any = SimpleNamespace(
-        query_fields=ModelViewSet.query_fields,
-        to_api_page=lambda rows: [vars(row) | {"_id": row.pk} for row in rows],
-    )
-    paginator = PagePagination()
-    rows = paginator.paginate_queryset(
-        FilterLanguage().filter_queryset(request, Item.objects.all(), view), request, view
-    )
-    page: Any = paginator.get_paginated_response(rows)
+    asked, selection = ListQuery.of(request, ModelViewSet.query_fields), selection_of(request)
+
+    def documents_of(rows: Sequence[Item]) -> list[dict[str, Any]]:
+        documents = [vars(row) | {"_id": row.pk} for row in rows]
+        return [selection.pick(document) if selection else document for document in documents]
+
+    page: Any = list_response(asked, Item.objects.all(), documents_of, lambda: None)
     answer: dict[str, Any] = page.data
     return answer
 
@@ -239,17 +237,25 @@ def test_a_view_may_have_its_own_order_and_fields_for_each_user() -> None:
     items.make_items(20)
     request = Request(APIRequestFactory().get("/", {"filter": '{"status": "test"}'}))
     request.user = SimpleNamespace(tenant_id="queries")  # type: ignore[assignment]
-    view: Any = SimpleNamespace(default_sort="name,-_id", get_query_fields=lambda: {"status": "text?"})
-    names = [item.name for item in FilterLanguage().filter_queryset(request, Item.objects.all(), view)]
+    query = ListQuery.of(request, {"status": "text?"}, "name,-_id")
+    page: Any = list_response(query, Item.objects.all(), lambda rows: [vars(row) for row in rows], lambda: None)
+    names = [document["name"] for document in page.data["docs"]]
     assert names == sorted(Item.objects.filter(status="test").values_list("name", flat=True))
-    view.get_query_fields = lambda: {"_id": "text:pk"}
     with pytest.raises(Refused, match="Unknown field status"):
-        FilterLanguage().filter_queryset(request, Item.objects.all(), view)
+        ListQuery.of(request, {"_id": "text:pk"})
 
 
-@pytest.mark.parametrize("name", ["filter", "sort"])
+@pytest.mark.parametrize("name", ["filter", "sort", "after"])
 def test_a_parameter_given_twice_is_refused(name: str) -> None:
     request = Request(APIRequestFactory().get(f"/?{name}={{}}&{name}={{}}"))
-    view: Any = SimpleNamespace(query_fields={"_id": "text:pk"})
     with pytest.raises(Refused, match=f"{name} is given more than once"):
-        FilterLanguage().filter_queryset(request, Item.objects.all(), view)
+        ListQuery.of(request, {"_id": "text:pk"})
+
+
+def test_an_invalid_parameter_costs_no_query() -> None:
+    (item,) = items.make_items(1)
+    valid = {"filter": {"owner": "somebody"}, "after": item.pk}
+    for invalid in ({"limit": "0"}, {"page": "1"}, {"sort": "x"}, {"filter": "{"}):
+        with CaptureQueriesContext(connection) as queries, pytest.raises(Refused):
+            ask(**(valid | invalid))
+        assert len(queries) == 0

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tenants.rest.querying.totals import total_of
+from tenants.rest.querying.page import total_of
 
 WAITING = 8
 
