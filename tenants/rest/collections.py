@@ -124,17 +124,13 @@ class CollectionViewSet(GenericViewSet[Any]):
 
     def answer(self, row: Any) -> Response:
         """Return the response with one resource, reduced to the selected fields."""
-        return Response(self.documents_of([row])[0])
-
-    def documents_of(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return the documents of the rows, reduced to the selected fields."""
-        documents = self.to_api_page(rows)
-        return [self.selection.pick(document) for document in documents] if self.selection else list(documents)
+        document = self.to_api_page([row])[0]
+        return Response(self.selection.pick(document) if self.selection else document)
 
     def page(self, rows: QuerySet[Any]) -> Response | StreamingHttpResponse:
         """Return the response with the page of the rows that the query parameters ask for."""
-        query = ListQuery.of(self.request, self.get_query_fields(), self.default_sort)
-        return list_response(query, rows, self.documents_of, self.totals_key)
+        query = ListQuery.of(self.request, self.get_query_fields(), self.default_sort, self.selection)
+        return list_response(query, rows, self.to_api_page, self.totals_key)
 
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         return self.page(self.get_queryset())

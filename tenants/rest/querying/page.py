@@ -24,7 +24,7 @@ from tenants.rows.batches import batches
 from tenants.rows.fields import ListField
 
 M = TypeVar("M", bound=Model)
-Documents: TypeAlias = Callable[[Sequence[Any]], list[dict[str, Any]]]
+ToApiPage: TypeAlias = Callable[[Sequence[Any]], Sequence[dict[str, Any]]]
 LARGEST_ANSWER = 32 * 1024 * 1024  # bytes of the documents of a page that is read in batches
 HEAVIEST = 80 * 1024 * 1024  # characters in the lists of a page's rows: ten of the largest items
 FARTHEST = 2**31
@@ -37,12 +37,12 @@ LONGEST_CACHED_FILTER = 1000  # characters
 
 
 def list_response(
-    query: ListQuery, queryset: QuerySet[Any], documents_of: Documents, totals_key: Callable[[], Hashable]
+    query: ListQuery, queryset: QuerySet[Any], to_api_page: ToApiPage, totals_key: Callable[[], Hashable]
 ) -> Response | StreamingHttpResponse:
     """Return the page of the rows. All its queries together take at most `QUERY_TIMEOUT` seconds.
 
-    `documents_of` returns the documents of some rows. If `totals_key` is equal for two requests with the same filter,
-    so is the total.
+    `to_api_page` returns the documents of some rows. If `totals_key` returns equal keys for two requests with the same
+    filter, the total is equal too.
 
     A large page is read in two steps, to save memory: first the ids, then the documents in batches. They are encoded
     at once, so that memory holds little more than the text of the answer, whose size is limited.
@@ -54,8 +54,13 @@ def list_response(
             rows = queryset.filter(to_q(with_user_ids(query.tree, query.tenant_id), query.tenant_id))
         page = _read(query, rows.only("pk") if query.in_batches else rows, position, totals_key)
         if query.in_batches:
-            return _written(page.envelope(query, []), _texts_of([row.pk for row in page.rows], rows, documents_of))
-        return Response(page.envelope(query, documents_of(page.rows)))
+            texts = _texts_of(query, [row.pk for row in page.rows], rows, to_api_page)
+            return _written(page.envelope(query, []), texts)
+        return Response(page.envelope(query, _selected(query, to_api_page(page.rows))))
+
+
+def _selected(query: ListQuery, documents: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    return [query.selection.pick(document) for document in documents] if query.selection else documents
 
 
 def _position_of(query: ListQuery, visible: QuerySet[Any]) -> tuple[Any, ...] | None:
@@ -213,7 +218,7 @@ def _total(key: Hashable) -> _Total:
     return _Total()
 
 
-def _texts_of(keys: Sequence[Any], rows: QuerySet[Any], documents_of: Documents) -> list[bytes]:
+def _texts_of(query: ListQuery, keys: Sequence[Any], rows: QuerySet[Any], to_api_page: ToApiPage) -> list[bytes]:
     """Return the documents of these keys as JSON, batch by batch, without rows that have been deleted meanwhile.
 
     Rejects a page that exceeds `LARGEST_ANSWER`.
@@ -221,8 +226,8 @@ def _texts_of(keys: Sequence[Any], rows: QuerySet[Any], documents_of: Documents)
     texts: list[bytes] = []
     for batch in batches(keys, BATCH):
         found = rows.order_by().in_bulk(batch)
-        documents = documents_of([found[key] for key in batch if key in found])
-        texts += [orjson.dumps(documents)[1:-1]] if documents else []
+        documents = to_api_page([found[key] for key in batch if key in found])
+        texts += [orjson.dumps(_selected(query, documents))[1:-1]] if documents else []
         if sum(map(len, texts)) > LARGEST_ANSWER:
             size = f"more than {LARGEST_ANSWER // 1024**2} MiB"
             raise query_error(f"The page has {size}: ask for fewer documents (limit) or fewer fields (select)")

@@ -150,7 +150,7 @@ class Reader:
         try:
             return target.some(Compare(target.field, "regex", patterns.checked(operand, options)))
         except patterns.BadPattern as error:
-            raise query_error(f"{target.name}: $regex {operand[: patterns.LONGEST]} is invalid: {error}") from None
+            raise query_error(f"{target.name}: $regex {operand[: patterns.LONGEST]} is refused: {error}") from None
 
     def exists(self, target: Target, operand: Anything, level: int) -> Node:
         self.count()

@@ -32,7 +32,7 @@ DIRECTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What a list request asks for: filter, order, and the page by its number or by the document before it."""
+    """What a list request asks for: filter, order, fields, and the page by its number or by the document before it."""
 
     tenant_id: str | None
     filter: str
@@ -44,9 +44,16 @@ class ListQuery:
     offset: int
     limit: int
     in_batches: bool
+    selection: "Selection | None"
 
     @classmethod
-    def of(cls, request: Request, declared: Mapping[str, str], default_sort: str = NEWEST_FIRST) -> "ListQuery":
+    def of(
+        cls,
+        request: Request,
+        declared: Mapping[str, str],
+        default_sort: str = NEWEST_FIRST,
+        selection: "Selection | None" = None,
+    ) -> "ListQuery":
         """Return the query in the request's parameters, over the declared fields (see `querying.fields`).
 
         Raises Refused for an invalid parameter. Sends no query to the database.
@@ -71,6 +78,7 @@ class ListQuery:
             offset=(page - 1) * limit,
             limit=limit,
             in_batches=isinstance(renderer, JSONRenderer) and limit > BATCH,
+            selection=selection,
         )
 
 
