@@ -19,6 +19,7 @@ from django.db.models import Q
 from tenants.models import User
 from tenants.rest.querying.fields import Field, Key
 from tenants.rest.querying.lookups import having_row
+from tenants.rest.querying.operands import INT64
 from tenants.rest.querying.tree import All, Any, Compare, Node, Not, Size, Some, Whole
 
 LOOKUPS = {
@@ -31,7 +32,6 @@ LOOKUPS = {
     "regex": "matches",
 }
 MILLISECOND = timedelta(milliseconds=1)
-INT64 = (-(2**63), 2**63 - 1)
 USER_ID = re.compile(r"[0-9a-f]{24}")
 BY_ID = ("eq", "in")  # the operators that compare ids of users
 
@@ -90,7 +90,7 @@ def _compare(node: Compare) -> Q:
 
 def _whole_number(value: Anything) -> tuple[int, bool]:
     """Return the value rounded down to a 64-bit integer, and whether they are equal."""
-    floor = min(max(math.floor(value), INT64[0]), INT64[1])
+    floor = min(max(math.floor(value), INT64[0]), INT64[-1])
     return floor, floor == value
 
 
