@@ -35,7 +35,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
     columns = [column for column in collection.columns if any(column.field in document for document in docs)]
     route = route_name(request._request).removesuffix("-list")
     links = _links(route, view.kwargs, docs)
-    fields = view.get_query_fields() if hasattr(view, "get_query_fields") else view.query_fields
+    fields = view.get_query_fields()
     return {
         "collection": collection,
         "heads": [column.head for column in columns],

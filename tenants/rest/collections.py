@@ -1,15 +1,15 @@
-"""What all collections share: who may call, which rows, the page, bulk creation, partial change."""
+"""What all collections share: permissions, visible rows, lists, bulk creation and partial updates."""
 
 import logging
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
-from django.db.models import Model
-from django.http import Http404
+from django.db.models import Model, QuerySet
+from django.http import Http404, StreamingHttpResponse
 from pymongo.errors import PyMongoError
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
@@ -19,6 +19,8 @@ from rest_framework.viewsets import GenericViewSet
 
 from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet, User
+from tenants.rest.querying.page import list_response
+from tenants.rest.querying.query import NEWEST_FIRST, ListQuery, Selection, selection_of
 from tenants.rows.transactions import is_disk_full
 
 logger = logging.getLogger(__name__)
@@ -28,22 +30,22 @@ NO_ROOM = "Insufficient storage"
 
 @cache
 def _checking(serializer: type[Serializer[Any]]) -> Serializer[Any]:
-    """Return the one that checks all bodies: it keeps nothing of them, and to make one takes as long as to check."""
+    """Return one instance for all requests. It keeps no state, and creating one takes as long as a validation."""
     return serializer()
 
 
 def valid_body(serializer: type[Serializer[Any]], body: Any) -> dict[str, Any]:
-    """Return the checked fields of a body. Raises Refused (`missing_info`) without one, and ValidationError."""
+    """Return the validated fields of a body. Raises Refused (`missing_info`) for an empty one, and ValidationError."""
     if body is None or body == {}:
         raise Refused("missing_info", "The request needs a JSON object as its body")
     return dict(_checking(serializer).run_validation(body))
 
 
 def valid_changes(serializer: type[Serializer[Any]], body: Any, known: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the checked fields of a partial change.
+    """Return the validated fields of a partial update.
 
-    `known` are fields of the resource that cannot be changed. Raises Refused: `missing_info` without a body,
-    `incorrect_info` where no field is known, `put_request_error` naming a field that cannot be changed.
+    `known` lists the fields of the resource that cannot be changed. Raises Refused: `missing_info` for an empty body,
+    `incorrect_info` if it has no known field, `put_request_error` for a field that cannot be changed.
     """
     changeable = _checking(serializer).fields
     if isinstance(body, Mapping) and body:
@@ -56,17 +58,18 @@ def valid_changes(serializer: type[Serializer[Any]], body: Any, known: Iterable[
 
 
 class CollectionViewSet(GenericViewSet[Any]):
-    """A collection of a tenant's resources, shut but for what `roles` opens.
+    """A collection of a tenant's resources. Only the actions in `roles` are allowed.
 
-    Subclasses name `collection` (the key of bulk answers), `model`, `query_fields` (what lists can be filtered and
-    sorted by), `input_class` (the serializer of a creation), `lookup_fields` (what an id in the URL may be, tried in
-    order), and give `create_one` and `to_api_page`.
+    Subclasses set `collection` (the key of bulk answers), `model`, `query_fields` (the fields that lists can be
+    filtered and sorted by), `default_sort`, `input_class` (the serializer for creation) and `lookup_fields` (the fields
+    that an id in the URL can match, tried in order), and define `create_one` and `to_api_page`.
     """
 
     collection: ClassVar[str]
     model: ClassVar[type[Model]]
     roles: ClassVar[dict[str, frozenset[Any]]] = {}
     query_fields: ClassVar[dict[str, str]] = {}
+    default_sort: ClassVar[str] = NEWEST_FIRST
     input_class: ClassVar[type[Serializer[Any]]]
     parameters: ClassVar[dict[str, tuple[str, ...]]] = {"create": ("verbose",), "retrieve": ("select",)}
     lookup_fields: ClassVar[tuple[str, ...]] = ("pk",)
@@ -74,16 +77,16 @@ class CollectionViewSet(GenericViewSet[Any]):
 
     @property
     def user(self) -> User:
-        """The caller, in views that only users may call."""
+        """The caller, in views that require a login."""
         return cast(User, self.request.user)
 
     def get_queryset(self) -> Any:
-        """Return what the caller may read."""
+        """Return the rows that the caller may read."""
         rows: TenantQuerySet[Any] = self.model._default_manager.all()  # type: ignore[assignment]
         return rows.visible_to(self.user)
 
     def get_object(self) -> Any:
-        """Return the resource that the URL names. Raises Http404 where the tenant has none such."""
+        """Return the resource that the URL names. Raises Http404 if the caller can read none with this id."""
         key = self.kwargs[self.lookup_field]
         for field in self.lookup_fields:
             found = self.get_readable(field, key)
@@ -94,28 +97,42 @@ class CollectionViewSet(GenericViewSet[Any]):
     def get_readable(self, field: str, key: str) -> Any:
         return self.get_queryset().filter(**{field: key}).first()
 
+    def get_query_fields(self) -> dict[str, str]:
+        """Return the fields that the caller can filter and sort by."""
+        return self.query_fields
+
+    @cached_property
+    def selection(self) -> Selection | None:
+        """The fields that the caller selected, or None for all. Raises Refused for too many names."""
+        return selection_of(self.request)
+
     def get_serializer_class(self) -> type[Serializer[Any]]:
         return self.input_class
 
     def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
-        """Return the documents of some rows, with as few queries for all of them as for one."""
+        """Return the documents of the rows. The number of queries does not depend on the number of rows."""
         return [row.to_api() for row in rows]
 
     def is_selected(self, field: str) -> bool:
-        """Tell whether the caller will see the field, or a part of it."""
-        return bool(self.paginator.selects(field, self.request))  # type: ignore[union-attr]
+        """Tell whether the answer includes the field, or a part of it."""
+        return self.selection is None or self.selection.includes(field)
 
     def totals_key(self) -> Hashable:
-        """Return what the list's total follows from besides the filter, None where it must be counted each time."""
+        """Return a key of the list's total for each filter, or None if the total must not be cached."""
         return None
 
     def answer(self, row: Any) -> Response:
-        """Answer one resource, cut to what `select` asks for."""
+        """Return the response with one resource, reduced to the selected fields."""
         document = self.to_api_page([row])[0]
-        return Response(self.paginator.select(document, self.request))  # type: ignore[union-attr]
+        return Response(self.selection.pick(document) if self.selection else document)
 
-    def list(self, request: Request, **kwargs: Any) -> Response:
-        return self.get_paginated_response(self.paginate_queryset(self.filter_queryset(self.get_queryset())))
+    def page(self, rows: QuerySet[Any]) -> Response | StreamingHttpResponse:
+        """Return the response with the page of the rows that the query parameters ask for."""
+        query = ListQuery.of(self.request, self.get_query_fields(), self.default_sort, self.selection)
+        return list_response(query, rows, self.to_api_page, self.totals_key)
+
+    def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
+        return self.page(self.get_queryset())
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         return self.answer(self.get_object())
@@ -129,9 +146,9 @@ class CollectionViewSet(GenericViewSet[Any]):
         raise NotImplementedError
 
     def create_each(self, bodies: Sequence[Any]) -> Response:
-        """Create each element on its own; what cannot be created is reported by index and harms no other.
+        """Create each element on its own. An element that fails is reported by index and does not affect the others.
 
-        That goes for a full disk too: what was kept before it is told. Where nothing was, the list is refused as one.
+        A full disk is reported the same way, unless nothing was created before: then the whole request fails.
         """
         if len(bodies) > settings.MAX_BULK_LENGTH:
             raise Refused("payload_too_large", f"A list has at most {settings.MAX_BULK_LENGTH} elements")
@@ -153,7 +170,7 @@ class CollectionViewSet(GenericViewSet[Any]):
 
 
 def explain(error: Exception) -> str:
-    """Return what is wrong as one line of text, in the original's words where it has some."""
+    """Return the error as one line of text. Validation errors have the wording of the original registry."""
     if isinstance(error, ValidationError):
         return "; ".join(_explain_fields(error.detail))
     if isinstance(error, Refused):

@@ -1,27 +1,27 @@
-"""The shape of what goes out, for the OpenAPI only: answers are made by the models' `to_api`."""
+"""The shapes of responses, for the OpenAPI description only. Responses are built by the models' `to_api`."""
 
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-# The things of the examples: what stands under these ids is the same in all of them.
+# Ids in the examples. Each denotes the same resource in all examples.
 ADA, GRACE, ALAN = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("01", "02", "03"))
 ITEM, DATASET = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("20", "30"))
 REQUEST, VERSION = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("40", "50"))
-FILE_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of the four bytes `test`
+FILE_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of the bytes `test`
 STATUSES = ("200", "202")
 TIME = "2026-01-31T09:30:00.000Z"
 
 
 def example(media_type: str = "application/json", /, **value: Any) -> Any:
-    """Return the decorator that gives a serializer its example."""
+    """Return a decorator that adds an example to a serializer."""
     shown = OpenApiExample("Example", value=value, status_codes=STATUSES, media_type=media_type)
     return extend_schema_serializer(examples=[shown])
 
 
 def reference(name: str) -> Any:
-    """Return a serializer of a reference: `_id` and a name."""
+    """Return a serializer for a reference: `_id` and a name."""
     fields = {"_id": serializers.CharField(), name: serializers.CharField(required=False)}
     return type(f"{name.capitalize()}Reference", (serializers.Serializer,), fields)
 
@@ -32,7 +32,7 @@ DatasetReference = reference("name")
 
 @example(status=404, value=9, message="Resource Not found", details=f"No such resource: {ITEM}")
 class ErrorAnswer(serializers.Serializer[Any]):
-    """What every failure answers."""
+    """An error."""
 
     status = serializers.IntegerField()
     value = serializers.IntegerField()
@@ -42,7 +42,7 @@ class ErrorAnswer(serializers.Serializer[Any]):
 
 @example(message="The password is changed")
 class MessageAnswer(serializers.Serializer[Any]):
-    """That something was done."""
+    """A confirmation."""
 
     message = serializers.CharField()
 
@@ -58,7 +58,7 @@ class MessageAnswer(serializers.Serializer[Any]):
     database="",
 )
 class TenantAnswer(serializers.Serializer[Any]):
-    """A tenant; `admin_password` only at creation, and only where it was made by the registry."""
+    """A tenant. `admin_password` is present only on creation, if the registry generated it."""
 
     _id = serializers.CharField()
     id = serializers.CharField()
@@ -82,7 +82,7 @@ class TenantAnswer(serializers.Serializer[Any]):
     timestamp=TIME,
 )
 class UserAnswer(serializers.Serializer[Any]):
-    """A user; only `_id`, `id` and `username` for who is no administrator."""
+    """A user. Callers who are not administrators see only `_id`, `id` and `username`."""
 
     _id = serializers.CharField()
     id = serializers.CharField()
@@ -95,7 +95,7 @@ class UserAnswer(serializers.Serializer[Any]):
 
 
 class LoggedIn(UserAnswer):
-    """Who logged in, and of which tenant."""
+    """The user who logged in, and their tenant."""
 
     tenant = serializers.CharField()
 
@@ -116,7 +116,7 @@ class LoggedIn(UserAnswer):
     token_expiration_time="30m",
 )
 class LoginAnswer(serializers.Serializer[Any]):
-    """A token and for whom it is."""
+    """A token and its user."""
 
     user = LoggedIn()
     token = serializers.CharField()
@@ -134,7 +134,7 @@ class LoginAnswer(serializers.Serializer[Any]):
     contents='{"name": "churn"}',
 )
 class LogAnswer(serializers.Serializer[Any]):
-    """An answered request."""
+    """A logged request."""
 
     _id = serializers.CharField()
     date = serializers.DateTimeField()

@@ -1,4 +1,4 @@
-"""JSON in and out, and pages for browsers."""
+"""Parses and renders JSON, and chooses HTML for browsers."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 UTF_8 = ("utf-8", "utf8")
-MAX_PUBLIC_BODY = 64 * 1024  # bytes, of those who have not logged in
+MAX_PUBLIC_BODY = 64 * 1024  # bytes, for callers who have not logged in
 
 
 def _refuse_constant(name: str) -> None:
@@ -24,7 +24,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _too_deep(data: Any, body: bytes) -> bool:
-    """Tell whether the body has more than `MAX_JSON_DEPTH` levels, at no cost where it has fewer brackets."""
+    """Tell whether the body has more than `MAX_JSON_DEPTH` levels. Bodies with few brackets cost nothing to check."""
     if body.count(b"[") + body.count(b"{") <= settings.MAX_JSON_DEPTH:
         return False
     level = [data]
@@ -37,9 +37,9 @@ def _too_deep(data: Any, body: bytes) -> bool:
 
 
 def _too_many(body: bytes) -> bool:
-    """Tell whether the body has more than `MAX_JSON_ELEMENTS` names and values, each of which has one separator.
+    """Tell whether the body has more than `MAX_JSON_ELEMENTS` names and values, by the number of separators.
 
-    Texts may hold as many of these characters as they like: where there are many, only those outside texts count.
+    Separators inside strings do not count. They are excluded only if there are too many in all, to save time.
     """
 
     def separators(text: bytes) -> int:
@@ -49,25 +49,25 @@ def _too_many(body: bytes) -> bool:
     if separators(body) <= most:
         return False
     without_escapes = body.replace(rb"\\", b"").replace(rb"\"", b"")
-    if without_escapes.count(b'"') > 2 * most + 2:  # more texts than separators are allowed
+    if without_escapes.count(b'"') > 2 * most + 2:  # more strings than separators are allowed
         return True
     return separators(b"".join(without_escapes.split(b'"')[::2])) > most
 
 
 class Parsed:
-    """A body that was parsed, for the request log and for nobody after the answer."""
+    """A parsed body, kept for the request log until the response is sent."""
 
     def __init__(self, contents: Any, request: Request) -> None:
         self.contents = contents
         self.request = request
 
     def forget(self) -> None:
-        """Let go of the body, which the view's request refers to."""
+        """Release the memory of the body, which the view's request also refers to."""
         self.contents = self.request._data = self.request._full_data = None  # type: ignore[attr-defined]
 
 
 def _read(stream: Any, request: Request | None, what: str) -> bytes:
-    """Return the whole body. Raises RequestDataTooBig above the limit, which is small while nobody has logged in."""
+    """Return the whole body. Raises RequestDataTooBig above the limit, which is lower for anonymous callers."""
     known = request is None or request.user is not None
     longest = settings.MAX_BODY_SIZE if known else min(MAX_PUBLIC_BODY, settings.MAX_BODY_SIZE)
     body: bytes = stream.read(longest + 1)
@@ -77,10 +77,10 @@ def _read(stream: Any, request: Request | None, what: str) -> bytes:
 
 
 class JSONParser(BaseParser):
-    """Reads a JSON body within the limits of bytes, of levels, and of names and values.
+    """Parses a JSON body. Limits its bytes, its levels, and the number of its names and values.
 
-    Routes that need no login read `MAX_PUBLIC_BODY` bytes. Numbers keep their type and all their digits. The parsed
-    body is left on the request for the request log.
+    Routes without login accept `MAX_PUBLIC_BODY` bytes. Numbers keep their type and all digits. The parsed body is
+    stored on the request for the request log.
     """
 
     media_type = "application/json"
@@ -96,7 +96,7 @@ class JSONParser(BaseParser):
             raise RequestDataTooBig(f"A JSON body has at most {settings.MAX_JSON_ELEMENTS} names and values")
         try:
             data = json.loads(body.decode(), parse_constant=_refuse_constant)
-            if b"\\ud" in body.lower():  # perhaps half a surrogate pair, which is not text
+            if b"\\ud" in body.lower():  # it may be a lone surrogate, which is not valid text
                 json.dumps(data, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise ParseError(f"The body is not valid JSON: {error}") from error
@@ -108,15 +108,15 @@ class JSONParser(BaseParser):
 
 
 class FormParser(BaseParser):
-    """Reads a form of at most `MAX_BODY_SIZE` bytes as a flat JSON object, whose values are all texts."""
+    """Parses a form of at most `MAX_BODY_SIZE` bytes into a flat object whose values are strings."""
 
     media_type = "application/x-www-form-urlencoded"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         request = parser_context["request"] if parser_context else None
         body = _read(stream, request, "A form")
-        if body.lstrip()[:1] in (b"{", b"["):  # as curl sends it without being told a type
-            raise UnsupportedMediaType(self.media_type, "JSON wants the header `Content-Type: application/json`")
+        if body.lstrip()[:1] in (b"{", b"["):  # curl sends JSON like this if no type is given
+            raise UnsupportedMediaType(self.media_type, "JSON needs the header `Content-Type: application/json`")
         most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
         try:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=most)
@@ -124,14 +124,14 @@ class FormParser(BaseParser):
             raise ParseError(f"The body is not a valid form in UTF-8: {error}") from error
         data = dict(pairs)
         if len(data) < len(pairs):
-            raise ParseError("A form has each field once; lists are sent as JSON")
+            raise ParseError("A form has each field only once; send lists as JSON")
         if request:
             request._request.parsed = Parsed(data, request)
         return data
 
 
 class AnyBody(BaseParser):
-    """Leaves a body that is a file to the view."""
+    """Leaves the body unread, for views that store it as a file."""
 
     media_type = "*/*"
 
@@ -144,17 +144,17 @@ SAFE = ("GET", "HEAD")
 
 
 def reads_pages(request: HttpRequest) -> bool:
-    """Tell whether a browser asks: one that names HTML and prefers it to JSON, without a program's token."""
+    """Tell whether the request comes from a browser: it prefers HTML to JSON and has no `Authorization` header."""
     if "Authorization" in request.headers or PAGE not in request.headers.get("Accept", ""):
         return False
     try:
         return request.get_preferred_type(["application/json", PAGE]) == PAGE
-    except ValueError:  # a parameter in a charset that does not exist
+    except ValueError:  # a parameter names an unknown charset
         return False
 
 
 class HtmlOrJsonNegotiation(DefaultContentNegotiation):
-    """Answers JSON whatever `Accept` asks for, and a page to browsers that look at a view which has one."""
+    """Returns HTML to browsers if the view has a page, and JSON otherwise, whatever `Accept` says."""
 
     def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
         pages = [renderer for renderer in renderers[1:] if renderer.media_type == PAGE]
@@ -164,7 +164,7 @@ class HtmlOrJsonNegotiation(DefaultContentNegotiation):
 
 
 class JSONRenderer(BaseRenderer):
-    """Writes JSON in UTF-8."""
+    """Renders JSON in UTF-8."""
 
     media_type = "application/json"
     format = "json"

@@ -1,4 +1,4 @@
-"""Who may do what: each view declares `roles`, a table of its actions; what is not in it is closed."""
+"""Permissions: each view declares `roles`, a table from its actions to roles. Any other action is refused."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ VERBS = {
 
 
 def refusal(method: str | None, details: str) -> Refused:
-    """Return the `restricted_access_*` error of the HTTP method."""
+    """Return the `restricted_access_*` error for the HTTP method."""
     return Refused(VERBS.get(method or "", "restricted_access_modify"), details)
 
 
 class RoleTablePermission(BasePermission):
-    """Refuses every action that the view's `roles` does not open to the caller."""
+    """Allows only the actions that the view's `roles` grants to the caller's role."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         action: str | None = getattr(view, "action", None)

@@ -1,8 +1,10 @@
-"""Every list ends in time: its queries are stopped at a deadline, so that it costs its caller and nobody else."""
+"""Every list has a deadline: a query that is still running then is stopped, and the request gets an error."""
 
+import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -12,30 +14,21 @@ from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tenants.exceptions import Refused
-from tenants.rest.querying.interrupts import interrupts
-from tenants.rest.querying.json_text import refused
+from tenants.rest.querying.fields import query_error
 
 CANCELLED = ("57014", 9)  # PostgreSQL's state, SQLITE_INTERRUPT
 BAD_PATTERN = ("2201B", 51091)  # PostgreSQL's state, MongoDB's code
+TICK = 0.05  # seconds between two checks of the deadlines on SQLite
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
-def bounded_list(request: Any, using: str) -> Iterator[None]:
-    """Run queries of a list; all blocks of one request together take at most `QUERY_TIMEOUT` seconds."""
-    if getattr(request, "list_deadline", None) is None:
-        request.list_deadline = time.monotonic() + settings.QUERY_TIMEOUT
-    with bounded_search(using, request.list_deadline - time.monotonic()):
-        yield
-
-
-@contextmanager
 def bounded_search(using: str, seconds: float | None = None) -> Iterator[None]:
-    """Run queries for at most so long; one that takes longer, or has a bad pattern, is a refused request.
+    """Stop the queries in the block at a deadline. Raises Refused if one is stopped or has an invalid pattern.
 
-    `QUERY_TIMEOUT` is the default; inside another such block the earlier deadline counts. Only reads belong here: what
-    runs at the deadline is stopped.
+    The default is `QUERY_TIMEOUT` seconds from now. In nested blocks the earlier deadline applies. Use it for reads
+    only, because whatever runs at the deadline is stopped.
     """
     deadline = time.monotonic() + (settings.QUERY_TIMEOUT if seconds is None else seconds)
     outer = _deadline.get()
@@ -54,7 +47,7 @@ def bounded_search(using: str, seconds: float | None = None) -> Iterator[None]:
 
 
 def seconds_left() -> float | None:
-    """Return how long the search around this may still take, None outside of one. Raises Refused after its deadline."""
+    """Return the seconds until the deadline, or None outside of `bounded_search`. Raises Refused after the deadline."""
     deadline = _deadline.get()
     if deadline is None:
         return None
@@ -65,8 +58,58 @@ def seconds_left() -> float | None:
 
 
 def too_long() -> Refused:
-    """Return the error of a search that was stopped."""
-    return refused(f"The search takes too long (more than {settings.QUERY_TIMEOUT} seconds), please narrow it")
+    """Return the error of a query that exceeded its deadline."""
+    return query_error(f"The search takes too long (more than {settings.QUERY_TIMEOUT} seconds), please narrow it")
+
+
+class Interrupts:
+    """One thread that interrupts SQLite connections past their deadline, because SQLite has no statement timeout.
+
+    A connection is interrupted again at each tick until its block ends. A progress handler would run in the statement's
+    own thread, but it takes Python's interpreter lock on each call: under load, a count of 10,000 rows would wait for
+    the lock a hundred times.
+    """
+
+    def __init__(self) -> None:
+        self.deadlines: dict[sqlite3.Connection, float] = {}
+        self.changed = threading.Condition()
+        self.thread: threading.Thread | None = None
+
+    @contextmanager
+    def after(self, connection: sqlite3.Connection, deadline: float) -> Iterator[None]:
+        """Interrupt what the connection runs in the block after the deadline, and nothing after the block."""
+        with self.changed:
+            self.deadlines[connection] = deadline
+            self._ensure_thread()
+            self.changed.notify()
+        try:
+            yield
+        finally:
+            with self.changed:
+                del self.deadlines[connection]
+
+    def _ensure_thread(self) -> None:
+        """Start the thread if it is not running. A forked process does not inherit it."""
+        if self.thread is None or not self.thread.is_alive():
+            self.thread = threading.Thread(target=self._run, name="sqlite-interrupts", daemon=True)
+            self.thread.start()
+
+    def _run(self) -> None:
+        while True:
+            with self.changed:
+                while not self.deadlines:
+                    self.changed.wait()
+                self._interrupt_late(time.monotonic())
+            time.sleep(TICK)
+
+    def _interrupt_late(self, now: float) -> None:
+        for connection, deadline in self.deadlines.items():
+            if deadline <= now:
+                with suppress(sqlite3.ProgrammingError):  # the connection is closed
+                    connection.interrupt()
+
+
+interrupts = Interrupts()
 
 
 def _on_sqlite(connection: BaseDatabaseWrapper, deadline: float) -> AbstractContextManager[None]:
@@ -79,9 +122,9 @@ def _on_postgresql(connection: BaseDatabaseWrapper, deadline: float) -> Abstract
 
 
 def _with_timeout(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    """Execute the statement with a timeout of its own, in the same message and so without another round trip.
+    """Execute the statement with its own timeout, set in the same message to save a round trip.
 
-    PostgreSQL runs the message as one transaction; where it is part of a longer one, the last statement restores that.
+    PostgreSQL runs the message as one transaction. Inside a longer transaction, the last statement resets the timeout.
     """
     milliseconds = max(1, int((seconds_left() or 0) * 1000))
     message = f"SET LOCAL statement_timeout = {milliseconds}; {sql}; SET LOCAL statement_timeout TO DEFAULT"
@@ -107,7 +150,7 @@ def _explained(error: Exception) -> Exception:
     if code in CANCELLED or getattr(cause, "timeout", False):
         return too_long()
     if isinstance(cause, pymongo.errors.DocumentTooLarge):
-        return refused("The search finds too much, please narrow it")
+        return query_error("The search finds too much, please narrow it")
     if code in BAD_PATTERN:
-        return refused("$regex: the database refuses this regular expression")
+        return query_error("$regex: the database refuses this regular expression")
     return error

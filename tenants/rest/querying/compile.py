@@ -1,7 +1,12 @@
-"""From the tree to a Django `Q` that means the same on every engine, and means true or false, never unknown."""
+"""Compiles filters and positions to a Django `Q` that selects the same rows on every engine.
+
+Each condition is true or false, never unknown (null).
+"""
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import and_, or_
@@ -11,8 +16,10 @@ from typing import TypeAlias
 from django.apps import apps
 from django.db.models import Q
 
-from tenants.rest.querying.fields import Field
+from tenants.models import User
+from tenants.rest.querying.fields import Field, Key
 from tenants.rest.querying.lookups import having_row
+from tenants.rest.querying.operands import INT64
 from tenants.rest.querying.tree import All, Any, Compare, Node, Not, Size, Some, Whole
 
 LOOKUPS = {
@@ -25,7 +32,8 @@ LOOKUPS = {
     "regex": "matches",
 }
 MILLISECOND = timedelta(milliseconds=1)
-INT64 = (-(2**63), 2**63 - 1)
+USER_ID = re.compile(r"[0-9a-f]{24}")
+BY_ID = ("eq", "in")  # the operators that compare ids of users
 
 
 def nothing() -> Q:
@@ -37,7 +45,7 @@ def everything() -> Q:
 
 
 def to_q(node: Node, tenant_id: str | None = None) -> Q:
-    """Return the condition on rows that the tree spells; rows of other tables are sought in this tenant only."""
+    """Return the tree as a condition on rows. Rows of other tables count only if they belong to this tenant."""
     match node:
         case All(parts):
             return reduce(and_, (to_q(part, tenant_id) for part in parts)) if parts else everything()
@@ -81,13 +89,13 @@ def _compare(node: Compare) -> Q:
 
 
 def _whole_number(value: Anything) -> tuple[int, bool]:
-    """Return the greatest whole number that is not above the value, within 64 bits, and whether it is the value."""
-    floor = min(max(math.floor(value), INT64[0]), INT64[1])
+    """Return the value rounded down to a 64-bit integer, and whether they are equal."""
+    floor = min(max(math.floor(value), INT64[0]), INT64[-1])
     return floor, floor == value
 
 
 def _millisecond(value: datetime) -> tuple[datetime, bool]:
-    """Return the same for the milliseconds that dates are kept in."""
+    """Return the date rounded down to a millisecond, the precision of stored dates, and whether they are equal."""
     floor = value.replace(microsecond=value.microsecond // 1000 * 1000)
     return floor, floor == value
 
@@ -98,9 +106,9 @@ BETWEEN = {"gte": "gt", "lt": "lte"}
 
 
 def _to_grain(grain: Grain, operator: str, operand: Anything) -> tuple[str, Anything]:
-    """Return the comparison with a value that the column can hold which is true of the same rows.
+    """Return an equivalent comparison with a value that the column can store.
 
-    A value between two that the column can hold equals none; below it is what is up to the lower of the two.
+    A value between two storable ones equals none, and what is less than it is at most the lower of the two.
     """
     if operator == "in":
         return "in", [floor for floor, same in map(grain, operand) if same]
@@ -108,3 +116,66 @@ def _to_grain(grain: Grain, operator: str, operand: Anything) -> tuple[str, Anyt
     if same:
         return operator, floor
     return ("never", None) if operator == "eq" else (BETWEEN.get(operator, operator), floor)
+
+
+def with_user_ids(node: Node, tenant_id: str | None) -> Node:
+    """Return the tree with the usernames of this tenant replaced by ids: one query, or none if all are ids.
+
+    An unknown username stays and equals no id.
+    """
+    names = {name for compare in _about_users(node) for name in _texts(compare.operand) if not USER_ID.fullmatch(name)}
+    if not names:
+        return node
+    found = User.objects.of(tenant_id or "").filter(username__in=names).values_list("username", "pk")
+    return _replaced(node, dict(found))
+
+
+def _about_users(node: Node) -> Iterator[Compare]:
+    match node:
+        case All(parts) | Any(parts):
+            for part in parts:
+                yield from _about_users(part)
+        case Not(part):
+            yield from _about_users(part)
+        case Compare() if node.field.kind == "user" and node.operator in BY_ID:
+            yield node
+
+
+def _texts(operand: Anything) -> tuple[str, ...]:
+    return operand if isinstance(operand, tuple) else (operand,)
+
+
+def _replaced(node: Node, ids: Mapping[str, str]) -> Node:
+    match node:
+        case All(parts) | Any(parts):
+            return type(node)(tuple(_replaced(part, ids) for part in parts))
+        case Not(part):
+            return Not(_replaced(part, ids))
+        case Compare() if node.field.kind == "user" and node.operator in BY_ID:
+            keys = tuple(ids.get(text, text) for text in _texts(node.operand))
+            return replace(node, operand=keys if node.operator == "in" else keys[0])
+    return node
+
+
+def comes_after(position: Sequence[Any], keys: Sequence[Key]) -> Q:
+    """Return the condition on the rows that follow the position in the order of the keys.
+
+    The condition on the first key appears twice, because an index can seek to a range but not to alternatives.
+    """
+    (key, *more), (value, *values) = keys, position
+    beyond = _beyond(key, value)
+    if not more:
+        return beyond
+    equal = Q(**{f"{key.path}__isnull": True} if value is None else {key.path: value})
+    return (beyond | equal) & (beyond | (equal & comes_after(values, more)))
+
+
+def _beyond(key: Key, value: Any) -> Q:
+    """Return the condition that a row's value comes later in the key's order. Nulls sort lowest."""
+    present, absent = (Q(**{f"{key.path}__isnull": missing}) for missing in (False, True))
+    if value is None:
+        return nothing() if key.descending else present
+    beyond = Q(**{f"{key.path}__{'lt' if key.descending else 'gt'}": value})
+    if not key.nullable:
+        return beyond
+    return (beyond & present) | absent if key.descending else beyond & present

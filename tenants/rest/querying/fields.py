@@ -1,4 +1,4 @@
-"""The fields that a list can be filtered and sorted by, declared by viewsets as plain data.
+"""The fields that clients can filter and sort a list by, which viewsets declare as plain data.
 
 A viewset's `query_fields` maps the name that clients use to `kind`, `kind?`, `kind:path` or `kind?:path`:
 
@@ -13,12 +13,12 @@ A viewset's `query_fields` maps the name that clients use to `kind`, `kind?`, `k
         "versions.size": "number",
     }
 
-- kind: `text`, `number` (whole numbers), `date`, `flag`, `user` (the id of a user, whom filters name by id or
-  username); `texts` (a JSON array of texts); `pairs` (a JSON array of `{name, value}`: gives `metadata.name`,
-  `metadata.value` and `metadata.<name>` too); `rows` (rows of another table).
-- `?`: the column may be null, which clients see as an absent field.
-- path: the column as the ORM names it, where it is not the name itself. For `rows` it is `app.Model.column`, the column
-  that holds this row's id; fields named `<rows>.<x>` are columns of that other table, `x` unless a path says so.
+- kind: `text`, `number` (integers), `date`, `flag`, `user` (the id of a user; filters accept an id or a username);
+  `texts` (a JSON array of strings); `pairs` (a JSON array of `{name, value}`, which also declares `metadata.name`,
+  `metadata.value` and `metadata.<name>`); `rows` (rows of another table).
+- `?`: the column is nullable. Clients see null as an absent field.
+- path: the column's name in the ORM, if it differs from the field's name. For `rows` it is `app.Model.column`, the
+  foreign key of the other table. A field `<rows>.<x>` is a column of that table, named `x` unless it has a path.
 """
 
 import re
@@ -27,6 +27,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
+from django.db.models import F
+from django.db.models.expressions import OrderBy
+
+from tenants.exceptions import Refused
+
 SCALARS = ("text", "number", "date", "flag", "user")
 LISTS = ("texts", "pairs", "rows")
 SPECIFICATION = re.compile(rf"({'|'.join(SCALARS + LISTS)})(\?)?(?::([\w.]+))?", re.ASCII)
@@ -34,9 +39,9 @@ SPECIFICATION = re.compile(rf"({'|'.join(SCALARS + LISTS)})(\?)?(?::([\w.]+))?",
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: its name in filters, the kind of its values and where it is stored.
+    """One field: its name in filters, the kind of its values and the column that stores it.
 
-    `members` are the fields of one element of a list; the element itself where it is a text.
+    `members` are the fields of an element of a list. A list of strings has one, which is the element itself.
     """
 
     name: str
@@ -46,18 +51,35 @@ class Field:
     members: "tuple[Field, ...]" = ()
 
     def member(self, name: str) -> "Field | None":
-        """Return the element's field of that name (without the list's)."""
-        return next(
-            (field for field in self.members if field.name == f"{self.name}.{name}"),
-            None,
-        )
+        """Return the member `name`, given without the prefix of the list."""
+        return next((field for field in self.members if field.name == f"{self.name}.{name}"), None)
 
 
 FieldTable: TypeAlias = Mapping[str, Field]
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One sort key; `path` is the column's name in the ORM."""
+
+    path: str
+    descending: bool = False
+    nullable: bool = False
+
+    def expression(self) -> str | OrderBy:
+        """Return the key for `order_by`. Nulls sort lowest on every engine."""
+        if not self.nullable:
+            return f"-{self.path}" if self.descending else self.path
+        return F(self.path).desc(nulls_last=True) if self.descending else F(self.path).asc(nulls_first=True)
+
+
+def query_error(details: str) -> Refused:
+    """Return the error of an invalid list request."""
+    return Refused("get_request_error", details)
+
+
 def field_table(specifications: Mapping[str, str]) -> FieldTable:
-    """Return the fields that a viewset declares, by name; ValueError for a declaration that is none."""
+    """Return the declared fields by name. Raises ValueError for an invalid declaration."""
     return _table(tuple(specifications.items()))
 
 
@@ -73,7 +95,7 @@ def _table(specifications: tuple[tuple[str, str], ...]) -> FieldTable:
 def _field(name: str, specification: str) -> Field:
     match = SPECIFICATION.fullmatch(specification)
     if not match:
-        raise ValueError(f"{name}: {specification} does not declare a field")
+        raise ValueError(f"{name}: {specification} is not a valid declaration of a field")
     kind, nullable, path = match.groups()
     return Field(name, kind, path or name, bool(nullable), _members(name, kind))
 

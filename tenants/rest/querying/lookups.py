@@ -1,9 +1,8 @@
-"""The conditions that Django has no lookup for, each written per engine.
+"""Lookups that Django lacks, implemented for each engine.
 
-On JSON arrays: `tags__holds="x"` (an element is x, or has the members of a dict), `metadata__any_element=<tree>` (one
-element satisfies the tree), `tags__length=2`, `tags__is_list=("a", "b")` (exactly these elements). On text columns:
-`name__matches=<Pattern>`.
-Every value is a parameter; what is spliced into SQL are constants of this package.
+On JSON arrays: `tags__holds="x"` (an element equals x, or has the members of a dict), `metadata__any_element=<tree>`
+(one element satisfies the tree), `tags__length=2`, `tags__is_list=("a", "b")` (exactly these elements). On text
+columns: `name__matches=<Pattern>`. Values are always parameters; only constants of this package become part of the SQL.
 """
 
 from collections.abc import Callable
@@ -25,14 +24,14 @@ from django.db.models.expressions import Col
 from django.utils.module_loading import import_string
 
 from tenants.rest.querying import on_sqlite, patterns
-from tenants.rest.querying.json_text import refused
+from tenants.rest.querying.fields import query_error
 
-MOST_IDS = 300_000  # MongoDB takes a query of 16 MiB
+MOST_IDS = 300_000  # they fit into a query of 16 MiB, the largest that MongoDB accepts
 Write: TypeAlias = Callable[[str, Any], Any]
 
 
 class EngineLookup(Lookup):
-    """A lookup that the function of its name in the module `on_<engine>` writes."""
+    """A lookup implemented by the function of the same name in the module `on_<engine>`."""
 
     prepare_rhs = False
 
@@ -54,14 +53,14 @@ class EngineLookup(Lookup):
 
 
 class Holds(EngineLookup):
-    """The array has an element that equals this scalar."""
+    """The array has an element that equals this scalar or has these members."""
 
     lookup_name = "holds"
 
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
-        """Take the few rows that hold a text from its index; of many, the newest are found sooner by looking at all.
+        """Use the index of words if few rows have the word. If many have it, a scan finds the newest ones sooner.
 
-        Of 100,000 items, ten of which hold it, they are found in a thousandth of the time.
+        Among 100,000 items, the index finds ten in a thousandth of the time.
         """
         field: Any = getattr(self.lhs, "target", None)
         if isinstance(self.rhs, str) and getattr(field, "words", False):
@@ -79,7 +78,7 @@ class AnyElement(EngineLookup):
 
 
 class Length(EngineLookup):
-    """The array has that many elements."""
+    """The array has this number of elements."""
 
     lookup_name = "length"
 
@@ -91,13 +90,13 @@ class IsList(EngineLookup):
 
 
 class Matches(EngineLookup):
-    """The text has a match of this Pattern."""
+    """The text contains a match of this Pattern."""
 
     lookup_name = "matches"
 
 
 def register() -> None:
-    """Make the lookups known: the array ones on JSON fields, `matches` on every field."""
+    """Register the lookups: those on arrays for JSON fields, `matches` for every field."""
     for lookup in (Holds, AnyElement, Length, IsList):
         JSONField.register_lookup(lookup)
     for field in (Field, ForeignObject):
@@ -105,16 +104,15 @@ def register() -> None:
 
 
 def prepare_connection(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Give a new connection of SQLite the function that matches regular expressions."""
+    """Add the function that matches regular expressions to a new SQLite connection."""
     if connection.vendor == "sqlite":
         connection.connection.create_function("re2_search", 3, patterns.search, deterministic=True)
 
 
 def having_row(model: type[Model], column: str, condition: Q, tenant_id: str | None) -> Q:
-    """Return that a row of `model` which satisfies the condition names this one in `column`.
+    """Return the condition that some row of `model` satisfies the condition and refers to this row in `column`.
 
-    MongoDB would look the rows up for each document before it filters any, so there the ids are fetched first, from
-    this tenant's rows.
+    On MongoDB the ids are fetched first, from this tenant's rows, because a lookup would run for every document.
     """
     rows = model._default_manager.filter(condition)
     using = router.db_for_read(model)
@@ -123,5 +121,5 @@ def having_row(model: type[Model], column: str, condition: Q, tenant_id: str | N
     mine = rows.filter(tenant_id=tenant_id) if tenant_id is not None else rows
     found = list(mine.order_by().values_list(column, flat=True).distinct()[: MOST_IDS + 1])
     if len(found) > MOST_IDS:
-        raise refused("The search finds too much, please narrow it")
+        raise query_error("The search finds too much, please narrow it")
     return Q(pk__in=found)

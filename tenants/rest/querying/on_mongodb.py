@@ -1,4 +1,4 @@
-"""The lookups as conditions of a `$match`, which the multikey indexes serve, and the page that an index sorts."""
+"""The lookups as conditions of a `$match`, which can use multikey indexes, and pages that an index sorts."""
 
 from collections.abc import Sequence
 from typing import Any as Anything
@@ -9,8 +9,8 @@ from django.db import connections
 from django.db.models import Model, QuerySet
 from django_mongodb_backend.queryset import RawQuerySet
 
+from tenants.rest.querying.fields import Key
 from tenants.rest.querying.patterns import Pattern
-from tenants.rest.querying.sort import Key
 from tenants.rest.querying.tree import All, Any, Compare, Node, Not
 
 M = TypeVar("M", bound=Model)
@@ -54,7 +54,7 @@ def _comparison(node: Compare) -> Mql:
 
 
 def _names_members(node: Node) -> bool:
-    """Tell whether the elements are objects: whether a comparison names a member, or there is none."""
+    """Tell whether the elements are objects: every comparison names a member."""
     match node:
         case All(parts) | Any(parts):
             return all(_names_members(part) for part in parts)
@@ -77,7 +77,7 @@ def _of_object(node: Node) -> Mql:
 
 
 def _of_scalar(node: Node) -> Mql:
-    """Return the operators that a scalar element is held to; the language has only `all` and `not` there."""
+    """Return the operators on a scalar element. The filter language allows only `All` and `Not` there."""
     match node:
         case All(parts):
             operators: Mql = {}
@@ -98,7 +98,7 @@ def _of_scalar(node: Node) -> Mql:
 
 
 def page(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> list[M]:
-    """Return the rows of one page, sorted by an index where there is one."""
+    """Return the rows of one page, sorted by an index if one fits."""
     try:
         pipeline = page_pipeline(queryset, keys, offset, limit)
     except EmptyResultSet:
@@ -107,7 +107,7 @@ def page(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) ->
 
 
 def weight(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> int:
-    """Return how many bytes the rows of a page have together."""
+    """Return the size of the rows of a page in bytes."""
     try:
         pipeline = page_pipeline(queryset, keys, offset, limit)
     except EmptyResultSet:
@@ -119,9 +119,10 @@ def weight(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) 
 
 
 def page_pipeline(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> list[Mql]:
-    """Return the aggregation of one page. Raises EmptyResultSet where nothing can match.
+    """Return the aggregation of one page. Raises EmptyResultSet if nothing can match.
 
-    The ORM computes its sort keys before it sorts, which no index serves; so its match is kept and the sort is ours.
+    The ORM computes sort keys before it sorts, which prevents the use of an index. So this keeps the ORM's `$match` and
+    sorts by the columns themselves.
     """
     compiler = queryset.order_by().query.get_compiler(using=queryset.db)
     compiler.pre_sql_setup()

@@ -1,4 +1,4 @@
-"""The lookups in PostgreSQL: containment and JSON paths, which a GIN index serves."""
+"""The lookups in PostgreSQL: containment and JSON paths, which can use a GIN index."""
 
 import json
 from collections.abc import Sequence
@@ -34,14 +34,14 @@ def is_list(column: str, elements: Sequence[str]) -> Sql:
 
 
 def matches(column: str, pattern: Pattern) -> Sql:
-    """Letters beyond ASCII have cases in the data base's own collation, if anywhere."""
+    """Only the database's default collation knows upper and lower case beyond ASCII."""
     if pattern.insensitive:
         return f'{column} COLLATE "default" ~* %s', [pattern.for_postgresql()]
     return f"{column} ~ %s", [pattern.for_postgresql()]
 
 
 def _path(node: Node, negated: bool = False) -> str:
-    """Return the JSON path predicate; negation goes down to the comparisons, as across types those are unknown."""
+    """Return the JSON path predicate. Each comparison is negated by itself, because across types it is unknown."""
     match node:
         case All(parts) | Any(parts):
             conjunction = isinstance(node, All) != negated
@@ -68,7 +68,7 @@ def _comparison(node: Compare) -> str:
 
 
 def _condition(node: Node) -> Sql:
-    """Return the SQL over one element, for what a JSON path cannot say as RE2 means it."""
+    """Return the SQL condition on one element, for regular expressions, which JSON paths match differently from RE2."""
     if not uses_patterns(node):
         return "element.value @? %s::jsonpath", [f"$ ? ({_path(node)})"]
     match node:

@@ -1,4 +1,4 @@
-"""The lookups in SQLite's JSON functions, and in its index of words."""
+"""The lookups in SQLite, with its JSON functions and the index of words."""
 
 import json
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def holds(column: str, element: Anything) -> Sql:
 
 
 def few_with_word(connection: BaseDatabaseWrapper, key: str, field: Anything, word: str) -> Sql | None:
-    """Return the condition that the row of this key is one of the few with the word; None where there are many."""
+    """Return the condition that the row with this key has the word, or None if `FEW` rows or more have it."""
     sought = f"FROM {words_of(field.model._meta.db_table)} WHERE list = %s AND word = %s"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM (SELECT 1 {sought} LIMIT {FEW})", [field.column, word])
@@ -103,7 +103,7 @@ def _comparison(node: Compare) -> Sql:
 
 
 def _among(value: str, kind: str, choices: Sequence[Anything]) -> Sql:
-    """Return that the value is one of these: a parameter for each type, as expressions have a limited depth."""
+    """Return the condition that the value is one of the choices, with one parameter per type to limit the depth."""
     of_type: dict[str, list[Anything]] = {}
     for choice in choices:
         of_type.setdefault(TYPES[type(choice)], []).append(choice)

@@ -1,12 +1,15 @@
-"""The values that fields are compared with: each of the field's own type, or refused."""
+"""The names and values in a filter: JSON is read strictly, names are resolved, values are checked for their type."""
 
 import json
+import math
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tenants.rest.querying.fields import Field
-from tenants.rest.querying.json_text import refused
+from tenants.rest.querying.fields import Field, FieldTable, query_error
+from tenants.rest.querying.tree import NEVER, All, Compare, Node, Not, Some
 
+INT64 = range(-(2**63), 2**63)
 KINDS = {
     "text": (str, "a text"),
     "number": ((int, float), "a number"),
@@ -17,21 +20,58 @@ KINDS = {
 }
 
 
+def read_json(text: str, parameter: str) -> Any:
+    """Return the parsed JSON. Rejects duplicate keys, and numbers that some engine cannot store."""
+    try:
+        return json.loads(
+            text, object_pairs_hook=_once, parse_int=_int, parse_float=_float, parse_constant=_no_constant
+        )
+    except (ValueError, RecursionError) as error:
+        reason = "too deep" if isinstance(error, RecursionError) else error
+        raise query_error(f"{parameter} is not valid JSON: {reason}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} is given twice")
+    return document
+
+
+def _int(digits: str) -> int:
+    if len(digits) > 20 or int(digits) not in INT64:
+        raise ValueError(f"the number {digits[:24]} has more than 64 bits")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {digits[:24]} is out of range")
+    return number
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
 def operand_of(field: Field, value: Any) -> Any:
-    """Return the value that the field is compared with; refuses one of another type."""
+    """Return the value to compare the field with. Rejects a value of another type."""
     if field.kind not in KINDS:
-        raise refused(f"{field.name} can only be asked with $elemMatch")
+        raise query_error(f"{field.name} can only be used with $elemMatch")
     types, description = KINDS[field.kind]
     if not isinstance(value, types) or (isinstance(value, bool) and field.kind == "number"):  # type: ignore[arg-type]
-        raise refused(f"{field.name} is compared with {description}, not {json.dumps(value)[:100]}")
+        raise query_error(f"{field.name} is compared with {description}, not {json.dumps(value)[:100]}")
     if isinstance(value, str):
         text_of(field, value)
     return _date(field, value) if field.kind == "date" else value
 
 
 def text_of(field: Field, value: str) -> str:
+    """Return the text unchanged. Rejects null characters and lone surrogates, which databases cannot store."""
     if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise refused(f"{field.name}: a text without null characters and lone surrogates is needed")
+        raise query_error(f"{field.name}: a text without null characters and lone surrogates is needed")
     return value
 
 
@@ -40,4 +80,67 @@ def _date(field: Field, value: str) -> datetime:
         date = datetime.fromisoformat(value)
         return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise refused(f"{field.name} is compared with a date in ISO 8601, not {json.dumps(value)[:100]}") from None
+        raise query_error(f"{field.name} is compared with a date in ISO 8601, not {json.dumps(value)[:100]}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a condition applies to: a scalar field, or an element of the list `within`.
+
+    The same element must also satisfy `given`. `whole` is true if the filter names the list itself rather than a
+    member of its elements.
+    """
+
+    field: Field
+    within: Field | None = None
+    given: tuple[Node, ...] = ()
+    whole: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.field.name
+
+    @property
+    def bare(self) -> bool:
+        """Whether this is an element of a list of strings, inside `$elemMatch`."""
+        return not self.field.path and not self.within
+
+    def some(self, *conditions: Node) -> Node:
+        """Return the node that is true if the scalar, or one element of the list, satisfies all the conditions."""
+        parts = (*self.given, *conditions)
+        part = parts[0] if len(parts) == 1 else All(parts)
+        return Some(self.within, part) if self.within else part
+
+    def absent(self) -> Node:
+        """Return the node that is true if the value is absent."""
+        if self.within:
+            return NEVER if self.whole else Not(self.some())
+        if not self.field.nullable:
+            raise query_error(f"{self.name} is never null")
+        return Compare(self.field, "null")
+
+
+def target_of(name: str, fields: FieldTable) -> Target:
+    """Return the target that a name in a filter denotes. Rejects unknown names."""
+    field, (first, _, rest) = fields.get(name), name.partition(".")
+    parent = fields.get(first)
+    if field and field.kind == "texts":
+        return Target(field.members[0], field, whole=True)
+    if field and field.kind in ("pairs", "rows"):
+        return Target(field, field, whole=True)
+    if parent and parent.kind == "rows" and field:
+        return Target(next(member for member in parent.members if member.name == name), parent)
+    if field:
+        return Target(field)
+    if parent and parent.kind == "pairs" and rest:
+        return _part(parent, rest)
+    raise query_error(f"Unknown field {name[:100]}")
+
+
+def _part(pairs: Field, name: str) -> Target:
+    """Return the member of the pairs, or the value of the pair with this name."""
+    key, value = pairs.members
+    if member := pairs.member(name):
+        return Target(member, pairs)
+    given = Compare(key, "eq", text_of(pairs, name))
+    return Target(replace(value, name=f"{pairs.name}.{name}"), pairs, (given,))

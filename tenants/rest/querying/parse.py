@@ -1,25 +1,23 @@
-"""From the text of a filter to its tree; whatever is not understood is refused by name, nothing is skipped."""
+"""Parses a filter into a tree. Anything unknown is an error that names it; nothing is ignored."""
 
 from collections.abc import Callable, Mapping
 from typing import Any as Anything
 from typing import TypeAlias
 
 from tenants.rest.querying import patterns
-from tenants.rest.querying.fields import FieldTable
-from tenants.rest.querying.json_text import read_json, refused
-from tenants.rest.querying.operands import operand_of, text_of
-from tenants.rest.querying.targets import Target, target_of
+from tenants.rest.querying.fields import FieldTable, query_error
+from tenants.rest.querying.operands import Target, operand_of, read_json, target_of, text_of
 from tenants.rest.querying.tree import ALWAYS, NEVER, All, Any, Compare, Node, Not, Size, Some, Whole
 
 CONDITIONS = 100
 LEVELS = 10
 VALUES = 1000
-LARGEST_SIZE = 2**31 - 1  # that every engine can compare; no list is as long
+LARGEST_SIZE = 2**31 - 1  # every engine can compare it, and no list is that long
 CONNECTIVES = ("$and", "$or", "$nor")
 
 
 def parse(text: str, fields: FieldTable) -> Node:
-    """Return the tree of the filter that `text` spells over these fields; an empty text is no filter."""
+    """Return the tree of a filter over these fields. An empty text matches everything."""
     if not text.strip():
         return ALWAYS
     value = read_json(text, "filter")
@@ -27,18 +25,18 @@ def parse(text: str, fields: FieldTable) -> Node:
     if isinstance(value, list):
         return reader.connective("$or", value, fields, 1)
     if not isinstance(value, dict):
-        raise refused("filter is not a JSON object or list")
+        raise query_error("filter is not a JSON object or list")
     return reader.document(value, fields, 1)
 
 
 class Reader:
-    """Reads one filter, counting its conditions and the values in its lists."""
+    """Parses one filter and counts its conditions and the values in its lists."""
 
     def __init__(self) -> None:
         self.conditions = self.values = 0
 
     def document(self, value: Mapping[str, Anything], fields: FieldTable, level: int, prefix: str = "") -> Node:
-        """Return that every condition of a JSON object holds."""
+        """Return the conjunction of the conditions of a JSON object."""
         self.enter(level)
         if not value:
             self.count()
@@ -49,33 +47,33 @@ class Reader:
             elif name == "$not":
                 parts.append(Not(self.document(_object(name, operand), fields, level + 1, prefix)))
             elif name.startswith("$"):
-                raise refused(f"Unknown operator {name[:100]}")
+                raise query_error(f"Unknown operator {name[:100]}")
             else:
                 parts.append(self.condition(target_of(prefix + name, fields), operand, level))
         return parts[0] if len(parts) == 1 else All(tuple(parts))
 
     def connective(self, name: str, operand: Anything, fields: FieldTable, level: int, prefix: str = "") -> Node:
-        """Return the and, or, nor of a list of JSON objects."""
+        """Return the conjunction, disjunction or its negation over a list of JSON objects."""
         if not isinstance(operand, list) or not operand:
-            raise refused(f"{name} takes a list of conditions")
+            raise query_error(f"{name} takes a list of conditions")
         parts = tuple(self.document(_object(name, part), fields, level + 1, prefix) for part in operand)
         if name == "$and":
             return All(parts)
         return Any(parts) if name == "$or" else Not(Any(parts))
 
     def condition(self, target: Target, value: Anything, level: int) -> Node:
-        """Return what a field is held to: a value, or a JSON object of operators."""
+        """Return the condition on a field: equality with a value, or a JSON object of operators."""
         if isinstance(value, dict) and any(name.startswith("$") for name in value):
             return self.operators(target, value, level)
         return self.equal(target, value, level)
 
     def operators(self, target: Target, value: Mapping[str, Anything], level: int) -> Node:
-        """Return that every operator holds, each of a list's elements on its own."""
+        """Return the conjunction of the operators. On a list, each may be satisfied by a different element."""
         self.enter(level)
         if "$options" in value and "$regex" not in value:
-            raise refused(f"{target.name}: $options without $regex")
+            raise query_error(f"{target.name}: $options without $regex")
         if not value:
-            raise refused(f"{target.name}: no operator")
+            raise query_error(f"{target.name}: no operator")
         parts: list[Node] = []
         for name, operand in value.items():
             if name == "$regex":
@@ -86,24 +84,24 @@ class Reader:
 
     def operator(self, name: str) -> "Operator":
         if name not in OPERATORS:
-            raise refused(f"Unknown operator {name[:100]}")
+            raise query_error(f"Unknown operator {name[:100]}")
         return OPERATORS[name]
 
     @staticmethod
     def enter(level: int) -> None:
         if level > LEVELS:
-            raise refused(f"filter has more than {LEVELS} levels")
+            raise query_error(f"filter has more than {LEVELS} levels")
 
     def count(self) -> None:
         self.conditions += 1
         if self.conditions > CONDITIONS:
-            raise refused(f"filter has more than {CONDITIONS} conditions")
+            raise query_error(f"filter has more than {CONDITIONS} conditions")
 
     def count_values(self, target: Target, values: list[Anything]) -> None:
-        """Count the values of a list: all lists of a filter together cost what one may."""
+        """Count the values of a list. The limit applies to all lists of a filter together."""
         self.values += len(values)
         if self.values > VALUES:
-            raise refused(f"{target.name}: the lists of a filter have at most {VALUES} values together")
+            raise query_error(f"{target.name}: the lists of a filter have at most {VALUES} values together")
 
     def equal(self, target: Target, operand: Anything, level: int) -> Node:
         self.count()
@@ -115,7 +113,7 @@ class Reader:
             return Whole(target.within, elements)
         if target.field.kind == "pairs":
             if not isinstance(operand, dict) or set(operand) != {"name", "value"}:
-                raise refused(f"{target.name} is compared with {{name, value}}")
+                raise query_error(f"{target.name} is compared with {{name, value}}")
             return target.some(
                 *(Compare(member, "eq", operand_of(member, operand[member.path])) for member in target.field.members)
             )
@@ -130,7 +128,7 @@ class Reader:
 
     def among(self, target: Target, operand: Anything, level: int) -> Node:
         if not isinstance(operand, list):
-            raise refused(f"{target.name}: $in and $nin take a list")
+            raise query_error(f"{target.name}: $in and $nin take a list")
         self.count_values(target, operand)
         if target.field.kind == "pairs":
             return Any(tuple(self.equal(target, choice, level) for choice in operand))
@@ -145,19 +143,19 @@ class Reader:
     def regex(self, target: Target, operand: Anything, options: Anything) -> Node:
         self.count()
         if target.field.kind not in ("text", "any", "user"):
-            raise refused(f"{target.name}: $regex is for texts")
+            raise query_error(f"{target.name}: $regex is for strings")
         if not isinstance(operand, str) or not isinstance(options, str):
-            raise refused(f"{target.name}: $regex and $options take a text")
+            raise query_error(f"{target.name}: $regex and $options take a string")
         text_of(target.field, operand)
         try:
             return target.some(Compare(target.field, "regex", patterns.checked(operand, options)))
         except patterns.BadPattern as error:
-            raise refused(f"{target.name}: $regex {operand[: patterns.LONGEST]} is refused: {error}") from None
+            raise query_error(f"{target.name}: $regex {operand[: patterns.LONGEST]} is refused: {error}") from None
 
     def exists(self, target: Target, operand: Anything, level: int) -> Node:
         self.count()
         if operand not in (True, False) or target.bare:
-            raise refused(f"{target.name}: $exists takes true or false, and not inside $elemMatch")
+            raise query_error(f"{target.name}: $exists takes true or false, and not inside $elemMatch")
         if target.whole or not (target.within or target.field.nullable):
             present: Node = ALWAYS
         else:
@@ -166,7 +164,7 @@ class Reader:
 
     def every(self, target: Target, operand: Anything, level: int) -> Node:
         if not isinstance(operand, list) or target.bare:
-            raise refused(f"{target.name}: $all takes a list, and not inside $elemMatch")
+            raise query_error(f"{target.name}: $all takes a list, and not inside $elemMatch")
         self.enter(level + 1)
         self.count_values(target, operand)
         if not operand:
@@ -176,7 +174,7 @@ class Reader:
     def element(self, target: Target, operand: Anything, level: int) -> Node:
         conditions = _object("$elemMatch", operand)
         if not target.whole or not target.within:
-            raise refused(f"{target.name}: $elemMatch is for lists")
+            raise query_error(f"{target.name}: $elemMatch is for lists")
         if target.within.kind == "texts":
             return Some(target.within, self.operators(Target(target.field), conditions, level + 1))
         members = {member.name: member for member in target.within.members}
@@ -185,9 +183,9 @@ class Reader:
     def size(self, target: Target, operand: Anything, level: int) -> Node:
         self.count()
         if not target.whole or not target.within or target.within.kind == "rows":
-            raise refused(f"{target.name}: $size is for lists")
+            raise query_error(f"{target.name}: $size is for lists")
         if isinstance(operand, bool) or not isinstance(operand, int) or operand < 0:
-            raise refused(f"{target.name}: $size takes a number from 0")
+            raise query_error(f"{target.name}: $size takes a number from 0")
         return Size(target.within, operand) if operand <= LARGEST_SIZE else NEVER
 
     def negation(self, target: Target, operand: Anything, level: int) -> Node:
@@ -214,5 +212,5 @@ OPERATORS: Mapping[str, Operator] = {
 
 def _object(name: str, value: Anything) -> dict[str, Anything]:
     if not isinstance(value, dict):
-        raise refused(f"{name} takes a JSON object")
+        raise query_error(f"{name} takes a JSON object")
     return value

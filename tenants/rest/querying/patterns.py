@@ -1,7 +1,7 @@
-r"""Regular expressions: RE2's syntax and meaning on every engine.
+r"""Regular expressions with RE2's syntax and semantics on every engine.
 
-RE2 decides what a pattern may be. SQLite matches with RE2 itself; for the others the pattern is rewritten so that it
-means the same there (to PostgreSQL `\b` is a backspace, to PCRE `$` also stands before a last newline).
+RE2 decides whether a pattern is valid. SQLite matches with RE2. For the other engines the pattern is translated, as the
+syntax differs (in PostgreSQL `\b` is a backspace; in PCRE `$` also matches before a final newline).
 """
 
 import re
@@ -45,27 +45,27 @@ Ranges: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class BadPattern(ValueError):
-    """A pattern that is refused, and why."""
+    """An invalid pattern, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A regular expression that RE2 accepts; it matches anywhere in a text."""
+    """A regular expression that RE2 accepts. It can match anywhere in a text."""
 
     text: str
     insensitive: bool = False
 
     def for_postgresql(self) -> str:
-        """Return the same as an advanced regular expression of PostgreSQL."""
+        """Return the pattern as an advanced regular expression of PostgreSQL."""
         return _written(self.text, "postgresql")
 
     def for_mongodb(self) -> str:
-        """Return the same for PCRE."""
+        """Return the pattern in the syntax of PCRE."""
         return _written(self.text, "mongodb")
 
 
 def checked(text: str, options: str = "") -> Pattern:
-    """Return the pattern, or raise BadPattern where RE2 or one of the engines has no such thing."""
+    """Return the pattern. Raises BadPattern if RE2 or one of the engines does not support it."""
     if len(text) > LONGEST:
         raise BadPattern(f"a regular expression has at most {LONGEST} characters")
     if options not in ("", "i"):
@@ -76,7 +76,7 @@ def checked(text: str, options: str = "") -> Pattern:
     try:
         _compiled(pattern.text, pattern.insensitive)
     except re2.error as error:
-        reason = error.args[0] if error.args else "refused"
+        reason = error.args[0] if error.args else "not valid"
         raise BadPattern(reason.decode() if isinstance(reason, bytes) else str(reason)) from None
     pattern.for_postgresql()
     return pattern
@@ -92,7 +92,7 @@ def _compiled(text: str, insensitive: bool) -> Any:
 
 
 def search(text: str, insensitive: int, subject: str | None) -> bool:
-    """Tell whether the pattern occurs in the subject: the function that SQLite calls."""
+    """Tell whether the subject contains a match. SQLite calls this function."""
     return isinstance(subject, str) and _compiled(text, bool(insensitive)).search(subject) is not None
 
 
@@ -104,7 +104,7 @@ def _written(text: str, engine: str) -> str:
 
 
 def _pieces(text: str, engine: str) -> Iterator[str]:
-    """Yield what the engine writes for each part of the pattern, which RE2 has accepted."""
+    """Yield the engine's syntax for each part of a pattern that RE2 accepts."""
     at = 0
     while at < len(text):
         here = text[at]
@@ -121,7 +121,7 @@ def _pieces(text: str, engine: str) -> Iterator[str]:
         elif text.startswith("(?", at):
             group = GROUP.match(text, at)
             if not group:
-                raise BadPattern("flags inside a regular expression are not supported, but (?i) at its start")
+                raise BadPattern("flags inside a regular expression are not supported, except (?i) at its start")
             yield "(?:"
             at = group.end()
         elif here == "{" and (repeat := REPEAT.match(text, at)):
@@ -153,7 +153,7 @@ def _escape(text: str, at: int, engine: str) -> tuple[str, int]:
 
 
 def _code(text: str, at: int) -> tuple[int, int]:
-    """Return the character that the escape at `at` stands for, and where the escape ends."""
+    """Return the code of the character that the escape at `at` denotes, and the position after the escape."""
     match = ESCAPE.match(text, at + 1)
     if not match or match[4] in ("p", "P", "C"):
         raise BadPattern(f"\\{text[at + 1]} is not supported in a regular expression")
@@ -166,7 +166,7 @@ def _code(text: str, at: int) -> tuple[int, int]:
 
 
 def _class(text: str, at: int) -> tuple[bool, Ranges, int]:
-    """Return whether the class that opens at `at` is negated, its characters and where it ends."""
+    """Return whether the class that starts at `at` is negated, its characters, and the position after it."""
     at += 1
     negated = text[at] == "^"
     at += negated
@@ -216,7 +216,7 @@ def _bracket(ranges: Ranges, engine: str, *, negated: bool) -> str:
 
 
 def _literal(code: int, engine: str) -> str:
-    """Return the character so that it means itself, in a class and outside."""
+    """Return the character as a literal, valid inside and outside a class."""
     letter = chr(code)
     if letter.isascii() and letter.isalnum():
         return letter

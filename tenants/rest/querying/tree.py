@@ -1,4 +1,4 @@
-"""What a filter means, free of JSON and of data bases: conditions on fields, put together."""
+"""The tree of a filter: conditions on fields and their combinations, independent of JSON and of the database."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,28 +14,28 @@ Node: TypeAlias = "All | Any | Not | Compare | Some | Size | Whole"
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """True where every part is; without parts always."""
+    """True if all parts are true, or if there are none."""
 
     parts: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Any:
-    """True where a part is; without parts never."""
+    """True if at least one part is true."""
 
     parts: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """True where the part is not."""
+    """True if the part is false."""
 
     part: Node
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """A scalar under an operator: `eq gt gte lt lte in regex`, or `null` (absent). Never true across types."""
+    """Compares a scalar by `eq gt gte lt lte in regex`, or `null` (absent). Values of different types never match."""
 
     field: Field
     operator: str
@@ -44,7 +44,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Some:
-    """True where one element of the list satisfies the whole part."""
+    """True if one element of the list satisfies the part."""
 
     field: Field
     part: Node
@@ -52,7 +52,7 @@ class Some:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """True where the list has that many elements."""
+    """True if the list has `count` elements."""
 
     field: Field
     count: int
@@ -60,7 +60,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """True where the list holds these elements, in this order, and no others."""
+    """True if the list consists of exactly these elements, in this order."""
 
     field: Field
     elements: tuple[str, ...]
@@ -71,7 +71,7 @@ ALWAYS = All()
 
 
 def uses_patterns(node: Node) -> bool:
-    """Tell whether a regular expression is among the conditions."""
+    """Tell whether the conditions include a regular expression."""
     match node:
         case All(parts) | Any(parts):
             return any(uses_patterns(part) for part in parts)

@@ -1,4 +1,4 @@
-"""Six models, filters and whom of them each finds, and filters that are refused with the word that offends."""
+"""Six models, filters with the models that each finds, and invalid filters with the word that the error names."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Pages that follow a document instead of being counted from the start."""
+"""Pages that start after a document instead of at a number (`?after=`)."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def models(world: Any) -> Any:
 
 
 def _walk(api: Any, path: str, **query: Any) -> list[str]:
-    """Return the ids of a list, page after page, each page following the last document of the one before."""
+    """Return the ids of a list, read page by page with `after`."""
     page = ok(api.get(path, query={"limit": "2"} | query))
     met = [document["_id"] for document in page["docs"]]
     while page["hasNextPage"]:

@@ -1,4 +1,4 @@
-"""Lists of new resources, each created on its own."""
+"""Bulk creation: each element of a list is created on its own."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The filter language as a client meets it: six models, and who of them each filter finds."""
+"""The filter language over HTTP: six models, and which of them each filter finds."""
 
 import json
 import time
@@ -24,7 +24,7 @@ from tests.tenants.rest.filters import (
 
 @pytest.fixture
 def models(world: Any) -> Any:
-    """The models of acme's owner; answers his client."""
+    """Create the models of acme's owner. Returns the owner's client."""
     api = world.acme.owner.api
     create(api, "datasets", name="data")
     ids = {name: create(api, name=name, **body)["_id"] for name, body in MODELS.items()}
@@ -136,7 +136,7 @@ def test_datasets_are_not_filtered_by_what_they_have_not(world: Any, field: str)
     assert_error(response, "get_request_error", field)
 
 
-@pytest.mark.django_db(transaction=True)  # PostgreSQL ends the transaction of a statement that it stops
+@pytest.mark.django_db(transaction=True)  # PostgreSQL aborts the transaction of a cancelled statement
 @pytest.mark.promise("lists.time")
 def test_a_filter_that_takes_long_is_stopped_on_every_engine(world: Any, settings: Any) -> None:
     owner = world.acme.owner

@@ -1,4 +1,4 @@
-"""Pages of thousands of documents: all of them, in order, in little memory."""
+"""Pages of thousands of documents are complete, ordered, and need little memory."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from tests.versions.test_streams import peak_memory
 
 COUNT = 250
 LARGEST = 10_000
-# Makes a page of that many models with some tags, metadata and versions each, about 3 kB a document.
+# Creates models with tags, metadata and versions, about 3 kB per document.
 FILL = f"""
 from datetime import timedelta
 from catalog.models import Item

@@ -1,4 +1,4 @@
-"""Pages, order and selection, as every list answers them."""
+"""Pages, order and selection of every list."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def _names(api: Any, **query: Any) -> list[str]:
 
 @pytest.fixture
 def models(world: Any) -> Any:
-    """Owner's client, with the models m0 to m6 in his tenant."""
+    """The client of acme's owner, who has the models m0 to m6."""
     for number in range(7):
         create(world.acme.owner.api, name=f"m{number}", visibility="public" if number % 2 else "private")
     return world.acme.owner.api

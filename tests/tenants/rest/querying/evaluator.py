@@ -1,4 +1,4 @@
-"""What a filter's tree means, in plain Python: the judge of every engine."""
+"""Evaluates a filter's tree in plain Python: the reference for every engine."""
 
 import operator
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Filters as clients would write them, generated."""
+"""Generated filters, in the syntax that clients use."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ ORDERS = ("$gt", "$gte", "$lt", "$lte")
 
 
 def _operators(values: st.SearchStrategy[Any], *more: tuple[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
-    """Return a value, or an object of one to three operators on such values."""
+    """Generate a value, or an object of one to three operators on such values."""
     some = st.lists(values, max_size=3)
     choices = [(name, values) for name in ("$eq", "$ne", *ORDERS)] + [(name, some) for name in ("$in", "$nin", "$all")]
     single = st.one_of([st.tuples(st.just(name), operand) for name, operand in (*choices, *more)])
@@ -100,7 +100,7 @@ CONDITIONS = st.one_of(
 )
 FILTERS = st.recursive(CONDITIONS, _connected, max_leaves=5)
 
-# What MongoDB can be asked as it stands: no shorthands, rows or dates, and no patterns, as PCRE is not RE2.
+# Filters that MongoDB itself understands: no shorthands, rows or dates, and no patterns, because PCRE differs from RE2.
 NATIVE = st.recursive(
     st.one_of(
         st.builds(lambda name, operators: {name: operators}, st.just("name"), _operators(st.sampled_from(items.NAMES))),
@@ -120,7 +120,7 @@ NATIVE = st.recursive(
 )
 
 
-# As large as the parser allows: a hundred conditions, a thousand values in lists, ten levels, numbers at every edge.
+# The largest filters that the parser allows: 100 conditions, 1,000 values in lists, 10 levels, numbers at the limits.
 EDGES = st.sampled_from(
     (2**63 - 1, -(2**63), 2**53 + 1, 1e308, -1.7976931348623157e308, 5e-324, -0.0, 1e39, "", "\U0010ffff", "x" * 300)
 )

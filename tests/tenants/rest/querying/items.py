@@ -1,4 +1,4 @@
-"""A batch of items that differ in all that filters ask about, and how tests ask for them."""
+"""Items that differ in every field that filters use, and helpers to create and read them."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ FILES = ("a.onnx", "B.onnx", "é.zip")
 
 
 def make_items(count: int = 60) -> list[Item]:
-    """Store that many models of one tenant, always the same, with versions."""
+    """Store `count` items of one tenant with versions. The items are the same in each run."""
     tenant = Tenant.objects.create(id="queries", email="q@example.org")
     users = [User.objects.create(tenant=tenant, username=name) for name in ("u", "w")]
     chance = random.Random(7)
@@ -47,7 +47,7 @@ def _item(chance: random.Random, index: int, tenant: Tenant, users: list[User]) 
     return Item(
         id=str(ObjectId()),
         tenant=tenant,
-        kind=("model", "dataset", "algorithm")[index % 3],  # one owner names each thing once a kind
+        kind=("model", "dataset", "algorithm")[index % 3],  # a name is unique per owner and kind
         name=chance.choice(NAMES) + str(index) * (index >= 12),
         owner=chance.choice(users),
         status=chance.choice(STATUSES),

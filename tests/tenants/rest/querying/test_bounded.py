@@ -1,4 +1,4 @@
-"""A search that takes too long ends as a refused request and costs nobody else."""
+"""A query that exceeds its deadline is stopped, and affects no other request."""
 
 import json
 import random
@@ -16,8 +16,8 @@ from catalog.models import Item
 from tenants.exceptions import Refused
 from tenants.rest.querying.bounded import bounded_search
 from tenants.rest.querying.compile import to_q
+from tenants.rest.querying.page import total_of
 from tenants.rest.querying.parse import parse
-from tenants.rest.querying.totals import total_of
 from tests.tenants.rest.querying import items
 from versions.models import Version
 
@@ -29,7 +29,7 @@ FOREVER = 10**12
 
 
 def search_slowly(numbers: int = FOREVER) -> None:
-    """Ask the database for what takes it long: of MongoDB half a second a document, of the others so many numbers."""
+    """Run a slow query: on MongoDB half a second per document, on the other engines a count up to `numbers`."""
     if connection.vendor == "mongodb":
         slow = {"$where": "sleep(500) || true"}
         list(connection.get_collection(Item._meta.db_table).find(slow))  # type: ignore[attr-defined]
@@ -56,7 +56,7 @@ def test_a_query_that_begins_after_the_deadline_is_refused_too() -> None:
         search_slowly()
 
 
-def test_of_two_bounds_the_earlier_counts() -> None:
+def test_the_earlier_of_two_deadlines_applies() -> None:
     items.make_items(3)
     begun = time.monotonic()
     with (
@@ -68,7 +68,7 @@ def test_of_two_bounds_the_earlier_counts() -> None:
     assert time.monotonic() - begun < 5
 
 
-def test_what_comes_after_the_search_is_never_stopped() -> None:
+def test_queries_after_the_block_are_never_stopped() -> None:
     items.make_items(1)
     with pytest.raises(Refused), bounded_search("default", seconds=0.1):
         search_slowly()
@@ -79,7 +79,7 @@ def test_what_comes_after_the_search_is_never_stopped() -> None:
     assert Item.objects.update(name="written") == 1
 
 
-def test_a_bound_within_a_transaction_ends_with_the_search() -> None:
+def test_a_timeout_inside_a_transaction_ends_with_the_block() -> None:
     if connection.vendor != "postgresql":
         pytest.skip("PostgreSQL has settings of a transaction")
     with transaction.atomic():
@@ -90,7 +90,7 @@ def test_a_bound_within_a_transaction_ends_with_the_search() -> None:
             assert cursor.fetchone()[0] == "0"
 
 
-def test_nobody_waits_for_the_count_of_another_past_the_own_deadline() -> None:
+def test_a_request_that_waits_for_a_count_stops_at_its_own_deadline() -> None:
     go_on, counting = Event(), Event()
     rows: Any = SimpleNamespace(order_by=lambda: rows, count=lambda: (counting.set(), go_on.wait(30), 5)[-1])
     with ThreadPoolExecutor() as other:
@@ -102,7 +102,7 @@ def test_nobody_waits_for_the_count_of_another_past_the_own_deadline() -> None:
         assert first.result() == 5
 
 
-def test_versions_that_are_too_many_for_one_query_are_a_search_that_finds_too_much() -> None:
+def test_too_many_versions_for_one_query_are_refused() -> None:
     if connection.vendor != "mongodb":
         pytest.skip("MongoDB takes a query of 16 MiB")
     (item,) = items.make_items(1)
@@ -115,14 +115,14 @@ def test_versions_that_are_too_many_for_one_query_are_a_search_that_finds_too_mu
         Item.objects.filter(to_q(parse(sizes, items.FIELDS), "queries")).count()
 
 
-def test_a_server_too_busy_to_keep_the_bound_itself_is_a_search_that_takes_too_long() -> None:
+def test_a_network_timeout_is_reported_as_a_search_that_takes_too_long() -> None:
     if connection.vendor != "mongodb":
-        pytest.skip("MongoDB's client keeps the bound where its server does not answer in time")
+        pytest.skip("only MongoDB's client enforces the timeout itself")
     with pytest.raises(Refused, match="takes too long"), bounded_search("default"):
         raise pymongo.errors.NetworkTimeout("timed out") from TimeoutError("timed out")
 
 
-def test_the_bound_ends_with_the_search() -> None:
+def test_the_timeout_ends_with_the_block() -> None:
     if connection.vendor != "postgresql":
         pytest.skip("PostgreSQL has settings of a session")
     with bounded_search("default"):
@@ -132,7 +132,7 @@ def test_the_bound_ends_with_the_search() -> None:
         assert cursor.fetchone()[0] == "0"
 
 
-def test_a_pattern_that_only_the_database_refuses_is_a_refused_request() -> None:
+def test_a_pattern_that_only_the_database_rejects_is_refused() -> None:
     if connection.vendor != "postgresql":
         pytest.skip("PostgreSQL repeats at most 255 times")
     with pytest.raises(Refused, match="refuses this regular expression"), bounded_search("default"):
@@ -140,6 +140,6 @@ def test_a_pattern_that_only_the_database_refuses_is_a_refused_request() -> None
     assert Item.objects.count() == 0
 
 
-def test_other_failures_stay_what_they_are() -> None:
+def test_other_errors_pass_through() -> None:
     with pytest.raises(ZeroDivisionError), bounded_search("default"):
         raise ZeroDivisionError

@@ -1,6 +1,7 @@
-"""Order, pages and selection of a list, as a viewset answers them."""
+"""Order, pages and selection of a list."""
 
 import json
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,29 +14,25 @@ from rest_framework.test import APIRequestFactory
 from catalog.models import Item
 from catalog.viewsets import ModelViewSet
 from tenants.exceptions import Refused
-from tenants.rest.querying.backend import FilterLanguage
-from tenants.rest.querying.page import PagePagination, page_of
-from tenants.rest.querying.select import Selection
-from tenants.rest.querying.sort import Key
+from tenants.rest.querying.fields import Key
+from tenants.rest.querying.page import list_response, page_of
+from tenants.rest.querying.query import ListQuery, Selection, selection_of
 from tests.tenants.rest.querying import items
 
 pytestmark = pytest.mark.django_db
 
 
+def _documents(rows: Sequence[Item]) -> list[dict[str, Any]]:
+    return [vars(row) | {"_id": row.pk} for row in rows]
+
+
 def ask(**query: Any) -> dict[str, Any]:
-    """Return what a list of all items answers to these query parameters."""
+    """Return the page of all items for these query parameters."""
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in query.items()}
     request = Request(APIRequestFactory().get("/", texts))
     request.user = SimpleNamespace(tenant_id="queries")  # type: ignore[assignment]
-    view: Any = SimpleNamespace(
-        query_fields=ModelViewSet.query_fields,
-        to_api_page=lambda rows: [vars(row) | {"_id": row.pk} for row in rows],
-    )
-    paginator = PagePagination()
-    rows = paginator.paginate_queryset(
-        FilterLanguage().filter_queryset(request, Item.objects.all(), view), request, view
-    )
-    page: Any = paginator.get_paginated_response(rows)
+    asked = ListQuery.of(request, ModelViewSet.query_fields, selection=selection_of(request))
+    page: Any = list_response(asked, Item.objects.all(), _documents, lambda: None)
     answer: dict[str, Any] = page.data
     return answer
 
@@ -201,7 +198,7 @@ def test_a_page_that_shows_the_end_needs_no_count() -> None:
 
 
 def explained(rows: Any) -> str:
-    """Return how PostgreSQL finds the rows when it would rather not scan the table."""
+    """Return PostgreSQL's plan for the rows with sequential scans disabled."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         return str(rows.explain())
@@ -210,7 +207,7 @@ def explained(rows: Any) -> str:
 @pytest.mark.parametrize("search", [{"tags": "a"}, {"metadata.acc": 1}, {"metadata": {"$elemMatch": {"name": "acc"}}}])
 def test_an_index_serves_conditions_on_lists(search: dict[str, Any]) -> None:
     if connection.vendor != "postgresql":
-        pytest.skip("GIN is PostgreSQL's")
+        pytest.skip("only PostgreSQL has GIN indexes")
     from tenants.rest.querying.compile import to_q
     from tenants.rest.querying.parse import parse
 
@@ -220,7 +217,7 @@ def test_an_index_serves_conditions_on_lists(search: dict[str, Any]) -> None:
 
 def test_an_index_sorts_the_pages_of_mongodb() -> None:
     if connection.vendor != "mongodb":
-        pytest.skip("MongoDB's pages are aggregations of our own")
+        pytest.skip("only MongoDB's pages are our own aggregations")
     items.make_items()
     from tenants.rest.querying.on_mongodb import page_pipeline
 
@@ -239,17 +236,26 @@ def test_a_view_may_have_its_own_order_and_fields_for_each_user() -> None:
     items.make_items(20)
     request = Request(APIRequestFactory().get("/", {"filter": '{"status": "test"}'}))
     request.user = SimpleNamespace(tenant_id="queries")  # type: ignore[assignment]
-    view: Any = SimpleNamespace(default_sort="name,-_id", get_query_fields=lambda: {"status": "text?"})
-    names = [item.name for item in FilterLanguage().filter_queryset(request, Item.objects.all(), view)]
+    query = ListQuery.of(request, {"status": "text?"}, "name,-_id")
+    page: Any = list_response(query, Item.objects.all(), _documents, lambda: None)
+    names = [document["name"] for document in page.data["docs"]]
     assert names == sorted(Item.objects.filter(status="test").values_list("name", flat=True))
-    view.get_query_fields = lambda: {"_id": "text:pk"}
     with pytest.raises(Refused, match="Unknown field status"):
-        FilterLanguage().filter_queryset(request, Item.objects.all(), view)
+        ListQuery.of(request, {"_id": "text:pk"})
 
 
-@pytest.mark.parametrize("name", ["filter", "sort"])
+@pytest.mark.parametrize("name", ["filter", "sort", "after"])
 def test_a_parameter_given_twice_is_refused(name: str) -> None:
     request = Request(APIRequestFactory().get(f"/?{name}={{}}&{name}={{}}"))
-    view: Any = SimpleNamespace(query_fields={"_id": "text:pk"})
     with pytest.raises(Refused, match=f"{name} is given more than once"):
-        FilterLanguage().filter_queryset(request, Item.objects.all(), view)
+        ListQuery.of(request, {"_id": "text:pk"})
+
+
+def test_an_invalid_parameter_costs_no_query() -> None:
+    (item,) = items.make_items(1)
+    valid = {"filter": {"owner": "somebody"}, "after": item.pk}
+    names = [str(number) for number in range(101)]
+    for invalid in ({"limit": "0"}, {"page": "1"}, {"sort": "x"}, {"filter": "{"}, {"select": names}):
+        with CaptureQueriesContext(connection) as queries, pytest.raises(Refused):
+            ask(**(valid | invalid))
+        assert len(queries) == 0

@@ -1,4 +1,4 @@
-"""What the language says, and what it refuses, by name."""
+"""What filters mean, and which filters are errors that name the problem."""
 
 import json
 from datetime import UTC, datetime
@@ -118,10 +118,10 @@ BAD: list[tuple[str, str]] = [
     ('{"metadata": "x"}', "metadata is compared with {name, value}"),
     ('{"metadata.acc": {}}', "metadata.acc is compared with"),
     ('{"metadata.acc": [1]}', "metadata.acc is compared with"),
-    ('{"versions": "1"}', "versions can only be asked with $elemMatch"),
+    ('{"versions": "1"}', "versions can only be used with $elemMatch"),
     ('{"versions.size": "1"}', "versions.size is compared with a number"),
     ('{"versions.size": true}', "versions.size is compared with a number"),
-    ('{"versions.size": {"$regex": "1"}}', "$regex is for texts"),
+    ('{"versions.size": {"$regex": "1"}}', "$regex is for strings"),
     ('{"timestamp": 5}', "timestamp is compared with a date"),
     ('{"timestamp": "yesterday"}', "timestamp is compared with a date"),
     ('{"timestamp": "0001-01-01T00:00:00+23:00"}', "timestamp is compared with a date"),
@@ -135,7 +135,7 @@ BAD: list[tuple[str, str]] = [
     ('{"name": {"$regex": "' + "a" * 201 + '"}}', "at most 200"),
     ('{"name": {"$regex": "a", "$options": "s"}}', "the only option"),
     ('{"name": {"$options": "i"}}', "$options without $regex"),
-    ('{"name": {"$regex": 1}}', "take a text"),
+    ('{"name": {"$regex": 1}}', "take a string"),
     ('{"$or": []}', "$or takes a list"),
     ('{"$and": {"name": "a"}}', "$and takes a list"),
     ('{"$or": ["a"]}', "$or takes a JSON object"),

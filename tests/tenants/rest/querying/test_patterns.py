@@ -1,4 +1,4 @@
-"""Regular expressions mean what they mean to RE2, whatever the engine."""
+"""Regular expressions match as in RE2 on every engine."""
 
 import pytest
 import re2

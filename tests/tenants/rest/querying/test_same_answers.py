@@ -1,4 +1,4 @@
-"""Every engine answers a filter as plain Python does, and MongoDB's own find agrees where it knows the fields."""
+"""Every engine finds the same rows as the evaluator, and so does MongoDB's own `find` for the filters it knows."""
 
 import json
 from typing import Any
@@ -49,7 +49,7 @@ def test_every_engine_answers_a_filter_at_the_limits_of_the_language() -> None:
     items.make_items(20)
     stored = items.plain(Item.objects.all())
 
-    @settings(EXAMPLES, max_examples=40, phases=[Phase.generate])  # to shrink them takes minutes
+    @settings(EXAMPLES, max_examples=40, phases=[Phase.generate])  # shrinking takes minutes
     @given(filters.LARGE)
     def agrees(document: dict[str, Any]) -> None:
         tree = parse(json.dumps(document), items.FIELDS)

@@ -1,4 +1,4 @@
-"""Of those who need a total that nobody knows yet, one counts."""
+"""Concurrent requests for an unknown total count it once."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,13 +8,13 @@ from uuid import uuid4
 
 import pytest
 
-from tenants.rest.querying.totals import total_of
+from tenants.rest.querying.page import total_of
 
 WAITING = 8
 
 
 class Rows:
-    """Stands where a queryset stands: the first count begins, and ends when it may, as `outcome` says."""
+    """Replaces a queryset. The first count blocks until `go_on` is set and then returns `outcome`."""
 
     def __init__(self, outcome: Callable[[], int]) -> None:
         self.outcome, self.counts = outcome, 0
@@ -33,7 +33,7 @@ class Rows:
 
 
 def _totals(rows: Any) -> tuple[BaseException | int, list[int]]:
-    """Return what the first got and what those got who came while it counted."""
+    """Return the result of the first request, and of those that arrived while it counted."""
     key = uuid4()
     with ThreadPoolExecutor() as first, ThreadPoolExecutor(WAITING) as others:
         counting = first.submit(total_of, rows, "", lambda: key)

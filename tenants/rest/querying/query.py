@@ -1,0 +1,196 @@
+"""Reads the query parameters of a list, and `select`, into immutable values."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rest_framework.request import Request
+
+from tenants.rest.negotiation import PAGE, JSONRenderer
+from tenants.rest.querying.fields import SCALARS, Field, FieldTable, Key, field_table, query_error
+from tenants.rest.querying.operands import read_json, text_of
+from tenants.rest.querying.parse import parse
+from tenants.rest.querying.tree import Node
+
+LIMIT = 10
+LARGEST_LIMIT = 10_000
+LARGEST_HTML_LIMIT = 1000
+LARGEST_PAGE = 2**53 - 1  # the number of its first document fits 64 bits
+BATCH = 100  # documents; a larger page is read and written in batches of this size
+SELECTED_NAMES = 100
+NEWEST_FIRST = "-timestamp,-_id"
+DIRECTIONS = {
+    "asc": False,
+    "ascending": False,
+    "1": False,
+    "desc": True,
+    "descending": True,
+    "-1": True,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What a list request asks for: filter, order, fields, and the page by its number or by the document before it."""
+
+    tenant_id: str | None
+    filter: str
+    tree: Node
+    keys: tuple[Key, ...]
+    after: str
+    id_path: str
+    page: int
+    offset: int
+    limit: int
+    in_batches: bool
+    selection: "Selection | None"
+
+    @classmethod
+    def of(
+        cls,
+        request: Request,
+        declared: Mapping[str, str],
+        default_sort: str = NEWEST_FIRST,
+        selection: "Selection | None" = None,
+    ) -> "ListQuery":
+        """Return the query in the request's parameters, over the declared fields (see `querying.fields`).
+
+        Raises Refused for an invalid parameter. Sends no query to the database.
+        """
+        fields = field_table(declared)
+        filter, after = _single(request, "filter"), _single(request, "after")
+        tree, keys = parse(filter, fields), sort_keys(_single(request, "sort"), fields, default_sort)
+        renderer = getattr(request, "accepted_renderer", None)
+        is_html = getattr(renderer, "media_type", "") == PAGE
+        page = _positive(request, "page", 1, LARGEST_PAGE)
+        limit = _positive(request, "limit", LIMIT, LARGEST_HTML_LIMIT if is_html else LARGEST_LIMIT)
+        if after and request.query_params.get("page", "").strip():
+            raise query_error("page and after exclude each other")
+        return cls(
+            tenant_id=getattr(request.user, "tenant_id", None),
+            filter=filter,
+            tree=tree,
+            keys=keys,
+            after=after and text_of(Field("after", "text"), after),
+            id_path=fields["_id"].path if "_id" in fields else "pk",
+            page=page,
+            offset=(page - 1) * limit,
+            limit=limit,
+            in_batches=isinstance(renderer, JSONRenderer) and limit > BATCH,
+            selection=selection,
+        )
+
+
+def _single(request: Request, name: str) -> str:
+    texts = request.query_params.getlist(name)
+    if len(texts) > 1:
+        raise query_error(f"{name} is given more than once")
+    return texts[0] if texts else ""
+
+
+def _positive(request: Request, name: str, default: int, largest: int) -> int:
+    text = request.query_params.get(name, "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and 0 < int(text) <= largest):
+        raise query_error(f"{name} is a number from 1 to {largest}, not {text[:100]}")
+    return int(text)
+
+
+def sort_keys(text: str, fields: FieldTable, default: str = NEWEST_FIRST) -> tuple[Key, ...]:
+    """Return the keys of `sort`, or of the default if it is empty. The id always breaks ties."""
+    chosen = _directions(text) if text.strip() else []
+    if not chosen:
+        return _with_ties([_default_key(name, fields) for name in default.split(",")])
+    return _with_ties([_key(name, descending, fields) for name, descending in chosen])
+
+
+def _directions(text: str) -> list[tuple[str, bool]]:
+    value = read_json(text, "sort")
+    if not isinstance(value, dict):
+        raise query_error("sort is not a JSON object")
+    for name, direction in value.items():
+        if isinstance(direction, bool) or str(direction) not in DIRECTIONS:
+            raise query_error(f"sort: {name[:100]} takes asc or desc")
+    return [(name, DIRECTIONS[str(direction)]) for name, direction in value.items()]
+
+
+def _default_key(name: str, fields: FieldTable) -> Key:
+    """Return a key of a view's default order: a declared field, or else a column. `_id` is the primary key."""
+    bare = name.removeprefix("-")
+    if bare in fields and bare != "_id":
+        return _key(bare, name.startswith("-"), fields)
+    return Key("pk" if bare == "_id" else bare, name.startswith("-"))
+
+
+def _key(name: str, descending: bool, fields: FieldTable) -> Key:
+    field = fields.get(name)
+    if not field:
+        if name == "_id":
+            return Key("pk", descending)
+        raise query_error(f"sort: Unknown field {name[:100]}")
+    if field.kind not in SCALARS or name != field.name or "." in name:
+        raise query_error(f"sort: {name} is a list")
+    return Key(field.path, descending, field.nullable)
+
+
+def _with_ties(keys: Sequence[Key]) -> tuple[Key, ...]:
+    if any(key.path == "pk" for key in keys):
+        return tuple(keys)
+    return *keys, Key("pk", keys[-1].descending)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The fields that `select` names: whole fields, and by field the parts inside it."""
+
+    whole: frozenset[str]
+    within: dict[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> "Selection":
+        """Return the selection of these names and `_id`. A dotted name selects inside objects and lists."""
+        whole = {"_id", *names}
+        within: dict[str, set[str]] = {}
+        for name in whole:
+            first, dot, rest = name.partition(".")
+            if dot:
+                within.setdefault(first, set()).add(rest)
+        return cls(frozenset(whole), {first: frozenset(rests) for first, rests in within.items()})
+
+    def includes(self, field: str) -> bool:
+        """Tell whether the field, or a part of it, is selected."""
+        return field in self.whole or field in self.within
+
+    def pick(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the selected parts of a document. The cost does not depend on the number of names."""
+        parts = {}
+        for key, value in document.items():
+            if key in self.whole:
+                parts[key] = value
+            elif key in self.within and isinstance(value, dict | list):
+                parts[key] = _inside(value, self.within[key])
+        return parts
+
+
+def selection_of(request: Request) -> Selection | None:
+    """Return what `select` names, or None if it is absent or is not a JSON list.
+
+    Raises Refused for too many names, except where the request has already changed something.
+    """
+    try:
+        names = json.loads(request.query_params.get("select", ""))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(names, list):
+        return None
+    if len(names) > SELECTED_NAMES and request.method in ("GET", "HEAD"):
+        raise query_error(f"select has at most {SELECTED_NAMES} names")
+    return Selection.of(name for name in names if isinstance(name, str))
+
+
+def _inside(value: Any, names: frozenset[str]) -> Any:
+    if isinstance(value, list):
+        return [_inside(element, names) for element in value]
+    return {key: part for key, part in value.items() if key in names} if isinstance(value, dict) else value
