@@ -82,7 +82,7 @@ class ItemRoutes(CollectionViewSet):
     def answer(self, row: Item) -> Response:
         """Answer the item, cut to the fields that `select` names."""
         document = item_documents([row], self.user, self.is_selected)[0]
-        return Response(self.paginator.select(document, self.request))  # type: ignore[union-attr]
+        return Response(self.selection.pick(document) if self.selection else document)
 
     def totals_key(self) -> Hashable:
         user = self.user
