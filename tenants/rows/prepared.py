@@ -1,6 +1,6 @@
 """Prepared queries: compiled once, because the ORM takes longer to compile a query than the engine takes to run it.
 
-An item is answered with less than half of the CPU time that it takes when each of its queries is compiled anew.
+A response with an item takes less than half of the CPU time that it takes if each query is compiled on each request.
 docs/decisions/0010 has the numbers.
 """
 

@@ -27,13 +27,13 @@ from tests.registry_site.operations.backups import LOG_ROWS, backup_bytes, chang
 from tests.versions.files import new_item, put_file
 from versions.models import Version
 
-# What a restored registry does without: it is made anew, or it is of the moment.
+# Left out of a backup: it is created again, or is only valid at the moment.
 LEFT_OUT = {
     "tenants.fence": "created by the restore",
     "tenants.passwordreset": "links work for an hour",
     "tenants.outgoingmail": "mails wait for minutes",
     "tenants.failedattempt": "failures count for minutes",
-    "versions.hold": "whoever held bytes is another process",
+    "versions.hold": "the holder of the bytes was another process",
     "sessions.session": "the admin site asks for the password again",
     "admin.logentry": "the admin site's own history",
     "auth.permission": "made by migrations",
@@ -88,7 +88,7 @@ def assert_is_empty(uploads: Path) -> None:
 
 
 def back_up_beside(folder: Path, moment: str, work: Callable[[], object]) -> None:
-    """Make a backup, and have somebody else do his work once `moment` is said to be done."""
+    """Make a backup, and run other work once `moment` is reported as done."""
 
     def say(text: str) -> None:
         if text.startswith(moment):

@@ -23,7 +23,7 @@ def test_an_import_that_was_killed_goes_on_where_it_stopped(
     root = acme.user("root", role="admin")
     first, second = (original.version(number, f"{number}.bin", CONTENT) for number in (1, 2))
     model = acme.item("model", "churn", root, versions=[first, second])
-    # A pipe that nobody writes to: whoever reads the second file waits there.
+    # A pipe that nobody writes to: the reader of the second file waits there.
     pipe = original.folder / second["key"]
     pipe.unlink()
     os.mkfifo(pipe)

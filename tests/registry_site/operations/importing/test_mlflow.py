@@ -1,4 +1,4 @@
-"""The models of an MLflow registry move in: a real server is asked, over HTTP."""
+"""Import from a real MLflow server, over HTTP."""
 
 import io
 import os
