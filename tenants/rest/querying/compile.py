@@ -19,8 +19,8 @@ from django.db.models import Q
 from tenants.models import User
 from tenants.rest.querying.fields import Field, Key
 from tenants.rest.querying.lookups import having_row
-from tenants.rest.querying.operands import INT64
 from tenants.rest.querying.tree import All, Any, Compare, Node, Not, Size, Some, Whole
+from tenants.rows.fields import INT64
 
 LOOKUPS = {
     "eq": "exact",

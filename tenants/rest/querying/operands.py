@@ -8,8 +8,8 @@ from typing import Any
 
 from tenants.rest.querying.fields import Field, FieldTable, query_error
 from tenants.rest.querying.tree import NEVER, All, Compare, Node, Not, Some
+from tenants.rows.fields import INT64
 
-INT64 = range(-(2**63), 2**63)
 KINDS = {
     "text": (str, "a text"),
     "number": ((int, float), "a number"),
