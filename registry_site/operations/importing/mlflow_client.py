@@ -131,7 +131,7 @@ class MLflowClient:
         except httpx.HTTPStatusError as error:
             raise MLflowResponseError(f"MLflow answered {error.response.status_code} to {route}") from None
         except (httpx.HTTPError, ValueError, RecursionError) as error:
-            raise MLflowError(f"MLflow does not response to {route}: {type(error).__name__}") from None
+            raise MLflowError(f"MLflow does not answer {route}: {type(error).__name__}") from None
         if not isinstance(document, Mapping):
             raise MLflowError(f"MLflow's response to {route} is malformed")
         return document

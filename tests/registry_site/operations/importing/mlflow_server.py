@@ -11,7 +11,7 @@ import httpx
 
 from tests.engines import free_port
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 BINARY = ROOT / ".venv-mlflow" / "bin" / "mlflow"
 START_SECONDS = 240  # it imports a great deal
 # It is to serve models and nothing else, and to tell nobody.
