@@ -37,7 +37,7 @@ def test_the_documentation_can_be_tried_with_a_token_that_survives_a_reload(
     client = administrator(served)
     id = created(client, "tags", _id="tried-in-the-browser")
     page.goto("/docs.html")
-    expect(page.locator("#operations-tag-Algorithms")).to_contain_text("How models are trained")
+    expect(page.locator("#operations-tag-Algorithms")).to_contain_text("Algorithms that models are trained with")
     look(page, "docs")
 
     page.get_by_role("button", name="Authorize").click()

@@ -55,7 +55,7 @@ def test_values_of_a_form_stay_texts(world: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "error", "details"),
     [
-        (b"name=a&name=b", "generic_request_error", "each field once"),
+        (b"name=a&name=b", "generic_request_error", "each field only once"),
         (b"name=%FF", "generic_request_error", "UTF-8"),
         (b"name=\xff", "generic_request_error", "UTF-8"),
         (b"&".join(b"%d=" % number for number in range(50_001)), "generic_request_error", "fields"),

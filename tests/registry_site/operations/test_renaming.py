@@ -46,7 +46,7 @@ def filled(before: Any) -> Any:
 
     tenant = make("tenants", "Tenant", id="acme", email="a@acme.example", organization="Ac\nme", address="two\nlines")
     rival = make("tenants", "Tenant", id="rival", email="a@rival.example")
-    make("tenants", "Fence", tenant=tenant, number=1)
+    make("tenants", "Gate", tenant=tenant, number=1)
     root = make("tenants", "User", tenant=tenant, username="root", role="admin", password="x")
     for username in ("root\n", "ro\u2029ot", "\u200b", "eve/"):
         make("tenants", "User", tenant=tenant, username=username, password="x")

@@ -96,7 +96,7 @@ def test_a_change_from_another_site_is_refused(world: Any, browser: BrowserClien
 def test_login_and_logout_forms_need_a_csrf_token(world: Any, browser: BrowserClient, path: str) -> None:
     answer = browser.submit(path, csrfmiddlewaretoken="", tenant="rival", username="owner", password=PASSWORD)
     assert answer.status_code == 403
-    assert "load it again" in answer.body().decode()
+    assert "reload it" in answer.body().decode()
     assert ok(browser.get("users/owner"))["_id"] == world.acme.owner.pk
 
 
