@@ -192,7 +192,7 @@ def test_more_than_a_page_of_models_and_versions_comes(
     id, place = mlflow.run({}, {}, {"MLmodel": b"flavors: {}"})
     for _ in range(2):
         mlflow.version(f"{registered}-too", place, id)
-    monkeypatch.setattr("registry_site.operations.importing.mlflow_client.PAGE", 1)
+    monkeypatch.setattr("registry_site.operations.importing.mlflow_client.PAGE_SIZE", 1)
     assert bring(mlflow).imported == {"model": 2, "version": 4}
     assert bring(mlflow).existing == {"model": 2, "version": 4}
 
