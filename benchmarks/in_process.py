@@ -170,8 +170,6 @@ def request(application: Callable[..., Any], url: str, body: bytes = b"", token:
         "wsgi.url_scheme": "http",
         "wsgi.input": BytesIO(body),
         "wsgi.errors": sys.stderr,
-        "registry.answer": None,  # set by the server
-        "registry.address": "127.0.0.1",
     } | ({"HTTP_AUTHORIZATION": token} if token else {})
     statuses: list[str] = []
     response = application(environ, lambda status, headers, *_: statuses.append(status))
