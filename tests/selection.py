@@ -49,6 +49,7 @@ DEPENDENT = {
 }
 # Files, folders and tests that are independent of the engine, and why.
 INDEPENDENT = {
+    "tests/catalog/test_demo.py": "the demo calls services, which other tests call on every engine",
     "tests/e2e/browser/": "pages run in a browser; the requests that they send are tested on every engine",
     "tests/e2e/fuzz/": "tests/test_any_body.py sends anything to every route on every engine",
     "tests/e2e/original/": "its requests are each tested on every engine",
