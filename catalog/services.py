@@ -20,7 +20,7 @@ from tenants.rows.fields import now
 from tenants.rows.prepared import Prepared
 from tenants.rows.texts import refuse, unfit_title
 from tenants.rows.transactions import Conflict, retried
-from versions.models import Version
+from versions.models import UploadSession, Version
 from versions.services import (
     Upload,
     add_version,
@@ -29,6 +29,7 @@ from versions.services import (
     remove_unreferenced,
     with_bytes,
 )
+from versions.uploads import claim
 
 CREATION, CHANGE = "post_request_error", "put_request_error"
 LISTS_OF_ITEM = ("tags", "metadata", "users", "datasets")
@@ -143,20 +144,27 @@ def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> 
         raise Conflict(f"{item.pk} was changed meanwhile")
 
 
-def add_item_version(*, item: Item, upload: Upload, ordinal: str | None = None) -> Item:
-    """Add an upload as a version of the item. Raises Refused (`post_request_error`) for a taken ordinal."""
+def add_item_version(
+    *, item: Item, upload: Upload, ordinal: str | None = None, session: UploadSession | None = None
+) -> Item:
+    """Add an upload as a version of the item; `session` is the one that it came by, whose bytes the version takes.
+
+    Raises Refused (`post_request_error`) for a taken ordinal, or a session that another version has taken.
+    """
     if ordinal is not None:  # fail before copying bytes
         refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
-    named = partial(_name_version, item, upload, ordinal)
+    named = partial(_name_version, item, upload, ordinal, session)
     return with_bytes(tenant_id=item.tenant_id, received=upload.received, write=named)
 
 
 @retried
-def _name_version(item: Item, upload: Upload, ordinal: str | None, mark: str) -> Item:
+def _name_version(item: Item, upload: Upload, ordinal: str | None, session: UploadSession | None, mark: str) -> Item:
     with reference_guard(item.tenant_id):
         item = _current(item)
         _write(item, (), at=item.lastmod if upload.timestamp else None)
         add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
+        if session:
+            claim(tenant_id=session.tenant_id, owner_id=session.owner_id, id=session.pk)
     return item
 
 

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
+from catalog.uploads import UploadViewSet
 from catalog.viewsets import (
     AlgorithmVersions,
     AlgorithmViewSet,
@@ -74,6 +75,10 @@ def page(
 
 LOGIN_ACTIONS: Any = {"post": "create", "put": "renew"}
 LOGIN = LoginViewSet.as_view(LOGIN_ACTIONS)
+UPLOADS: Any = LIST | {"options": "capabilities"}
+UPLOAD: Any = {"get": "retrieve", "patch": "append", "post": "override", "delete": "destroy"} | {
+    "options": "capabilities"
+}
 TERM = {"get": "retrieve", "delete": "destroy"}
 
 urlpatterns = [
@@ -85,6 +90,8 @@ urlpatterns = [
     *collection("algorithms", AlgorithmViewSet),
     *collection("tags", TagViewSet, TERM),
     *collection("metadata", MetadataNameViewSet, TERM),
+    path(f"{settings.VERSION}/uploads", UploadViewSet.as_view(UPLOADS), name="uploads-list"),
+    path(f"{settings.VERSION}/uploads/<pk>", UploadViewSet.as_view(UPLOAD), name="uploads-detail"),
     *collection("users", UserViewSet),
     *collection("tenants", TenantViewSet),
     path("login", LOGIN, name="login-alias"),

@@ -19,7 +19,7 @@ from tenants.rows.batches import batches
 from tenants.rows.fields import new_id, now
 from tenants.rows.texts import refuse, unfit_file_name, unfit_ordinal
 from tenants.rows.transactions import Conflict, atomic, retried
-from versions.models import Blob, Hold, Version
+from versions.models import Blob, Hold, UploadSession, Version
 from versions.storage import Received, store
 
 R = TypeVar("R")
@@ -197,6 +197,7 @@ def disown_bytes(key: str) -> bool:
 def delete_tenant_versions(*, tenant_id: str) -> None:
     """Delete all versions of a tenant; call `remove_tenant_bytes` after the transaction."""
     Version.objects.of(tenant_id).delete()
+    UploadSession.objects.of(tenant_id).delete()
     Blob.objects.of(tenant_id).update(references=0)
 
 

@@ -40,7 +40,9 @@ logger = logging.getLogger(__name__)
 
 
 class BodyTimeoutError(OSError):
-    """A body missed its deadline; the client has been answered with 408."""
+    """A body missed its deadline; the client has been answered with 408. `received` is what the last read had got."""
+
+    received = b""
 
 
 class Traffic(NamedTuple):
@@ -64,7 +66,11 @@ class DeadlineInput:
         remaining = size
         while remaining:
             wanted = min(remaining, CHUNK) if remaining > 0 else CHUNK
-            chunks.append(self._timed(self.stream.read, wanted))
+            try:
+                chunks.append(self._timed(self.stream.read, wanted))
+            except BodyTimeoutError as error:
+                error.received = b"".join(chunks) + error.received
+                raise
             if len(chunks[-1]) < wanted:
                 break
             remaining -= wanted if remaining > 0 else 0
@@ -80,7 +86,9 @@ class DeadlineInput:
         finally:
             in_time = monitor.bodies.pop(self, None)
         if in_time is None:
-            raise BodyTimeoutError("the body came too slowly")
+            late = BodyTimeoutError("the body came too slowly")
+            late.received = data
+            raise late
         return data
 
 
