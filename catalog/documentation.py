@@ -33,6 +33,7 @@ ITEM_EXAMPLE = {
     "_id": ITEM,
     "id": ITEM,
     "name": "churn",
+    "description": "Predicts **churn** from usage",
     "owner": ADA,
     "owner_username": "ada",
     "visibility": "private",
@@ -67,6 +68,7 @@ class DatasetAnswer(serializers.Serializer[Any]):
     _id = serializers.CharField()
     id = serializers.CharField()
     name = serializers.CharField()
+    description = serializers.CharField(allow_blank=True, help_text="Markdown")
     owner = serializers.CharField(help_text="The `_id` of the user")
     owner_username = serializers.CharField()
     visibility = serializers.CharField()

@@ -7,7 +7,7 @@ from django.db import models
 
 from folksonomy.models import MetadataName, Tag
 from tenants.models import Tenant, TenantQuerySet, User
-from tenants.rows.fields import KeyField, ListField, TextField, iso, now
+from tenants.rows.fields import KeyField, ListField, LongTextField, TextField, iso, now
 from tenants.rows.prepared import Prepared
 from versions.embedded import NONE, Embedded, count_versions, embedded_versions
 
@@ -48,6 +48,7 @@ class Item(models.Model):
     tenant = models.ForeignKey(Tenant, models.CASCADE)
     kind = TextField(max_length=16, choices=[(kind, kind) for kind in KINDS])
     name = TextField(max_length=255)
+    description = LongTextField(default="", blank=True)
     owner = models.ForeignKey(User, models.PROTECT)
     visibility = TextField(max_length=16, default="private", choices=[(text, text) for text in VISIBILITIES])
     status = TextField(max_length=16, null=True, choices=[(text, text) for text in STATUSES])
@@ -95,6 +96,7 @@ class Item(models.Model):
             "_id": self.pk,
             "id": self.pk,
             "name": self.name,
+            "description": self.description,
             "owner": self.owner_id,
             "owner_username": usernames.get(self.owner_id),
             "visibility": self.visibility,

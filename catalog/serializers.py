@@ -13,6 +13,7 @@ from tenants.identity.serializers import Choice, Name, Text
 from tenants.rest.documentation import example
 from tenants.rows.fields import INT64
 
+LONGEST_DESCRIPTION = 100_000  # characters of the description of an item
 VALUE_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
 
 
@@ -93,11 +94,16 @@ def _names() -> serializers.ListField:
     return Texts(child=Name(max_length=255), required=False)
 
 
+def _description() -> Text:
+    return Text(max_length=LONGEST_DESCRIPTION, required=False, allow_blank=True, help_text="Markdown")
+
+
 @example(name="customers", visibility="public", tags=["csv"], metadata=[{"name": "rows", "value": 150}])
 class DatasetInput(serializers.Serializer[Any]):
     """Request body that creates a dataset."""
 
     name = Text(max_length=255)
+    description = _description()
     visibility = Choice(choices=VISIBILITIES, required=False)
     users = _texts()
     tags = _names()
@@ -192,6 +198,7 @@ class MetadataChange(ChangeInput):
 class DatasetChanges(serializers.Serializer[Any]):
     """Request body that changes a dataset."""
 
+    description = _description()
     visibility = Choice(choices=VISIBILITIES, required=False)
     users = TextsChange(required=False)
     tags = TagsChange(required=False)

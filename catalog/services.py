@@ -47,6 +47,7 @@ def create_item(
     kind: str,
     by: User,
     name: str,
+    description: str = "",
     visibility: str = "private",
     users: Sequence[str] = (),
     datasets: Sequence[str] = (),
@@ -63,6 +64,7 @@ def create_item(
     """
     refuse([name], unfit_title, CREATION)
     item = Item(tenant_id=by.tenant_id, kind=kind, name=name, owner=by, visibility=visibility)
+    item.description = description
     item.status = None if kind == "dataset" else status or STATUSES[0]
     item.lastmod = item.timestamp
     item.tags = unique(tags)
@@ -107,7 +109,8 @@ def _single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
 def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     """Apply all changes or none to the current state of the item.
 
-    `changes` maps `visibility` and `status` to values and `users`, `datasets`, `tags`, `metadata` to ListChange.
+    `changes` maps `description`, `visibility` and `status` to values and `users`, `datasets`, `tags`, `metadata` to
+    ListChange.
     Raises Refused (`put_request_error`) for unknown references, invalid names, and updates that replace an element
     which is not in its list or that produce a duplicate.
     """
@@ -120,7 +123,7 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
         names = (pair["name"] for pair in changes.get("metadata", ListChange()).new)
         use_terms(Tag, changes.get("tags", ListChange()).new, by=by, error=CHANGE)
         use_terms(MetadataName, names, by=by, error=CHANGE)
-        _write(item, ("visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
+        _write(item, ("description", "visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
     return item
 
 
