@@ -27,6 +27,8 @@ VERSION = {
     "size": 4,
     "sha256": FILE_SHA256,
     "description": "First that beats the baseline",
+    "tags": ["onnx"],
+    "metadata": [{"name": "accuracy", "value": 0.94}],
     "timestamp": TIME,
 }
 ITEM_EXAMPLE = {
@@ -58,6 +60,8 @@ class VersionAnswer(serializers.Serializer[Any]):
     size = serializers.IntegerField()
     sha256 = serializers.CharField()
     description = serializers.CharField(allow_blank=True)
+    tags = serializers.ListField(child=serializers.CharField())
+    metadata = Metadatum(many=True)
     timestamp = serializers.DateTimeField()
 
 

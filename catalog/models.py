@@ -17,6 +17,11 @@ STATUSES = ("training", "test", "production", "deploy")
 EVERYBODY = "*"
 
 
+def has_word(kind: type[Tag | MetadataName], word: str) -> models.Q:
+    """Return the condition on items and on versions that they have this tag or metadata name."""
+    return models.Q(tags__holds=word) if kind is Tag else models.Q(metadata__holds={"name": word})
+
+
 class ItemQuerySet(TenantQuerySet["Item"]):
     def visible_to(self, user: User) -> Self:
         """Keep public, own and shared items of the user's tenant; all items of the tenant for administrators."""
@@ -27,14 +32,6 @@ class ItemQuerySet(TenantQuerySet["Item"]):
 
     def datasets(self) -> Self:
         return self.filter(kind="dataset")
-
-    def with_term(self, term: Tag | MetadataName) -> Self:
-        """Keep the items of the term's tenant that have it."""
-        return self.of(term.tenant_id).with_word(type(term), term.name)
-
-    def with_word(self, kind: type[Tag | MetadataName], word: str) -> Self:
-        """Keep the items that have this tag or metadata name."""
-        return self.filter(tags__holds=word) if kind is Tag else self.filter(metadata__holds={"name": word})
 
 
 class Item(models.Model):

@@ -90,7 +90,7 @@ def _texts() -> serializers.ListField:
     return Texts(child=Text(max_length=255), required=False)
 
 
-def _names() -> serializers.ListField:
+def names() -> serializers.ListField:
     return Texts(child=Name(max_length=255), required=False)
 
 
@@ -106,7 +106,7 @@ class DatasetInput(serializers.Serializer[Any]):
     description = _description()
     visibility = Choice(choices=VISIBILITIES, required=False)
     users = _texts()
-    tags = _names()
+    tags = names()
     metadata = Metadatum(many=True, required=False)
 
 
@@ -175,7 +175,7 @@ class TagsChange(ChangeInput):
 
     remove = _texts()
     update = TagUpdate(many=True, required=False)  # type: ignore[assignment]
-    add = _names()
+    add = names()
 
 
 class TextsChange(ChangeInput):
@@ -213,9 +213,11 @@ class ItemChanges(DatasetChanges):
     datasets = TextsChange(required=False)
 
 
-@example("multipart/form-data", file="test", description="Beats the baseline")
+@example("multipart/form-data", file="test", description="Beats the baseline", tags='["onnx"]')
 class VersionForm(serializers.Serializer[Any]):
     """A form that uploads a version."""
 
     file = serializers.FileField()
     description = Text(required=False, allow_blank=True)
+    tags = Text(required=False, allow_blank=True, help_text="A JSON list of texts")
+    metadata = Text(required=False, allow_blank=True, help_text="A JSON list of `{name, value}`")

@@ -97,7 +97,7 @@ HOOKS = {
     "tenant_emptied": "catalog.deletions.empty_tenant",  # (tenant_id): delete its rows, outside a transaction
     "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): delete remaining rows, in the transaction
     "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
-    "term_is_used": "catalog.services.uses_term",  # (term): whether an item has this tag or metadata name
+    "term_is_used": "catalog.curation.uses_term",  # (term): whether an item or version has this tag or metadata name
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
     # (): context manager in which the request holds no slot
     "release_slot_while_waiting": "registry_site.serving.slots.release_slot_while_waiting",
@@ -160,7 +160,7 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if environment.https else 0
 CORS_ALLOW_ALL_ORIGINS = environment.CORS_ORIGINS == "*"
 CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else listed(environment.CORS_ORIGINS)
 CORS_URLS_REGEX = rf"^/({VERSION}/|login/?$|healthz/?$)"
-CORS_ALLOW_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+CORS_ALLOW_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 CONDITIONS = ("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range")
 CORS_ALLOW_HEADERS = ("accept", "authorization", "content-type", "content-digest", *CONDITIONS)
 LENGTHS = ("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range")

@@ -83,7 +83,8 @@ class DatasetForm(ServiceForm):
 
     def _differences(self, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
         """Return the request body that a client of the API would send."""
-        body = {field: plain(after[field]) for field in self.scalars if plain(after[field]) != plain(before[field])}
+        texts = {field: plain(after[field]) for field in self.scalars}
+        body: dict[str, Any] = {field: text for field, text in texts.items() if text != plain(before[field])}
         for field in self.lists:
             removed = [value for value in before[field] if value not in after[field]]
             added = [value for value in after[field] if value not in before[field]]

@@ -77,6 +77,7 @@ METHODS = {
     "HEAD": "get_request_error",
     "POST": "post_request_error",
     "PUT": "put_request_error",
+    "PATCH": "put_request_error",
     "DELETE": "delete_request_error",
 }
 

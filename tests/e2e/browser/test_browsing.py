@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import CDPSession, Page, expect
+from playwright.sync_api import CDPSession, Dialog, Page, expect
 
 from tests.e2e.browser.conftest import Look
 from tests.registry_site.pages.test_markdown import HOSTILE
@@ -294,7 +294,12 @@ def test_a_description_is_written_rendered_and_runs_nothing(
 ) -> None:
     asked, dialogs = [], []
     page.on("request", lambda request: asked.append(request.url))
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def dismiss(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     hostile = "\n\n".join(
         sorted(HOSTILE, key=lambda text: "<!" in text or "plaintext" in text)
     )  # they hide what follows
