@@ -98,7 +98,7 @@ HOOKS = {
     "tenant_emptied": "catalog.deletions.empty_tenant",  # (tenant_id): delete its rows, outside a transaction
     "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): delete remaining rows, in the transaction
     "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
-    "term_is_used": "catalog.services.uses_term",  # (term): whether an item has this tag or metadata name
+    "term_is_used": "catalog.curation.uses_term",  # (term): whether an item or version has this tag or metadata name
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
     # (): context manager in which the request holds no slot
     "release_slot_while_waiting": "registry_site.serving.slots.release_slot_while_waiting",

@@ -48,7 +48,7 @@ def collection(name: str, viewset: Any, detail: dict[str, str] | None = None) ->
 def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
     """Return the routes of the versions of a kind of item. A version's name may contain folders."""
     prefix = f"{settings.VERSION}/{name}/<pk>/versions"
-    one = {"get": "retrieve", "put": "stream", "delete": "destroy"}
+    one = {"get": "retrieve", "put": "stream", "patch": "change", "delete": "destroy"}
     return (
         path(prefix, viewset.as_view(LIST), name=f"{name}-versions-list"),
         path(f"{prefix}/<path:version>", viewset.as_view(one), name=f"{name}-versions-detail"),
