@@ -76,11 +76,13 @@ LOGIN_ACTIONS: Any = {"post": "create", "put": "renew"}
 LOGIN = LoginViewSet.as_view(LOGIN_ACTIONS)
 TERM = {"get": "retrieve", "delete": "destroy"}
 
-urlpatterns = [
+urlpatterns = [  # the most frequent first, because they are tried in their order
     *versions("models", ModelVersions),
+    *collection("models", ModelViewSet),
+    path(f"{settings.VERSION}/login", LOGIN, name="login"),
+    single("version", about.VersionViewSet),
     *versions("datasets", DatasetVersions),
     *versions("algorithms", AlgorithmVersions),
-    *collection("models", ModelViewSet),
     *collection("datasets", DatasetViewSet),
     *collection("algorithms", AlgorithmViewSet),
     *collection("tags", TagViewSet, TERM),
@@ -88,12 +90,10 @@ urlpatterns = [
     *collection("users", UserViewSet),
     *collection("tenants", TenantViewSet),
     path("login", LOGIN, name="login-alias"),
-    path(f"{settings.VERSION}/login", LOGIN, name="login"),
     single("self/reset", SelfViewSet, {"post": "mail"}),
     single("self", SelfViewSet, {"put": "reset"}),
     single("log", LogViewSet, {"get": "list"}),
     single("errors", about.ErrorsViewSet),
-    single("version", about.VersionViewSet),
     single("types", enumerations.TypesViewSet),
     single("types/passwordStrength", enumerations.TypesViewSet, {"get": "password_strength"}),
     single("types/tenants", enumerations.TenantIdsViewSet, {"get": "list"}),
