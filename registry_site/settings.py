@@ -123,10 +123,10 @@ MIDDLEWARE = [
     "registry_site.api.middleware.CrossOrigin",
     "registry_site.api.middleware.RequestLimits",
     "registry_site.api.middleware.OptionalTrailingSlash",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "registry_site.api.middleware.PageSession",
+    "registry_site.api.middleware.PageCsrf",
+    "registry_site.api.middleware.PageUser",
+    "registry_site.api.middleware.PageMessages",
     "registry_site.api.middleware.PageBodyLimit",
 ]
 TEMPLATES = [
@@ -192,6 +192,7 @@ LOGIN_REDIRECT_URL = "admin:index"
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "tenants.identity.passwords.StrengthValidator"}]
 SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # usernames are unique per tenant; the backend handles that
+    "security.W003",  # PageCsrf is Django's CsrfViewMiddleware
     "security.W005",  # HSTS covers this host only, not its subdomains
     "security.W008",  # HTTP_REDIRECT redirects HTTP; the HTTPS port accepts only HTTPS
     "security.W021",  # the domain's owner decides about HSTS preload lists

@@ -81,11 +81,13 @@ UPLOAD: Any = {"get": "retrieve", "patch": "append", "post": "override", "delete
 }
 TERM = {"get": "retrieve", "delete": "destroy"}
 
-urlpatterns = [
+urlpatterns = [  # the most frequent first, because they are tried in their order
     *versions("models", ModelVersions),
+    *collection("models", ModelViewSet),
+    path(f"{settings.VERSION}/login", LOGIN, name="login"),
+    single("version", about.VersionViewSet),
     *versions("datasets", DatasetVersions),
     *versions("algorithms", AlgorithmVersions),
-    *collection("models", ModelViewSet),
     *collection("datasets", DatasetViewSet),
     *collection("algorithms", AlgorithmViewSet),
     *collection("tags", TagViewSet, TERM),
@@ -95,12 +97,10 @@ urlpatterns = [
     *collection("users", UserViewSet),
     *collection("tenants", TenantViewSet),
     path("login", LOGIN, name="login-alias"),
-    path(f"{settings.VERSION}/login", LOGIN, name="login"),
     single("self/reset", SelfViewSet, {"post": "mail"}),
     single("self", SelfViewSet, {"put": "reset"}),
     single("log", LogViewSet, {"get": "list"}),
     single("errors", about.ErrorsViewSet),
-    single("version", about.VersionViewSet),
     single("types", enumerations.TypesViewSet),
     single("types/passwordStrength", enumerations.TypesViewSet, {"get": "password_strength"}),
     single("types/tenants", enumerations.TenantIdsViewSet, {"get": "list"}),
