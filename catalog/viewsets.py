@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
-from catalog.models import Item, item_documents, item_of_kind
+from catalog.models import Item, item_of_kind
+from catalog.representation import columns_of, item_documents
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput, VersionForm
 from catalog.services import (
     add_item_version,
@@ -22,11 +23,12 @@ from catalog.services import (
     update_item,
 )
 from tenants.exceptions import Refused
-from tenants.models import TenantQuerySet
+from tenants.models import TenantQuerySet, User
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.negotiation import AnyBody, JSONParser
 from tenants.rest.permissions import USERS, refusal
 from tenants.rows.fences import edition_of
+from tenants.rows.prepared import Rows
 from versions.download import download
 from versions.models import Version
 from versions.services import Upload
@@ -57,6 +59,10 @@ DATASET_FIELDS = {
     "versions.mimetype": "text",
     "versions.size": "number",
 }
+
+
+def versions_of_item(tenant_id: str, subject: str) -> TenantQuerySet[Version]:
+    return Version.objects.of(tenant_id).filter(subject=subject)
 
 
 class ItemRoutes(CollectionViewSet):
@@ -98,10 +104,14 @@ class ItemViewSet(ItemRoutes):
     changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
     query_fields: ClassVar = DATASET_FIELDS | {"status": "text?", "datasets": "texts"}
 
-    def get_queryset(self) -> TenantQuerySet[Item]:
-        return Item.objects.visible_to(self.user).filter(kind=self.kind)
+    @classmethod
+    def visible_to(cls, user: User) -> TenantQuerySet[Item]:
+        return Item.objects.visible_to(user).filter(kind=cls.kind)
 
-    def to_api_page(self, rows: Sequence[Item]) -> Sequence[dict[str, Any]]:
+    def columns(self) -> tuple[str, ...]:
+        return columns_of(self.kind, self.is_selected)
+
+    def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
         return item_documents(rows, self.user, self.is_selected)
 
     def create_one(self, body: dict[str, Any]) -> Item:
@@ -173,10 +183,11 @@ class VersionViewSet(ItemRoutes):
     }
     answers: ClassVar = {"list": VersionAnswer, "retrieve": OpenApiTypes.BINARY}
 
-    def get_queryset(self) -> TenantQuerySet[Version]:
-        """Return the versions of the item. Raises what `get_object` raises."""
+    @property
+    def rows(self) -> Rows:
+        """The versions of the item. Raises what `get_object` raises."""
         item = self.get_object()
-        return Version.objects.of(item.tenant_id).filter(subject=item.pk)
+        return Rows(Version, versions_of_item, (item.tenant_id, item.pk))
 
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         """List the versions, newest first."""
