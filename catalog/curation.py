@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from catalog.services import replace_term
 from folksonomy.models import MetadataName, Tag
-from folksonomy.services import T, delete_term, set_term_usage, suggest_term
+from folksonomy.services import T, delete_term, record_terms, set_term_usage, suggest_term
 from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.rows.fences import reference_guard
@@ -32,12 +32,12 @@ def suggest_terms(model: type[T], *, names: Sequence[str], by: User) -> list[T]:
 
 
 @retried
-def set_usage(*, term: Tag | MetadataName, usage: str) -> None:
+def set_usage(*, term: Tag | MetadataName, usage: str, by: User | None) -> None:
     """Set the usage of a term: `default` or `folk`."""
-    set_term_usage(term, usage)
+    set_term_usage(term, usage, by)
 
 
-def merge_term(*, term: T, into: T) -> int:
+def merge_term(*, term: T, into: T, by: User | None, verb: str = "merged") -> int:
     """Replace the term by `into` in every item, then delete the term.
 
     An item that has both keeps one; of two metadata values it keeps the value of `into`. Returns the number of changed
@@ -45,12 +45,12 @@ def merge_term(*, term: T, into: T) -> int:
     """
     if term.tenant_id != into.tenant_id or term.pk == into.pk:
         raise Refused("put_request_error", f"{term} and {into} cannot become one")
-    changed = replace_term(term=term, name=into.name)
-    delete_term(term=term)
+    changed = replace_term(term=term, name=into.name, by=by)
+    delete_term(term=term, by=by, verb=verb, into=into.name)
     return changed
 
 
-def rename_term(*, term: T, name: str) -> tuple[T, int]:
+def rename_term(*, term: T, name: str, by: User | None) -> tuple[T, int]:
     """Rename the term in the folksonomy and in all items; merge it if a term of that name exists.
 
     Returns the term of that name and the number of changed items.
@@ -59,12 +59,12 @@ def rename_term(*, term: T, name: str) -> tuple[T, int]:
     if name == term.name:
         return term, 0
     refuse([name], unfit_name, "put_request_error")
-    renamed = _get_or_copy(term=term, name=name)
-    return renamed, merge_term(term=term, into=renamed)
+    renamed = _get_or_copy(term=term, name=name, by=by)
+    return renamed, merge_term(term=term, into=renamed, by=by, verb="renamed")
 
 
 @retried
-def _get_or_copy(*, term: T, name: str) -> T:
+def _get_or_copy(*, term: T, name: str, by: User | None) -> T:
     """Return the term of that name; create it as a copy of `term` if it does not exist."""
     with reference_guard(term.tenant_id):
         found: T | None = type(term).objects.of(term.tenant_id).filter(name=name).first()
@@ -72,13 +72,14 @@ def _get_or_copy(*, term: T, name: str) -> T:
             found = type(term)(tenant_id=term.tenant_id, name=name, usage=term.usage, owner_id=term.owner_id)
             found.timestamp = term.timestamp
             found.save(force_insert=True)
+            record_terms([found], "created", by)
     return found
 
 
-def delete_if_unused(*, term: Tag | MetadataName) -> bool:
+def delete_if_unused(*, term: Tag | MetadataName, by: User | None) -> bool:
     """Delete the term and return True, or return False if an item uses it."""
     try:
-        delete_term(term=term)
+        delete_term(term=term, by=by)
     except Refused:
         return False
     return True

@@ -9,10 +9,12 @@ import orjson
 from django.conf import settings
 
 from catalog.changes import LISTS, ListChange, dataset_ids, renamed_metadata, unique, user_ids
+from catalog.history import item_event, item_state, version_event, version_state
 from catalog.models import STATUSES, Item
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import use_terms
 from tenants.exceptions import Refused
+from tenants.ledger import Changes, created, deleted, record_all
 from tenants.models import User
 from tenants.rows.batches import batches, keys_of
 from tenants.rows.fences import reference_guard, removal_guard
@@ -80,6 +82,7 @@ def create_item(
         use_terms(Tag, item.tags, by=by)
         use_terms(MetadataName, (pair["name"] for pair in item.metadata), by=by)
         item.save(force_insert=True)
+        record_all([item_event(item, "imported" if kept else "created", by, created(item_state(item)))])
     return item
 
 
@@ -113,6 +116,7 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     """
     with reference_guard(item.tenant_id, by):
         item = _current(item)
+        before = item_state(item)
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
             setattr(item, field, LISTS[field](getattr(item, field), change, by) if is_list else change)
@@ -120,7 +124,8 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
         names = (pair["name"] for pair in changes.get("metadata", ListChange()).new)
         use_terms(Tag, changes.get("tags", ListChange()).new, by=by, error=CHANGE)
         use_terms(MetadataName, names, by=by, error=CHANGE)
-        _write(item, ("visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
+        done = _write(item, before, ("visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
+        record_all([item_event(item, "updated", by, done)])
     return item
 
 
@@ -132,8 +137,11 @@ def _current(item: Item) -> Item:
     return current
 
 
-def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> None:
-    """Write the fields if the revision is still the one that was read. Raises Conflict if it is newer."""
+def _write(item: Item, before: Mapping[str, Any], fields: Sequence[str] = (), *, at: datetime | None = None) -> Changes:
+    """Write the fields if the revision is still the one that was read, and return what changed, for the event.
+
+    `before` is the state of the item as it was read. Raises Conflict if the revision is newer.
+    """
     item.derive_readers()
     item.lastmod = at or now()
     read = Item.objects.of(item.tenant_id).filter(pk=item.pk, revision=item.revision)
@@ -141,49 +149,62 @@ def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> 
     values = {field: getattr(item, field) for field in (*fields, "lastmod", "revision")}
     if not read.update(**values):
         raise Conflict(f"{item.pk} was changed meanwhile")
+    return {field: [before[field], value] for field, value in item_state(item).items()}
 
 
-def add_item_version(*, item: Item, upload: Upload, ordinal: str | None = None) -> Item:
+def add_item_version(*, item: Item, upload: Upload, by: User, ordinal: str | None = None) -> Item:
     """Add an upload as a version of the item. Raises Refused (`post_request_error`) for a taken ordinal."""
     if ordinal is not None:  # fail before copying bytes
         refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
-    named = partial(_name_version, item, upload, ordinal)
+    named = partial(_name_version, item, upload, ordinal, by)
     return with_bytes(tenant_id=item.tenant_id, received=upload.received, write=named)
 
 
 @retried
-def _name_version(item: Item, upload: Upload, ordinal: str | None, mark: str) -> Item:
+def _name_version(item: Item, upload: Upload, ordinal: str | None, by: User, mark: str) -> Item:
     with reference_guard(item.tenant_id):
         item = _current(item)
-        _write(item, (), at=item.lastmod if upload.timestamp else None)
-        add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
+        done = _write(item, item_state(item), at=item.lastmod if upload.timestamp else None)
+        version = add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
+        verb = "imported" if upload.timestamp else "created"
+        record_all([version_event(item, version, verb, by, {**done, **created(version_state(version))})])
     return item
 
 
 @retried
-def delete_item_version(*, item: Item, version: Version) -> None:
-    """Delete a version of the item, and its bytes if no other version refers to them."""
+def delete_item_version(*, item: Item, version: Version, by: User) -> None:
+    """Delete a version of the item, and its bytes if no other version refers to them.
+
+    Raises Refused (`resource_not_found`) if it is gone.
+    """
     with reference_guard(item.tenant_id):
         item = _current(item)
-        _write(item, ())
-        keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(pk=version.pk)))
+        done = _write(item, item_state(item))
+        versions = list(Version.objects.of(item.tenant_id).filter(pk=version.pk))
+        if not versions:
+            raise Refused("resource_not_found", f"No such version: {version.ordinal}")
+        keys = delete_versions(versions)
+        record_all([version_event(item, version, "deleted", by, {**done, **deleted(version_state(version))})])
     remove_unreferenced(keys)
 
 
 @retried
-def delete_item(*, item: Item) -> None:
+def delete_item(*, item: Item, by: User) -> None:
     """Delete an item with its versions and their bytes.
 
     Raises Refused (`delete_request_error`) for a dataset that a model or algorithm refers to.
     """
     with (removal_guard if item.kind == "dataset" else reference_guard)(item.tenant_id):
         item = _current(item)
-        _write(item, ())
+        state = item_state(item)
+        _write(item, state)
         used = Item.objects.of(item.tenant_id).filter(datasets__holds=item.pk) if item.kind == "dataset" else None
         user = used.first() if used is not None else None
         if user is not None:
             raise Refused("delete_request_error", f"Used in {user.pk} {user.kind.capitalize()}")
-        keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(subject=item.pk)))
+        versions = list(Version.objects.of(item.tenant_id).filter(subject=item.pk))
+        keys, state["versions"] = delete_versions(versions), [version_state(version) for version in versions]
+        record_all([item_event(item, "deleted", by, deleted(state))])
         item.delete()
     remove_unreferenced(keys)
 
@@ -198,7 +219,7 @@ def count_with_both(*, term: Tag | MetadataName, name: str) -> int:
     return Item.objects.with_term(term).with_word(type(term), name).count()
 
 
-def replace_term(*, term: Tag | MetadataName, name: str) -> int:
+def replace_term(*, term: Tag | MetadataName, name: str, by: User | None) -> int:
     """Replace the term by the word `name` in every item; return the number of changed items.
 
     Items are changed in batches, each in its own transaction on the current state. An interruption leaves every item
@@ -207,20 +228,23 @@ def replace_term(*, term: Tag | MetadataName, name: str) -> int:
     changed = 0
     while uses_term(term=term):  # again, for items that got the term meanwhile
         for keys in batches(keys_of(Item.objects.with_term(term)), BATCH):
-            changed += _replace_in(keys, term, name)
+            changed += _replace_in(keys, term, name, by)
     return changed
 
 
 @retried
-def _replace_in(keys: Sequence[str], term: Tag | MetadataName, name: str) -> int:
+def _replace_in(keys: Sequence[str], term: Tag | MetadataName, name: str, by: User | None) -> int:
     with reference_guard(term.tenant_id):
         if not type(term).objects.of(term.tenant_id).filter(name=name).exists():
             raise Refused("put_request_error", f"The term is no longer there ({name})")
-        items = list(Item.objects.with_term(term).filter(pk__in=keys))
+        items, events = list(Item.objects.with_term(term).filter(pk__in=keys)), []
         for item in items:
+            before = item_state(item)
             if isinstance(term, Tag):
                 item.tags = unique(name if tag == term.name else tag for tag in item.tags)
             else:
                 item.metadata = renamed_metadata(item.metadata, term.name, name)
-            _write(item, ("tags", "metadata"))
+            done = _write(item, before, ("tags", "metadata"))
+            events.append(item_event(item, "updated", by, done, f"{term.name} became {name}"))
+        record_all(events)
     return len(items)

@@ -115,7 +115,7 @@ class ItemViewSet(ItemRoutes):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()
         answer = self.answer(item)
-        delete_item(item=item)
+        delete_item(item=item, by=self.user)
         return answer
 
 
@@ -196,7 +196,7 @@ class VersionViewSet(ItemRoutes):
         with ExitStack() as cleanup:
             upload = receive(cleanup)
             check_digests(upload.received, announced)
-            return self.answer(add_item_version(item=item, upload=upload, ordinal=ordinal))
+            return self.answer(add_item_version(item=item, upload=upload, by=self.user, ordinal=ordinal))
 
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         """Download a version, found by file name or else by ordinal."""
@@ -211,7 +211,7 @@ class VersionViewSet(ItemRoutes):
             raise Refused(
                 "delete_request_error", f"Several versions bear this name, please give an ordinal: {ordinals}"
             )
-        delete_item_version(item=item, version=found[0])
+        delete_item_version(item=item, version=found[0], by=self.user)
         return self.answer(item)
 
     def find_versions(self, item: Item) -> Sequence[Version]:
