@@ -185,10 +185,10 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
     monkeypatch.setattr(services, "BATCH", 1)
     written = services._write
 
-    def write_once(item: Any, fields: Any) -> None:
+    def write_once(item: Any, before: Any, fields: Any) -> Any:
         if Tag.objects.filter(name="gone").exists() and Item.objects.filter(tags__holds="new").count() > 2:
             raise Interrupted
-        written(item, fields)
+        return written(item, before, fields)
 
     Tag(tenant_id="acme", name="gone").save()
     monkeypatch.setattr(services, "_write", write_once)
