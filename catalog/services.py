@@ -10,10 +10,12 @@ import orjson
 from django.conf import settings
 
 from catalog.changes import LISTS, ListChange, dataset_ids, unique, user_ids
+from catalog.history import changed_version, item_event, item_state, version_event, version_state
 from catalog.models import STATUSES, Item
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import use_terms
 from tenants.exceptions import Refused
+from tenants.ledger import Changes, created, deleted, record_all
 from tenants.models import User
 from tenants.rows.fences import reference_guard, removal_guard
 from tenants.rows.fields import now
@@ -85,6 +87,7 @@ def create_item(
         item.derive_readers()
         _use_words(item.tags, item.metadata, by=by, error=CREATION)
         item.save(force_insert=True)
+        record_all([item_event(item, "imported" if kept else "created", by, created(item_state(item)))])
     return item
 
 
@@ -121,13 +124,15 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     """
     with reference_guard(item.tenant_id, by):
         item = _current(item)
+        before = item_state(item)
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
             setattr(item, field, LISTS[field](getattr(item, field), change, by) if is_list else change)
         _refuse_too_large(item, CHANGE)
         new = {field: changes.get(field, ListChange()).new for field in WORDS}
         _use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
-        _write(item, ("description", "visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
+        fields = ("description", "visibility", "status", "users", "datasets", "tags", "metadata", "readers")
+        record_all([item_event(item, "updated", by, _write(item, before, fields))])
     return item
 
 
@@ -139,8 +144,11 @@ def _current(item: Item) -> Item:
     return current
 
 
-def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> None:
-    """Write the fields if the revision is still the one that was read. Raises Conflict if it is newer."""
+def _write(item: Item, before: Mapping[str, Any], fields: Sequence[str] = (), *, at: datetime | None = None) -> Changes:
+    """Write the fields if the revision is still the one that was read, and return what changed, for the event.
+
+    `before` is the state of the item as it was read. Raises Conflict if the revision is newer.
+    """
     item.derive_readers()
     item.lastmod = at or now()
     read = Item.objects.of(item.tenant_id).filter(pk=item.pk, revision=item.revision)
@@ -148,17 +156,18 @@ def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> 
     values = {field: getattr(item, field) for field in (*fields, "lastmod", "revision")}
     if not read.update(**values):
         raise Conflict(f"{item.pk} was changed meanwhile")
+    return {field: [before[field], value] for field, value in item_state(item).items()}
 
 
 def add_item_version(
     *,
     item: Item,
     upload: Upload,
+    by: User,
     ordinal: str | None = None,
-    by: User | None = None,
     session: UploadSession | None = None,
 ) -> Item:
-    """Add an upload as a version of the item, and its new words, owned by `by` or the item's owner, to the folksonomy.
+    """Add an upload as a version of the item, and its new words, owned by `by`, to the folksonomy.
 
     `session` is the one that the upload came by, whose bytes the version takes. Raises Refused (`post_request_error`)
     for a taken ordinal, invalid words, a duplicate metadata name, or a session that another version has taken.
@@ -173,16 +182,18 @@ def add_item_version(
 
 @retried
 def _name_version(
-    item: Item, upload: Upload, mark: str, *, ordinal: str | None, by: User | None, session: UploadSession | None
+    item: Item, upload: Upload, mark: str, *, ordinal: str | None, by: User, session: UploadSession | None
 ) -> Item:
     with reference_guard(item.tenant_id, by):
         item = _current(item)
-        _write(item, (), at=item.lastmod if upload.timestamp else None)
+        done = _write(item, item_state(item), at=item.lastmod if upload.timestamp else None)
         if upload.tags or upload.metadata:
-            _use_words(upload.tags, upload.metadata, by=by or item.owner, error=CREATION)
-        add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
+            _use_words(upload.tags, upload.metadata, by=by, error=CREATION)
+        version = add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
         if session:
             claim(tenant_id=session.tenant_id, owner_id=session.owner_id, id=session.pk)
+        verb = "imported" if upload.timestamp else "created"
+        record_all([version_event(item, version, verb, by, {**done, **created(version_state(version))})])
     return item
 
 
@@ -201,10 +212,11 @@ def update_item_version(*, item: Item, version: Version, by: User, changes: Mapp
     """
     with reference_guard(item.tenant_id, by):
         item = _current(item)
-        _write(item, ())  # conflicts with concurrent changes of the item and its versions
+        done = _write(item, item_state(item))  # conflicts with concurrent changes of the item and its versions
         current = Version.objects.of(item.tenant_id).filter(pk=version.pk, subject=item.pk).first()
         if current is None:
             raise Refused("resource_not_found", f"No such version: {version.ordinal}")
+        before = version_state(current)
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
             setattr(current, field, LISTS[field](getattr(current, field), change, by) if is_list else change)
@@ -214,32 +226,44 @@ def update_item_version(*, item: Item, version: Version, by: User, changes: Mapp
         Version.objects.of(item.tenant_id).filter(pk=current.pk).update(
             description=current.description, tags=current.tags, metadata=current.metadata
         )
+        change = changed_version(before, current)
+        record_all([version_event(item, current, "updated", by, {**done, **change})])
     return current
 
 
 @retried
-def delete_item_version(*, item: Item, version: Version) -> None:
-    """Delete a version of the item, and its bytes if no other version refers to them."""
+def delete_item_version(*, item: Item, version: Version, by: User) -> None:
+    """Delete a version of the item, and its bytes if no other version refers to them.
+
+    Raises Refused (`resource_not_found`) if it is gone.
+    """
     with reference_guard(item.tenant_id):
         item = _current(item)
-        _write(item, ())
-        keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(pk=version.pk)))
+        done = _write(item, item_state(item))
+        versions = list(Version.objects.of(item.tenant_id).filter(pk=version.pk))
+        if not versions:
+            raise Refused("resource_not_found", f"No such version: {version.ordinal}")
+        keys = delete_versions(versions)
+        record_all([version_event(item, version, "deleted", by, {**done, **deleted(version_state(version))})])
     remove_unreferenced(keys)
 
 
 @retried
-def delete_item(*, item: Item) -> None:
+def delete_item(*, item: Item, by: User) -> None:
     """Delete an item with its versions and their bytes.
 
     Raises Refused (`delete_request_error`) for a dataset that a model or algorithm refers to.
     """
     with (removal_guard if item.kind == "dataset" else reference_guard)(item.tenant_id):
         item = _current(item)
-        _write(item, ())
+        state = item_state(item)
+        _write(item, state)
         used = Item.objects.of(item.tenant_id).filter(datasets__holds=item.pk) if item.kind == "dataset" else None
         user = used.first() if used is not None else None
         if user is not None:
             raise Refused("delete_request_error", f"Used in {user.pk} {user.kind.capitalize()}")
-        keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(subject=item.pk)))
+        versions = list(Version.objects.of(item.tenant_id).filter(subject=item.pk))
+        keys, state["versions"] = delete_versions(versions), [version_state(version) for version in versions]
+        record_all([item_event(item, "deleted", by, deleted(state))])
         item.delete()
     remove_unreferenced(keys)

@@ -6,13 +6,12 @@ from typing import Any
 
 from django.db.models import Model
 
-from tenants.ledger.changes import Change, encode_changes
+from tenants.ledger.changes import Change, Changes, encode_changes
 from tenants.models import INSTALLATION, Event, Tenant, User
 from tenants.rows.inserts import insert_rows
 from tenants.rows.transactions import in_transaction
 
 REASON_LIMIT = 2000  # characters
-KINDS = {"metadataname": "metadata"}  # the kind of an item whose model has another name
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ def record(
     actor: User | None,
     item: Model | Subject | str | None = None,
     version: str | None = None,
-    changes: Mapping[str, Change] | None = None,
+    changes: Changes | None = None,
     reason: str = "",
 ) -> None:
     """Write an event in the caller's transaction.
@@ -52,7 +51,7 @@ def event(
     actor: User | None,
     item: Model | Subject | str | None = None,
     version: str | None = None,
-    changes: Mapping[str, Change] | None = None,
+    changes: Changes | None = None,
     reason: str = "",
 ) -> Event:
     """Return an event for `record_all`, with the arguments of `record`."""
@@ -95,10 +94,8 @@ def _subject(item: Model | Subject | str | None, type: str) -> Subject | None:
         return item
     if isinstance(item, str):
         return Subject(item, type.partition(".")[0])
-    name = item._meta.model_name or ""
-    return Subject(
-        str(item.pk), getattr(item, "kind", KINDS.get(name, name)), _name(item), getattr(item, "revision", None)
-    )
+    kind = getattr(item, "kind", item._meta.model_name)
+    return Subject(str(item.pk), str(kind), _name(item), getattr(item, "revision", None))
 
 
 def _name(item: Model) -> str:
