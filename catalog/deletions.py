@@ -57,7 +57,7 @@ def _unlisting(item: Item, user: User, time: datetime, by: User | None) -> Event
         "users": [item.users, [pk for pk in item.users if pk != user.pk]],
         "lastmod": [iso(item.lastmod), iso(time)],
     }
-    return item_event(item, "updated", by, changes, f"The user {user.username} is deleted")
+    return item_event(item, "updated", by, changes, reason=f"The user {user.username} is deleted")
 
 
 def empty_tenant(*, tenant_id: str) -> None:

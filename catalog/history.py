@@ -8,7 +8,7 @@ from tenants.models import Event, User
 from tenants.rows.fields import iso
 from versions.models import Version
 
-STATE = ("name", "visibility", "status", "users", "datasets", "tags", "metadata")
+STATE = ("name", "description", "visibility", "status", "users", "datasets", "tags", "metadata")
 
 
 def item_state(item: Item) -> dict[str, Any]:
@@ -22,13 +22,15 @@ def version_state(version: Version) -> dict[str, Any]:
     return version.to_api()
 
 
-def item_event(item: Item, verb: str, by: User | None, changes: Changes, reason: str = "") -> Event:
+def item_event(item: Item, verb: str, by: User | None, changes: Changes, *, reason: str = "") -> Event:
     """Return the event of a change of an item, such as `model.updated`."""
     about: Any = {"item": item, "changes": changes, "reason": reason}
     return event(tenant=item.tenant_id, type=f"{item.kind}.{verb}", actor=by, **about)
 
 
-def version_event(item: Item, version: Version, verb: str, by: User | None, changes: Changes) -> Event:
+def version_event(
+    item: Item, version: Version, verb: str, by: User | None, changes: Changes, *, reason: str = ""
+) -> Event:
     """Return the event of a change of a version, such as `version.created`."""
-    about: Any = {"item": item, "version": version.ordinal, "changes": changes}
+    about: Any = {"item": item, "version": version.ordinal, "changes": changes, "reason": reason}
     return event(tenant=item.tenant_id, type=f"version.{verb}", actor=by, **about)

@@ -21,5 +21,6 @@ class Handler(WSGIHandler):
     request_class = BoundedRequest
 
 
-# `X-Forwarded-*` headers are accepted from trusted proxies only.
-application = wrap_wsgi_with_proxy_headers(RequestBodyMiddleware(StaticFiles(Handler())), settings.TRUSTED_PROXIES)
+application = RequestBodyMiddleware(StaticFiles(Handler()))
+if settings.TRUSTED_PROXIES:  # `X-Forwarded-*` headers are accepted from them only
+    application = wrap_wsgi_with_proxy_headers(application, settings.TRUSTED_PROXIES)

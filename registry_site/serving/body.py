@@ -11,8 +11,16 @@ SMALL_BODY = 1024 * 1024  # bytes
 UNKNOWN_LENGTH = 2**62  # bytes; more than any body
 
 
+class IncompleteBodyError(OSError):
+    """A body ended before `Content-Length` bytes; `received` is what came since the last read."""
+
+    def __init__(self, received: bytes) -> None:
+        super().__init__("the client stopped sending before the end of the body")
+        self.received = received
+
+
 class LengthCheckedInput:
-    """The body's stream. Raises OSError if it ends before `Content-Length` bytes."""
+    """The body's stream. Raises IncompleteBodyError if it ends before `Content-Length` bytes."""
 
     def __init__(self, stream: Any, length: int) -> None:
         self.stream = stream
@@ -24,7 +32,7 @@ class LengthCheckedInput:
         while len(data) < wanted:
             part: bytes = self.stream.read(wanted - len(data))
             if not part:
-                raise OSError("the client stopped sending before the end of the body")
+                raise IncompleteBodyError(data)
             data += part
         self.missing -= len(data)
         return data

@@ -5,6 +5,7 @@ docs/decisions/0010 has the numbers.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -71,6 +72,21 @@ def update_where(model: type[Model], found_by: Mapping[str, str | int | None], c
     connection: Any = connections[router.db_for_write(model)]
     update = _update_on_mongodb if connection.vendor == "mongodb" else _update_on_sql
     return update(connection, model._meta.db_table, found_by, changes)
+
+
+def insert_rows(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, given as columns with values that every driver accepts, or datetimes.
+
+    For rows that frequent requests write: the ORM's `bulk_create` takes four times the CPU time.
+    """
+    connection: Any = connections[router.db_for_write(model)]
+    adapted = connection.ops.adapt_datetimefield_value
+    insert = _insert_on_mongodb if connection.vendor == "mongodb" else _insert_on_sql
+    insert(
+        connection,
+        model._meta.db_table,
+        [{name: adapted(v) if isinstance(v, datetime) else v for name, v in row.items()} for row in rows],
+    )
 
 
 def _marks(shape: Sequence[int | None]) -> Iterator[str | list[str]]:
@@ -143,3 +159,16 @@ def _update_on_mongodb(connection: Any, table: str, found_by: Mapping[str, Any],
     collection = connection.get_collection(table)
     result = collection.update_many(dict(found_by), {"$set": dict(changes)}, session=connection.session)
     return int(result.matched_count)
+
+
+def _insert_on_sql(connection: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    quoted = connection.ops.quote_name
+    columns, places = ", ".join(map(quoted, rows[0])), ", ".join(["%s"] * len(rows[0]))
+    statement = f"INSERT INTO {quoted(table)} ({columns}) VALUES ({places})"  # noqa: S608 - names of our columns
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, [tuple(row.values()) for row in rows])
+
+
+@wrap_database_errors  # type: ignore[untyped-decorator]
+def _insert_on_mongodb(connection: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    connection.get_collection(table).insert_many(rows, session=connection.session)

@@ -182,7 +182,7 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
     items: dict[str, str], world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api = world.acme.owner.api
-    monkeypatch.setattr(services, "BATCH", 1)
+    monkeypatch.setattr(curation, "BATCH", 1)
     written = services._write
 
     def write_once(item: Any, before: Any, fields: Any) -> Any:
@@ -191,7 +191,7 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
         return written(item, before, fields)
 
     Tag(tenant_id="acme", name="gone").save()
-    monkeypatch.setattr(services, "_write", write_once)
+    monkeypatch.setattr(curation, "_write", write_once)
     with pytest.raises(Interrupted):
         curation.merge_term(term=_tag("old"), into=_tag("new"), by=None)
     known = set(terms(api, "tags"))
@@ -199,7 +199,7 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
         tags = read(api, f"{kind}/{items[name]}")["tags"]
         assert {"old", "new"} & set(tags)
         assert set(tags) <= known
-    monkeypatch.setattr(services, "_write", written)
+    monkeypatch.setattr(curation, "_write", written)
     curation.merge_term(term=_tag("old"), into=_tag("new"), by=None)
     assert "old" not in terms(api, "tags")
     assert not Item.objects.of("acme").filter(tags__holds="old").exists()

@@ -21,7 +21,7 @@ from tenants.rest.querying.fields import Key, query_error
 from tenants.rest.querying.query import BATCH, LIMIT, ListQuery
 from tenants.rest.querying.tree import ALWAYS
 from tenants.rows.batches import batches
-from tenants.rows.fields import ListField
+from tenants.rows.fields import ListField, LongTextField
 
 M = TypeVar("M", bound=Model)
 ToApiPage: TypeAlias = Callable[[Sequence[Any]], Sequence[dict[str, Any]]]
@@ -175,8 +175,8 @@ def _refuse_heavy_page(queryset: QuerySet[Any], keys: Sequence[Key], offset: int
 
 @cache
 def _lists(model: Any) -> Sequence[str]:
-    """Return the names of the fields that hold lists, which can be large."""
-    return [field.name for field in model._meta.concrete_fields if isinstance(field, ListField)]
+    """Return the names of the fields that hold lists or long texts, which can be large."""
+    return [field.name for field in model._meta.concrete_fields if isinstance(field, ListField | LongTextField)]
 
 
 def total_of(queryset: QuerySet[Any], filter: str, totals_key: Callable[[], Hashable]) -> int:
