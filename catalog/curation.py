@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from catalog.changes import renamed_metadata, unique
-from catalog.history import changed_version, item_event, item_state, version_event, version_state
+from catalog.checks import WORDS
+from catalog.history import item_event, item_state, version_event, version_state
 from catalog.models import Item, has_word
-from catalog.services import WORDS, _write
+from catalog.services import _write
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import T, delete_term, record_terms, set_term_usage, suggest_term
 from tenants.exceptions import Refused
@@ -135,7 +136,8 @@ def _replace_in_items(keys: Sequence[str], term: Tag | MetadataName, name: str, 
         for item in items:
             before = item_state(item)
             _replace(item, term, name)
-            events.append(item_event(item, "updated", by, _write(item, before, WORDS), f"{term.name} became {name}"))
+            done = _write(item, before, WORDS)
+            events.append(item_event(item, "updated", by, done, reason=f"{term.name} became {name}"))
         record_all(events)
     return {item.pk for item in items}
 
@@ -146,17 +148,16 @@ def _replace_in_versions(keys: Sequence[str], term: Tag | MetadataName, name: st
     with reference_guard(term.tenant_id):
         _refuse_missing(term, name)
         holders = _with_term(Version, term).filter(pk__in=keys)
-        subjects = set(holders.values_list("subject", flat=True))
-        items = {item.pk: item for item in Item.objects.of(term.tenant_id).filter(pk__in=subjects)}
-        done = {key: _write(item, item_state(item)) for key, item in items.items()}
+        items = Item.objects.of(term.tenant_id).in_bulk(set(holders.values_list("subject", flat=True)))
+        written = {item.pk: _write(item, item_state(item)) for item in items.values()}
         versions, events = list(holders), []
         for version in versions:
             before = version_state(version)
             _replace(version, term, name)
             Version.objects.filter(pk=version.pk).update(tags=version.tags, metadata=version.metadata)
-            item, reason = items[version.subject], f"{term.name} became {name}"
-            changes = {**done.pop(item.pk, {}), **changed_version(before, version)}
-            events.append(version_event(item, version, "updated", by, changes, reason=reason))
+            changes = {field: [before[field], value] for field, value in version_state(version).items()}
+            item, done = items[version.subject], written[version.subject] | changes
+            events.append(version_event(item, version, "updated", by, done, reason=f"{term.name} became {name}"))
         record_all(events)
     return {version.subject for version in versions}
 

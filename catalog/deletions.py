@@ -10,8 +10,8 @@ from catalog.history import item_event
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
-from tenants.ledger import record_all
-from tenants.models import Event, User
+from tenants.ledger import Row, record_all
+from tenants.models import User
 from tenants.rows.batches import batches, delete_in_batches, keys_of
 from tenants.rows.fences import reference_guard
 from tenants.rows.fields import iso, now
@@ -52,12 +52,12 @@ def _unlist_from(keys: Sequence[str], user: User, by: User | None) -> None:
         record_all([_unlisting(item, user, time, by) for item in items])
 
 
-def _unlisting(item: Item, user: User, time: datetime, by: User | None) -> Event:
+def _unlisting(item: Item, user: User, time: datetime, by: User | None) -> Row:
     changes = {
         "users": [item.users, [pk for pk in item.users if pk != user.pk]],
         "lastmod": [iso(item.lastmod), iso(time)],
     }
-    return item_event(item, "updated", by, changes, f"The user {user.username} is deleted")
+    return item_event(item, "updated", by, changes, reason=f"The user {user.username} is deleted")
 
 
 def empty_tenant(*, tenant_id: str) -> None:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from catalog.models import Item
-from tenants.ledger import Changes, event
-from tenants.models import Event, User
+from tenants.ledger import Changes, Row, event
+from tenants.models import User
 from tenants.rows.fields import iso
 from versions.models import Version
 
@@ -22,12 +22,7 @@ def version_state(version: Version) -> dict[str, Any]:
     return version.to_api()
 
 
-def changed_version(before: dict[str, Any], version: Version) -> Changes:
-    """Return the changes of a version whose state was `before`."""
-    return {field: [before[field], value] for field, value in version_state(version).items()}
-
-
-def item_event(item: Item, verb: str, by: User | None, changes: Changes, reason: str = "") -> Event:
+def item_event(item: Item, verb: str, by: User | None, changes: Changes, *, reason: str = "") -> Row:
     """Return the event of a change of an item, such as `model.updated`."""
     about: Any = {"item": item, "changes": changes, "reason": reason}
     return event(tenant=item.tenant_id, type=f"{item.kind}.{verb}", actor=by, **about)
@@ -35,7 +30,7 @@ def item_event(item: Item, verb: str, by: User | None, changes: Changes, reason:
 
 def version_event(
     item: Item, version: Version, verb: str, by: User | None, changes: Changes, *, reason: str = ""
-) -> Event:
+) -> Row:
     """Return the event of a change of a version, such as `version.created`."""
     about: Any = {"item": item, "version": version.ordinal, "changes": changes, "reason": reason}
     return event(tenant=item.tenant_id, type=f"version.{verb}", actor=by, **about)

@@ -213,7 +213,8 @@ class VersionViewSet(ItemRoutes):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Remove a version and its bytes."""
         item = self.get_object()
-        delete_item_version(item=item, version=self.find_version(item, "delete_request_error"), by=self.user)
+        found = self.find_version(item, "delete_request_error")
+        delete_item_version(item=item, version=found, by=self.user)
         return self.answer(item)
 
     def find_version(self, item: Item, error: str) -> Version:

@@ -10,6 +10,7 @@ import pytest
 DEPENDENT = {
     "tests/catalog/": "items, their lists and their words are stored, indexed and locked by each engine's own means",
     "tests/folksonomy/": "words are counted and rewritten by each engine's own statements",
+    "tests/test_events.py": "events are written in transactions, and not where these roll back",
     "tests/tenants/ledger/": "events are inserted, sealed and read by each engine's own statements",
     "tests/tenants/rest/querying/": "each engine has its own compiler of filters, orders and pages",
     "tests/registry_site/operations/importing/test_interrupted.py": "a killed import relies on transactions",

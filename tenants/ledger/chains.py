@@ -12,7 +12,7 @@ import orjson
 
 from tenants.models import Chain, Event
 from tenants.rows.batches import batches
-from tenants.rows.inserts import Update, update_rows
+from tenants.rows.statements import Update, update_rows
 from tenants.rows.transactions import Conflict, atomic, retried
 
 BATCH = 200  # events sealed in one transaction: on SQLite it holds up writers for a few milliseconds

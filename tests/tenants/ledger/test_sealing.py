@@ -101,7 +101,7 @@ def test_many_writers_and_several_sealers_make_one_chain() -> None:
     for thread in sealers:
         thread.join()
     seal_all()
-    sealed = sorted(Event.objects.of("acme").values_list("sequence", flat=True))
+    sealed = list(Event.objects.of("acme").order_by("sequence").values_list("sequence", flat=True))
     assert sealed == list(range(1, 241))
     assert list(find_faults("acme")) == []
 
