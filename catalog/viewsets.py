@@ -25,7 +25,7 @@ from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.negotiation import AnyBody, JSONParser
-from tenants.rest.permissions import USERS, refusal
+from tenants.rest.permissions import USERS, refusal, refuse_outside_scope
 from tenants.rows.fences import edition_of
 from versions.download import download
 from versions.models import Version
@@ -63,8 +63,14 @@ class ItemRoutes(CollectionViewSet):
     """Base of all routes on an item and on its versions: finds the item, checks access and answers it."""
 
     kind: ClassVar[str]
+    checks_names = True
     change_method: ClassVar[str] = ""  # whose error refuses every change of the item; default: the request's own method
     answer_class: ClassVar[type[Serializer[Any]]] = ItemAnswer
+
+    @property
+    def scope_kind(self) -> str:
+        """The kind of scope that opens these routes to machine tokens."""
+        return self.collection
 
     def get_object(self) -> Item:
         """Return the item. Raises Http404, and Refused (`restricted_access_*`) if the caller may not do this."""
@@ -77,6 +83,7 @@ class ItemRoutes(CollectionViewSet):
             who = "its owner, the users it is shared with" if reads else "its owner"
             method = self.request.method if reads else self.change_method or self.request.method
             raise refusal(method, f"This {self.kind} is open only to {who} and administrators")
+        refuse_outside_scope(self.request, self, item.name)
         return item
 
     def answer(self, row: Item) -> Response:
@@ -105,6 +112,7 @@ class ItemViewSet(ItemRoutes):
         return item_documents(rows, self.user, self.is_selected)
 
     def create_one(self, body: dict[str, Any]) -> Item:
+        refuse_outside_scope(self.request, self, body["name"])
         return create_item(kind=self.kind, by=self.user, **body)
 
     def update(self, request: Request, **kwargs: Any) -> Response:

@@ -62,6 +62,7 @@ UPLOAD_PATH = HOME / environment.UPLOAD_PATH
 DOWNLOADS = environment.DOWNLOADS
 JWT_LIFETIME = lifetime(environment.JWT_EXPIRATIONTIME)
 JWT_RENEW_LIFETIME = lifetime(environment.JWT_RENEW_EXPIRATIONTIME)
+TOKEN_MAX_LIFETIME = None if environment.TOKEN_MAX_LIFETIME == "never" else lifetime(environment.TOKEN_MAX_LIFETIME)
 RESET_LIFETIME = lifetime(environment.RESET_EXPIRATIONTIME)
 PUBLIC_URL = environment.public_url
 ENGINE_NAME = database.engine

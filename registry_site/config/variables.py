@@ -30,6 +30,10 @@ def _duration(text: str) -> str:
     return text
 
 
+def _duration_or_never(text: str) -> str:
+    return text if text == "never" else _duration(text)
+
+
 def listed(text: str) -> list[str]:
     """Split a comma-separated list."""
     return [part.strip() for part in text.split(",") if part.strip()]
@@ -175,6 +179,10 @@ class Environment(BaseSettings):
         50, ge=1, description="Failed logins before an address is locked for the rest of the window."
     )
     LOGIN_FAILURES_WINDOW: int = Field(300, ge=1, description="Length of the window for failed logins in seconds.")
+    TOKEN_MAX_LIFETIME: Annotated[str, BeforeValidator(_duration_or_never)] = Field(
+        "366d",
+        description="Longest lifetime of a token for machines; `never`: no limit, and tokens without an end.",
+    )
     RESET_EXPIRATIONTIME: Duration = Field("1h", description="Lifetime of a mailed password reset link.")
     PUBLIC_URL: str = Field(
         "",
