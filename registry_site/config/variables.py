@@ -25,13 +25,19 @@ def lifetime(text: str) -> timedelta:
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
+def longest_lifetime(text: str) -> timedelta | None:
+    """Parse a duration, or `never`, which sets no limit. Raises ValueError."""
+    return None if text == "never" else lifetime(text)
+
+
 def _duration(text: str) -> str:
     lifetime(text)
     return text
 
 
 def _duration_or_never(text: str) -> str:
-    return text if text == "never" else _duration(text)
+    longest_lifetime(text)
+    return text
 
 
 def listed(text: str) -> list[str]:

@@ -200,8 +200,8 @@ def test_a_token_is_the_password_of_http_basic(world: Any, issue: Any) -> None:
 def test_http_basic_accepts_neither_passwords_nor_logins_tokens(world: Any) -> None:
     for password in (world.password, world.acme.owner.api.token.removeprefix("JWT "), "", ":"):
         assert_error(_basic("owner", password).get("models"), "authentication_error")
-    for malformed in ("Basic", "Basic ", "Basic !", "Basic /w==", "Basic b3duZXI", "Basic b3duZXI6", "Basic " + "A" * 9999):
-        assert_error(ApiClient(malformed).get("models"), "authentication_error")
+    for malformed in ("", " ", " !", " /w==", " b3duZXI", " b3duZXI6", " " + "A" * 9999):
+        assert_error(ApiClient(f"Basic{malformed}").get("models"), "authentication_error")
 
 
 @pytest.mark.promise("tokens.role")
@@ -316,6 +316,9 @@ def test_administrators_see_and_revoke_the_tokens_of_their_tenant(world: Any, is
     assert {token["_id"]: token["owner_username"] for token in page["docs"]} == made
     found = ok(world.acme.admin.api.get("tokens", query={"filter": {"owner": "other"}}))["docs"]
     assert [token["owner_username"] for token in found] == ["other"]
+    ok(world.acme.owner.api.get("models"))
+    for filter, count in (({"last_used": {"$exists": False}}, 3), ({"last_used": {"$lt": "2999-01-01"}}, 0)):
+        assert ok(world.acme.admin.api.get("tokens", query={"filter": filter}))["totalDocs"] == count
     assert_error(world.acme.admin.api.delete(f"tokens/{rivals['_id']}"), "resource_not_found")
     for id in made:
         ok(world.acme.admin.api.delete(f"tokens/{id}"))
