@@ -218,7 +218,8 @@ class UploadViewSet(CollectionViewSet):
             description=destination.description,
         )
         with suppress(uploads.AlreadyTaken):  # by another request that completes it
-            add_item_version(item=self._item(destination), upload=upload, ordinal=destination.ordinal, session=session)
+            item = self._item(destination)
+            add_item_version(item=item, upload=upload, ordinal=destination.ordinal, by=self.user, session=session)
 
 
 def _state(session: UploadSession) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """What a machine token may do: the grammar of scopes, and which scope opens which action.
 
-A view says which kind of scope opens it with `scope_kind`; the access follows from the HTTP method. `scopes` overrides
-this for actions, with one or more alternatives: `{"move": ("aliases:move",)}`. A view that says neither is closed to
-machine tokens. `tenants.rest.permissions` checks every request.
+A view is opened by the kind of scope in its `scope_kind`, or, if it has `checks_names`, by that of its collection; then
+it compares patterns with the name of each resource (`refuse_outside_scope`). The access follows from the HTTP method.
+`scopes` overrides this for actions, with one or more alternatives: `{"update": ("aliases:move",)}`. A view with none of
+these is closed to machine tokens. `tenants.rest.permissions` checks every request.
 """
 
 from collections.abc import Mapping
@@ -79,7 +80,7 @@ def parse_scope(text: str) -> Scope:
 def needed_scopes(view: Any, method: str) -> tuple[str, ...]:
     """Return the scopes, as `kind:access`, any of which opens the view's action; none if it is closed."""
     declared: Mapping[str, tuple[str, ...]] = getattr(view, "scopes", {})
-    kind = getattr(view, "scope_kind", "")
+    kind = getattr(view, "scope_kind", "") or (view.collection if getattr(view, "checks_names", False) else "")
     return declared.get(view.action, (f"{kind}:{ACCESS.get(method, 'write')}",) if kind else ())
 
 

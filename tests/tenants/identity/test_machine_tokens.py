@@ -128,7 +128,9 @@ def test_a_token_has_a_readable_name(world: Any, name: Any) -> None:
 def test_a_token_ends_when_its_request_says(world: Any, issue: Any) -> None:
     start = now()
     for expires, days in ({"90d": 90, "12w": 84, "24h": 1, "1440m": 1, "86400s": 1} | {"366d": 366}).items():
-        left = MachineToken.objects.get(pk=issue(expires=expires)["_id"]).expires - start
+        end = MachineToken.objects.get(pk=issue(expires=expires)["_id"]).expires
+        assert end is not None
+        left = end - start
         assert timedelta(days=days) <= left < timedelta(days=days, minutes=5)
     date = (start + timedelta(days=10)).date()
     assert issue(expires=str(date))["expires"] == f"{date}T00:00:00.000Z"
