@@ -133,7 +133,7 @@ class UserViewSet(CollectionViewSet):
     changes_class = UserChanges
     answer_class = UserAnswer
     lookup_fields = ("pk", "username")
-
+    scope_kind = "users"
     query_fields: ClassVar = {
         "_id": "text:pk",
         "username": "text",
