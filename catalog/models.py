@@ -6,13 +6,18 @@ from django.db import models
 
 from folksonomy.models import MetadataName, Tag
 from tenants.models import Tenant, TenantQuerySet, User
-from tenants.rows.fields import KeyField, ListField, TextField, now
+from tenants.rows.fields import KeyField, ListField, LongTextField, TextField, now
 from tenants.rows.prepared import Prepared
 
 KINDS = ("model", "dataset", "algorithm")
 VISIBILITIES = ("public", "private")
 STATUSES = ("training", "test", "production", "deploy")
 EVERYBODY = "*"
+
+
+def has_word(kind: type[Tag | MetadataName], word: str) -> models.Q:
+    """Return the condition on items and on versions that they have this tag or metadata name."""
+    return models.Q(tags__holds=word) if kind is Tag else models.Q(metadata__holds={"name": word})
 
 
 class ItemQuerySet(TenantQuerySet["Item"]):
@@ -26,14 +31,6 @@ class ItemQuerySet(TenantQuerySet["Item"]):
     def datasets(self) -> Self:
         return self.filter(kind="dataset")
 
-    def with_term(self, term: Tag | MetadataName) -> Self:
-        """Keep the items of the term's tenant that have it."""
-        return self.of(term.tenant_id).with_word(type(term), term.name)
-
-    def with_word(self, kind: type[Tag | MetadataName], word: str) -> Self:
-        """Keep the items that have this tag or metadata name."""
-        return self.filter(tags__holds=word) if kind is Tag else self.filter(metadata__holds={"name": word})
-
 
 class Item(models.Model):
     """A registered model, dataset or algorithm (`kind` says which).
@@ -46,6 +43,7 @@ class Item(models.Model):
     tenant = models.ForeignKey(Tenant, models.CASCADE)
     kind = TextField(max_length=16, choices=[(kind, kind) for kind in KINDS])
     name = TextField(max_length=255)
+    description = LongTextField(default="", blank=True)
     owner = models.ForeignKey(User, models.PROTECT)
     visibility = TextField(max_length=16, default="private", choices=[(text, text) for text in VISIBILITIES])
     status = TextField(max_length=16, null=True, choices=[(text, text) for text in STATUSES])

@@ -44,6 +44,7 @@ DATASET_FIELDS = {
     "_id": DocumentField(("id",), lambda row, related: row.id),
     "id": DocumentField(("id",), lambda row, related: row.id),
     "name": DocumentField(("name",), lambda row, related: row.name),
+    "description": DocumentField(("description",), lambda row, related: row.description),
     "owner": DocumentField(("owner_id",), lambda row, related: row.owner_id),
     "owner_username": DocumentField(("owner_id",), lambda row, related: related.usernames.get(row.owner_id)),
     "visibility": DocumentField(("visibility",), lambda row, related: row.visibility),

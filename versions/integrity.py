@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
-from versions.models import Blob, Version
+from versions.models import Blob, UploadSession, Version
 from versions.storage import BLOCK, store
 
 NAMED = 3  # versions listed in the description of a fault
@@ -17,7 +17,8 @@ def faults_of_bytes(keys: Iterable[str]) -> list[str]:
 def _faults(blob: Blob) -> Iterable[str]:
     sha256 = blob.pk.rpartition("/")[2]
     versions = Version.objects.of(blob.tenant_id).filter(sha256=sha256)
-    named = versions.count()
+    uploads = UploadSession.objects.of(blob.tenant_id).filter(sha256=sha256, taken=False)
+    named = versions.count() + uploads.count()
     if blob.references != named:
         yield f"{blob.references} versions are counted, {named} name it"
     if not named:

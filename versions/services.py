@@ -5,11 +5,11 @@ bytes without a version, but never a version without bytes.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import DatabaseError
 from django.db.models import F, Max
@@ -19,7 +19,7 @@ from tenants.rows.batches import batches
 from tenants.rows.fields import new_id, now
 from tenants.rows.texts import refuse, unfit_file_name, unfit_ordinal
 from tenants.rows.transactions import Conflict, atomic, retried
-from versions.models import Blob, Hold, Version
+from versions.models import Blob, Hold, UploadSession, Version
 from versions.storage import Received, store
 
 R = TypeVar("R")
@@ -44,6 +44,8 @@ class Upload:
     encoding: str
     description: str = ""
     timestamp: datetime | None = None
+    tags: Sequence[str] = ()
+    metadata: Sequence[Mapping[str, Any]] = ()
 
 
 def with_bytes(*, tenant_id: str, received: Received, write: Callable[[str], R]) -> R:
@@ -120,6 +122,8 @@ def add_version(*, tenant_id: str, subject: str, upload: Upload, mark: str, ordi
         size=upload.received.size,
         sha256=upload.received.sha256,
         description=upload.description,
+        tags=list(upload.tags),
+        metadata=[dict(pair) for pair in upload.metadata],
         timestamp=upload.timestamp or now(),
     )
     if not Blob.objects.filter(pk=version.blob, mark=mark).update(references=F("references") + 1):
@@ -197,6 +201,7 @@ def disown_bytes(key: str) -> bool:
 def delete_tenant_versions(*, tenant_id: str) -> None:
     """Delete all versions of a tenant; call `remove_tenant_bytes` after the transaction."""
     Version.objects.of(tenant_id).delete()
+    UploadSession.objects.of(tenant_id).delete()
     Blob.objects.of(tenant_id).update(references=0)
 
 

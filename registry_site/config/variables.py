@@ -120,6 +120,9 @@ class Environment(BaseSettings):
         description="What sends downloads: the registry (`direct`), nginx (`accel`) or the object store (`redirect`).",
     )
     MAX_UPLOAD_SIZE: Count = Field(0, description="Maximum size of an uploaded file in bytes; 0: no limit.")
+    UPLOAD_RETENTION: Duration = Field(
+        "7d", description="Time in which an upload in several requests must end and become a version."
+    )
     MAX_BODY_SIZE: int = Field(50 * 1024 * 1024, ge=1024, description="Maximum size of a JSON body in bytes.")
     MAX_HEADER_SIZE: int = Field(65536, ge=1024, description="Maximum size of a request's URL and headers in bytes.")
     MAX_JSON_DEPTH: int = Field(20, ge=5, description="Maximum nesting depth of a JSON body.")

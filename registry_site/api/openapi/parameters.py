@@ -82,6 +82,10 @@ NAMED = {
             pattern="^([0-9a-fA-F]{64})?$",
         ),
         _parameter("description", "query", "Beats the baseline", "Description of the version"),
+        _parameter("tags", "query", '["onnx"]', "Tags of the version, as a JSON list"),
+        _parameter(
+            "metadata", "query", '[{"name": "accuracy", "value": 0.95}]', "Metadata of the version, as a JSON list"
+        ),
         _parameter("tenant", "query", "acme", "The user's tenant; default: the default tenant"),
         _parameter("Range", "header", "bytes=0-1", "The requested bytes"),
         _parameter(

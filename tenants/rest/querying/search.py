@@ -13,7 +13,7 @@ from tenants.rest.querying.compile import comes_after, to_q
 from tenants.rest.querying.fields import Key
 from tenants.rest.querying.on_mongodb import page_stages, weight_stages
 from tenants.rest.querying.tree import ALWAYS, Node
-from tenants.rows.fields import ListField
+from tenants.rows.fields import ListField, LongTextField
 from tenants.rows.prepared import Prepared, Query, Rows, record
 
 Position: TypeAlias = Sequence[Any] | None  # the sort values of the row before a page
@@ -89,8 +89,8 @@ class Search:
 
 @cache
 def lists_of(model: Any) -> Sequence[str]:
-    """Return the names of the fields of a model that hold lists."""
-    return [field.name for field in model._meta.concrete_fields if isinstance(field, ListField)]
+    """Return the names of the fields of a model that hold lists or long texts, which can be large."""
+    return [field.name for field in model._meta.concrete_fields if isinstance(field, ListField | LongTextField)]
 
 
 def _cut(keys: Sequence[Key], position: Position, offset: int, limit: int) -> tuple[Any, ...]:
