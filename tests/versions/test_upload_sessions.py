@@ -1,17 +1,19 @@
 """What an upload session refuses, how it is locked, and what it keeps when requests break off."""
 
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.management import call_command
 
 from tenants.exceptions import Refused
 from tenants.rows.fields import now
 from tests.answers import assert_error, ok
-from tests.versions.files import CONTENT, new_item, sha256, stored
+from tests.database import empty
+from tests.versions.files import CONTENT, new_item, put_file, sha256, stored
 from tests.versions.tus import OFFSET, RESUMABLE, begin, encoded, head, offset_of, patch, post, sent
 from versions import uploads
 from versions.models import Blob, UploadSession
@@ -241,13 +243,25 @@ def test_a_tenants_uploads_go_with_it(world: Any) -> None:
     assert list(stored().values()) == [b"x"], "collect_garbage removes it"
 
 
-@pytest.fixture
-def threads(transactional_db: None) -> Iterator[list[threading.Thread]]:
-    started: list[threading.Thread] = []
-    yield started
-    for thread in started:
-        thread.join()
-
-
 def test_uploads_are_kept_for_a_week() -> None:
     assert timedelta(days=7) == django_settings.UPLOAD_RETENTION
+
+
+@pytest.mark.usefixtures("transactional_db")
+@pytest.mark.promise("uploads.expire")
+def test_a_backup_leaves_uploads_out_and_checks_find_no_fault(world: Any, api: Any, tmp_path: Path) -> None:
+    path = new_item(api)
+    put_file(api, path, "a.bin", CONTENT)
+    sent(api, CONTENT)
+    sent(api, b"in no version")
+    patch(api, begin(api, 26), 0, b"x")
+    call_command("check_integrity", stdout=StringIO())
+    call_command("backup", str(tmp_path / "backup"), stdout=StringIO())
+    assert len(stored()) == 3
+    empty()
+    call_command("restore", str(tmp_path / "backup"), stdout=StringIO())
+    call_command("check_integrity", stdout=StringIO())
+    assert not UploadSession.objects.exists()
+    assert api.get(f"{path}/versions/a.bin").body() == CONTENT
+    assert ok(api.delete(f"{path}/versions/a.bin"))["versions"] == []
+    assert not Blob.objects.filter(pk=Blob.key("acme", sha256(CONTENT))).exists()
