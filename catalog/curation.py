@@ -7,9 +7,10 @@ merge again completes it.
 from collections.abc import Sequence
 from typing import Any
 
-from catalog.changes import renamed_metadata, unique
+from catalog.changes import WORDS, renamed_metadata, unique
 from catalog.models import Item, has_word
-from catalog.services import WORDS, _write
+from catalog.services import _write
+from catalog.values import Pairs, change_values
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import T, delete_term, set_term_usage, suggest_term
 from tenants.exceptions import Refused
@@ -130,8 +131,9 @@ def _replace_in_items(keys: Sequence[str], term: Tag | MetadataName, name: str) 
         _refuse_missing(term, name)
         items = list(_with_term(Item, term).filter(pk__in=keys))
         for item in items:
-            _replace(item, term, name)
+            before = _replace(item, term, name)
             _write(item, WORDS)
+            change_values(item, before)
     return {item.pk for item in items}
 
 
@@ -145,8 +147,9 @@ def _replace_in_versions(keys: Sequence[str], term: Tag | MetadataName, name: st
             _write(item, ())
         versions = list(holders)
         for version in versions:
-            _replace(version, term, name)
+            before = _replace(version, term, name)
             Version.objects.filter(pk=version.pk).update(tags=version.tags, metadata=version.metadata)
+            change_values(version, before)
     return {version.subject for version in versions}
 
 
@@ -155,8 +158,11 @@ def _refuse_missing(term: Tag | MetadataName, name: str) -> None:
         raise Refused("put_request_error", f"The term is no longer there ({name})")
 
 
-def _replace(row: Item | Version, term: Tag | MetadataName, name: str) -> None:
+def _replace(row: Item | Version, term: Tag | MetadataName, name: str) -> Pairs:
+    """Replace the word in the row, and return the metadata before."""
+    before: Pairs = row.metadata
     if isinstance(term, Tag):
         row.tags = unique(name if tag == term.name else tag for tag in row.tags)
     else:
         row.metadata = renamed_metadata(row.metadata, term.name, name)
+    return before

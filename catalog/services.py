@@ -6,11 +6,20 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import orjson
-from django.conf import settings
-
-from catalog.changes import LISTS, ListChange, dataset_ids, unique, user_ids
+from catalog.changes import (
+    CHANGE,
+    CREATION,
+    LISTS,
+    WORDS,
+    ListChange,
+    dataset_ids,
+    refuse_too_large,
+    single_valued,
+    unique,
+    user_ids,
+)
 from catalog.models import STATUSES, Item
+from catalog.values import add_values, change_values, remove_values
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import use_terms
 from tenants.exceptions import Refused
@@ -31,13 +40,6 @@ from versions.services import (
 )
 from versions.uploads import claim
 
-CREATION, CHANGE = "post_request_error", "put_request_error"
-WORDS = ("tags", "metadata")
-# Lists and their bytes. MongoDB keeps at most 16 MiB in one document; a page of ten items embeds a thousand versions.
-BOUNDS: dict[type[Item | Version], tuple[str, tuple[str, ...], int]] = {
-    Item: ("An item", (*WORDS, "users", "datasets"), 8 * 1024 * 1024),
-    Version: ("A version", WORDS, 64 * 1024),
-}
 items_named = Prepared(
     lambda tenant, kind, owner, name: (
         Item.objects.of(tenant).filter(kind=kind, owner_id=owner, name=name).values_list("pk")
@@ -72,7 +74,7 @@ def create_item(
     item.status = None if kind == "dataset" else status or STATUSES[0]
     item.lastmod = item.timestamp
     item.tags = unique(tags)
-    item.metadata = _single_valued(metadata)
+    item.metadata = single_valued(metadata)
     with reference_guard(by.tenant_id, by):
         if items_named.rows(item.tenant_id, kind, by.pk, name):
             article = "An" if kind[0] == "a" else "A"
@@ -81,33 +83,12 @@ def create_item(
         item.datasets = [] if kind == "dataset" else dataset_ids(unique(datasets), by=by, error=CREATION)
         for field, value in (kept or {}).items():
             setattr(item, field, value)
-        _refuse_too_large(item, CREATION)
+        refuse_too_large(item, CREATION)
         item.derive_readers()
         _use_words(item.tags, item.metadata, by=by, error=CREATION)
         item.save(force_insert=True)
+        add_values(item)
     return item
-
-
-def _refuse_too_large(row: Item | Version, error: str) -> None:
-    """Raise Refused with that error if a list is longer than `MAX_LIST_LENGTH`, or all lists have too many bytes."""
-    what, names, largest = BOUNDS[type(row)]
-    lists = {name: getattr(row, name) for name in names}
-    for name, elements in lists.items():
-        if len(elements) > settings.MAX_LIST_LENGTH:
-            raise Refused(error, f"{what} has at most {settings.MAX_LIST_LENGTH} {name}")
-    if len(orjson.dumps(lists)) > largest:
-        *some, last = names
-        raise Refused(error, f"The {', '.join(some)} and {last} of {what.lower()} have at most {largest} bytes")
-
-
-def _single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the metadata to store. Raises Refused (`post_request_error`) for a duplicate name."""
-    seen: set[str] = set()
-    for name in (pair["name"] for pair in metadata):
-        if name in seen:
-            raise Refused(CREATION, f"Metadata name duplicated ({name})")
-        seen.add(name)
-    return [{"name": pair["name"], "value": pair["value"]} for pair in metadata]
 
 
 @retried
@@ -121,13 +102,15 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     """
     with reference_guard(item.tenant_id, by):
         item = _current(item)
+        before = item.metadata
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
             setattr(item, field, LISTS[field](getattr(item, field), change, by) if is_list else change)
-        _refuse_too_large(item, CHANGE)
+        refuse_too_large(item, CHANGE)
         new = {field: changes.get(field, ListChange()).new for field in WORDS}
         _use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
         _write(item, ("description", "visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
+        change_values(item, before)
     return item
 
 
@@ -163,8 +146,8 @@ def add_item_version(
     `session` is the one that the upload came by, whose bytes the version takes. Raises Refused (`post_request_error`)
     for a taken ordinal, invalid words, a duplicate metadata name, or a session that another version has taken.
     """
-    upload = replace(upload, tags=unique(upload.tags), metadata=_single_valued(upload.metadata))
-    _refuse_too_large(Version(tags=upload.tags, metadata=upload.metadata), CREATION)
+    upload = replace(upload, tags=unique(upload.tags), metadata=single_valued(upload.metadata))
+    refuse_too_large(Version(tags=upload.tags, metadata=upload.metadata), CREATION)
     if ordinal is not None:  # fail before copying bytes
         refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
     named = partial(_name_version, item, upload, ordinal=ordinal, by=by, session=session)
@@ -180,7 +163,7 @@ def _name_version(
         _write(item, (), at=item.lastmod if upload.timestamp else None)
         if upload.tags or upload.metadata:
             _use_words(upload.tags, upload.metadata, by=by or item.owner, error=CREATION)
-        add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
+        add_values(add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal))
         if session:
             claim(tenant_id=session.tenant_id, owner_id=session.owner_id, id=session.pk)
     return item
@@ -205,15 +188,17 @@ def update_item_version(*, item: Item, version: Version, by: User, changes: Mapp
         current = Version.objects.of(item.tenant_id).filter(pk=version.pk, subject=item.pk).first()
         if current is None:
             raise Refused("resource_not_found", f"No such version: {version.ordinal}")
+        before = current.metadata
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
             setattr(current, field, LISTS[field](getattr(current, field), change, by) if is_list else change)
-        _refuse_too_large(current, CHANGE)
+        refuse_too_large(current, CHANGE)
         new = {field: changes.get(field, ListChange()).new for field in WORDS}
         _use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
         Version.objects.of(item.tenant_id).filter(pk=current.pk).update(
             description=current.description, tags=current.tags, metadata=current.metadata
         )
+        change_values(current, before)
     return current
 
 
@@ -223,7 +208,10 @@ def delete_item_version(*, item: Item, version: Version) -> None:
     with reference_guard(item.tenant_id):
         item = _current(item)
         _write(item, ())
-        keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(pk=version.pk)))
+        current = list(Version.objects.of(item.tenant_id).filter(pk=version.pk))
+        for each in current:
+            remove_values(item=item, version=each)
+        keys = delete_versions(current)
     remove_unreferenced(keys)
 
 
@@ -240,6 +228,7 @@ def delete_item(*, item: Item) -> None:
         user = used.first() if used is not None else None
         if user is not None:
             raise Refused("delete_request_error", f"Used in {user.pk} {user.kind.capitalize()}")
+        remove_values(item=item)
         keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(subject=item.pk)))
         item.delete()
     remove_unreferenced(keys)

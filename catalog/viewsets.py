@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
-from catalog.models import Item, item_documents, item_of_kind
+from catalog.models import Item, Value, item_documents, item_of_kind
 from catalog.query_fields import DATASET_FIELDS, ITEM_FIELDS, VERSION_FIELDS
 from catalog.serializers import (
     DatasetChanges,
@@ -31,6 +31,7 @@ from catalog.services import (
     update_item,
     update_item_version,
 )
+from catalog.values import VERSIONS
 from catalog.version_words import FIXED, VersionChanges, words_in
 from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet
@@ -96,6 +97,9 @@ class ItemViewSet(ItemRoutes):
 
     def get_queryset(self) -> TenantQuerySet[Item]:
         return Item.objects.visible_to(self.user).filter(kind=self.kind)
+
+    def get_values(self) -> TenantQuerySet[Value]:
+        return Value.objects.of(self.user.tenant_id).filter(list=self.kind)
 
     def to_api_page(self, rows: Sequence[Item]) -> Sequence[dict[str, Any]]:
         return item_documents(rows, self.user, self.is_selected)
@@ -171,6 +175,9 @@ class VersionViewSet(ItemRoutes):
         """Return the versions of the item. Raises what `get_object` raises."""
         item = self.get_object()
         return Version.objects.of(item.tenant_id).filter(subject=item.pk)
+
+    def get_values(self) -> TenantQuerySet[Value]:
+        return Value.objects.of(self.user.tenant_id).filter(item=self.kwargs["pk"], list=VERSIONS)
 
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         """List the versions, newest first."""

@@ -121,6 +121,10 @@ class CollectionViewSet(GenericViewSet[Any]):
         """Return a key of the list's total for each filter, or None if the total must not be cached."""
         return None
 
+    def get_values(self) -> QuerySet[Any] | None:
+        """Return the values of metadata that the list can be sorted by, or None (see `querying.by_value`)."""
+        return None
+
     def answer(self, row: Any) -> Response:
         """Return the response with one resource, reduced to the selected fields."""
         document = self.to_api_page([row])[0]
@@ -129,7 +133,7 @@ class CollectionViewSet(GenericViewSet[Any]):
     def page(self, rows: QuerySet[Any]) -> Response | StreamingHttpResponse:
         """Return the response with the page of the rows that the query parameters ask for."""
         query = ListQuery.of(self.request, self.get_query_fields(), self.default_sort, self.selection)
-        return list_response(query, rows, self.to_api_page, self.totals_key)
+        return list_response(query, rows, self.to_api_page, self.totals_key, self.get_values())
 
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         return self.page(self.get_queryset())

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 
-from catalog import curation
+from catalog import curation, services
 from catalog.arrays import count_uses
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
@@ -183,7 +183,7 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
 ) -> None:
     api = world.acme.owner.api
     monkeypatch.setattr(curation, "BATCH", 1)
-    written = curation._write
+    written = services._write
 
     def write_once(item: Any, fields: Any) -> None:
         if Tag.objects.filter(name="gone").exists() and Item.objects.filter(tags__holds="new").count() > 2:

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 
 from tenants.rest.negotiation import JSONRenderer
 from tenants.rest.querying.bounded import bounded_search, seconds_left, too_long
+from tenants.rest.querying.by_value import ValueOrder
 from tenants.rest.querying.compile import comes_after, to_q, with_user_ids
 from tenants.rest.querying.fields import Key, query_error
 from tenants.rest.querying.query import BATCH, LIMIT, ListQuery
@@ -37,7 +38,11 @@ LONGEST_CACHED_FILTER = 1000  # characters
 
 
 def list_response(
-    query: ListQuery, queryset: QuerySet[Any], to_api_page: ToApiPage, totals_key: Callable[[], Hashable]
+    query: ListQuery,
+    queryset: QuerySet[Any],
+    to_api_page: ToApiPage,
+    totals_key: Callable[[], Hashable],
+    values: QuerySet[Any] | None = None,
 ) -> Response | StreamingHttpResponse:
     """Return the page of the rows. All its queries together take at most `QUERY_TIMEOUT` seconds.
 
@@ -52,7 +57,11 @@ def list_response(
         rows = queryset
         if query.tree != ALWAYS:
             rows = queryset.filter(to_q(with_user_ids(query.tree, query.tenant_id), query.tenant_id))
-        page = _read(query, rows.only("pk") if query.in_batches else rows, position, totals_key)
+        whole = rows.only("pk") if query.in_batches else rows
+        if query.keys[0].pair and values is not None:
+            page = _read_by_value(query, whole, ValueOrder(values, query.keys[0]), totals_key)
+        else:
+            page = _read(query, whole, position, totals_key)
         if query.in_batches:
             texts = _texts_of(query, [row.pk for row in page.rows], rows, to_api_page)
             return _written(page.envelope(query, []), texts)
@@ -67,7 +76,8 @@ def _position_of(query: ListQuery, visible: QuerySet[Any]) -> tuple[Any, ...] | 
     """Return the sort values of the document `after`. Rejects an id that the caller may not read."""
     if not query.after:
         return None
-    found = visible.filter(**{query.id_path: query.after}).values_list(*(key.path for key in query.keys)).first()
+    columns = ["pk"] if query.keys[0].pair else [key.path for key in query.keys]
+    found = visible.filter(**{query.id_path: query.after}).values_list(*columns).first()
     if found is None:
         raise query_error(f"after: No such document: {query.after[:100]}")
     return tuple(found)
@@ -118,6 +128,23 @@ def _read(
     _refuse_heavy_page(rows, query.keys, query.offset, query.limit)
     found = page_of(rows, query.keys, query.offset, query.limit)
     if len(found) < query.limit and (found or not query.offset):
+        return Page(found, query.offset + len(found))
+    return Page(found, total_of(rows, query.filter, totals_key))
+
+
+def _read_by_value(
+    query: ListQuery, rows: QuerySet[Any], order: ValueOrder, totals_key: Callable[[], Hashable]
+) -> Page:
+    """Return the page in the order of a value of metadata."""
+    limit = query.limit + bool(query.after)
+    position = order.position(query.after) if query.after else None
+    ids = order.ids(rows, position, query.offset, limit) if query.offset < FARTHEST else []
+    _refuse_heavy_page(rows.filter(pk__in=ids), [Key("pk")], 0, limit)
+    by_id = rows.order_by().in_bulk(ids[: query.limit])
+    found = [by_id[key] for key in ids[: query.limit] if key in by_id]
+    if query.after:
+        return Page(found, total_of(rows, query.filter, totals_key), len(ids) > query.limit)
+    if len(ids) < query.limit and (ids or not query.offset):
         return Page(found, query.offset + len(found))
     return Page(found, total_of(rows, query.filter, totals_key))
 
