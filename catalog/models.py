@@ -1,15 +1,13 @@
 """Models, datasets and algorithms: one row each, which contains its tags, metadata, users and datasets."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 from django.db import models
 
 from folksonomy.models import MetadataName, Tag
 from tenants.models import Tenant, TenantQuerySet, User
-from tenants.rows.fields import KeyField, ListField, LongTextField, TextField, iso, now
+from tenants.rows.fields import KeyField, ListField, LongTextField, TextField, now
 from tenants.rows.prepared import Prepared
-from versions.embedded import NONE, Embedded, count_versions, embedded_versions
 
 KINDS = ("model", "dataset", "algorithm")
 VISIBILITIES = ("public", "private")
@@ -82,62 +80,8 @@ class Item(models.Model):
         """Return whether `user`, of the same tenant, may change or delete the item."""
         return user.pk == self.owner_id or user.is_admin
 
-    def to_api(
-        self, usernames: Mapping[str, str], datasets: Mapping[str, str], versions: Embedded = NONE
-    ) -> dict[str, Any]:
-        """Return the item's JSON document.
-
-        `usernames` and `datasets` map ids to names, for existing users and for datasets that the caller may read.
-        """
-        document = {
-            "_id": self.pk,
-            "id": self.pk,
-            "name": self.name,
-            "description": self.description,
-            "owner": self.owner_id,
-            "owner_username": usernames.get(self.owner_id),
-            "visibility": self.visibility,
-            "users": [{"_id": pk, "username": usernames[pk]} for pk in self.users if pk in usernames],
-            "tags": self.tags,
-            "metadata": self.metadata,
-            "versions": [version.to_api() for version in versions.newest],
-            "versions_count": versions.count,
-            "timestamp": iso(self.timestamp),
-            "lastmod": iso(self.lastmod),
-        }
-        if self.kind != "dataset":
-            document["status"] = self.status
-            document["datasets"] = [
-                {"_id": pk, "name": datasets[pk]} if pk in datasets else {"_id": pk} for pk in self.datasets
-            ]
-        return document
-
 
 item_of_kind = Prepared(lambda tenant, kind, key: Item.objects.of(tenant).filter(kind=kind, pk=key))
-
-
-def item_documents(
-    rows: Sequence[Item], reader: User, wants: Callable[[str], bool] = lambda field: True
-) -> Sequence[dict[str, Any]]:
-    """Return the documents of the items as `reader` sees them.
-
-    The number of queries does not depend on the number of items. `wants` tells which fields the caller needs.
-    """
-    named = {pk for row in rows for pk in (row.owner_id, *row.users)} - {reader.pk}
-    usernames = User.objects.usernames(named) | {reader.pk: reader.username}
-    ids = {pk for row in rows for pk in row.datasets}
-    readable = Item.objects.visible_to(reader).datasets().filter(pk__in=ids) if ids else None
-    datasets = dict(readable.values_list("pk", "name")) if readable is not None else {}
-    versions = _versions([row.pk for row in rows], wants)
-    return [row.to_api(usernames, datasets, versions.get(row.pk, NONE)) for row in rows]
-
-
-def _versions(keys: Sequence[str], wants: Callable[[str], bool]) -> Mapping[str, Embedded]:
-    if wants("versions"):
-        return embedded_versions(keys)
-    if wants("versions_count"):
-        return {key: Embedded(count=count) for key, count in count_versions(keys).items()}
-    return {}
 
 
 class Value(models.Model):

@@ -14,15 +14,10 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
-from catalog.models import Item, Value, item_documents, item_of_kind
+from catalog.models import Item, Value, item_of_kind
 from catalog.query_fields import DATASET_FIELDS, ITEM_FIELDS, VERSION_FIELDS
-from catalog.serializers import (
-    DatasetChanges,
-    DatasetInput,
-    ItemChanges,
-    ItemInput,
-    VersionForm,
-)
+from catalog.representation import columns_of, item_documents
+from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput, VersionForm
 from catalog.services import (
     add_item_version,
     create_item,
@@ -34,12 +29,13 @@ from catalog.services import (
 from catalog.values import VERSIONS
 from catalog.version_words import FIXED, VersionChanges, words_in
 from tenants.exceptions import Refused
-from tenants.models import TenantQuerySet
+from tenants.models import TenantQuerySet, User
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.negotiation import AnyBody, JSONParser
 from tenants.rest.negotiation import FormParser as FlatFormParser
 from tenants.rest.permissions import USERS, refusal
 from tenants.rows.fences import edition_of
+from tenants.rows.prepared import Rows
 from versions.download import download
 from versions.models import Version
 from versions.services import Upload
@@ -54,6 +50,10 @@ from versions.upload import (
 
 OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "timestamp", "lastmod")
 FIXED_FIELDS = ("_id", "id", "name", *OF_THE_REGISTRY, "status", "datasets")
+
+
+def versions_of_item(tenant_id: str, subject: str) -> TenantQuerySet[Version]:
+    return Version.objects.of(tenant_id).filter(subject=subject)
 
 
 class ItemRoutes(CollectionViewSet):
@@ -95,13 +95,17 @@ class ItemViewSet(ItemRoutes):
     changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
     query_fields: ClassVar = ITEM_FIELDS
 
-    def get_queryset(self) -> TenantQuerySet[Item]:
-        return Item.objects.visible_to(self.user).filter(kind=self.kind)
+    @classmethod
+    def visible_to(cls, user: User) -> TenantQuerySet[Item]:
+        return Item.objects.visible_to(user).filter(kind=cls.kind)
 
     def get_values(self) -> TenantQuerySet[Value]:
         return Value.objects.of(self.user.tenant_id).filter(list=self.kind)
 
-    def to_api_page(self, rows: Sequence[Item]) -> Sequence[dict[str, Any]]:
+    def columns(self) -> tuple[str, ...]:
+        return columns_of(self.kind, self.is_selected)
+
+    def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
         return item_documents(rows, self.user, self.is_selected)
 
     def create_one(self, body: dict[str, Any]) -> Item:
@@ -171,10 +175,11 @@ class VersionViewSet(ItemRoutes):
         changes = getattr(self.request, "method", "") == "PATCH"
         return [JSONParser(), FlatFormParser()] if changes else super().get_parsers()
 
-    def get_queryset(self) -> TenantQuerySet[Version]:
-        """Return the versions of the item. Raises what `get_object` raises."""
+    @property
+    def rows(self) -> Rows:
+        """The versions of the item. Raises what `get_object` raises."""
         item = self.get_object()
-        return Version.objects.of(item.tenant_id).filter(subject=item.pk)
+        return Rows(Version, versions_of_item, (item.tenant_id, item.pk))
 
     def get_values(self) -> TenantQuerySet[Value]:
         return Value.objects.of(self.user.tenant_id).filter(item=self.kwargs["pk"], list=VERSIONS)
@@ -234,25 +239,3 @@ class VersionViewSet(ItemRoutes):
         if not found:
             raise Http404(f"No such version: {name}")
         return found
-
-
-class ModelVersions(VersionViewSet):
-    """The versions of a model."""
-
-    kind = "model"
-    collection = "models"
-
-
-class DatasetVersions(VersionViewSet):
-    """The versions of a dataset."""
-
-    kind = "dataset"
-    collection = "datasets"
-    answer_class = DatasetAnswer
-
-
-class AlgorithmVersions(VersionViewSet):
-    """The versions of an algorithm."""
-
-    kind = "algorithm"
-    collection = "algorithms"

@@ -116,10 +116,8 @@ CSRF_FAILURE_VIEW = "registry_site.api.errors.csrf_failure"
 MIDDLEWARE = [
     "registry_site.api.middleware.ReleaseMemory",
     "tenants.log.recording.RequestLogMiddleware",
-    "registry_site.api.middleware.ContentLength",
+    "registry_site.api.middleware.ResponseHeaders",
     "django.middleware.security.SecurityMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "registry_site.api.middleware.ContentSecurityPolicy",
     "registry_site.api.middleware.CrossOrigin",
     "registry_site.api.middleware.RequestLimits",
     "registry_site.api.middleware.OptionalTrailingSlash",
@@ -192,6 +190,7 @@ LOGIN_REDIRECT_URL = "admin:index"
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "tenants.identity.passwords.StrengthValidator"}]
 SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # usernames are unique per tenant; the backend handles that
+    "security.W002",  # ResponseHeaders sets X-Frame-Options
     "security.W003",  # PageCsrf is Django's CsrfViewMiddleware
     "security.W005",  # HSTS covers this host only, not its subdomains
     "security.W008",  # HTTP_REDIRECT redirects HTTP; the HTTPS port accepts only HTTPS

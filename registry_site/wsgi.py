@@ -9,10 +9,12 @@ from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
 from registry_site.serving.body import RequestBodyMiddleware
 from registry_site.serving.headers import BoundedRequest
+from registry_site.serving.slots import disconnect_signals
 from registry_site.serving.static_files import StaticFiles
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry_site.settings")
 django.setup(set_prefix=False)
+disconnect_signals()
 
 
 class Handler(WSGIHandler):

@@ -44,29 +44,24 @@ class ReleaseMemory:
         return response
 
 
-class ContentLength:
-    """Sets `Content-Length`. Django's CommonMiddleware also does, but rejects some host names."""
+class ResponseHeaders:
+    """Sets `Content-Length`, `X-Frame-Options` and, unless the view has set it, `Content-Security-Policy`.
+
+    Django's CommonMiddleware also sets `Content-Length`, but rejects some host names.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if isinstance(response, HttpResponse) and not response.has_header("Content-Length"):
-            response["Content-Length"] = str(len(response.content))
-        return response
-
-
-class ContentSecurityPolicy:
-    """Sets `Content-Security-Policy`, unless the view has set it."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
-        is_page = response.get("Content-Type", "").startswith("text/html")
-        response.headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else DATA_POLICY)
+        headers = response.headers
+        if isinstance(response, HttpResponse) and "Content-Length" not in headers:
+            headers["Content-Length"] = str(len(response.content))
+        headers["X-Frame-Options"] = settings.X_FRAME_OPTIONS
+        if "Content-Security-Policy" not in headers:
+            is_page = headers.get("Content-Type", "").startswith("text/html")
+            headers["Content-Security-Policy"] = PAGE_POLICY if is_page else DATA_POLICY
         return response
 
 
@@ -79,9 +74,10 @@ class CrossOrigin(CorsMiddleware):
     def __call__(self, request: HttpRequest) -> Any:
         if "HTTP_ORIGIN" in request.META or request.method == "OPTIONS":
             return super().__call__(request)
-        response = self.get_response(request)
+        response: Any = self.get_response(request)
         if self.is_enabled(request):
-            patch_vary_headers(response, ("origin",))
+            vary = response.headers.get("Vary")
+            response.headers["Vary"] = f"{vary}, origin" if vary else "origin"
         return response
 
     def is_enabled(self, request: HttpRequest) -> bool:
@@ -108,7 +104,7 @@ class RequestLimits:
 
     def refusal(self, request: HttpRequest) -> tuple[str, str] | None:
         """Return the name of the error and its details, or None."""
-        size = sum(len(name) + len(value) for name, value in request.META.items() if name.startswith("HTTP_"))
+        size = sum([len(name) + len(value) for name, value in request.META.items() if name[:5] == "HTTP_"])
         query = request.META.get("QUERY_STRING", "")
         if size + len(request.path) + len(query) > settings.MAX_HEADER_SIZE:
             return "payload_too_large", f"Headers and URL have at most {settings.MAX_HEADER_SIZE} bytes"
@@ -135,9 +131,9 @@ def uses_token(request: HttpRequest) -> bool:
 class ForPages:
     """Skips a middleware of pages for calls of the API with a token: together they take a tenth of such a call."""
 
-    get_response: Callable[[HttpRequest], HttpResponseBase]
+    get_response: Any
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: HttpRequest) -> Any:
         return self.get_response(request) if uses_token(request) else super().__call__(request)  # type: ignore[misc]
 
 

@@ -5,7 +5,7 @@ from io import BytesIO
 from typing import Any
 
 from registry_site.serving.deadlines import BodyTimeoutError, DeadlineInput, monitor
-from registry_site.serving.slots import release_slot_while_waiting, slot
+from registry_site.serving.slots import Slot, release_slot_while_waiting
 
 SMALL_BODY = 1024 * 1024  # bytes
 UNKNOWN_LENGTH = 2**62  # bytes; more than any body
@@ -77,7 +77,7 @@ class RequestBodyMiddleware:
             return []  # the client has been answered
         environ["wsgi.input"] = stream
         answer: list[Any] = []
-        with slot():
+        with Slot():
             response = _unwrap_response(self.application(environ, lambda *words: answer.append(words)))
         status, headers, *_ = answer[-1]
         unread = stream.missing > 0 if isinstance(stream, LengthCheckedInput) else chunked and status >= "400"

@@ -25,7 +25,7 @@ from tenants.log.entries import URL_LIMIT, Answered, contents_of
 from tenants.models import RequestLog, Tenant
 from tenants.rows.fences import reference_guard
 from tenants.rows.fields import now
-from tenants.rows.prepared import insert_rows
+from tenants.rows.statements import insert_rows
 from tenants.rows.transactions import Conflict, atomic, retried
 
 logger = logging.getLogger(__name__)

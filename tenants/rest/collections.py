@@ -21,7 +21,10 @@ from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet, User
 from tenants.rest.querying.page import list_response
 from tenants.rest.querying.query import NEWEST_FIRST, ListQuery, Selection, selection_of
+from tenants.rest.querying.search import Search
+from tenants.rows.prepared import Rows
 from tenants.rows.transactions import is_disk_full
+from tenants.rows.visibility import rows_for
 
 logger = logging.getLogger(__name__)
 
@@ -80,10 +83,22 @@ class CollectionViewSet(GenericViewSet[Any]):
         """The caller, in views that require a login."""
         return cast(User, self.request.user)
 
+    @classmethod
+    def visible_to(cls, user: User) -> Any:
+        """Return the rows that a user may read."""
+        rows: TenantQuerySet[Any] = cls.model._default_manager.all()  # type: ignore[assignment]
+        return rows.visible_to(user)
+
     def get_queryset(self) -> Any:
-        """Return the rows that the caller may read."""
-        rows: TenantQuerySet[Any] = self.model._default_manager.all()  # type: ignore[assignment]
-        return rows.visible_to(self.user)
+        """Return the rows that the caller may read. If a view overrides this, its lists are not prepared."""
+        return self.visible_to(self.user)
+
+    @property
+    def rows(self) -> Rows:
+        """The rows of `get_queryset` for prepared queries."""
+        if type(self).get_queryset is not CollectionViewSet.get_queryset:
+            return Rows.of(self.get_queryset())
+        return rows_for(self.model, self.visible_to, self.user)
 
     def get_object(self) -> Any:
         """Return the resource that the URL names. Raises Http404 if the caller can read none with this id."""
@@ -95,7 +110,7 @@ class CollectionViewSet(GenericViewSet[Any]):
         raise Http404(f"No such resource: {key}")
 
     def get_readable(self, field: str, key: str) -> Any:
-        return self.get_queryset().filter(**{field: key}).first()
+        return next(iter(Search(self.rows).where(field, key)), None)
 
     def get_query_fields(self) -> dict[str, str]:
         """Return the fields that the caller can filter and sort by."""
@@ -121,22 +136,25 @@ class CollectionViewSet(GenericViewSet[Any]):
         """Return a key of the list's total for each filter, or None if the total must not be cached."""
         return None
 
-    def get_values(self) -> QuerySet[Any] | None:
-        """Return the values of metadata that the list can be sorted by, or None (see `querying.by_value`)."""
-        return None
-
     def answer(self, row: Any) -> Response:
         """Return the response with one resource, reduced to the selected fields."""
         document = self.to_api_page([row])[0]
         return Response(self.selection.pick(document) if self.selection else document)
 
-    def page(self, rows: QuerySet[Any]) -> Response | StreamingHttpResponse:
-        """Return the response with the page of the rows that the query parameters ask for."""
-        query = ListQuery.of(self.request, self.get_query_fields(), self.default_sort, self.selection)
-        return list_response(query, rows, self.to_api_page, self.totals_key, self.get_values())
+    def get_values(self) -> QuerySet[Any] | None:
+        """Return the values of metadata that the list can be sorted by, or None (see `querying.by_value`)."""
+        return None
+
+    def columns(self) -> tuple[str, ...] | None:
+        """Return the columns that `to_api_page` needs, which then gets named tuples, or None for instances."""
+        return None
 
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
-        return self.page(self.get_queryset())
+        """Return the response with the page of the rows that the query parameters ask for."""
+        query = ListQuery.of(self.request, self.get_query_fields(), self.default_sort, self.selection)
+        return list_response(
+            query, self.rows, self.to_api_page, self.totals_key, self.columns(), values=self.get_values()
+        )
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         return self.answer(self.get_object())
