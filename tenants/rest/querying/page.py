@@ -45,8 +45,8 @@ def list_response(
     """Return the page of the rows. All its queries together take at most `QUERY_TIMEOUT` seconds.
 
     `to_api_page` returns the documents of some rows: named tuples of the columns, which include the key, or instances.
-    `values` are those that the rows can be sorted by (see `querying.by_value`). If `totals_key` returns equal keys for two
-    requests with the same filter, the total is equal too.
+    `values` are those that the rows can be sorted by (see `querying.by_value`). If `totals_key` returns equal keys for
+    two requests with the same filter, the total is equal too.
 
     A large page is read in two steps, to save memory: first the ids, then the documents in batches. They are encoded
     at once, so that memory holds little more than the text of the answer, whose size is limited.
