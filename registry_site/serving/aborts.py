@@ -10,7 +10,7 @@ import random
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from registry_site.serving.deadlines import client_connections, monitor, shut_down

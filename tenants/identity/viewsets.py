@@ -133,7 +133,7 @@ class UserViewSet(CollectionViewSet):
     changes_class = UserChanges
     answer_class = UserAnswer
     lookup_fields = ("pk", "username")
-
+    scope_kind = "users"
     query_fields: ClassVar = {
         "_id": "text:pk",
         "username": "text",
@@ -163,6 +163,7 @@ class UserViewSet(CollectionViewSet):
             role=body.get("role", "regular"),
             email=body.get("email"),
             validity_days=body.get("validityPasswordDays"),
+            by=self.user,
         )
 
     def update(self, request: Request, **kwargs: Any) -> Response:
@@ -189,7 +190,7 @@ class UserViewSet(CollectionViewSet):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         user = self.get_object()
         document = user.to_api()
-        delete_user(user=user)
+        delete_user(user=user, by=self.user)
         return Response(document)
 
 

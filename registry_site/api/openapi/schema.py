@@ -29,6 +29,8 @@ CALLERS = {
 }
 DESCRIPTIONS = {
     "200": "Success",
+    "201": "Created",
+    "204": "Success, without content",
     "206": "The part of the file that `Range` requests",
     "304": "The file has not changed",
     "503": "A part fails",
@@ -51,7 +53,10 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     match_subclasses = False
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        description = "The token that login returns, with or without the prefix `JWT ` or `Bearer `"
+        description = (
+            "The token that login returns, or one of `/v1/tokens`, with or without the prefix `JWT ` or `Bearer `. "
+            "One of `/v1/tokens` may also be the password of HTTP Basic."
+        )
         return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
 
 
@@ -176,6 +181,8 @@ class RegistrySchema(AutoSchema):
         if {"200", "206"} <= set(found):
             for status in ("200", "206"):
                 found[status]["headers"] = _headers(DOWNLOADED)
+        if headers := getattr(self.view, "answer_headers", {}).get(self.view.action):
+            next(iter(found.values()))["headers"] = _headers(headers)
         for status, described in found.items():
             described["description"] = described["description"] or DESCRIPTIONS[status]
         return found | error_answers(self.view, self.method, self.path, self.names[0])
