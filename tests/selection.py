@@ -62,6 +62,7 @@ INDEPENDENT = {
     "tests/registry_site/operations/importing/test_mlflow_answers.py": "malformed answers, no rows",
     "tests/registry_site/operations/importing/test_mlflow.py": "MLflow is asked; the same services store its responses",
     "tests/registry_site/operations/test_backup.py::test_what_was_backed_up_on_one_engine": "it visits all engines",
+    "tests/registry_site/serving/test_aborts.py": "connections of responses that fail",
     "tests/registry_site/serving/test_body_costs.py": "bodies are bounded before a database is used",
     "tests/registry_site/serving/test_certificates.py": "files and TLS",
     "tests/registry_site/operations/test_compose.py": "it starts a MongoDB of its own",

@@ -135,6 +135,7 @@ def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, 
         "sort": SORTS.get(key, '{"name": "asc"}'),
         "after": AFTER.get(key, ITEM),
         "select": SELECTIONS.get(key, '["name", "tags"]'),
+        "format": "csv",
     }
     name = parameter["name"]
     if name not in examples:
