@@ -33,6 +33,7 @@ SINGLES = {
     "PUT /login": ("renewToken", "Exchange a token for a new one"),
     "POST /self/reset": ("requestPasswordReset", "Request a link to reset a forgotten password"),
     "PUT /self": ("resetPassword", "Set a new password with the mailed link"),
+    "GET /events": ("listEvents", "List the events of the tenant that the caller may read"),
     "GET /log": ("listRequests", "List the requests of the tenant"),
     "GET /errors": ("listErrors", "List the errors that the registry answers with"),
     "GET /version": ("getVersion", "Get the registry's version"),
@@ -46,6 +47,15 @@ SINGLES = {
     "GET /docs": ("getOpenAPI", "Get this document"),
     "GET /healthz": ("getHealth", "Get the registry's health"),
 }
+for _kind in ("model", "dataset", "algorithm"):
+    _path, _a = f"GET /{_kind}s/{{id}}", f"{'an' if _kind[0] == 'a' else 'a'} {_kind}"
+    SINGLES |= {
+        f"{_path}/events": (f"list{_kind.capitalize()}Events", f"List the events of {_a} and its versions"),
+        f"{_path}/versions/{{version}}/events": (
+            f"list{_kind.capitalize()}VersionEvents",
+            f"List the events of a version of {_a}",
+        ),
+    }
 DESCRIPTION = """Trained models and datasets with their metadata, tags, versions and bytes.
 
 Log in with `POST /v1/login` and send the token in the `Authorization` header. A body that is a flat JSON object may be
@@ -60,6 +70,7 @@ GROUPS = {
     "Versions": "The files of models, datasets and algorithms: uploaded once, never changed, checked by sha256.",
     "Tags": "Labels of the tenant: `default` ones are suggested by administrators, `folk` ones come from use.",
     "Metadata": "Names of metadata, `default` or `folk` like tags.",
+    "History": "The ledger: who changed what, when and why.",
     "Users": "The users of a tenant and their roles.",
     "Tenants": "Isolated groups of users. For the operator, who has the `API_TOKEN`.",
     "About": "Information about the registry: health, version, errors, the log.",

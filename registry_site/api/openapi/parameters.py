@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
-from tenants.rest.documentation import FILE_SHA256, GRACE, ITEM, REQUEST, VERSION
+from tenants.rest.documentation import EVENT, FILE_SHA256, GRACE, ITEM, REQUEST, TIME, VERSION
 
 # Collection -> the `{id}` in examples.
 IDS = {"tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
-AFTER = IDS | {"users": GRACE, "versions": VERSION, "log": REQUEST}
+AFTER = IDS | {"users": GRACE, "versions": VERSION, "log": REQUEST, "events": EVENT}
 IDENTIFIERS = {
     "tags": "The tag itself",
     "metadatas": "The name itself",
@@ -27,6 +27,7 @@ FILTERS = {
     "tenants": '{"organization": {"$regex": "Research"}}',
     "types": '{"_id": "acme"}',
     "log": '{"status": {"$gte": 400}}',
+    "events": '{"type": "model.updated"}',
 }
 SORTS = {
     "versions": '{"size": "desc"}',
@@ -36,6 +37,7 @@ SORTS = {
     "tenants": '{"_id": "asc"}',
     "types": '{"_id": "desc"}',
     "log": '{"status": "desc"}',
+    "events": '{"type": "asc"}',
 }
 SELECTIONS = {
     "versions": '["ordinal", "sha256"]',
@@ -45,6 +47,7 @@ SELECTIONS = {
     "tenants": '["organization", "email"]',
     "types": '["_id"]',
     "log": '["method", "url", "status"]',
+    "events": '["type", "actor", "item"]',
 }
 
 
@@ -64,6 +67,7 @@ NAMED = {
     parameter.name: parameter
     for parameter in (
         _parameter("version", "path", "churn.onnx", "File name or ordinal of the version"),
+        _parameter("at", "query", TIME, "The item as it was at this time", format="time"),
         _parameter("verbose", "query", "false", "`false`: a list is answered with numbers only"),
         _parameter(
             "ordinal",
