@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.http import Http404, StreamingHttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from catalog.models import KINDS, Item
 from catalog.viewsets import ItemRoutes
@@ -32,7 +33,7 @@ class EventRoutes(CollectionViewSet):
     model = Event
     collection = "events"
     group = "history"
-    answer_class = EventAnswer
+    answer_class: ClassVar[type[Serializer[Any]]] = EventAnswer
     roles: ClassVar = {"list": USERS}
     query_fields: ClassVar = {
         "_id": "text:pk",

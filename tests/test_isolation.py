@@ -230,7 +230,9 @@ def _act(place: Any, caller: str, method: str, part: str, path: str) -> Any:
 @pytest.mark.promise("items.restricted", "errors.method")
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.name in OF_ITEMS], ids=lambda route: route.name)
 def test_items_know_no_other_methods(place: Any, route: Route) -> None:
-    changed = ("get", "put", "patch", "delete") if route.name.endswith("versions-detail") else ("get", "put", "delete")
+    changed: tuple[str, ...] = (
+        ("get", "put", "patch", "delete") if route.name.endswith("versions-detail") else ("get", "put", "delete")
+    )
     changed = ("get",) if route.name.endswith("events") else changed
     assert route.methods == (("get", "post") if route.name.endswith("list") else changed)
     path = "/" + route.template.format(**UNKNOWN)
