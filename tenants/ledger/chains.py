@@ -19,8 +19,14 @@ READ = 1000  # events verified at a time
 
 
 def hash_of(event: Event, before: str) -> str:
-    """Return the hash of an event that has its sequence, after the event with the hash `before`."""
-    document = event.to_api() | {"tenant": event.tenant_id}
+    """Return the hash of an event that has its sequence, after the event with the hash `before`.
+
+    It is empty if the event's changes are no JSON.
+    """
+    try:
+        document = event.to_api() | {"tenant": event.tenant_id}
+    except orjson.JSONDecodeError:
+        return ""
     del document["id"], document["hash"]
     return hashlib.sha256(before.encode() + b"\n" + orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 

@@ -48,6 +48,5 @@ class Command(BaseCommand):
         """Print the end of a chain, to be kept elsewhere and given to `--expect` later."""
         chain = Chain.objects.of(tenant_id).first()
         if chain is not None:
-            self.stdout.write(
-                f"{tenant_id}:{chain.sequence}:{chain.hash or '-'} ({chain.sequence - chain.anchor} events)"
-            )
+            kept = chain.sequence - chain.anchor
+            self.stdout.write(f"{tenant_id}:{chain.sequence}:{chain.hash or '-'} ({kept} events)")
