@@ -118,7 +118,7 @@ class ItemViewSet(ItemRoutes):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()
         answer = self.answer(item)
-        delete_item(item=item)
+        delete_item(item=item, by=self.user)
         return answer
 
 
@@ -216,7 +216,8 @@ class VersionViewSet(ItemRoutes):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Remove a version and its bytes."""
         item = self.get_object()
-        delete_item_version(item=item, version=self.find_version(item, "delete_request_error"))
+        found = self.find_version(item, "delete_request_error")
+        delete_item_version(item=item, version=found, by=self.user)
         return self.answer(item)
 
     def find_version(self, item: Item, error: str) -> Version:

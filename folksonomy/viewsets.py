@@ -41,7 +41,7 @@ class TermViewSet(CollectionViewSet):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         term = self.get_object()
         document = self.to_api_page([term])[0]
-        delete_term(term=term)
+        delete_term(term=term, by=self.user)
         return Response(document)
 
 

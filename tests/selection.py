@@ -10,6 +10,7 @@ import pytest
 DEPENDENT = {
     "tests/catalog/": "items, their lists and their words are stored, indexed and locked by each engine's own means",
     "tests/folksonomy/": "words are counted and rewritten by each engine's own statements",
+    "tests/test_events.py": "events are written in transactions, and not where these roll back",
     "tests/tenants/ledger/": "events are inserted, sealed and read by each engine's own statements",
     "tests/tenants/rest/querying/": "each engine has its own compiler of filters, orders and pages",
     "tests/registry_site/operations/importing/test_interrupted.py": "a killed import relies on transactions",
@@ -90,6 +91,8 @@ INDEPENDENT = {
     "tests/test_contract.py": "the documentation is read",
     "tests/test_docs.py": "the documentation is read",
     "tests/e2e/test_disk_full.py::test_an_upload_to_a_full_disk": "the disk of the files is full",
+    "tests/e2e/test_tus_clients.py": "clients speak to a registry; test_durability.py kills it on every engine",
+    "tests/versions/test_tus.py": "no engine stores bytes; test_upload_sessions.py has the rows",
     "tests/test_fixed_fields.py": "serializers drop fields before rows are written",
     "tests/e2e/test_package.py": "the package is built and installed",
     "tests/e2e/test_readme.py": "the documentation is followed; what it does is tested on every engine",

@@ -104,6 +104,7 @@ class Environment(BaseSettings):
     LOG: bool = Field(True, description="Whether requests are logged for `/v1/log`.")
     LOG_RETENTION_DAYS: int = Field(90, ge=1, description="Days that the log keeps a request.")
     LOG_CONTENTS_LIMIT: Count = Field(2000, description="Characters of a request's body that the log keeps.")
+    EVENT_RETENTION_DAYS: Count = Field(0, description="Days that the ledger keeps an event; 0: for ever.")
     DEFAULT_TENANT: str = Field(
         "registry-default-tenant",
         pattern=r"^[A-Za-z0-9._-]{1,64}$",

@@ -11,8 +11,10 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from tenants.rows.fields import KeyField, TextField, iso, now
+from tenants.rows.hooks import hook
 from tenants.rows.prepared import Prepared
 from tenants.rows.texts import unfit_name
+from tenants.rows.transactions import atomic
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 ROLES = ("admin", "regular")
@@ -95,7 +97,9 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
             raise ValidationError("That username is already taken.")
         user: User = self.model(tenant=None, username=username, role="admin", is_superuser=True, **fields)
         user.set_password(password)
-        user.save(force_insert=True)
+        with atomic():
+            user.save(force_insert=True)
+            hook("superuser_created")(user=user)
         return user
 
 
