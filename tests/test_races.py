@@ -118,7 +118,7 @@ def test_a_deleted_user_leaves_no_token(served: Served, client: httpx.Client) ->
         with administrator(served, {"username": username, "password": PASSWORD}) as own:
 
             def write(index: int, own: httpx.Client = own) -> httpx.Response:
-                return own.post("/tokens", json=body)
+                return own.post("/tokens", json=body | {"name": str(index)})
 
             assert _race(write, lambda user=user: client.delete(f"/users/{user}")).status_code == 200
         assert _found(client, "/tokens", filter=f'{{"owner": "{user}"}}') == []
@@ -132,8 +132,9 @@ def test_concurrent_creations_exceed_no_bound_and_a_revoked_token_is_refused_by_
     credentials = {"username": uuid4().hex, "password": PASSWORD}
     assert client.post("/users", json=credentials).status_code == 200
     with administrator(served, credentials) as own:
-        made = own.post("/tokens", json=[body] * 95).json()["tokens"]
-        answers = at_once(lambda _: own.post("/tokens", json=body), 12)
+        bodies = [body | {"name": str(number)} for number in range(95)]
+        made = own.post("/tokens", json=bodies).json()["tokens"]
+        answers = at_once(lambda index: own.post("/tokens", json=body | {"name": f"c{index}"}), 12)
         assert sorted(answer.status_code for answer in answers) == [200] * 5 + [400] * 7
         headers = UNSHARED | {"Authorization": f"Bearer {made[0]['token']}"}
         url = f"{served.base_url}/v1/models?limit=1"

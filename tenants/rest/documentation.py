@@ -163,20 +163,23 @@ class EventAnswer(serializers.Serializer[Any]):
     hash = serializers.CharField(allow_null=True)
 
 
-@example(
-    _id=TOKEN,
-    id=TOKEN,
-    name="ci",
-    scopes=["models:read", "models:write:churn-*", "aliases:staging"],
-    expires=TIME,
-    owner=ADA,
-    owner_username="ada",
-    last_used=None,
-    last_address="",
-    timestamp=TIME,
-)
+TOKEN_FIELDS: dict[str, Any] = {
+    "_id": TOKEN,
+    "id": TOKEN,
+    "name": "ci",
+    "scopes": ["models:read", "models:write:churn-*", "aliases:staging"],
+    "expires": TIME,
+    "owner": ADA,
+    "owner_username": "ada",
+    "last_used": None,
+    "last_address": "",
+    "timestamp": TIME,
+}
+
+
+@example(**TOKEN_FIELDS)
 class TokenAnswer(serializers.Serializer[Any]):
-    """A token for a program. `token` is present only on creation."""
+    """A token for a program."""
 
     _id = serializers.CharField()
     id = serializers.CharField()
@@ -188,7 +191,13 @@ class TokenAnswer(serializers.Serializer[Any]):
     last_used = serializers.DateField(allow_null=True)
     last_address = serializers.CharField(allow_blank=True)
     timestamp = serializers.DateTimeField()
-    token = serializers.CharField(required=False)
+
+
+@example(**TOKEN_FIELDS, token="mr_0Aa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0K9kLm2N")
+class NewTokenAnswer(TokenAnswer):
+    """A new token for a program; `token` is never answered again."""
+
+    token = serializers.CharField()
 
 
 @example(

@@ -13,9 +13,10 @@ from jsonschema import Draft202012Validator
 
 from registry_site.api.openapi.document import openapi
 from tenants.identity import authentication, services
+from tenants.identity.machine_tokens import create_token
 from tenants.identity.resets import digest_of
 from tenants.models import PasswordReset, RequestLog
-from tenants.rest.documentation import GRACE, ITEM, REQUEST, VERSION
+from tenants.rest.documentation import GRACE, ITEM, REQUEST, TOKEN, VERSION
 from tenants.rows.fields import now
 from tests.answers import ok
 from tests.client import ApiClient
@@ -91,7 +92,8 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
     for words, name in (("tags", "vision"), ("tags", "draft"), ("metadata", "licence")):
         ok(ada.post(words, json={"_id": name}))
     ok(ada.post("datasets", json={"name": "churn-2025"}))
-    ids: dict[Any, str] = {GRACE: grace.pk, REQUEST: logged.pk}
+    token = create_token(by=acme.admin, name="other", scopes=["models:read"], expires=None).token
+    ids: dict[Any, str] = {GRACE: grace.pk, REQUEST: logged.pk, TOKEN: token.pk}
     for kind in ("models", "datasets", "algorithms"):
         body = {
             "name": "baseline",
