@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-from django.conf import settings
 from django.db.models import Q
 
 from catalog.models import Item
@@ -17,15 +15,8 @@ from folksonomy.models import Tag
 from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.rows.prepared import Prepared
-from versions.models import Version
 
-CREATION, CHANGE = "post_request_error", "put_request_error"
-WORDS = ("tags", "metadata")
-# Lists and their bytes. MongoDB keeps at most 16 MiB in one document; a page of ten items embeds a thousand versions.
-BOUNDS: dict[type[Item | Version], tuple[str, tuple[str, ...], int]] = {
-    Item: ("An item", (*WORDS, "users", "datasets"), 8 * 1024 * 1024),
-    Version: ("A version", WORDS, 64 * 1024),
-}
+ERROR = "put_request_error"
 Found = Mapping[str, Sequence[str]]  # by key: the ids that it may refer to; an unknown key is absent
 
 users_of_tenant = Prepared(
@@ -119,7 +110,7 @@ def _changed_references(references: References) -> Callable[[list[str], ListChan
     def changed(listed: list[str], change: ListChange, by: User) -> list[str]:
         removed = _listed_ids(references, listed, change.remove, by, "removed from")
         old = _listed_ids(references, listed, [each.old for each in change.update], by, "updated in")
-        new = references.ids(change.new, by=by, error=CHANGE)
+        new = references.ids(change.new, by=by, error=ERROR)
         update = [Replacement(old[each.old], new[each.new]) for each in change.update]
         return unique([*_updated(_without(listed, removed.values()), update), *(new[key] for key in change.add)])
 
@@ -163,28 +154,6 @@ LISTS: dict[str, Callable[[Any, ListChange, User], list[Any]]] = {
 }
 
 
-def refuse_too_large(row: Item | Version, error: str) -> None:
-    """Raise Refused with that error if a list is longer than `MAX_LIST_LENGTH`, or all lists have too many bytes."""
-    what, names, largest = BOUNDS[type(row)]
-    lists = {name: getattr(row, name) for name in names}
-    for name, elements in lists.items():
-        if len(elements) > settings.MAX_LIST_LENGTH:
-            raise Refused(error, f"{what} has at most {settings.MAX_LIST_LENGTH} {name}")
-    if len(orjson.dumps(lists)) > largest:
-        *some, last = names
-        raise Refused(error, f"The {', '.join(some)} and {last} of {what.lower()} have at most {largest} bytes")
-
-
-def single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the metadata to store. Raises Refused (`post_request_error`) for a duplicate name."""
-    seen: set[str] = set()
-    for name in (pair["name"] for pair in metadata):
-        if name in seen:
-            raise Refused(CREATION, f"Metadata name duplicated ({name})")
-        seen.add(name)
-    return [{"name": pair["name"], "value": pair["value"]} for pair in metadata]
-
-
 def _listed_ids(
     references: References, listed: list[str], keys: Sequence[str], by: User, done: str
 ) -> Mapping[str, str]:
@@ -211,14 +180,14 @@ def _updated(names: list[str], update: Sequence[Replacement]) -> list[str]:
     for name in _without(replaced, names):
         raise _not_found("updated in", name)
     if len(replaced) < len(update):
-        raise Refused(CHANGE, "An element of a list is updated twice")
+        raise Refused(ERROR, "An element of a list is updated twice")
     changed = [replaced.get(name, name) for name in names]
     counts = Counter(changed)
     for name in replaced.values():
         if counts[name] > 1:
-            raise Refused(CHANGE, f"Already in the list: {name}")
+            raise Refused(ERROR, f"Already in the list: {name}")
     return changed
 
 
 def _not_found(done: str, key: str) -> Refused:
-    return Refused(CHANGE, f"Resource to be {done} list not found: {key}")
+    return Refused(ERROR, f"Resource to be {done} list not found: {key}")

@@ -74,8 +74,8 @@ def _rebuild_values_of(key: str) -> None:
     if item is None:
         return
     with reference_guard(item.tenant_id):
-        item = _current(item)
-        _write(item, (), at=item.lastmod)  # conflicts with concurrent changes
+        item, before = _current(item)
+        _write(item, before, at=item.lastmod)  # conflicts with concurrent changes
         remove_values(item=item)
         add_values(item)
         for version in Version.objects.of(item.tenant_id).filter(subject=key):

@@ -1,28 +1,18 @@
 """Writes: items and their versions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from catalog.changes import (
-    CHANGE,
-    CREATION,
-    LISTS,
-    WORDS,
-    ListChange,
-    dataset_ids,
-    refuse_too_large,
-    single_valued,
-    unique,
-    user_ids,
-)
+from catalog.changes import LISTS, ListChange, dataset_ids, unique, user_ids
+from catalog.checks import CHANGE, CREATION, WORDS, refuse_too_large, single_valued, use_words
+from catalog.history import item_event, item_state, version_event, version_state
 from catalog.models import STATUSES, Item
 from catalog.values import add_values, change_values, remove_values
-from folksonomy.models import MetadataName, Tag
-from folksonomy.services import use_terms
 from tenants.exceptions import Refused
+from tenants.ledger import created, deleted, record_all
 from tenants.models import User
 from tenants.rows.fences import reference_guard, removal_guard
 from tenants.rows.fields import now
@@ -40,6 +30,8 @@ from versions.services import (
 )
 from versions.uploads import claim
 
+CHANGEABLE = ("description", "visibility", "status", "users", "datasets", "tags", "metadata")
+State = dict[str, Any]  # fields by name
 items_named = Prepared(
     lambda tenant, kind, owner, name: (
         Item.objects.of(tenant).filter(kind=kind, owner_id=owner, name=name).values_list("pk")
@@ -85,9 +77,10 @@ def create_item(
             setattr(item, field, value)
         refuse_too_large(item, CREATION)
         item.derive_readers()
-        _use_words(item.tags, item.metadata, by=by, error=CREATION)
+        use_words(item.tags, item.metadata, by=by, error=CREATION)
         item.save(force_insert=True)
         add_values(item)
+        record_all([item_event(item, "imported" if kept else "created", by, created(item_state(item)))])
     return item
 
 
@@ -101,29 +94,32 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     which is not in its list or that produce a duplicate.
     """
     with reference_guard(item.tenant_id, by):
-        item = _current(item)
-        before = item.metadata
+        item, before = _current(item)
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
             setattr(item, field, LISTS[field](getattr(item, field), change, by) if is_list else change)
         refuse_too_large(item, CHANGE)
         new = {field: changes.get(field, ListChange()).new for field in WORDS}
-        _use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
-        _write(item, ("description", "visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
-        change_values(item, before)
+        use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
+        done = _write(item, before, (*CHANGEABLE, "readers"))
+        change_values(item, before["metadata"])
+        record_all([item_event(item, "updated", by, done)])
     return item
 
 
-def _current(item: Item) -> Item:
-    """Return the item as it is stored now. Raises Refused (`resource_not_found`)."""
+def _current(item: Item) -> tuple[Item, State]:
+    """Return the item as it is stored now, and its state for the event. Raises Refused (`resource_not_found`)."""
     current = Item.objects.of(item.tenant_id).filter(pk=item.pk).first()
     if current is None:
         raise Refused("resource_not_found", f"No such resource: {item.pk}")
-    return current
+    return current, item_state(current)
 
 
-def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> None:
-    """Write the fields if the revision is still the one that was read. Raises Conflict if it is newer."""
+def _write(item: Item, before: State, fields: Sequence[str] = (), *, at: datetime | None = None) -> dict[str, Any]:
+    """Write the fields if the revision is still the one that was read, and return what changed, for the event.
+
+    `before` is the state of the item as it was read. Raises Conflict if the revision is newer.
+    """
     item.derive_readers()
     item.lastmod = at or now()
     read = Item.objects.of(item.tenant_id).filter(pk=item.pk, revision=item.revision)
@@ -131,17 +127,18 @@ def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> 
     values = {field: getattr(item, field) for field in (*fields, "lastmod", "revision")}
     if not read.update(**values):
         raise Conflict(f"{item.pk} was changed meanwhile")
+    return {field: [before[field], value] for field, value in item_state(item).items()}
 
 
 def add_item_version(
     *,
     item: Item,
     upload: Upload,
+    by: User,
     ordinal: str | None = None,
-    by: User | None = None,
     session: UploadSession | None = None,
 ) -> Item:
-    """Add an upload as a version of the item, and its new words, owned by `by` or the item's owner, to the folksonomy.
+    """Add an upload as a version of the item, and its new words, owned by `by`, to the folksonomy.
 
     `session` is the one that the upload came by, whose bytes the version takes. Raises Refused (`post_request_error`)
     for a taken ordinal, invalid words, a duplicate metadata name, or a session that another version has taken.
@@ -156,23 +153,20 @@ def add_item_version(
 
 @retried
 def _name_version(
-    item: Item, upload: Upload, mark: str, *, ordinal: str | None, by: User | None, session: UploadSession | None
+    item: Item, upload: Upload, mark: str, *, ordinal: str | None, by: User, session: UploadSession | None
 ) -> Item:
     with reference_guard(item.tenant_id, by):
-        item = _current(item)
-        _write(item, (), at=item.lastmod if upload.timestamp else None)
+        item, before = _current(item)
+        done = _write(item, before, at=item.lastmod if upload.timestamp else None)
         if upload.tags or upload.metadata:
-            _use_words(upload.tags, upload.metadata, by=by or item.owner, error=CREATION)
-        add_values(add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal))
+            use_words(upload.tags, upload.metadata, by=by, error=CREATION)
+        version = add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
+        add_values(version)
+        changes, verb = done | created(version_state(version)), "imported" if upload.timestamp else "created"
+        record_all([version_event(item, version, verb, by, changes)])
         if session:
             claim(tenant_id=session.tenant_id, owner_id=session.owner_id, id=session.pk)
     return item
-
-
-def _use_words(tags: Iterable[str], metadata: Iterable[Mapping[str, Any]], *, by: User, error: str) -> None:
-    """Add new words to the folksonomy. Raises Refused with that error for an invalid one."""
-    use_terms(Tag, tags, by=by, error=error)
-    use_terms(MetadataName, (pair["name"] for pair in metadata), by=by, error=error)
 
 
 @retried
@@ -183,52 +177,61 @@ def update_item_version(*, item: Item, version: Version, by: User, changes: Mapp
     `update_item` does, `resource_not_found` if the item or version no longer exists.
     """
     with reference_guard(item.tenant_id, by):
-        item = _current(item)
-        _write(item, ())  # conflicts with concurrent changes of the item and its versions
+        item, before = _current(item)
+        done = _write(item, before)  # conflicts with concurrent changes of the item and its versions
         current = Version.objects.of(item.tenant_id).filter(pk=version.pk, subject=item.pk).first()
         if current is None:
             raise Refused("resource_not_found", f"No such version: {version.ordinal}")
-        before = current.metadata
+        old = version_state(current)
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
             setattr(current, field, LISTS[field](getattr(current, field), change, by) if is_list else change)
         refuse_too_large(current, CHANGE)
         new = {field: changes.get(field, ListChange()).new for field in WORDS}
-        _use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
+        use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
         Version.objects.of(item.tenant_id).filter(pk=current.pk).update(
             description=current.description, tags=current.tags, metadata=current.metadata
         )
-        change_values(current, before)
+        change_values(current, old["metadata"])
+        done |= {field: [old[field], value] for field, value in version_state(current).items()}
+        record_all([version_event(item, current, "updated", by, done)])
     return current
 
 
 @retried
-def delete_item_version(*, item: Item, version: Version) -> None:
-    """Delete a version of the item, and its bytes if no other version refers to them."""
+def delete_item_version(*, item: Item, version: Version, by: User) -> None:
+    """Delete a version of the item, and its bytes if no other version refers to them.
+
+    Raises Refused (`resource_not_found`) if it is gone.
+    """
     with reference_guard(item.tenant_id):
-        item = _current(item)
-        _write(item, ())
-        current = list(Version.objects.of(item.tenant_id).filter(pk=version.pk))
-        for each in current:
-            remove_values(item=item, version=each)
-        keys = delete_versions(current)
+        item, before = _current(item)
+        done = _write(item, before)
+        current = Version.objects.of(item.tenant_id).filter(pk=version.pk).first()
+        if current is None:
+            raise Refused("resource_not_found", f"No such version: {version.ordinal}")
+        remove_values(item=item, version=current)
+        keys = delete_versions([current])
+        record_all([version_event(item, current, "deleted", by, done | deleted(version_state(current)))])
     remove_unreferenced(keys)
 
 
 @retried
-def delete_item(*, item: Item) -> None:
+def delete_item(*, item: Item, by: User) -> None:
     """Delete an item with its versions and their bytes.
 
     Raises Refused (`delete_request_error`) for a dataset that a model or algorithm refers to.
     """
     with (removal_guard if item.kind == "dataset" else reference_guard)(item.tenant_id):
-        item = _current(item)
-        _write(item, ())
+        item, before = _current(item)
+        _write(item, before)
         used = Item.objects.of(item.tenant_id).filter(datasets__holds=item.pk) if item.kind == "dataset" else None
         user = used.first() if used is not None else None
         if user is not None:
             raise Refused("delete_request_error", f"Used in {user.pk} {user.kind.capitalize()}")
         remove_values(item=item)
-        keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(subject=item.pk)))
+        versions = list(Version.objects.of(item.tenant_id).filter(subject=item.pk))
+        keys, before["versions"] = delete_versions(versions), [version_state(version) for version in versions]
+        record_all([item_event(item, "deleted", by, deleted(before))])
         item.delete()
     remove_unreferenced(keys)

@@ -33,7 +33,7 @@ from tenants.models import TenantQuerySet, User
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.negotiation import AnyBody, JSONParser
 from tenants.rest.negotiation import FormParser as FlatFormParser
-from tenants.rest.permissions import USERS, refusal
+from tenants.rest.permissions import USERS, refusal, refuse_outside_scope
 from tenants.rows.fences import edition_of
 from tenants.rows.prepared import Rows
 from versions.download import download
@@ -60,6 +60,7 @@ class ItemRoutes(CollectionViewSet):
     """Base of all routes on an item and on its versions: finds the item, checks access and answers it."""
 
     kind: ClassVar[str]
+    checks_names = True
     change_method: ClassVar[str] = ""  # whose error refuses every change of the item; default: the request's own method
     answer_class: ClassVar[type[Serializer[Any]]] = ItemAnswer
 
@@ -74,6 +75,7 @@ class ItemRoutes(CollectionViewSet):
             who = "its owner, the users it is shared with" if reads else "its owner"
             method = self.request.method if reads else self.change_method or self.request.method
             raise refusal(method, f"This {self.kind} is open only to {who} and administrators")
+        refuse_outside_scope(self.request, self, item.name)
         return item
 
     def answer(self, row: Item) -> Response:
@@ -109,6 +111,7 @@ class ItemViewSet(ItemRoutes):
         return item_documents(rows, self.user, self.is_selected)
 
     def create_one(self, body: dict[str, Any]) -> Item:
+        refuse_outside_scope(self.request, self, body["name"])
         return create_item(kind=self.kind, by=self.user, **body)
 
     def update(self, request: Request, **kwargs: Any) -> Response:
@@ -119,7 +122,7 @@ class ItemViewSet(ItemRoutes):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()
         answer = self.answer(item)
-        delete_item(item=item)
+        delete_item(item=item, by=self.user)
         return answer
 
 
@@ -220,7 +223,8 @@ class VersionViewSet(ItemRoutes):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Remove a version and its bytes."""
         item = self.get_object()
-        delete_item_version(item=item, version=self.find_version(item, "delete_request_error"))
+        found = self.find_version(item, "delete_request_error")
+        delete_item_version(item=item, version=found, by=self.user)
         return self.answer(item)
 
     def find_version(self, item: Item, error: str) -> Version:

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from registry_site.api.openapi.settings import openapi_settings
 from registry_site.config import databases, file_modes, storages
 from registry_site.config.environment import HOME, VariableError, load
-from registry_site.config.variables import lifetime, listed
+from registry_site.config.values import lifetime, listed, longest_lifetime
 
 # --- Variables, which the apps read from here under the same names --------------------------------------------------
 try:
@@ -43,6 +43,7 @@ LOGIN_FAILURES_ADDRESS_LIMIT = environment.LOGIN_FAILURES_ADDRESS_LIMIT
 LOGIN_FAILURES_WINDOW = environment.LOGIN_FAILURES_WINDOW
 LOG = environment.LOG
 LOG_RETENTION_DAYS = environment.LOG_RETENTION_DAYS
+EVENT_RETENTION_DAYS = environment.EVENT_RETENTION_DAYS
 LOG_CONTENTS_LIMIT = environment.LOG_CONTENTS_LIMIT
 MAX_UPLOAD_SIZE = environment.MAX_UPLOAD_SIZE
 UPLOAD_RETENTION = lifetime(environment.UPLOAD_RETENTION)
@@ -62,6 +63,7 @@ UPLOAD_PATH = HOME / environment.UPLOAD_PATH
 DOWNLOADS = environment.DOWNLOADS
 JWT_LIFETIME = lifetime(environment.JWT_EXPIRATIONTIME)
 JWT_RENEW_LIFETIME = lifetime(environment.JWT_RENEW_EXPIRATIONTIME)
+TOKEN_MAX_LIFETIME = longest_lifetime(environment.TOKEN_MAX_LIFETIME)
 RESET_LIFETIME = lifetime(environment.RESET_EXPIRATIONTIME)
 PUBLIC_URL = environment.public_url
 ENGINE_NAME = database.engine
@@ -94,7 +96,8 @@ AUTH_USER_MODEL = "tenants.User"
 # Functions that lower apps call by name, because they cannot import the higher apps that define them.
 HOOKS = {
     "user_leaves": "catalog.deletions.refuse_owner",  # (user): refuse if the user owns anything
-    "user_left": "catalog.deletions.unlist_user",  # (user): remove the user from all lists, outside a transaction
+    "superuser_created": "tenants.identity.events.record_superuser",  # (user): write the event, in the transaction
+    "user_left": "catalog.deletions.unlist_user",  # (user, by): remove the user from all lists, outside a transaction
     "tenant_emptied": "catalog.deletions.empty_tenant",  # (tenant_id): delete its rows, outside a transaction
     "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): delete remaining rows, in the transaction
     "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction

@@ -56,8 +56,8 @@ def test_each_write_keeps_the_table_of_values(world: Any) -> None:
         )
     )
     _check_table()
-    curation.rename_term(term=MetadataName.objects.get(tenant="acme", name="acc"), name="n1")
-    curation.rename_term(term=MetadataName.objects.get(tenant="acme", name="n4"), name="n5")
+    curation.rename_term(term=MetadataName.objects.get(tenant="acme", name="acc"), name="n1", by=None)
+    curation.rename_term(term=MetadataName.objects.get(tenant="acme", name="n4"), name="n5", by=None)
     _check_table()
     assert read(api, path)["versions"][0]["metadata"] == [{"name": "n1", "value": 0.75}]
     ok(api.delete(f"{path}/versions/a"))

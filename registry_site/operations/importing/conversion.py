@@ -13,7 +13,7 @@ import orjson
 from django.conf import settings
 from rest_framework.exceptions import ValidationError
 
-from catalog.changes import BOUNDS
+from catalog.checks import BOUNDS
 from catalog.serializers import Metadatum
 from tenants.identity.emails import EmailField, email_key
 from tenants.identity.serializers import Text
