@@ -171,7 +171,6 @@ def _refuse_missing(term: Tag | MetadataName, name: str) -> None:
 
 
 def _replace(row: Item | Version, term: Tag | MetadataName, name: str) -> None:
-    """Replace the word in the row."""
     if isinstance(term, Tag):
         row.tags = unique(name if tag == term.name else tag for tag in row.tags)
     else:

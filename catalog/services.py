@@ -79,8 +79,8 @@ def create_item(
         item.derive_readers()
         use_words(item.tags, item.metadata, by=by, error=CREATION)
         item.save(force_insert=True)
-        record_all([item_event(item, "imported" if kept else "created", by, created(item_state(item)))])
         add_values(item)
+        record_all([item_event(item, "imported" if kept else "created", by, created(item_state(item)))])
     return item
 
 

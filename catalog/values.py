@@ -22,7 +22,7 @@ Pairs = Sequence[Mapping[str, Any]]
 
 def add_values(holder: Item | Version) -> None:
     """Insert the values of a new item or version."""
-    _insert(_rows(holder))
+    _insert(Value, _rows(holder, holder.metadata))
 
 
 def change_values(holder: Item | Version, before: Pairs) -> None:
@@ -31,7 +31,7 @@ def change_values(holder: Item | Version, before: Pairs) -> None:
     gone = [f"{holder.pk}{name}" for name, value in old.items() if new.get(name) != value]
     if gone:
         Value.objects.filter(pk__in=gone).delete()
-    _insert(_rows(holder, [pair for pair in holder.metadata if old.get(pair["name"]) != new[pair["name"]]]))
+    _insert(Value, _rows(holder, [pair for pair in holder.metadata if old.get(pair["name"]) != new[pair["name"]]]))
 
 
 def remove_values(*, item: Item, version: Version | None = None) -> None:
@@ -46,44 +46,39 @@ def remove_values(*, item: Item, version: Version | None = None) -> None:
 def build_values(items: type[Model], versions: type[Model], values: type[Model]) -> None:
     """Fill the empty table from all items and versions, for migrations and restores."""
     for model in (items, versions):
-        for batch in batches(model._base_manager.all().iterator(BATCH), BATCH):
-            _insert([row for holder in batch for row in _rows(holder)], values)
+        holders: Iterable[Any] = model._base_manager.all().iterator(BATCH)
+        for batch in batches(holders, BATCH):
+            _insert(values, [row for holder in batch for row in _rows(holder, holder.metadata)])
 
 
 def faults_of_values(holders: Iterable[Item | Version]) -> list[str]:
     """Return a fault of each item or version whose values in the table are not those of its metadata."""
     by_id = {holder.pk: holder for holder in holders}
-    stored: dict[str, list[Mapping[str, Any]]] = {}
-    for instance in Value.objects.filter(item__in={_item_of(holder) for holder in by_id.values()}):
-        row = _columns(instance)
-        stored.setdefault(row["holder"], []).append(row)
-    faults = []
-    for key, holder in by_id.items():
-        expected = _rows(holder)
-        if sorted(expected, key=_key) != sorted(stored.get(key, []), key=_key):
-            faults.append(f"{_list_of(holder)} {key}: the table of values differs from its metadata")
-    return faults
+    stored: dict[str, list[Mapping[str, Any]]] = {key: [] for key in by_id}
+    for row in Value.objects.filter(item__in={_item_of(holder) for holder in by_id.values()}).values():
+        stored.get(row["holder"], []).append({"_id": row.pop("id")} | row)  # type: ignore[misc]
+    return [
+        f"{_list_of(holder)} {key}: the table of values differs from its metadata"
+        for key, holder in by_id.items()
+        if sorted(_rows(holder, holder.metadata), key=_key) != sorted(stored[key], key=_key)
+    ]
 
 
 def _key(row: Mapping[str, Any]) -> Any:
     return row["_id"]
 
 
-def _columns(row: Any) -> dict[str, Any]:
-    return {str(field.column): getattr(row, field.attname) for field in Value._meta.concrete_fields}
-
-
-def _insert(rows: Sequence[Mapping[str, Any]], model: type[Model] = Value) -> None:
+def _insert(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         insert_rows(model, rows)
 
 
-def _rows(holder: Any, pairs: Pairs | None = None) -> list[dict[str, Any]]:
-    """Return the columns of the rows of an item or version, or only those of some of its pairs."""
+def _rows(holder: Any, pairs: Pairs) -> list[dict[str, Any]]:
+    """Return the rows of some pairs of an item or version, as columns."""
     common = {"tenant_id": holder.tenant_id, "item": _item_of(holder), "holder": holder.pk, "list": _list_of(holder)}
     return [
-        {"_id": f"{holder.pk}{pair['name']}", "name": pair["name"], **common, **_typed(pair["value"])._asdict()}
-        for pair in (holder.metadata if pairs is None else pairs)
+        {"_id": f"{holder.pk}{pair['name']}", "name": pair["name"]} | common | _typed(pair["value"])._asdict()
+        for pair in pairs
     ]
 
 
@@ -105,5 +100,5 @@ class Typed(NamedTuple):
 
 def _typed(value: Any) -> Typed:
     if isinstance(value, str):
-        return Typed(TEXT, 0, value[: Value.SORTED])
+        return Typed(TEXT, 0.0, value[: Value.SORTED])
     return Typed(BOOLEAN if isinstance(value, bool) else NUMBER, float(value), "")

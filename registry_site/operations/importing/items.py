@@ -126,8 +126,10 @@ def _import_version(
         return
     if item and received:
         try:
-            upload, owner = _upload(version, received, warnings.append), target.users[item.owner_id]
-            add_item_version(item=item, upload=upload, by=owner, ordinal=version.ordinal)
+            owner = target.users[item.owner_id]
+            add_item_version(
+                item=item, upload=_upload(version, received, warnings.append), by=owner, ordinal=version.ordinal
+            )
         except Refused as refused:
             target.report.left_out("version", what, refused.details)
             return
