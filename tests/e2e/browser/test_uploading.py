@@ -1,5 +1,6 @@
 """Uploads in the browser: several files, a pause, a lost connection, a closed page, bytes that are there already."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,11 +11,19 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.browser.conftest import Look
 from tests.e2e.browser.test_browsing import SLOW, log_in, slowed
+from tests.engines import Server
 from tests.served import Served
 from tests.talk import administrator, created
 from tests.versions.files import sha256
 
 MB = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A registry that a test kills and starts again."""
+    with Served.on(server, tmp_path_factory.mktemp("uploading")) as registry:
+        yield registry
 
 
 @pytest.fixture
@@ -75,20 +84,26 @@ def test_several_files_are_sent_with_a_bar_for_each_and_can_pause(
 
 
 @pytest.mark.promise("uploads.pages")
-def test_an_upload_goes_on_after_the_connection_was_lost(
-    page: Page, api: httpx.Client, model: str, tmp_path: Path
+def test_an_upload_goes_on_after_the_registry_was_killed_and_started_again(
+    page: Page, served: Served, api: httpx.Client, model: str, tmp_path: Path, errors: list[str]
 ) -> None:
-    (file,) = files(tmp_path, 4 * MB)
+    (file,) = files(tmp_path, 8 * MB)
     page.get_by_label("File", exact=True).set_input_files(file)
     slow = slowed(page)
     press(page, "Upload")
     expect(page.locator(".progress > span")).to_contain_text("left")
-    slow.send("Network.emulateNetworkConditions", SLOW | {"offline": True})
+    page.wait_for_timeout(2500)
+    served.kill()
     page.wait_for_timeout(1500)
     expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_visible()
+    offsets: list[int] = []
+    page.on("request", lambda request: offsets.append(int(request.headers.get("upload-offset", -1))))
+    served.start()
     slow.send("Network.emulateNetworkConditions", SLOW | {"uploadThroughput": -1})
-    expect(page.get_by_role("status").first).to_have_text(f"{file.name} was uploaded", timeout=30_000)
+    expect(page.get_by_role("status").first).to_have_text(f"{file.name} was uploaded", timeout=60_000)
+    assert next(offset for offset in offsets if offset >= 0) > 0, "it started over"
     assert versions(api, model) == expected(file)
+    errors[:] = [error for error in errors if "net::ERR_" not in error]
 
 
 @pytest.mark.promise("uploads.pages")
