@@ -1,20 +1,18 @@
 """Writes: items and their versions."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-import orjson
-from django.conf import settings
-
-from catalog.changes import LISTS, ListChange, dataset_ids, renamed_metadata, unique, user_ids
+from catalog.changes import LISTS, ListChange, dataset_ids, unique, user_ids
+from catalog.checks import CHANGE, CREATION, WORDS, refuse_too_large, single_valued, use_words
+from catalog.history import item_event, item_state, version_event, version_state
 from catalog.models import STATUSES, Item
-from folksonomy.models import MetadataName, Tag
-from folksonomy.services import use_terms
 from tenants.exceptions import Refused
+from tenants.ledger import created, deleted, record_all
 from tenants.models import User
-from tenants.rows.batches import batches, keys_of
 from tenants.rows.fences import reference_guard, removal_guard
 from tenants.rows.fields import now
 from tenants.rows.prepared import Prepared
@@ -31,10 +29,8 @@ from versions.services import (
 )
 from versions.uploads import claim
 
-CREATION, CHANGE = "post_request_error", "put_request_error"
-LISTS_OF_ITEM = ("tags", "metadata", "users", "datasets")
-LARGEST = 8 * 1024 * 1024  # bytes of an item's lists; MongoDB keeps at most 16 MiB in one document
-BATCH = 100  # items per transaction when a word is replaced
+CHANGEABLE = ("description", "visibility", "status", "users", "datasets", "tags", "metadata")
+State = dict[str, Any]  # fields by name
 items_named = Prepared(
     lambda tenant, kind, owner, name: (
         Item.objects.of(tenant).filter(kind=kind, owner_id=owner, name=name).values_list("pk")
@@ -48,6 +44,7 @@ def create_item(
     kind: str,
     by: User,
     name: str,
+    description: str = "",
     visibility: str = "private",
     users: Sequence[str] = (),
     datasets: Sequence[str] = (),
@@ -64,10 +61,11 @@ def create_item(
     """
     refuse([name], unfit_title, CREATION)
     item = Item(tenant_id=by.tenant_id, kind=kind, name=name, owner=by, visibility=visibility)
+    item.description = description
     item.status = None if kind == "dataset" else status or STATUSES[0]
     item.lastmod = item.timestamp
     item.tags = unique(tags)
-    item.metadata = _single_valued(metadata)
+    item.metadata = single_valued(metadata)
     with reference_guard(by.tenant_id, by):
         if items_named.rows(item.tenant_id, kind, by.pk, name):
             article = "An" if kind[0] == "a" else "A"
@@ -76,65 +74,49 @@ def create_item(
         item.datasets = [] if kind == "dataset" else dataset_ids(unique(datasets), by=by, error=CREATION)
         for field, value in (kept or {}).items():
             setattr(item, field, value)
-        _refuse_too_large(item, CREATION)
+        refuse_too_large(item, CREATION)
         item.derive_readers()
-        use_terms(Tag, item.tags, by=by)
-        use_terms(MetadataName, (pair["name"] for pair in item.metadata), by=by)
+        use_words(item.tags, item.metadata, by=by, error=CREATION)
         item.save(force_insert=True)
+        record_all([item_event(item, "imported" if kept else "created", by, created(item_state(item)))])
     return item
-
-
-def _refuse_too_large(item: Item, error: str) -> None:
-    """Raise Refused with that error if a list is longer than `MAX_LIST_LENGTH`, or all lists exceed LARGEST bytes."""
-    lists = {name: getattr(item, name) for name in LISTS_OF_ITEM}
-    for name, elements in lists.items():
-        if len(elements) > settings.MAX_LIST_LENGTH:
-            raise Refused(error, f"An item has at most {settings.MAX_LIST_LENGTH} {name}")
-    if len(orjson.dumps(lists)) > LARGEST:
-        raise Refused(error, f"The tags, metadata, users and datasets of an item have at most {LARGEST} bytes")
-
-
-def _single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the metadata to store. Raises Refused (`post_request_error`) for a duplicate name."""
-    seen: set[str] = set()
-    for name in (pair["name"] for pair in metadata):
-        if name in seen:
-            raise Refused(CREATION, f"Metadata name duplicated ({name})")
-        seen.add(name)
-    return [{"name": pair["name"], "value": pair["value"]} for pair in metadata]
 
 
 @retried
 def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     """Apply all changes or none to the current state of the item.
 
-    `changes` maps `visibility` and `status` to values and `users`, `datasets`, `tags`, `metadata` to ListChange.
+    `changes` maps `description`, `visibility` and `status` to values and `users`, `datasets`, `tags`, `metadata` to
+    ListChange.
     Raises Refused (`put_request_error`) for unknown references, invalid names, and updates that replace an element
     which is not in its list or that produce a duplicate.
     """
     with reference_guard(item.tenant_id, by):
-        item = _current(item)
+        item, before = _current(item)
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
             setattr(item, field, LISTS[field](getattr(item, field), change, by) if is_list else change)
-        _refuse_too_large(item, CHANGE)
-        names = (pair["name"] for pair in changes.get("metadata", ListChange()).new)
-        use_terms(Tag, changes.get("tags", ListChange()).new, by=by, error=CHANGE)
-        use_terms(MetadataName, names, by=by, error=CHANGE)
-        _write(item, ("visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
+        refuse_too_large(item, CHANGE)
+        new = {field: changes.get(field, ListChange()).new for field in WORDS}
+        use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
+        done = _write(item, before, (*CHANGEABLE, "readers"))
+        record_all([item_event(item, "updated", by, done)])
     return item
 
 
-def _current(item: Item) -> Item:
-    """Return the item as it is stored now. Raises Refused (`resource_not_found`)."""
+def _current(item: Item) -> tuple[Item, State]:
+    """Return the item as it is stored now, and its state for the event. Raises Refused (`resource_not_found`)."""
     current = Item.objects.of(item.tenant_id).filter(pk=item.pk).first()
     if current is None:
         raise Refused("resource_not_found", f"No such resource: {item.pk}")
-    return current
+    return current, item_state(current)
 
 
-def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> None:
-    """Write the fields if the revision is still the one that was read. Raises Conflict if it is newer."""
+def _write(item: Item, before: State, fields: Sequence[str] = (), *, at: datetime | None = None) -> dict[str, Any]:
+    """Write the fields if the revision is still the one that was read, and return what changed, for the event.
+
+    `before` is the state of the item as it was read. Raises Conflict if the revision is newer.
+    """
     item.derive_readers()
     item.lastmod = at or now()
     read = Item.objects.of(item.tenant_id).filter(pk=item.pk, revision=item.revision)
@@ -142,93 +124,107 @@ def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> 
     values = {field: getattr(item, field) for field in (*fields, "lastmod", "revision")}
     if not read.update(**values):
         raise Conflict(f"{item.pk} was changed meanwhile")
+    return {field: [before[field], value] for field, value in item_state(item).items()}
 
 
 def add_item_version(
-    *, item: Item, upload: Upload, ordinal: str | None = None, session: UploadSession | None = None
+    *,
+    item: Item,
+    upload: Upload,
+    by: User,
+    ordinal: str | None = None,
+    session: UploadSession | None = None,
 ) -> Item:
-    """Add an upload as a version of the item; `session` is the one that it came by, whose bytes the version takes.
+    """Add an upload as a version of the item, and its new words, owned by `by`, to the folksonomy.
 
-    Raises Refused (`post_request_error`) for a taken ordinal, or a session that another version has taken.
+    `session` is the one that the upload came by, whose bytes the version takes. Raises Refused (`post_request_error`)
+    for a taken ordinal, invalid words, a duplicate metadata name, or a session that another version has taken.
     """
+    upload = replace(upload, tags=unique(upload.tags), metadata=single_valued(upload.metadata))
+    refuse_too_large(Version(tags=upload.tags, metadata=upload.metadata), CREATION)
     if ordinal is not None:  # fail before copying bytes
         refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
-    named = partial(_name_version, item, upload, ordinal, session)
+    named = partial(_name_version, item, upload, ordinal=ordinal, by=by, session=session)
     return with_bytes(tenant_id=item.tenant_id, received=upload.received, write=named)
 
 
 @retried
-def _name_version(item: Item, upload: Upload, ordinal: str | None, session: UploadSession | None, mark: str) -> Item:
-    with reference_guard(item.tenant_id):
-        item = _current(item)
-        _write(item, (), at=item.lastmod if upload.timestamp else None)
-        add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
+def _name_version(
+    item: Item, upload: Upload, mark: str, *, ordinal: str | None, by: User, session: UploadSession | None
+) -> Item:
+    with reference_guard(item.tenant_id, by):
+        item, before = _current(item)
+        done = _write(item, before, at=item.lastmod if upload.timestamp else None)
+        if upload.tags or upload.metadata:
+            use_words(upload.tags, upload.metadata, by=by, error=CREATION)
+        version = add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
+        changes, verb = done | created(version_state(version)), "imported" if upload.timestamp else "created"
+        record_all([version_event(item, version, verb, by, changes)])
         if session:
             claim(tenant_id=session.tenant_id, owner_id=session.owner_id, id=session.pk)
     return item
 
 
 @retried
-def delete_item_version(*, item: Item, version: Version) -> None:
-    """Delete a version of the item, and its bytes if no other version refers to them."""
+def update_item_version(*, item: Item, version: Version, by: User, changes: Mapping[str, Any]) -> Version:
+    """Apply all changes or none to the current state of a version of the item; its bytes stay.
+
+    `changes` maps `description` to a text, `tags` and `metadata` to ListChange. Raises Refused: `put_request_error` as
+    `update_item` does, `resource_not_found` if the item or version no longer exists.
+    """
+    with reference_guard(item.tenant_id, by):
+        item, before = _current(item)
+        done = _write(item, before)  # conflicts with concurrent changes of the item and its versions
+        current = Version.objects.of(item.tenant_id).filter(pk=version.pk, subject=item.pk).first()
+        if current is None:
+            raise Refused("resource_not_found", f"No such version: {version.ordinal}")
+        old = version_state(current)
+        for field, change in changes.items():
+            is_list = isinstance(change, ListChange)
+            setattr(current, field, LISTS[field](getattr(current, field), change, by) if is_list else change)
+        refuse_too_large(current, CHANGE)
+        new = {field: changes.get(field, ListChange()).new for field in WORDS}
+        use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
+        Version.objects.of(item.tenant_id).filter(pk=current.pk).update(
+            description=current.description, tags=current.tags, metadata=current.metadata
+        )
+        done |= {field: [old[field], value] for field, value in version_state(current).items()}
+        record_all([version_event(item, current, "updated", by, done)])
+    return current
+
+
+@retried
+def delete_item_version(*, item: Item, version: Version, by: User) -> None:
+    """Delete a version of the item, and its bytes if no other version refers to them.
+
+    Raises Refused (`resource_not_found`) if it is gone.
+    """
     with reference_guard(item.tenant_id):
-        item = _current(item)
-        _write(item, ())
-        keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(pk=version.pk)))
+        item, before = _current(item)
+        done = _write(item, before)
+        current = Version.objects.of(item.tenant_id).filter(pk=version.pk).first()
+        if current is None:
+            raise Refused("resource_not_found", f"No such version: {version.ordinal}")
+        keys = delete_versions([current])
+        record_all([version_event(item, current, "deleted", by, done | deleted(version_state(current)))])
     remove_unreferenced(keys)
 
 
 @retried
-def delete_item(*, item: Item) -> None:
+def delete_item(*, item: Item, by: User) -> None:
     """Delete an item with its versions and their bytes.
 
     Raises Refused (`delete_request_error`) for a dataset that a model or algorithm refers to.
     """
     with (removal_guard if item.kind == "dataset" else reference_guard)(item.tenant_id):
-        item = _current(item)
-        _write(item, ())
+        item, before = _current(item)
+        _write(item, before)
         used = Item.objects.of(item.tenant_id).filter(datasets__holds=item.pk) if item.kind == "dataset" else None
         user = used.first() if used is not None else None
         if user is not None:
             raise Refused("delete_request_error", f"Used in {user.pk} {user.kind.capitalize()}")
-        keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(subject=item.pk)))
+        versions = list(Version.objects.of(item.tenant_id).filter(subject=item.pk))
+        keys, before["versions"] = delete_versions(versions), [version_state(version) for version in versions]
+        record_all([item_event(item, "deleted", by, deleted(before))])
         item.delete()
     remove_unreferenced(keys)
-
-
-def uses_term(*, term: Tag | MetadataName) -> bool:
-    """Return whether any item of the tenant has the tag or metadata name."""
-    return Item.objects.with_term(term).exists()
-
-
-def count_with_both(*, term: Tag | MetadataName, name: str) -> int:
-    """Return the number of items that have both the term and the word `name`."""
-    return Item.objects.with_term(term).with_word(type(term), name).count()
-
-
-def replace_term(*, term: Tag | MetadataName, name: str) -> int:
-    """Replace the term by the word `name` in every item; return the number of changed items.
-
-    Items are changed in batches, each in its own transaction on the current state. An interruption leaves every item
-    consistent.
-    """
-    changed = 0
-    while uses_term(term=term):  # again, for items that got the term meanwhile
-        for keys in batches(keys_of(Item.objects.with_term(term)), BATCH):
-            changed += _replace_in(keys, term, name)
-    return changed
-
-
-@retried
-def _replace_in(keys: Sequence[str], term: Tag | MetadataName, name: str) -> int:
-    with reference_guard(term.tenant_id):
-        if not type(term).objects.of(term.tenant_id).filter(name=name).exists():
-            raise Refused("put_request_error", f"The term is no longer there ({name})")
-        items = list(Item.objects.with_term(term).filter(pk__in=keys))
-        for item in items:
-            if isinstance(term, Tag):
-                item.tags = unique(name if tag == term.name else tag for tag in item.tags)
-            else:
-                item.metadata = renamed_metadata(item.metadata, term.name, name)
-            _write(item, ("tags", "metadata"))
-    return len(items)

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 from django.http import Http404, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
-from catalog.models import Item, item_documents, item_of_kind
+from catalog.models import Item, item_of_kind
+from catalog.query_fields import DATASET_FIELDS, ITEM_FIELDS, VERSION_FIELDS
+from catalog.representation import columns_of, item_documents
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput, VersionForm
 from catalog.services import (
     add_item_version,
@@ -20,13 +24,17 @@ from catalog.services import (
     delete_item,
     delete_item_version,
     update_item,
+    update_item_version,
 )
+from catalog.version_words import FIXED, VersionChanges, words_in
 from tenants.exceptions import Refused
-from tenants.models import TenantQuerySet
+from tenants.models import TenantQuerySet, User
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.negotiation import AnyBody, JSONParser
-from tenants.rest.permissions import USERS, refusal
+from tenants.rest.negotiation import FormParser as FlatFormParser
+from tenants.rest.permissions import USERS, refusal, refuse_outside_scope
 from tenants.rows.fences import edition_of
+from tenants.rows.prepared import Rows
 from versions.download import download
 from versions.models import Version
 from versions.services import Upload
@@ -41,28 +49,17 @@ from versions.upload import (
 
 OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "timestamp", "lastmod")
 FIXED_FIELDS = ("_id", "id", "name", *OF_THE_REGISTRY, "status", "datasets")
-DATASET_FIELDS = {
-    "_id": "text:pk",
-    "name": "text",
-    "owner": "user:owner_id",
-    "visibility": "text",
-    "users": "texts",
-    "tags": "texts",
-    "metadata": "pairs",
-    "timestamp": "date",
-    "lastmod": "date",
-    "versions": "rows:versions.Version.subject",
-    "versions.ordinal": "text",
-    "versions.original": "text",
-    "versions.mimetype": "text",
-    "versions.size": "number",
-}
+
+
+def versions_of_item(tenant_id: str, subject: str) -> TenantQuerySet[Version]:
+    return Version.objects.of(tenant_id).filter(subject=subject)
 
 
 class ItemRoutes(CollectionViewSet):
     """Base of all routes on an item and on its versions: finds the item, checks access and answers it."""
 
     kind: ClassVar[str]
+    checks_names = True
     change_method: ClassVar[str] = ""  # whose error refuses every change of the item; default: the request's own method
     answer_class: ClassVar[type[Serializer[Any]]] = ItemAnswer
 
@@ -77,6 +74,7 @@ class ItemRoutes(CollectionViewSet):
             who = "its owner, the users it is shared with" if reads else "its owner"
             method = self.request.method if reads else self.change_method or self.request.method
             raise refusal(method, f"This {self.kind} is open only to {who} and administrators")
+        refuse_outside_scope(self.request, self, item.name)
         return item
 
     def answer(self, row: Item) -> Response:
@@ -96,15 +94,20 @@ class ItemViewSet(ItemRoutes):
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), USERS)
     input_class: ClassVar[type[Serializer[Any]]] = ItemInput
     changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
-    query_fields: ClassVar = DATASET_FIELDS | {"status": "text?", "datasets": "texts"}
+    query_fields: ClassVar = ITEM_FIELDS
 
-    def get_queryset(self) -> TenantQuerySet[Item]:
-        return Item.objects.visible_to(self.user).filter(kind=self.kind)
+    @classmethod
+    def visible_to(cls, user: User) -> TenantQuerySet[Item]:
+        return Item.objects.visible_to(user).filter(kind=cls.kind)
 
-    def to_api_page(self, rows: Sequence[Item]) -> Sequence[dict[str, Any]]:
+    def columns(self) -> tuple[str, ...]:
+        return columns_of(self.kind, self.is_selected)
+
+    def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
         return item_documents(rows, self.user, self.is_selected)
 
     def create_one(self, body: dict[str, Any]) -> Item:
+        refuse_outside_scope(self.request, self, body["name"])
         return create_item(kind=self.kind, by=self.user, **body)
 
     def update(self, request: Request, **kwargs: Any) -> Response:
@@ -115,7 +118,7 @@ class ItemViewSet(ItemRoutes):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()
         answer = self.answer(item)
-        delete_item(item=item)
+        delete_item(item=item, by=self.user)
         return answer
 
 
@@ -148,16 +151,8 @@ class VersionViewSet(ItemRoutes):
     """Lists, uploads, downloads and deletes the versions of one item; subclasses name the item's kind."""
 
     model = Version
-    roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "stream", "destroy"), USERS)
-    query_fields: ClassVar = {
-        "_id": "text:pk",
-        "ordinal": "text",
-        "original": "text",
-        "mimetype": "text",
-        "size": "number",
-        "sha256": "text",
-        "timestamp": "date",
-    }
+    roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "stream", "change", "destroy"), USERS)
+    query_fields: ClassVar = VERSION_FIELDS
     change_method = "PUT"  # adding or deleting a version modifies the item
     parser_classes = (FormParser, JSONParser, AnyBody)
     group = "versions"
@@ -165,18 +160,25 @@ class VersionViewSet(ItemRoutes):
     bodies: ClassVar = {
         "create": {"multipart/form-data": VersionForm},
         "stream": {"application/octet-stream": OpenApiTypes.BINARY},
+        "change": {"application/json": VersionChanges},
     }
     parameters: ClassVar = {
         "create": ("ordinal", "sha256", "Content-Digest"),
-        "stream": ("ordinal", "sha256", "Content-Digest", "description"),
+        "stream": ("ordinal", "sha256", "Content-Digest", "description", "tags", "metadata"),
         "retrieve": ("Range", "If-None-Match"),
     }
-    answers: ClassVar = {"list": VersionAnswer, "retrieve": OpenApiTypes.BINARY}
+    answers: ClassVar = {"list": VersionAnswer, "change": VersionAnswer, "retrieve": OpenApiTypes.BINARY}
 
-    def get_queryset(self) -> TenantQuerySet[Version]:
-        """Return the versions of the item. Raises what `get_object` raises."""
+    def get_parsers(self) -> list[BaseParser]:
+        """Return the parsers of JSON for a change, and otherwise those of an upload."""
+        changes = getattr(self.request, "method", "") == "PATCH"
+        return [JSONParser(), FlatFormParser()] if changes else super().get_parsers()
+
+    @property
+    def rows(self) -> Rows:
+        """The versions of the item. Raises what `get_object` raises."""
         item = self.get_object()
-        return Version.objects.of(item.tenant_id).filter(subject=item.pk)
+        return Rows(Version, versions_of_item, (item.tenant_id, item.pk))
 
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         """List the versions, newest first."""
@@ -184,35 +186,47 @@ class VersionViewSet(ItemRoutes):
 
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Add the `file` of a form as a version."""
-        return self.add(partial(upload_from_form, request))
+        return self.add(partial(upload_from_form, request), lambda: words_in(request.data))
 
     def stream(self, request: Request, version: str, **kwargs: Any) -> Response:
         """Add the request body, which is the file, as a version with this file name."""
-        return self.add(partial(upload_from_body, request, version))
+        words = words_in(request.query_params)
+        return self.add(partial(upload_from_body, request, version), lambda: words)
 
-    def add(self, receive: Callable[[ExitStack], Upload]) -> Response:
+    def add(self, receive: Callable[[ExitStack], Upload], words: Callable[[], dict[str, Any]]) -> Response:
         item = self.get_object()
         ordinal, announced = valid_ordinal(self.request), announced_digests(self.request)
         with ExitStack() as cleanup:
             upload = receive(cleanup)
             check_digests(upload.received, announced)
-            return self.answer(add_item_version(item=item, upload=upload, ordinal=ordinal))
+            upload = replace(upload, **words())
+            return self.answer(add_item_version(item=item, upload=upload, ordinal=ordinal, by=self.user))
 
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         """Download a version, found by file name or else by ordinal."""
         return download(request._request, self.find_versions(self.get_object())[0])
 
+    def change(self, request: Request, **kwargs: Any) -> Response:
+        """Change description, tags and metadata of a version; its bytes stay. Answers the version."""
+        item = self.get_object()
+        changes = valid_changes(VersionChanges, request.data, FIXED)
+        version = self.find_version(item, "put_request_error")
+        return Response(update_item_version(item=item, version=version, by=self.user, changes=changes).to_api())
+
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Remove a version and its bytes."""
         item = self.get_object()
+        found = self.find_version(item, "delete_request_error")
+        delete_item_version(item=item, version=found, by=self.user)
+        return self.answer(item)
+
+    def find_version(self, item: Item, error: str) -> Version:
+        """Return the one version that the URL names. Raises Http404, and Refused with that error for several."""
         found = self.find_versions(item)
         if len(found) > 1:
             ordinals = ", ".join(sorted(version.ordinal for version in found))
-            raise Refused(
-                "delete_request_error", f"Several versions bear this name, please give an ordinal: {ordinals}"
-            )
-        delete_item_version(item=item, version=found[0])
-        return self.answer(item)
+            raise Refused(error, f"Several versions bear this name, please give an ordinal: {ordinals}")
+        return found[0]
 
     def find_versions(self, item: Item) -> Sequence[Version]:
         """Return the one or more versions of the item that the URL names, newest first. Raises Http404."""

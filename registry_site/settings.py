@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from registry_site.api.openapi.settings import openapi_settings
 from registry_site.config import databases, file_modes, storages
 from registry_site.config.environment import HOME, VariableError, load
-from registry_site.config.variables import lifetime, listed
+from registry_site.config.values import lifetime, listed, longest_lifetime
 
 # --- Variables, which the apps read from here under the same names --------------------------------------------------
 try:
@@ -43,6 +43,7 @@ LOGIN_FAILURES_ADDRESS_LIMIT = environment.LOGIN_FAILURES_ADDRESS_LIMIT
 LOGIN_FAILURES_WINDOW = environment.LOGIN_FAILURES_WINDOW
 LOG = environment.LOG
 LOG_RETENTION_DAYS = environment.LOG_RETENTION_DAYS
+EVENT_RETENTION_DAYS = environment.EVENT_RETENTION_DAYS
 LOG_CONTENTS_LIMIT = environment.LOG_CONTENTS_LIMIT
 MAX_UPLOAD_SIZE = environment.MAX_UPLOAD_SIZE
 UPLOAD_RETENTION = lifetime(environment.UPLOAD_RETENTION)
@@ -62,6 +63,7 @@ UPLOAD_PATH = HOME / environment.UPLOAD_PATH
 DOWNLOADS = environment.DOWNLOADS
 JWT_LIFETIME = lifetime(environment.JWT_EXPIRATIONTIME)
 JWT_RENEW_LIFETIME = lifetime(environment.JWT_RENEW_EXPIRATIONTIME)
+TOKEN_MAX_LIFETIME = longest_lifetime(environment.TOKEN_MAX_LIFETIME)
 RESET_LIFETIME = lifetime(environment.RESET_EXPIRATIONTIME)
 PUBLIC_URL = environment.public_url
 ENGINE_NAME = database.engine
@@ -94,11 +96,12 @@ AUTH_USER_MODEL = "tenants.User"
 # Functions that lower apps call by name, because they cannot import the higher apps that define them.
 HOOKS = {
     "user_leaves": "catalog.deletions.refuse_owner",  # (user): refuse if the user owns anything
-    "user_left": "catalog.deletions.unlist_user",  # (user): remove the user from all lists, outside a transaction
+    "superuser_created": "tenants.identity.events.record_superuser",  # (user): write the event, in the transaction
+    "user_left": "catalog.deletions.unlist_user",  # (user, by): remove the user from all lists, outside a transaction
     "tenant_emptied": "catalog.deletions.empty_tenant",  # (tenant_id): delete its rows, outside a transaction
     "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): delete remaining rows, in the transaction
     "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
-    "term_is_used": "catalog.services.uses_term",  # (term): whether an item has this tag or metadata name
+    "term_is_used": "catalog.curation.uses_term",  # (term): whether an item or version has this tag or metadata name
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
     # (): context manager in which the request holds no slot
     "release_slot_while_waiting": "registry_site.serving.slots.release_slot_while_waiting",
@@ -116,17 +119,15 @@ CSRF_FAILURE_VIEW = "registry_site.api.errors.csrf_failure"
 MIDDLEWARE = [
     "registry_site.api.middleware.ReleaseMemory",
     "tenants.log.recording.RequestLogMiddleware",
-    "registry_site.api.middleware.ContentLength",
+    "registry_site.api.middleware.ResponseHeaders",
     "django.middleware.security.SecurityMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "registry_site.api.middleware.ContentSecurityPolicy",
     "registry_site.api.middleware.CrossOrigin",
     "registry_site.api.middleware.RequestLimits",
     "registry_site.api.middleware.OptionalTrailingSlash",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "registry_site.api.middleware.PageSession",
+    "registry_site.api.middleware.PageCsrf",
+    "registry_site.api.middleware.PageUser",
+    "registry_site.api.middleware.PageMessages",
     "registry_site.api.middleware.PageBodyLimit",
 ]
 TEMPLATES = [
@@ -192,6 +193,8 @@ LOGIN_REDIRECT_URL = "admin:index"
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "tenants.identity.passwords.StrengthValidator"}]
 SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # usernames are unique per tenant; the backend handles that
+    "security.W002",  # ResponseHeaders sets X-Frame-Options
+    "security.W003",  # PageCsrf is Django's CsrfViewMiddleware
     "security.W005",  # HSTS covers this host only, not its subdomains
     "security.W008",  # HTTP_REDIRECT redirects HTTP; the HTTPS port accepts only HTTPS
     "security.W021",  # the domain's owner decides about HSTS preload lists

@@ -23,6 +23,7 @@ from registry_site.api import about, enumerations
 from registry_site.api.errors import method_not_allowed
 from registry_site.pages import landing
 from registry_site.pages.login import login_page, logout_page
+from tenants.identity.token_routes import TokenViewSet
 from tenants.identity.viewsets import LoginViewSet, SelfViewSet, TenantViewSet, UserViewSet
 from tenants.log.viewsets import LogViewSet
 
@@ -48,7 +49,7 @@ def collection(name: str, viewset: Any, detail: dict[str, str] | None = None) ->
 def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
     """Return the routes of the versions of a kind of item. A version's name may contain folders."""
     prefix = f"{settings.VERSION}/{name}/<pk>/versions"
-    one = {"get": "retrieve", "put": "stream", "delete": "destroy"}
+    one = {"get": "retrieve", "put": "stream", "patch": "change", "delete": "destroy"}
     return (
         path(prefix, viewset.as_view(LIST), name=f"{name}-versions-list"),
         path(f"{prefix}/<path:version>", viewset.as_view(one), name=f"{name}-versions-detail"),
@@ -81,11 +82,13 @@ UPLOAD: Any = {"get": "retrieve", "patch": "append", "post": "override", "delete
 }
 TERM = {"get": "retrieve", "delete": "destroy"}
 
-urlpatterns = [
+urlpatterns = [  # the most frequent first, because they are tried in their order
     *versions("models", ModelVersions),
+    *collection("models", ModelViewSet),
+    path(f"{settings.VERSION}/login", LOGIN, name="login"),
+    single("version", about.VersionViewSet),
     *versions("datasets", DatasetVersions),
     *versions("algorithms", AlgorithmVersions),
-    *collection("models", ModelViewSet),
     *collection("datasets", DatasetViewSet),
     *collection("algorithms", AlgorithmViewSet),
     *collection("tags", TagViewSet, TERM),
@@ -93,14 +96,13 @@ urlpatterns = [
     path(f"{settings.VERSION}/uploads", UploadViewSet.as_view(UPLOADS), name="uploads-list"),
     path(f"{settings.VERSION}/uploads/<pk>", UploadViewSet.as_view(UPLOAD), name="uploads-detail"),
     *collection("users", UserViewSet),
+    *collection("tokens", TokenViewSet, {"get": "retrieve", "delete": "destroy"}),
     *collection("tenants", TenantViewSet),
     path("login", LOGIN, name="login-alias"),
-    path(f"{settings.VERSION}/login", LOGIN, name="login"),
     single("self/reset", SelfViewSet, {"post": "mail"}),
     single("self", SelfViewSet, {"put": "reset"}),
     single("log", LogViewSet, {"get": "list"}),
     single("errors", about.ErrorsViewSet),
-    single("version", about.VersionViewSet),
     single("types", enumerations.TypesViewSet),
     single("types/passwordStrength", enumerations.TypesViewSet, {"get": "password_strength"}),
     single("types/tenants", enumerations.TenantIdsViewSet, {"get": "list"}),

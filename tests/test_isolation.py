@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tenants.identity.machine_tokens import create_token
 from tenants.rows.fields import now
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS
@@ -36,7 +37,7 @@ TENANT = frozenset({OTHER, SHARED, OWNER, ADMIN, BROWSER})
 RIVALS = (RIVAL, RIVAL_BROWSER)
 READERS = {"public": TENANT, "private": frozenset({SHARED, OWNER, ADMIN, BROWSER})}
 WRITERS = frozenset({OWNER, ADMIN, BROWSER})
-VERBS = {"get": "read", "head": "read", "post": "create", "put": "modify", "delete": "delete"}
+VERBS = {"get": "read", "head": "read", "post": "create", "put": "modify", "patch": "modify", "delete": "delete"}
 REFUSED = {401, 403, 404}
 UPLOAD = "66a1f0c2b7d94e3f8a5c1d60"  # of the owner
 
@@ -50,6 +51,8 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     "tenants-detail": dict.fromkeys(("get", "put", "delete"), frozenset({OPERATOR})),
     "users-list": {"get": USERS, "post": ADMINS},
     "users-detail": {"get": TENANT, "put": frozenset({SHARED, ADMIN}), "delete": frozenset({ADMIN})},
+    "tokens-list": {"get": USERS, "post": USERS},
+    "tokens-detail": {"get": frozenset({SHARED, ADMIN}), "delete": frozenset({SHARED})},
     "uploads-list": {"get": USERS, "post": USERS, "options": EVERYBODY},
     "uploads-detail": dict.fromkeys(("get", "patch", "post"), frozenset({OWNER, BROWSER}))
     | {"delete": frozenset({OWNER}), "options": EVERYBODY},
@@ -99,6 +102,7 @@ def place(world: Any, settings: Any) -> Any:
             world.items[kind, visibility] = item
     for words in ("tags", "metadata"):
         ok(world.acme.admin.api.post(words, json={"_id": "unused"}))
+    world.token = create_token(by=world.acme.shared, name="ci", scopes=["models:read"], expires=None).token.pk
     owner, week = world.acme.owner.pk, now() + timedelta(days=7)
     UploadSession(pk=UPLOAD, tenant_id="acme", owner_id=owner, size=1, expires=week).save(force_insert=True)
     world.callers = {ANONYMOUS: world.anonymous, RIVAL: world.rival.admin.api, OPERATOR: world.operator}
@@ -109,7 +113,7 @@ def place(world: Any, settings: Any) -> Any:
 
 
 def _send(place: Any, caller: str, method: str, path: str, body: Any = None) -> Any:
-    options = {"json": body} if method in ("post", "put") and body is not None else {}
+    options = {"json": body} if method in ("post", "put", "patch") and body is not None else {}
     return place.callers[caller].request(method, path, headers=RESUMABLE, **options)
 
 
@@ -135,7 +139,8 @@ TARGETS = {
 @pytest.mark.promise("items.restricted", "tenants.api-token", "errors.administrators")
 @pytest.mark.parametrize("route", WORKING, ids=lambda route: route.name)
 def test_a_route_is_open_to_those_it_is_meant_for_and_to_nobody_else(place: Any, route: Route) -> None:
-    path = "/" + route.template.format(pk=TARGETS.get(route.name, ""), version="")
+    target = place.token if route.name == "tokens-detail" else TARGETS.get(route.name, "")
+    path = "/" + route.template.format(pk=target, version="")
     for method, caller in product(METHODS_DELETE_LAST, CALLERS):
         response = _send(place, caller, method, path, {})
         allowed = OPEN[route.name].get("get" if method == "head" else method)
@@ -182,6 +187,7 @@ BODIES = {
     ("detail", "put"): {"tags": {"add": ["new"]}},
     ("versions-list", "post"): None,
     ("versions-detail", "put"): None,
+    ("versions-detail", "patch"): {"tags": {"add": ["new"]}, "description": "new"},
 }
 ACTIONS = [
     ("detail", "get"),
@@ -191,6 +197,7 @@ ACTIONS = [
     ("versions-list", "post"),
     ("versions-detail", "get"),
     ("versions-detail", "head"),
+    ("versions-detail", "patch"),
     ("versions-detail", "delete"),
     ("versions-detail", "put"),
     ("detail", "delete"),
@@ -242,8 +249,8 @@ def _act(place: Any, caller: str, method: str, part: str, path: str) -> Any:
 @pytest.mark.promise("items.restricted", "errors.method")
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.name in OF_ITEMS], ids=lambda route: route.name)
 def test_items_know_no_other_methods(place: Any, route: Route) -> None:
-    expected = {("get", "post") if route.name.endswith("list") else ("get", "put", "delete")}
-    assert {route.methods} == expected
+    changed = ("get", "put", "patch", "delete") if route.name.endswith("versions-detail") else ("get", "put", "delete")
+    assert route.methods == (("get", "post") if route.name.endswith("list") else changed)
     path = "/" + route.template.format(**UNKNOWN)
     for method in set(METHODS) - set(route.methods) - {"head"}:
         assert _send(place, OWNER, method, path).status_code == 405

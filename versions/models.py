@@ -56,6 +56,8 @@ class Version(models.Model):
     size = models.BigIntegerField()
     sha256 = TextField(max_length=64)
     description = models.TextField(blank=True)
+    tags = ListField()
+    metadata = ListField()
     timestamp = models.DateTimeField(default=now, editable=False)
 
     objects = TenantQuerySet["Version"].as_manager()
@@ -74,7 +76,7 @@ class Version(models.Model):
 
     def to_api(self) -> dict[str, Any]:
         """Return the JSON document of the version."""
-        fields = ("ordinal", "original", "mimetype", "encoding", "size", "sha256", "description")
+        fields = ("ordinal", "original", "mimetype", "encoding", "size", "sha256", "description", "tags", "metadata")
         return {field: getattr(self, field) for field in fields} | {"timestamp": iso(self.timestamp)}
 
 

@@ -5,11 +5,11 @@ bytes without a version, but never a version without bytes.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import DatabaseError
 from django.db.models import F, Max
@@ -44,6 +44,8 @@ class Upload:
     encoding: str
     description: str = ""
     timestamp: datetime | None = None
+    tags: Sequence[str] = ()
+    metadata: Sequence[Mapping[str, Any]] = ()
 
 
 def with_bytes(*, tenant_id: str, received: Received, write: Callable[[str], R]) -> R:
@@ -120,6 +122,8 @@ def add_version(*, tenant_id: str, subject: str, upload: Upload, mark: str, ordi
         size=upload.received.size,
         sha256=upload.received.sha256,
         description=upload.description,
+        tags=list(upload.tags),
+        metadata=[dict(pair) for pair in upload.metadata],
         timestamp=upload.timestamp or now(),
     )
     if not Blob.objects.filter(pk=version.blob, mark=mark).update(references=F("references") + 1):

@@ -50,7 +50,7 @@ class ItemAdmin(ServiceAdmin):
     ordering = ("-id",)
     readonly_fields = ("name", "tenant_shown", "owner_shown", "versions", "created", "changed")
     fieldsets = (
-        (None, {"fields": (*DESCRIPTION, "status", "tags")}),
+        (None, {"fields": (*DESCRIPTION, "status", "tags", "description")}),
         ("Metadata", {"fields": ("metadata",)}),
         ("Sharing and origin", {"fields": ("users", "datasets")}),
         ("Versions", {"fields": ("versions", "created", "changed")}),
@@ -104,8 +104,8 @@ class ItemAdmin(ServiceAdmin):
         if data["changes"]:
             update_item(item=obj, by=actor(request, obj.tenant_id), changes=data["changes"])
 
-    def remove(self, obj: Item) -> None:
-        delete_item(item=obj)
+    def remove(self, request: HttpRequest, obj: Item) -> None:
+        delete_item(item=obj, by=actor(request, obj.tenant_id))
 
     def deletion(self, rows: Sequence[Item]) -> tuple[dict[str, int], list[str]]:
         versions = Version.objects.filter(subject__in=[row.pk for row in rows]).count()
@@ -156,7 +156,7 @@ class DatasetAdmin(ItemAdmin):
     list_display = tuple(column for column in ItemAdmin.list_display if column != "status")
     list_filter = ItemAdmin.list_filter[:2]
     fieldsets = (
-        (None, {"fields": (*DESCRIPTION, "tags")}),
+        (None, {"fields": (*DESCRIPTION, "tags", "description")}),
         ("Metadata", {"fields": ("metadata",)}),
         ("Sharing", {"fields": ("users",)}),
         ("Versions", {"fields": ("versions", "created", "changed")}),

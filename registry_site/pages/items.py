@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import reverse
 
 from catalog.models import STATUSES, VISIBILITIES
+from registry_site.pages.markdown import render
 from registry_site.pages.versions import address_of, shared_names
 from tenants.models import ROLES, User
 
@@ -18,6 +19,7 @@ def item_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
     item = view.get_object()
     return {
         "item": document,
+        "description": render(document.get("description", "")),
         "pk": item.pk,
         "kind": item.kind,
         "may_change": item.is_changeable_by(caller),
@@ -42,8 +44,13 @@ def term_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
     return {"term": document, "pk": document["_id"], "lists": lists}
 
 
+def token_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
+    """Return the template context of a token for machines."""
+    return {"token": document, "pk": document["_id"]}
+
+
 CONTEXTS = dict.fromkeys(("models", "datasets", "algorithms"), item_context)
-CONTEXTS |= {"users": user_context, "tags": term_context, "metadata": term_context}
+CONTEXTS |= {"users": user_context, "tokens": token_context, "tags": term_context, "metadata": term_context}
 
 
 def listing(route: str, field: str, value: str) -> str:

@@ -9,6 +9,7 @@ THINGS = {
     "tags": "tag",
     "metadatas": "metadata name",
     "users": "user",
+    "tokens": "token",
     "tenants": "tenant",
 }
 # Action -> id and summary of the operation, on collections and on the versions of an item.
@@ -24,6 +25,7 @@ VERSIONS = {
     "create": ("upload{Thing}Version", "Upload a version of {a_thing} in a form"),
     "retrieve": ("download{Thing}Version", "Download a version of {a_thing}"),
     "stream": ("stream{Thing}Version", "Upload a version of {a_thing} as the body itself"),
+    "change": ("change{Thing}Version", "Change description, tags and metadata of a version of {a_thing}"),
     "destroy": ("delete{Thing}Version", "Delete a version of {a_thing}"),
 }
 # Single routes: method and route -> id and summary of the operation.
@@ -66,6 +68,7 @@ GROUPS = {
     "Tags": "Labels of the tenant: `default` ones are suggested by administrators, `folk` ones come from use.",
     "Metadata": "Names of metadata, `default` or `folk` like tags.",
     "Users": "The users of a tenant and their roles.",
+    "Tokens": "Tokens for programs, which act as their user within scopes.",
     "Tenants": "Isolated groups of users. For the operator, who has the `API_TOKEN`.",
     "About": "Information about the registry: health, version, errors, the log.",
 }

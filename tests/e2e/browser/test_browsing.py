@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import CDPSession, Page, expect
+from playwright.sync_api import CDPSession, Dialog, Page, expect
 
 from tests.e2e.browser.conftest import Look
+from tests.registry_site.pages.test_markdown import HOSTILE
 from tests.served import ADMIN_PASSWORD, Served
 from tests.talk import administrator, created
 
@@ -288,6 +289,35 @@ def test_an_edit_sends_only_what_changed(page: Page, look: Look, api: httpx.Clie
     expect(page.get_by_role("alert")).to_contain_text("No changes")
 
 
+def test_a_description_is_written_rendered_and_runs_nothing(
+    page: Page, look: Look, api: httpx.Client, served: Served, mark: str
+) -> None:
+    asked, dialogs = [], []
+    page.on("request", lambda request: asked.append(request.url))
+
+    def dismiss(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
+    hostile = "\n\n".join(
+        sorted(HOSTILE, key=lambda text: "<!" in text or "plaintext" in text)
+    )  # they hide what follows
+    model = created(api, "models", name=mark, description=f"# Title\n\n{hostile}")
+    log_in(page, then=f"/v1/models/{model}")
+    expect(page.locator(".prose").get_by_role("heading", name="Title")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert not dialogs
+    assert [url for url in asked if not url.startswith((served.base_url, "data:"))] == []
+    assert page.evaluate("typeof document.forms.length + typeof document.cookie") == "numberstring"
+    page.get_by_text("Edit", exact=True).click()
+    page.get_by_label("Description (Markdown)").fill("| a | b |\n| - | - |\n| **c** | d |\n\n> quoted\n\n    code")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".prose").get_by_role("cell", name="c")).to_be_visible()
+    look(page, "browse-description")
+    assert api.get(f"/models/{model}").json()["description"].startswith("| a | b |\n")
+
+
 def test_words_are_suggested_while_typing(page: Page, api: httpx.Client, mark: str) -> None:
     created(api, "models", name=mark, tags=[f"{mark}.first", f"{mark}.second", "another"])
     log_in(page, then="/v1/datasets")
@@ -340,6 +370,41 @@ def test_an_administrator_manages_users_and_words(page: Page, look: Look, api: h
         page.get_by_role("navigation", name="Registry").get_by_role("link", name=place).click()
         expect(page.get_by_role("heading", name=place)).to_be_visible()
     look(page, "browse-log")
+
+
+@pytest.mark.promise("tokens.pages", "tokens.once")
+def test_a_token_is_shown_once_copied_used_and_revoked(page: Page, look: Look, served: Served, mark: str) -> None:
+    log_in(page, then="/v1/tokens")
+    page.get_by_text("New token").click()
+    page.get_by_label("Name", exact=True).fill(mark)
+    page.get_by_label("Scopes", exact=True).fill("models:execute")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("alert")).to_contain_text("Unknown access in `models:execute`")
+    page.get_by_label("Scopes", exact=True).fill("models:read\n\nmodels:write:churn-*\n")
+    look(page, "browse-new-token")
+    page.get_by_role("button", name="Create").click()
+    shown = page.get_by_label("Copy the token now")
+    expect(shown).to_be_focused()
+    secret = shown.input_value()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == secret
+    look(page, "browse-token-shown")
+    url, headers = f"{served.base_url}/v1/models", {"Authorization": f"Bearer {secret}"}
+    assert httpx.get(url, headers=headers).status_code == 200
+    page.get_by_role("link", name="Done").click()
+    expect(page.get_by_role("link", name=mark)).to_be_visible()
+    assert secret not in page.content()
+    look(page, "browse-tokens")
+    page.get_by_role("link", name=mark).click()
+    expect(page.get_by_role("definition").filter(has_text="models:write:churn-*")).to_be_visible()
+    assert secret not in page.content()
+    look(page, "browse-token")
+    page.get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("status")).to_have_text(f"{mark} was revoked")
+    assert httpx.get(url, headers=headers).status_code == 401
 
 
 def test_a_regular_user_sees_readable_items_and_no_other_forms(
