@@ -59,6 +59,7 @@ class Upload {
     const { item } = this.form.dataset;
     const about = { item, description: this.field("description"), ordinal: this.field("ordinal") };
     const metadata = this.folder ? {} : Object.fromEntries(Object.entries(about).filter(([, value]) => value));
+    this.progress.set(index, 0);
     const transfer = new this.tus.Transfer(item, { file, path }, metadata, (sent) => this.progress.set(index, sent));
     this.transfers.add(transfer);
     try {
