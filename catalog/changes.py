@@ -16,7 +16,7 @@ from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.rows.prepared import Prepared
 
-ERROR = "put_request_error"
+CREATION, CHANGE = "post_request_error", "put_request_error"
 Found = Mapping[str, Sequence[str]]  # by key: the ids that it may refer to; an unknown key is absent
 
 users_of_tenant = Prepared(
@@ -110,7 +110,7 @@ def _changed_references(references: References) -> Callable[[list[str], ListChan
     def changed(listed: list[str], change: ListChange, by: User) -> list[str]:
         removed = _listed_ids(references, listed, change.remove, by, "removed from")
         old = _listed_ids(references, listed, [each.old for each in change.update], by, "updated in")
-        new = references.ids(change.new, by=by, error=ERROR)
+        new = references.ids(change.new, by=by, error=CHANGE)
         update = [Replacement(old[each.old], new[each.new]) for each in change.update]
         return unique([*_updated(_without(listed, removed.values()), update), *(new[key] for key in change.add)])
 
@@ -180,14 +180,14 @@ def _updated(names: list[str], update: Sequence[Replacement]) -> list[str]:
     for name in _without(replaced, names):
         raise _not_found("updated in", name)
     if len(replaced) < len(update):
-        raise Refused(ERROR, "An element of a list is updated twice")
+        raise Refused(CHANGE, "An element of a list is updated twice")
     changed = [replaced.get(name, name) for name in names]
     counts = Counter(changed)
     for name in replaced.values():
         if counts[name] > 1:
-            raise Refused(ERROR, f"Already in the list: {name}")
+            raise Refused(CHANGE, f"Already in the list: {name}")
     return changed
 
 
 def _not_found(done: str, key: str) -> Refused:
-    return Refused(ERROR, f"Resource to be {done} list not found: {key}")
+    return Refused(CHANGE, f"Resource to be {done} list not found: {key}")

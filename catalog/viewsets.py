@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
-from catalog.models import Item, item_of_kind
+from catalog.models import Item, Value, item_of_kind
 from catalog.query_fields import DATASET_FIELDS, ITEM_FIELDS, VERSION_FIELDS
 from catalog.representation import columns_of, item_documents
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput, VersionForm
@@ -26,6 +26,7 @@ from catalog.services import (
     update_item,
     update_item_version,
 )
+from catalog.values import VERSIONS
 from catalog.version_words import FIXED, VersionChanges, words_in
 from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet, User
@@ -99,6 +100,9 @@ class ItemViewSet(ItemRoutes):
     @classmethod
     def visible_to(cls, user: User) -> TenantQuerySet[Item]:
         return Item.objects.visible_to(user).filter(kind=cls.kind)
+
+    def get_values(self) -> TenantQuerySet[Value]:
+        return Value.objects.of(self.user.tenant_id).filter(list=self.kind)
 
     def columns(self) -> tuple[str, ...]:
         return columns_of(self.kind, self.is_selected)
@@ -180,6 +184,9 @@ class VersionViewSet(ItemRoutes):
         item = self.get_object()
         return Rows(Version, versions_of_item, (item.tenant_id, item.pk))
 
+    def get_values(self) -> TenantQuerySet[Value]:
+        return Value.objects.of(self.user.tenant_id).filter(item=self.kwargs["pk"], list=VERSIONS)
+
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         """List the versions, newest first."""
         return super().list(request)
@@ -236,25 +243,3 @@ class VersionViewSet(ItemRoutes):
         if not found:
             raise Http404(f"No such version: {name}")
         return found
-
-
-class ModelVersions(VersionViewSet):
-    """The versions of a model."""
-
-    kind = "model"
-    collection = "models"
-
-
-class DatasetVersions(VersionViewSet):
-    """The versions of a dataset."""
-
-    kind = "dataset"
-    collection = "datasets"
-    answer_class = DatasetAnswer
-
-
-class AlgorithmVersions(VersionViewSet):
-    """The versions of an algorithm."""
-
-    kind = "algorithm"
-    collection = "algorithms"

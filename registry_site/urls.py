@@ -10,14 +10,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
 from catalog.uploads import UploadViewSet
-from catalog.viewsets import (
-    AlgorithmVersions,
-    AlgorithmViewSet,
-    DatasetVersions,
-    DatasetViewSet,
-    ModelVersions,
-    ModelViewSet,
-)
+from catalog.version_viewsets import AlgorithmVersions, DatasetVersions, ModelVersions
+from catalog.viewsets import AlgorithmViewSet, DatasetViewSet, ModelViewSet
 from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
 from registry_site.api import about, enumerations
 from registry_site.api.errors import method_not_allowed

@@ -37,6 +37,7 @@ DEPENDENT = {
     "tests/registry_site/serving/test_serve.py::test_several_starts_at_once": "migrations run under the engine's lock",
     "tests/registry_site/config/test_startup_lock.py": "each engine has its own lock",
     "tests/registry_site/operations/test_upgrade.py": "migrations change each engine's own schema",
+    "tests/tenants/rest/test_sort_by_value.py": "each engine has its own index of values and its own pages",
     "tests/tenants/": "users, sessions and attempts are rows, and some are locked",
     "tests/test_admin_query_counts.py": "the admin site sends Django's own queries",
     "tests/test_any_body.py": "one walk of every route with any input, which an engine may not be able to store",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, StreamingHttpResponse
 from pymongo.errors import PyMongoError
 from rest_framework.exceptions import APIException, ValidationError
@@ -141,6 +141,10 @@ class CollectionViewSet(GenericViewSet[Any]):
         document = self.to_api_page([row])[0]
         return Response(self.selection.pick(document) if self.selection else document)
 
+    def get_values(self) -> QuerySet[Any] | None:
+        """Return the values of metadata that the list can be sorted by, or None (see `querying.by_value`)."""
+        return None
+
     def columns(self) -> tuple[str, ...] | None:
         """Return the columns that `to_api_page` needs, which then gets named tuples, or None for instances."""
         return None
@@ -148,7 +152,9 @@ class CollectionViewSet(GenericViewSet[Any]):
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         """Return the response with the page of the rows that the query parameters ask for."""
         query = ListQuery.of(self.request, self.get_query_fields(), self.default_sort, self.selection)
-        return list_response(query, self.rows, self.to_api_page, self.totals_key, self.columns())
+        return list_response(
+            query, self.rows, self.to_api_page, self.totals_key, self.columns(), values=self.get_values()
+        )
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         return self.answer(self.get_object())
