@@ -44,8 +44,8 @@ class ListParameters(BaseFilterBackend):
             ),
             _parameter(
                 "format",
-                "`csv` or `ndjson`: all documents in this form, streamed, without `page` and without a default `limit`; "
-                "the header `Accept` can name it too.",
+                "`csv` or `ndjson`: all documents in this form, streamed, without `page` and without a default for "
+                "`limit`. The header `Accept` can name it too.",
                 TEXT,
                 "csv",
             ),
