@@ -15,6 +15,7 @@ from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
 from catalog.models import Item, Value, item_of_kind
+from catalog.past import answer_past
 from catalog.query_fields import DATASET_FIELDS, ITEM_FIELDS, VERSION_FIELDS
 from catalog.representation import columns_of, item_documents
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput, VersionForm
@@ -34,6 +35,7 @@ from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.negotiation import AnyBody, JSONParser
 from tenants.rest.negotiation import FormParser as FlatFormParser
 from tenants.rest.permissions import USERS, refusal, refuse_outside_scope
+from tenants.rest.querying.query import time_in
 from tenants.rows.fences import edition_of
 from tenants.rows.prepared import Rows
 from versions.download import download
@@ -93,6 +95,7 @@ class ItemViewSet(ItemRoutes):
 
     model = Item
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), USERS)
+    parameters: ClassVar = CollectionViewSet.parameters | {"retrieve": ("select", "at")}
     input_class: ClassVar[type[Serializer[Any]]] = ItemInput
     changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
     query_fields: ClassVar = ITEM_FIELDS
@@ -113,6 +116,11 @@ class ItemViewSet(ItemRoutes):
     def create_one(self, body: dict[str, Any]) -> Item:
         refuse_outside_scope(self.request, self, body["name"])
         return create_item(kind=self.kind, by=self.user, **body)
+
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:
+        """Get the item, or with `at` the item as it was at that time."""
+        at = time_in(request)
+        return super().retrieve(request) if at is None else answer_past(self, self.kind, at)
 
     def update(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()

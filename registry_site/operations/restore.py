@@ -27,12 +27,13 @@ from registry_site.operations.backup_folder import (
     label,
     read_manifest,
     rows_of,
+    tables_of,
 )
 from registry_site.operations.progress import Progress
 from tenants.identity.emails import fill_email_keys
 from tenants.identity.renaming import mend_tenants
 from tenants.identity.services import TENANT_ID
-from tenants.models import Tenant, User
+from tenants.models import Chain, Tenant, User
 from tenants.rows.batches import batches
 from tenants.rows.fences import build_fences
 from tenants.rows.fields import now
@@ -103,7 +104,7 @@ def _copy_content(folder: Path, manifest: Manifest, progress: Progress) -> None:
         _copy_file(folder, key)
         progress.step(f"bytes: {number} of {manifest.files} files")
     progress.say(f"bytes: {manifest.files} files")
-    for model in TABLES:
+    for model in tables_of(manifest):
         count = 0
         for batch in batches(rows_of(folder, model), BATCH):
             model._base_manager.bulk_create([_row(model, columns) for columns in batch])
@@ -117,6 +118,8 @@ def _copy_content(folder: Path, manifest: Manifest, progress: Progress) -> None:
     fill_email_keys(User.objects.all())  # missing in older backups
     for tenant in Tenant.objects.all():
         build_fences(tenant)
+        if label(Chain) not in manifest.tables:
+            Chain(tenant_id=tenant.pk).save(force_insert=True)  # its history begins now
     # An old backup may contain names from before the rules for names.
     mend_tenants(Tenant, User)
     mend_items(Item, Tag, MetadataName)

@@ -65,7 +65,7 @@ def operand_of(field: Field, value: Any) -> Any:
         raise query_error(f"{field.name} is compared with {description}, not {json.dumps(value)[:100]}")
     if isinstance(value, str):
         text_of(field, value)
-    return _date(field, value) if field.kind == "date" else value
+    return date_of(field, value) if field.kind == "date" else value
 
 
 def text_of(field: Field, value: str) -> str:
@@ -75,7 +75,8 @@ def text_of(field: Field, value: str) -> str:
     return value
 
 
-def _date(field: Field, value: str) -> datetime:
+def date_of(field: Field, value: str) -> datetime:
+    """Return the date in UTC that an ISO 8601 text names. Rejects other texts."""
     try:
         date = datetime.fromisoformat(value)
         return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)

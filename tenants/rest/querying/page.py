@@ -53,9 +53,8 @@ def list_response(
     """
     rows = rows if isinstance(rows, Rows) else Rows.of(rows)
     with bounded_search(router.db_for_read(rows.model)):
-        position = _position_of(query, rows)
-        tree = resolved(with_user_ids(query.tree, query.tenant_id), query.tenant_id, rows.model)
-        search = Search(rows, tree, columns)
+        position = position_of(query, rows)
+        search = search_of(query, rows, columns)
         if query.keys[0].pair and values is not None:
             page = _read_by_value(query, search, ValueOrder(values, query.keys[0]), totals_key)
         else:
@@ -63,14 +62,20 @@ def list_response(
         if query.in_batches:
             texts = _texts_of(query, search, page.rows, to_api_page)
             return _written(page.envelope(query, []), texts)
-        return Response(page.envelope(query, _selected(query, to_api_page(page.rows))))
+        return Response(page.envelope(query, selected(query, to_api_page(page.rows))))
 
 
-def _selected(query: ListQuery, documents: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+def search_of(query: ListQuery, rows: Rows, columns: tuple[str, ...] | None) -> Search:
+    """Return the search for the rows that the query's filter selects."""
+    tree = resolved(with_user_ids(query.tree, query.tenant_id), query.tenant_id, rows.model)
+    return Search(rows, tree, columns)
+
+
+def selected(query: ListQuery, documents: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     return [query.selection.pick(document) for document in documents] if query.selection else documents
 
 
-def _position_of(query: ListQuery, visible: Rows) -> tuple[Any, ...] | None:
+def position_of(query: ListQuery, visible: Rows) -> tuple[Any, ...] | None:
     """Return the sort values of the document `after`. Rejects an id that the caller may not read."""
     if not query.after:
         return None
@@ -220,7 +225,7 @@ def _texts_of(query: ListQuery, search: Search, ids: Sequence[Any], to_api_page:
     texts: list[bytes] = []
     for batch in batches(ids, BATCH):
         documents = to_api_page(search.by_id(batch))
-        texts += [orjson.dumps(_selected(query, documents))[1:-1]] if documents else []
+        texts += [orjson.dumps(selected(query, documents))[1:-1]] if documents else []
         if sum(map(len, texts)) > LARGEST_ANSWER:
             size = f"more than {LARGEST_ANSWER // 1024**2} MiB"
             raise query_error(f"The page has {size}: ask for fewer documents (limit) or fewer fields (select)")

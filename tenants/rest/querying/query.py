@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rest_framework.request import Request
 
 from tenants.rest.negotiation import PAGE, JSONRenderer
 from tenants.rest.querying.fields import SCALARS, Field, FieldTable, Key, field_table, query_error
-from tenants.rest.querying.operands import read_json, text_of
+from tenants.rest.querying.operands import date_of, read_json, text_of
 from tenants.rest.querying.parse import parse
 from tenants.rest.querying.tree import Node
 
@@ -96,6 +97,12 @@ def _positive(request: Request, name: str, default: int, largest: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 18 and 0 < int(text) <= largest):
         raise query_error(f"{name} is a number from 1 to {largest}, not {text[:100]}")
     return int(text)
+
+
+def time_in(request: Request) -> datetime | None:
+    """Return the time that `at` names, or None if it is absent. Raises Refused if it is no date."""
+    text = _single(request, "at").strip()
+    return date_of(Field("at", "date"), text) if text else None
 
 
 def sort_keys(text: str, fields: FieldTable, default: str = NEWEST_FIRST) -> tuple[Key, ...]:
