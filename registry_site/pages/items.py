@@ -67,7 +67,17 @@ def _uses(pk: str) -> Sequence[tuple[str, str]]:
 def _versions(route: str, pk: str, versions: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     """Return the versions with their URLs, newest first."""
     shared = shared_names(versions)
-    return [version | {"address": address_of(route, pk, version, shared)} for version in reversed(versions)]
+    return [_version(route, pk, version, shared) for version in reversed(versions)]
+
+
+def _version(route: str, pk: str, version: dict[str, Any], shared: frozenset[str]) -> dict[str, Any]:
+    """Return a version with its URLs, and its metadata as the form shows them."""
+    arguments = {"pk": pk, "version": version.get("ordinal") or version.get("original")}
+    return version | {
+        "address": address_of(route, pk, version, shared),
+        "by_ordinal": reverse(f"{route}-versions-detail", kwargs=arguments) if arguments["version"] else "",
+        "pairs": [_pair(each) for each in version.get("metadata", ())],
+    }
 
 
 def _pair(pair: Mapping[str, Any]) -> dict[str, str]:

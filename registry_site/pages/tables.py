@@ -138,6 +138,7 @@ VERSION_LIST = Collection(
         Column("mimetype", "Type"),
         Column("sha256", "SHA-256", "code"),
         Column("description", "Description"),
+        Column("tags", "Tags", "words"),
         Column("timestamp", "Uploaded", "moment"),
     ),
     searches=(Search("original", "File name contains"),),

@@ -14,7 +14,7 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from catalog.models import Item
+from catalog.models import Item, Value
 from folksonomy.models import Tag
 from registry_site.operations.backup import back_up
 from registry_site.operations.backup_folder import LATER, TABLES, label, rows_path
@@ -37,6 +37,7 @@ LEFT_OUT = {
     "tenants.outgoingmail": "mails wait for minutes",
     "tenants.failedattempt": "failures count for minutes",
     "versions.uploadsession": "uploads that are in no version are not part of a backup",
+    "catalog.value": "built from the metadata of items and versions",
     "versions.hold": "the holder of the bytes was another process",
     "sessions.session": "the admin site asks for the password again",
     "admin.logentry": "the admin site's own history",
@@ -281,6 +282,19 @@ def test_a_forged_backup_names_nothing_outside_of_the_store(
     change_rows(backup, table, old, new)
     refused("restore", backup)
     assert_is_empty(uploads)
+
+
+def test_the_table_of_values_is_built_by_a_restore(filled: None, world: Any, uploads: Path, tmp_path: Path) -> None:
+    path = new_item(world.acme.owner.api, name="described", description="# D")
+    put_file(world.acme.owner.api, path, "f.bin", tags='["u"]', metadata='[{"name": "acc", "value": 0.5}]')
+    run("backup", tmp_path / "backup")
+    empty()
+    shutil.rmtree(uploads)
+    run("restore", tmp_path / "backup")
+    assert sorted(Value.objects.values_list("name", "number")) == [("acc", 0.5), ("n", 1.5)]
+    assert Version.objects.get(original="f.bin").tags == ["u"]
+    assert Item.objects.get(name="described").description == "# D"
+    call_command("check_integrity", stdout=StringIO())
 
 
 def test_every_table_is_in_a_backup_or_said_not_to_be() -> None:
