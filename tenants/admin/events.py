@@ -1,0 +1,50 @@
+"""The ledger of all tenants, read-only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from tenants.admin.base import ServiceAdmin
+from tenants.admin.lists import TenantFilter, tenant_column
+from tenants.models import Event
+
+
+@admin.register(Event)
+class EventAdmin(ServiceAdmin):
+    """Events with their authors and subjects. Those of no tenant tell of tenants and superusers."""
+
+    list_display = ("time", "type", "item_name", "version", "actor_name", tenant_column, "sequence")
+    list_filter = (TenantFilter,)
+    search_fields = ("type", "item_name", "actor_name")
+    search_help_text = "Search by type, name or username"
+    ordering = ("-id",)
+    fields = (
+        "time",
+        "tenant_id",
+        "type",
+        "actor_name",
+        "item_kind",
+        "item_name",
+        "item_id",
+        "version",
+        "changes",
+        "reason",
+        "sequence",
+        "hash",
+    )
+    readonly_fields = fields
+    actions = None
+
+    @admin.display(description="Time (UTC)", ordering="timestamp")
+    def time(self, event: Event) -> str:
+        return f"{event.timestamp:%Y-%m-%d %H:%M:%S}"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
