@@ -54,13 +54,9 @@ def _value(value: Any) -> str:
         return f"{value['name']} = {_value(value.get('value'))}"
     if isinstance(value, dict) and "cut" in value:
         return _value(f"{value['cut']}…")
-    return (
-        "nothing"
-        if value in (None, "")
-        else f"“{_short(str(value))}”"
-        if isinstance(value, str)
-        else _short(str(value))
-    )
+    if value is None or value == "":
+        return "nothing"
+    return f"“{_short(value)}”" if isinstance(value, str) else _short(str(value))
 
 
 def _short(text: str) -> str:

@@ -1,5 +1,6 @@
 """A backup is of one moment, whatever is written beside it; what is not a whole one restores nothing."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -14,11 +15,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from catalog.models import Item
+from catalog.services import create_item
 from folksonomy.models import Tag
 from registry_site.operations.backup import back_up
 from registry_site.operations.backup_folder import TABLES
 from registry_site.operations.progress import Progress
-from tenants.models import RequestLog, Tenant, User
+from tenants.ledger.chains import find_faults, seal_all
+from tenants.models import Chain, Event, RequestLog, Tenant, User
 from tenants.rows.fields import now
 from tests.answers import ok
 from tests.catalog.items import create
@@ -255,6 +258,34 @@ def test_a_forged_backup_names_nothing_outside_of_the_store(
     change_rows(backup, table, old, new)
     refused("restore", backup)
     assert_is_empty(uploads)
+
+
+@pytest.mark.promise("events.backup")
+def test_a_restored_ledger_has_its_events_and_can_be_verified(filled: None, uploads: Path, tmp_path: Path) -> None:
+    sealed = seal_all()
+    create_item(kind="model", by=User.objects.get(tenant="acme", username="owner"), name="not sealed yet")
+    told = [event.to_api() for event in Event.objects.order_by("id")]
+    run("backup", tmp_path / "backup")
+    empty()
+    shutil.rmtree(uploads)
+    run("restore", tmp_path / "backup")
+    assert [event.to_api() for event in Event.objects.order_by("id")] == told
+    assert (seal_all(), Event.objects.count()) == (1, sealed + 1)
+    assert [*find_faults("acme"), *find_faults("rival")] == []
+
+
+@pytest.mark.promise("events.backup")
+def test_a_backup_from_before_the_ledger_begins_one(backup: Path) -> None:
+    manifest = json.loads((backup / "manifest.json").read_text())
+    for table in ("tenants.event", "tenants.chain"):
+        del manifest["tables"][table]
+        (backup / "rows" / f"{table}.jsonl").unlink()
+    (backup / "manifest.json").write_text(json.dumps(manifest))
+    before = now()
+    run("restore", backup)
+    assert not Event.objects.exists()
+    assert all(chain.since >= before for chain in Chain.objects.filter(pk__in=("acme", "rival")))
+    assert Chain.objects.count() == Tenant.objects.count()
 
 
 def test_every_table_is_in_a_backup_or_said_not_to_be() -> None:
