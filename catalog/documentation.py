@@ -102,3 +102,16 @@ class DemoAnswer(serializers.Serializer[Any]):
     metadata = TermAnswer(many=True)
     datasets = DatasetAnswer(many=True)
     models = ItemAnswer(many=True)
+
+
+@example(_id=ITEM, id=ITEM, size=4, offset=0, sha256="", timestamp=TIME, expires=TIME)
+class UploadAnswer(serializers.Serializer[Any]):
+    """An upload in several requests. `sha256` is empty until all bytes are there."""
+
+    _id = serializers.CharField()
+    id = serializers.CharField()
+    size = serializers.IntegerField()
+    offset = serializers.IntegerField()
+    sha256 = serializers.CharField(allow_blank=True)
+    timestamp = serializers.DateTimeField()
+    expires = serializers.DateTimeField()

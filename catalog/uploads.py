@@ -6,25 +6,29 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.utils.http import http_date
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from catalog.documentation import UploadAnswer
 from catalog.models import Item
 from catalog.services import add_item_version
 from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet
 from tenants.rest.collections import CollectionViewSet
 from tenants.rest.negotiation import AnyBody
-from tenants.rest.permissions import ANYONE, USERS, refusal
+from tenants.rest.permissions import ANYONE, USERS, refusal, refuse_outside_scope
+from tenants.rest.scopes import WRITES_ITEMS
 from tenants.rows.fields import now
 from versions import tus, uploads
 from versions.incoming import TooLarge
 from versions.models import UploadSession
-from versions.services import Upload
+from versions.services import Upload, refuse_taken
 from versions.upload_requests import Body, ByteStream, locked, wrong_offset
 
-KINDS = {"model", "dataset", "algorithm"}
+OFFSET, EXPIRY = "The number of bytes that are there", "When the upload is removed"
 
 
 class UploadViewSet(CollectionViewSet):
@@ -44,14 +48,33 @@ class UploadViewSet(CollectionViewSet):
         "timestamp": "date",
         "expires": "date",
     }
+    scopes: ClassVar = dict.fromkeys(("list", "create", "retrieve", "append", "override", "destroy"), WRITES_ITEMS)
+    checks_names = True
     parser_classes = (AnyBody,)
-    parameters: ClassVar = {}
+    parameters: ClassVar = {
+        "create": ("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Concat"),
+        "append": ("Tus-Resumable", "Upload-Offset"),
+        "destroy": ("Tus-Resumable",),
+    }
+    answer_class = UploadAnswer
+    bodies: ClassVar = {"create": None, "append": {tus.CONTENT_TYPE: OpenApiTypes.BINARY}}
+    answers: ClassVar = {"create": {201: UploadAnswer}, "append": {204: None}, "destroy": {204: None}}
+    answer_headers: ClassVar = {
+        "create": {"Location": "The path of the upload", "Upload-Offset": OFFSET, "Upload-Expires": EXPIRY},
+        "append": {"Upload-Offset": OFFSET, "Upload-Expires": EXPIRY},
+        "retrieve": {"Upload-Offset": OFFSET, "Upload-Length": "The size of the file", "Upload-Expires": EXPIRY},
+    }
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
         made = super().initialize_request(request, *args, **kwargs)
         if request.method == "OPTIONS":
             self.action = "capabilities"  # DRF has a fixed action for it
         return made
+
+    def get_authenticators(self) -> Any:
+        """Authenticate no caller who asks what the registry can do."""
+        asks = self.request is not None and self.request.method == "OPTIONS"
+        return [] if asks else super().get_authenticators()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate the caller. Raises Refused (`tus_version`) for another version of the protocol."""
@@ -102,7 +125,9 @@ class UploadViewSet(CollectionViewSet):
     def _refuse_unwanted(self, metadata: str) -> None:
         """Raise Refused now if the version that the metadata ask for will be refused at the end."""
         if destination := tus.destination_of(tus.metadata_of(metadata)):
-            self._item(destination)
+            item = self._item(destination)
+            if destination.ordinal is not None:
+                refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=destination.ordinal)
 
     def _item(self, destination: tus.Destination) -> Item:
         item = Item.objects.of(self.user.tenant_id).filter(pk=destination.item).first()
@@ -110,6 +135,7 @@ class UploadViewSet(CollectionViewSet):
             raise Refused("resource_not_found", f"No such resource: {destination.item}")
         if not item.is_changeable_by(self.user):
             raise refusal("PUT", f"This {item.kind} is open only to its owner and administrators")
+        refuse_outside_scope(self.request, self, item.name, (f"{item.kind}s:write",))
         return item
 
     def _join(self, ids: Sequence[str], metadata: str, concat: str) -> UploadSession:
@@ -130,7 +156,7 @@ class UploadViewSet(CollectionViewSet):
 
     def _created(self, session: UploadSession) -> Response:
         location = f"/{settings.VERSION}/{self.collection}/{session.pk}"
-        return Response(status=201, headers={"Location": location} | _state(session))
+        return Response(session.to_api(), 201, headers={"Location": location} | _state(session))
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         """Tell how many bytes are there: in `Upload-Offset`, and as JSON."""
@@ -144,10 +170,10 @@ class UploadViewSet(CollectionViewSet):
 
     def append(self, request: Request, **kwargs: Any) -> Response:
         """Add the body at `Upload-Offset`. What arrives is kept, even if the connection breaks."""
+        session = self.get_object()
         if request.content_type != tus.CONTENT_TYPE:
             raise UnsupportedMediaType(request.content_type or "", f"The Content-Type must be {tus.CONTENT_TYPE}")
         offset = tus.number_of(request.headers, "Upload-Offset", "put_request_error")
-        session = self.get_object()
         if session.concat.startswith("final;"):
             raise refusal("PUT", "An upload that joins others takes no bytes")
         if offset != session.offset:
@@ -155,10 +181,12 @@ class UploadViewSet(CollectionViewSet):
         self._receive(session)
         return Response(status=204, headers=_state(session))
 
+    @extend_schema(exclude=True)  # another way to the operations above
     def override(self, request: Request, **kwargs: Any) -> Response:
         """Do what the header `X-HTTP-Method-Override` says, PATCH or DELETE, for clients that can only POST."""
         actions = {"PATCH": self.append, "DELETE": self.destroy}
         method = request.headers.get("X-HTTP-Method-Override", "")
+        self.get_object()
         if method not in actions:
             raise Refused("method_not_allowed", 'Method "POST" not allowed.', headers={"Allow": "HEAD, PATCH, DELETE"})
         return actions[method](request, **kwargs)

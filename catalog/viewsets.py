@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
-from catalog.models import Item, item_of_kind
+from catalog.models import Item, Value, item_of_kind
 from catalog.past import answer_past
 from catalog.query_fields import DATASET_FIELDS, ITEM_FIELDS, VERSION_FIELDS
 from catalog.representation import columns_of, item_documents
@@ -27,13 +27,14 @@ from catalog.services import (
     update_item,
     update_item_version,
 )
+from catalog.values import VERSIONS
 from catalog.version_words import FIXED, VersionChanges, words_in
 from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet, User
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.negotiation import AnyBody, JSONParser
 from tenants.rest.negotiation import FormParser as FlatFormParser
-from tenants.rest.permissions import USERS, refusal
+from tenants.rest.permissions import USERS, refusal, refuse_outside_scope
 from tenants.rest.querying.query import time_in
 from tenants.rows.fences import edition_of
 from tenants.rows.prepared import Rows
@@ -61,6 +62,7 @@ class ItemRoutes(CollectionViewSet):
     """Base of all routes on an item and on its versions: finds the item, checks access and answers it."""
 
     kind: ClassVar[str]
+    checks_names = True
     change_method: ClassVar[str] = ""  # whose error refuses every change of the item; default: the request's own method
     answer_class: ClassVar[type[Serializer[Any]]] = ItemAnswer
 
@@ -75,6 +77,7 @@ class ItemRoutes(CollectionViewSet):
             who = "its owner, the users it is shared with" if reads else "its owner"
             method = self.request.method if reads else self.change_method or self.request.method
             raise refusal(method, f"This {self.kind} is open only to {who} and administrators")
+        refuse_outside_scope(self.request, self, item.name)
         return item
 
     def answer(self, row: Item) -> Response:
@@ -101,6 +104,9 @@ class ItemViewSet(ItemRoutes):
     def visible_to(cls, user: User) -> TenantQuerySet[Item]:
         return Item.objects.visible_to(user).filter(kind=cls.kind)
 
+    def get_values(self) -> TenantQuerySet[Value]:
+        return Value.objects.of(self.user.tenant_id).filter(list=self.kind)
+
     def columns(self) -> tuple[str, ...]:
         return columns_of(self.kind, self.is_selected)
 
@@ -108,6 +114,7 @@ class ItemViewSet(ItemRoutes):
         return item_documents(rows, self.user, self.is_selected)
 
     def create_one(self, body: dict[str, Any]) -> Item:
+        refuse_outside_scope(self.request, self, body["name"])
         return create_item(kind=self.kind, by=self.user, **body)
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
@@ -185,6 +192,9 @@ class VersionViewSet(ItemRoutes):
         item = self.get_object()
         return Rows(Version, versions_of_item, (item.tenant_id, item.pk))
 
+    def get_values(self) -> TenantQuerySet[Value]:
+        return Value.objects.of(self.user.tenant_id).filter(item=self.kwargs["pk"], list=VERSIONS)
+
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         """List the versions, newest first."""
         return super().list(request)
@@ -241,25 +251,3 @@ class VersionViewSet(ItemRoutes):
         if not found:
             raise Http404(f"No such version: {name}")
         return found
-
-
-class ModelVersions(VersionViewSet):
-    """The versions of a model."""
-
-    kind = "model"
-    collection = "models"
-
-
-class DatasetVersions(VersionViewSet):
-    """The versions of a dataset."""
-
-    kind = "dataset"
-    collection = "datasets"
-    answer_class = DatasetAnswer
-
-
-class AlgorithmVersions(VersionViewSet):
-    """The versions of an algorithm."""
-
-    kind = "algorithm"
-    collection = "algorithms"

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from registry_site.api.openapi.settings import openapi_settings
 from registry_site.config import databases, file_modes, storages
 from registry_site.config.environment import HOME, VariableError, load
-from registry_site.config.variables import lifetime, listed
+from registry_site.config.values import lifetime, listed, longest_lifetime
 
 # --- Variables, which the apps read from here under the same names --------------------------------------------------
 try:
@@ -63,6 +63,7 @@ UPLOAD_PATH = HOME / environment.UPLOAD_PATH
 DOWNLOADS = environment.DOWNLOADS
 JWT_LIFETIME = lifetime(environment.JWT_EXPIRATIONTIME)
 JWT_RENEW_LIFETIME = lifetime(environment.JWT_RENEW_EXPIRATIONTIME)
+TOKEN_MAX_LIFETIME = longest_lifetime(environment.TOKEN_MAX_LIFETIME)
 RESET_LIFETIME = lifetime(environment.RESET_EXPIRATIONTIME)
 PUBLIC_URL = environment.public_url
 ENGINE_NAME = database.engine
@@ -102,6 +103,7 @@ HOOKS = {
     "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
     "term_is_used": "catalog.curation.uses_term",  # (term): whether an item or version has this tag or metadata name
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
+    "slot": "registry_site.serving.slots.Slot",  # (): context manager that waits for a slot and holds it
     # (): context manager in which the request holds no slot
     "release_slot_while_waiting": "registry_site.serving.slots.release_slot_while_waiting",
 }

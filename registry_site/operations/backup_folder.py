@@ -13,14 +13,17 @@ from django.db.models import Model
 
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
-from tenants.models import Chain, Event, RequestLog, Tenant, User
+from tenants.models import Chain, Event, MachineToken, RequestLog, Tenant, User
 from versions.models import Blob, Version
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 # Rows only refer to rows of earlier tables.
-TABLES: tuple[type[Model], ...] = (Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog, Event, Chain)
-LATER: tuple[type[Model], ...] = (Event, Chain)  # missing in older backups
+TABLES: tuple[type[Model], ...] = (
+    *(Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog),
+    *(MachineToken, Event, Chain),
+)
+LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain)  # missing in older backups
 
 
 class BackupError(Exception):
@@ -67,7 +70,9 @@ def bytes_path(folder: Path, key: str) -> Path:
 
 
 def rows_of(folder: Path, model: type[Model]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table as dictionaries of columns."""
+    """Yield the rows of a table as dictionaries of columns; none if the backup is older than the table."""
+    if model in LATER and not rows_path(folder, model).exists():
+        return
     with rows_path(folder, model).open("rb") as lines:
         for line in lines:
             yield orjson.loads(line)

@@ -168,7 +168,7 @@ def _change_user(user: User, by: User | None, changes: Mapping[str, Any], *, nee
         if current is None:
             raise Refused("resource_not_found", f"No such resource: {user.pk}")
         if by is not None and not by.is_superuser:
-            _refuse_ended_login(by)
+            refuse_ended_login(by)
         refuse_taken_email(user.tenant_id, changes.get("email_key"), "put_request_error", but=user)
         if needs_guard and not (
             changes.get("role", current.role) == "admin" and changes.get("is_active", current.is_active)
@@ -190,7 +190,7 @@ def write_user(user: User, changes: Mapping[str, Any], by: User | None, reason: 
         setattr(user, field, value)
 
 
-def _refuse_ended_login(by: User) -> None:
+def refuse_ended_login(by: User) -> None:
     """Raise AuthenticationFailed if the caller's password or rights changed since their login was checked."""
     unchanged = {"password_changed": by.password_changed, "role": by.role, "is_active": True, "leaving": None}
     if not User.objects.filter(pk=by.pk, **unchanged).exists():

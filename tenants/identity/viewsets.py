@@ -133,7 +133,7 @@ class UserViewSet(CollectionViewSet):
     changes_class = UserChanges
     answer_class = UserAnswer
     lookup_fields = ("pk", "username")
-
+    scope_kind = "users"
     query_fields: ClassVar = {
         "_id": "text:pk",
         "username": "text",
@@ -146,6 +146,9 @@ class UserViewSet(CollectionViewSet):
         """Return the fields that the caller may see, and so filter and sort by."""
         visible = self.query_fields if self.user.is_admin else ("_id", "username")
         return {field: self.query_fields[field] for field in visible}
+
+    def document_fields(self) -> Sequence[str]:
+        return list(UserAnswer().fields) if self.user.is_admin else super().document_fields()
 
     def to_api_page(self, rows: Sequence[User]) -> Sequence[dict[str, Any]]:
         if self.user.is_admin:

@@ -1,6 +1,6 @@
 """Tenants, their users, the query set that keeps tenants apart, and the fence rows (see `tenants.rows.fences`)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 from datetime import timedelta
 from typing import Any, ClassVar, Self, TypeVar
@@ -121,6 +121,7 @@ class User(AbstractBaseUser):
     leaving = models.DateTimeField(null=True, editable=False)  # when the user's deletion started
     last_login = None
     login = ""  # the id of the request's login; not a column
+    scopes: Sequence[str] | None = None  # of the request's machine token, None for other logins; not a column
     timestamp = models.DateTimeField(default=now, editable=False)
     revision = models.PositiveIntegerField(default=0, editable=False)  # counts changes, except of the password's hash
 

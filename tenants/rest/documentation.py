@@ -8,9 +8,9 @@ from rest_framework import serializers
 # Ids in the examples. Each denotes the same resource in all examples.
 ADA, GRACE, ALAN = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("01", "02", "03"))
 ITEM, DATASET = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("20", "30"))
-REQUEST, VERSION, EVENT = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("40", "50", "60"))
+REQUEST, VERSION, TOKEN, EVENT = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("40", "50", "60", "70"))
 FILE_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of the bytes `test`
-STATUSES = ("200", "202")
+STATUSES = ("200", "201", "202")
 TIME = "2026-01-31T09:30:00.000Z"
 
 
@@ -161,6 +161,43 @@ class EventAnswer(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_blank=True)
     timestamp = serializers.DateTimeField()
     hash = serializers.CharField(allow_null=True)
+
+
+TOKEN_FIELDS: dict[str, Any] = {
+    "_id": TOKEN,
+    "id": TOKEN,
+    "name": "ci",
+    "scopes": ["models:read", "models:write:churn-*", "aliases:staging"],
+    "expires": TIME,
+    "owner": ADA,
+    "owner_username": "ada",
+    "last_used": None,
+    "last_address": "",
+    "timestamp": TIME,
+}
+
+
+@example(**TOKEN_FIELDS)
+class TokenAnswer(serializers.Serializer[Any]):
+    """A token for a program."""
+
+    _id = serializers.CharField()
+    id = serializers.CharField()
+    name = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.CharField())
+    expires = serializers.DateTimeField(allow_null=True)
+    owner = serializers.CharField()
+    owner_username = serializers.CharField(allow_null=True)
+    last_used = serializers.DateField(allow_null=True)
+    last_address = serializers.CharField(allow_blank=True)
+    timestamp = serializers.DateTimeField()
+
+
+@example(**TOKEN_FIELDS, token="mr_0Aa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0K9kLm2N")
+class NewTokenAnswer(TokenAnswer):
+    """A new token for a program; `token` is never answered again."""
+
+    token = serializers.CharField()
 
 
 @example(

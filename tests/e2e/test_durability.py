@@ -22,6 +22,7 @@ from tests.writers import (
     assert_bytes_are_whole,
     assert_changes_have_their_events,
     assert_nothing_is_lost,
+    assert_uploads_go_on,
 )
 
 ROUNDS = int(os.environ.get("TORTURE_ROUNDS") or 3)
@@ -66,12 +67,14 @@ def test_all_that_was_acknowledged_is_there_however_often_it_is_killed(durable: 
             registry.start()
             with administrator(registry) as client:
                 assert_nothing_is_lost(client, writers, shared)
+                assert_uploads_go_on(client, writers)
             written += writers
         kept, gone = (
             sum(len(each) for each in sets) for sets in zip(*((w.kept, w.deleted) for w in written), strict=True)
         )
         print(f"{ROUNDS} rounds: {kept} items and {sum(len(w.tags) for w in written)} tags kept, {gone} items deleted")
         assert kept >= ROUNDS
+        assert any(writer.uploads for writer in written)
         with administrator(registry) as client:
             assert_nothing_is_lost(client, written, shared)
             assert_bytes_are_whole(client)

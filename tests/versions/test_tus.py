@@ -4,6 +4,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.files.storage import storages
 from django.core.management import call_command
 
 from tests.answers import assert_error, ok
@@ -205,9 +206,8 @@ def test_what_a_crash_left_beyond_the_offset_is_written_again(api: Any, settings
     patch(api, url, 10, b"bytes that differ")
     UploadSession.objects.update(**before)
     if _is_object_store(settings):  # which removes a tail only after the row has the next one
-        from django.core.files.storage import storages
-
-        storages["versions"].put(f"{storages['versions'].incoming}{url.rpartition('/')[2]}.10", CONTENT[:10])
+        objects: Any = storages["versions"]
+        objects.put(f"{objects.incoming}{url.rpartition('/')[2]}.10", CONTENT[:10])
     assert offset_of(api, url) == 10
     assert patch(api, url, 10, CONTENT[10:]).status_code == 204
     assert ok(api.get(url))["sha256"] == sha256(CONTENT)
@@ -218,7 +218,8 @@ def test_a_version_by_tus_is_the_same_as_one_by_put(api: Any) -> None:
     path = new_item(api)
     put_file(api, path, "a.csv", CONTENT, ordinal="1")
     other = new_item(api, name="other")
-    sent(api, CONTENT, Upload_Metadata=encoded(item=other.rpartition("/")[2], path="a.csv"))
+    about = encoded(item=other.rpartition("/")[2], path="a.csv", filetype="application/octet-stream")
+    sent(api, CONTENT, Upload_Metadata=about)
     versions = [ok(api.get(each))["versions"][0] | {"timestamp": ""} for each in (path, other)]
     assert versions[0] == versions[1]
     assert len(stored()) == 1

@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
-from tenants.rest.documentation import EVENT, FILE_SHA256, GRACE, ITEM, REQUEST, TIME, VERSION
+from tenants.rest.documentation import EVENT, FILE_SHA256, GRACE, ITEM, REQUEST, TIME, TOKEN, VERSION
 
 # Collection -> the `{id}` in examples.
 IDS = {"tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
-AFTER = IDS | {"users": GRACE, "versions": VERSION, "log": REQUEST, "events": EVENT}
+AFTER = IDS | {"users": GRACE, "tokens": TOKEN, "versions": VERSION, "log": REQUEST, "events": EVENT}
 IDENTIFIERS = {
     "tags": "The tag itself",
     "metadatas": "The name itself",
@@ -24,9 +24,11 @@ FILTERS = {
     "tags": '{"usage": "default"}',
     "metadatas": '{"_id": {"$regex": "^acc"}}',
     "users": '{"role": "admin"}',
+    "tokens": '{"last_used": {"$lt": "2026-01-01"}}',
     "tenants": '{"organization": {"$regex": "Research"}}',
     "types": '{"_id": "acme"}',
     "log": '{"status": {"$gte": 400}}',
+    "uploads": '{"size": {"$gte": 1000000}}',
     "events": '{"type": "model.updated"}',
 }
 SORTS = {
@@ -34,9 +36,11 @@ SORTS = {
     "tags": '{"_id": "asc"}',
     "metadatas": '{"_id": "asc"}',
     "users": '{"username": "asc"}',
+    "tokens": '{"expires": "asc"}',
     "tenants": '{"_id": "asc"}',
     "types": '{"_id": "desc"}',
     "log": '{"status": "desc"}',
+    "uploads": '{"size": "desc"}',
     "events": '{"type": "asc"}',
 }
 SELECTIONS = {
@@ -44,24 +48,32 @@ SELECTIONS = {
     "tags": '["usage"]',
     "metadatas": '["usage"]',
     "users": '["username"]',
+    "tokens": '["name", "expires"]',
     "tenants": '["organization", "email"]',
     "types": '["_id"]',
     "log": '["method", "url", "status"]',
+    "uploads": '["size", "offset"]',
     "events": '["type", "actor", "item"]',
 }
 
 
 def _parameter(
-    name: str, place: Literal["path", "query", "header"], example: str, description: str, **schema: Any
+    name: str,
+    place: Literal["path", "query", "header"],
+    example: str,
+    description: str,
+    required: bool = False,
+    **schema: Any,
 ) -> OpenApiParameter:
-    left_out = (
-        [] if place == "path" else [OpenApiExample("Left out", "")]
-    )  # first, because documentation pages prefill it
+    # The example that leaves it out is first, because documentation pages prefill it.
+    left_out = [] if place == "path" or required else [OpenApiExample("Left out", "")]
     examples = [*left_out, OpenApiExample("Example", example)]
     described: Any = {"type": "string"} | schema
-    return OpenApiParameter(name, described, place, description=description, examples=examples)
+    must = required or place == "path"
+    return OpenApiParameter(name, described, place, required=must, description=description, examples=examples)
 
 
+NAME = "filename Y2h1cm4ub25ueA=="
 DIGEST = "sha-256=:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=:"
 NAMED = {
     parameter.name: parameter
@@ -96,6 +108,17 @@ NAMED = {
             "If-None-Match", "header", f'"{FILE_SHA256}"', "A known ETag: an unchanged file is answered with 304"
         ),
         _parameter("Content-Digest", "header", DIGEST, "Like `sha256`", format="digest"),
+        _parameter("Tus-Resumable", "header", "1.0.0", "Version of the protocol", required=True, enum=["1.0.0"]),
+        _parameter("Upload-Length", "header", "4", "Size of the file in bytes", required=True, pattern="^[0-9]{1,9}$"),
+        _parameter("Upload-Offset", "header", "0", "Bytes that are there", required=True, pattern="^[0-9]{1,9}$"),
+        _parameter("Upload-Metadata", "header", NAME, "Keys, each with its value in base64", enum=["", NAME]),
+        _parameter(
+            "Upload-Concat",
+            "header",
+            "partial",
+            "`partial`: a part to be joined with others by `final;` and their URLs",
+            enum=["", "partial"],
+        ),
     )
 }
 
@@ -116,6 +139,7 @@ def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, 
         "sort": SORTS.get(key, '{"name": "asc"}'),
         "after": AFTER.get(key, ITEM),
         "select": SELECTIONS.get(key, '["name", "tags"]'),
+        "format": "csv",
     }
     name = parameter["name"]
     if name not in examples:
@@ -130,8 +154,9 @@ def _key(view: Any, path: str) -> str:
 
 
 def _id(collection: str) -> OpenApiParameter:
-    pattern = {} if collection in IDS else {"pattern": "^[0-9a-f]{24}$"}
-    return _parameter("id", "path", IDS.get(collection, ITEM), IDENTIFIERS.get(collection, "Its `_id`"), **pattern)
+    pattern: dict[str, Any] = {} if collection in IDS else {"pattern": "^[0-9a-f]{24}$"}
+    id = TOKEN if collection == "tokens" else IDS.get(collection, ITEM)
+    return _parameter("id", "path", id, IDENTIFIERS.get(collection, "Its `_id`"), **pattern)
 
 
 def _select(key: str) -> OpenApiParameter:

@@ -110,7 +110,12 @@ def sort_keys(text: str, fields: FieldTable, default: str = NEWEST_FIRST) -> tup
     chosen = _directions(text) if text.strip() else []
     if not chosen:
         return _with_ties([_default_key(name, fields) for name in default.split(",")])
-    return _with_ties([_key(name, descending, fields) for name, descending in chosen])
+    keys = [_key(name, descending, fields) for name, descending in chosen]
+    if any(key.pair for key in keys):
+        if len(keys) > 1:
+            raise query_error("sort: a value of metadata is the only key of a sort")
+        return tuple(keys)
+    return _with_ties(keys)
 
 
 def _directions(text: str) -> list[tuple[str, bool]]:
@@ -136,6 +141,9 @@ def _key(name: str, descending: bool, fields: FieldTable) -> Key:
     if not field:
         if name == "_id":
             return Key("pk", descending)
+        first, _, rest = name.partition(".")
+        if rest and first in fields and fields[first].kind == "pairs":
+            return Key(fields[first].path, descending, pair=text_of(fields[first], rest))
         raise query_error(f"sort: Unknown field {name[:100]}")
     if field.kind not in SCALARS or name != field.name or "." in name:
         raise query_error(f"sort: {name} is a list")

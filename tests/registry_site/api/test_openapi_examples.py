@@ -13,18 +13,22 @@ from jsonschema import Draft202012Validator
 
 from registry_site.api.openapi.document import openapi
 from tenants.identity import authentication, services
+from tenants.identity.machine_tokens import create_token
 from tenants.identity.resets import digest_of
 from tenants.models import PasswordReset, RequestLog
-from tenants.rest.documentation import GRACE, ITEM, REQUEST, VERSION
+from tenants.rest.documentation import GRACE, ITEM, REQUEST, TOKEN, VERSION
 from tenants.rows.fields import now
 from tests.answers import ok
 from tests.client import ApiClient
 from tests.registry_site.api.test_schema import operations
+from tests.versions.tus import begin
 from versions.models import Version
 
 DOCUMENT = openapi()
 FILE = b"test"
+IN = {"query": "query", "header": "headers"}  # the parameter of a client's method
 FORM, BINARY, JSON = "multipart/form-data", "application/octet-stream", "application/json"
+BINARIES = (BINARY, "application/offset+octet-stream")
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def _requests(name: str, operation: Any) -> Iterator[Request]:
     ] or [Request(path, method, operation)]
     yield from bodies
     for parameter in operation.get("parameters", ()):
-        if parameter["in"] != "path":
+        if not parameter.get("required"):
             yield replace(bodies[-1], parameter=parameter)
 
 
@@ -88,7 +92,8 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
     for words, name in (("tags", "vision"), ("tags", "draft"), ("metadata", "licence")):
         ok(ada.post(words, json={"_id": name}))
     ok(ada.post("datasets", json={"name": "churn-2025"}))
-    ids = {GRACE: grace.pk, REQUEST: logged.pk}
+    token = create_token(by=acme.admin, name="other", scopes=["models:read"], expires=None).token
+    ids: dict[Any, str] = {GRACE: grace.pk, REQUEST: logged.pk, TOKEN: token.pk}
     for kind in ("models", "datasets", "algorithms"):
         body = {
             "name": "baseline",
@@ -100,6 +105,7 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
         item = ok(ada.post(kind, json=body))["_id"]
         ok(ada.upload(f"{kind}/{item}/versions", "churn.onnx", FILE))
         ids |= {(kind, ITEM): item, (kind, VERSION): Version.objects.get(subject=item).pk}
+    ids["uploads", ITEM] = begin(ada, len(FILE)).rpartition("/")[2]
     return SimpleNamespace(ada=ada, ids=ids, operator=ApiClient(settings.API_TOKEN))
 
 
@@ -116,17 +122,19 @@ def _send(place: Any, request: Request) -> Any:
     for parameter in request.operation.get("parameters", ()):
         if parameter["in"] == "path":
             path = path.replace(f"{{{parameter['name']}}}", quote(_real(place, kind, parameter), safe=""))
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"query": {}, "headers": {}}
+    for parameter in [each for each in request.operation.get("parameters", ()) if each.get("required")]:
+        if parameter["in"] != "path":
+            options[IN[parameter["in"]]][parameter["name"]] = _example(parameter)
     if request.parameter:
-        place_of = {"query": "query", "header": "headers"}[request.parameter["in"]]
-        options[place_of] = {request.parameter["name"]: _real(place, kind, request.parameter)}
+        options[IN[request.parameter["in"]]][request.parameter["name"]] = _real(place, kind, request.parameter)
     caller = callers[security[0]] if security else ApiClient()
     if request.media_type == FORM:
         fields = {name: value for name, value in request.body.items() if name != "file"}
         assert request.body["file"].encode() == FILE
         return caller.upload(path, "churn.onnx", FILE, fields=fields, **options)
-    if request.media_type == BINARY:
-        return caller.request(request.method, path, data=FILE, content_type=BINARY, **options)
+    if request.media_type in BINARIES:
+        return caller.request(request.method, path, data=FILE, content_type=request.media_type, **options)
     if request.media_type:
         options["json"] = request.body
     return caller.request(request.method, path, **options)
@@ -170,6 +178,11 @@ def _compare(response: Any, documented: Any, request: Request) -> None:
     """The answer is what the schema says, and has the keys that the example has."""
     if JSON not in documented:
         assert response.body() in (FILE, FILE[:2], b"")
+        return
+    media_type = response.headers["Content-Type"].partition(";")[0]
+    assert media_type in documented
+    if media_type != JSON:
+        assert response.body().count(b"\r\n") >= 1
         return
     answer, schema, examples = response.json(), documented[JSON]["schema"], documented[JSON]["examples"]
     assert _problems(schema, answer) == []
