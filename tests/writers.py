@@ -171,7 +171,7 @@ def all_events(client: httpx.Client) -> list[dict[str, Any]]:
         time.sleep(0.2)
     events: list[dict[str, Any]] = []
     while True:
-        after = {"after": str(len(events)), "limit": LIMIT}
+        after = {"after": str(len(events)), "limit": str(LIMIT)}
         page = client.get("/events", params=after).raise_for_status().json()["docs"]
         if not page:
             return events
