@@ -1,17 +1,14 @@
 """The ledger of all tenants, read-only."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
-from tenants.admin.base import ServiceAdmin
+from tenants.admin.base import ReadOnlyAdmin
 from tenants.admin.lists import TenantFilter, tenant_column
 from tenants.models import Event
 
 
 @admin.register(Event)
-class EventAdmin(ServiceAdmin):
+class EventAdmin(ReadOnlyAdmin):
     """Events with their authors and subjects. Those of no tenant tell of tenants and superusers."""
 
     list_display = ("time", "type", "item_name", "version", "actor_name", tenant_column, "sequence")
@@ -34,17 +31,7 @@ class EventAdmin(ServiceAdmin):
         "hash",
     )
     readonly_fields = fields
-    actions = None
 
     @admin.display(description="Time (UTC)", ordering="timestamp")
     def time(self, event: Event) -> str:
         return f"{event.timestamp:%Y-%m-%d %H:%M:%S}"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
