@@ -15,12 +15,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from catalog.models import Item, Value
+from catalog.services import create_item
 from folksonomy.models import Tag
 from registry_site.operations.backup import back_up
 from registry_site.operations.backup_folder import LATER, TABLES, label, rows_path
 from registry_site.operations.progress import Progress
 from tenants.identity.machine_tokens import create_token
-from tenants.models import RequestLog, Tenant, User
+from tenants.ledger.chains import find_faults, seal_all
+from tenants.models import Chain, Event, RequestLog, Tenant, User
 from tenants.rows.fields import now
 from tests.answers import ok
 from tests.catalog.items import create
@@ -295,6 +297,34 @@ def test_the_table_of_values_is_built_by_a_restore(filled: None, world: Any, upl
     assert Version.objects.get(original="f.bin").tags == ["u"]
     assert Item.objects.get(name="described").description == "# D"
     call_command("check_integrity", stdout=StringIO())
+
+
+@pytest.mark.promise("events.backup")
+def test_a_restored_ledger_has_its_events_and_can_be_verified(filled: None, uploads: Path, tmp_path: Path) -> None:
+    sealed = seal_all()
+    create_item(kind="model", by=User.objects.get(tenant="acme", username="owner"), name="not sealed yet")
+    told = [event.to_api() for event in Event.objects.order_by("id")]
+    run("backup", tmp_path / "backup")
+    empty()
+    shutil.rmtree(uploads)
+    run("restore", tmp_path / "backup")
+    assert [event.to_api() for event in Event.objects.order_by("id")] == told
+    assert (seal_all(), Event.objects.count()) == (1, sealed + 1)
+    assert [*find_faults("acme"), *find_faults("rival")] == []
+
+
+@pytest.mark.promise("events.backup")
+def test_a_backup_from_before_the_ledger_begins_one(backup: Path) -> None:
+    manifest = json.loads((backup / "manifest.json").read_text())
+    for table in ("tenants.event", "tenants.chain"):
+        del manifest["tables"][table]
+        (backup / "rows" / f"{table}.jsonl").unlink()
+    (backup / "manifest.json").write_text(json.dumps(manifest))
+    before = now()
+    run("restore", backup)
+    assert not Event.objects.exists()
+    assert all(chain.since >= before for chain in Chain.objects.filter(pk__in=("acme", "rival")))
+    assert Chain.objects.count() == Tenant.objects.count()
 
 
 def test_every_table_is_in_a_backup_or_said_not_to_be() -> None:
