@@ -7,7 +7,7 @@ from django.db.models import F
 
 from catalog.arrays import RemoveElement
 from catalog.history import item_event
-from catalog.models import Item
+from catalog.models import Item, Value
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
 from tenants.ledger import Row, record_all
@@ -62,12 +62,12 @@ def _unlisting(item: Item, user: User, time: datetime, by: User | None) -> Row:
 
 def empty_tenant(*, tenant_id: str) -> None:
     """Delete the rows of a tenant in several transactions; the tenant's users are already locked out."""
-    for rows in (Version.objects, Item.objects, Tag.objects, MetadataName.objects):
+    for rows in (Value.objects, Version.objects, Item.objects, Tag.objects, MetadataName.objects):
         delete_in_batches(rows.of(tenant_id))
 
 
 def forget_tenant(*, tenant_id: str) -> None:
     """Delete all remaining rows of a tenant that refer to its users."""
-    for model in (Item, Tag, MetadataName):
+    for model in (Value, Item, Tag, MetadataName):
         model.objects.of(tenant_id).delete()
     delete_tenant_versions(tenant_id=tenant_id)

@@ -10,6 +10,7 @@ from catalog.changes import LISTS, ListChange, dataset_ids, unique, user_ids
 from catalog.checks import CHANGE, CREATION, WORDS, refuse_too_large, single_valued, use_words
 from catalog.history import item_event, item_state, version_event, version_state
 from catalog.models import STATUSES, Item
+from catalog.values import add_values, change_values, remove_values
 from tenants.exceptions import Refused
 from tenants.ledger import created, deleted, record_all
 from tenants.models import User
@@ -78,6 +79,7 @@ def create_item(
         item.derive_readers()
         use_words(item.tags, item.metadata, by=by, error=CREATION)
         item.save(force_insert=True)
+        add_values(item)
         record_all([item_event(item, "imported" if kept else "created", by, created(item_state(item)))])
     return item
 
@@ -100,6 +102,7 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
         new = {field: changes.get(field, ListChange()).new for field in WORDS}
         use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
         done = _write(item, before, (*CHANGEABLE, "readers"))
+        change_values(item, before["metadata"])
         record_all([item_event(item, "updated", by, done)])
     return item
 
@@ -158,6 +161,7 @@ def _name_version(
         if upload.tags or upload.metadata:
             use_words(upload.tags, upload.metadata, by=by, error=CREATION)
         version = add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
+        add_values(version)
         changes, verb = done | created(version_state(version)), "imported" if upload.timestamp else "created"
         record_all([version_event(item, version, verb, by, changes)])
         if session:
@@ -188,6 +192,7 @@ def update_item_version(*, item: Item, version: Version, by: User, changes: Mapp
         Version.objects.of(item.tenant_id).filter(pk=current.pk).update(
             description=current.description, tags=current.tags, metadata=current.metadata
         )
+        change_values(current, old["metadata"])
         done |= {field: [old[field], value] for field, value in version_state(current).items()}
         record_all([version_event(item, current, "updated", by, done)])
     return current
@@ -205,6 +210,7 @@ def delete_item_version(*, item: Item, version: Version, by: User) -> None:
         current = Version.objects.of(item.tenant_id).filter(pk=version.pk).first()
         if current is None:
             raise Refused("resource_not_found", f"No such version: {version.ordinal}")
+        remove_values(item=item, version=current)
         keys = delete_versions([current])
         record_all([version_event(item, current, "deleted", by, done | deleted(version_state(current)))])
     remove_unreferenced(keys)
@@ -223,6 +229,7 @@ def delete_item(*, item: Item, by: User) -> None:
         user = used.first() if used is not None else None
         if user is not None:
             raise Refused("delete_request_error", f"Used in {user.pk} {user.kind.capitalize()}")
+        remove_values(item=item)
         versions = list(Version.objects.of(item.tenant_id).filter(subject=item.pk))
         keys, before["versions"] = delete_versions(versions), [version_state(version) for version in versions]
         record_all([item_event(item, "deleted", by, deleted(before))])

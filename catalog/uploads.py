@@ -25,7 +25,7 @@ from tenants.rows.fields import now
 from versions import tus, uploads
 from versions.incoming import TooLarge
 from versions.models import UploadSession
-from versions.services import Upload
+from versions.services import Upload, refuse_taken
 from versions.upload_requests import Body, ByteStream, locked, wrong_offset
 
 OFFSET, EXPIRY = "The number of bytes that are there", "When the upload is removed"
@@ -125,7 +125,9 @@ class UploadViewSet(CollectionViewSet):
     def _refuse_unwanted(self, metadata: str) -> None:
         """Raise Refused now if the version that the metadata ask for will be refused at the end."""
         if destination := tus.destination_of(tus.metadata_of(metadata)):
-            self._item(destination)
+            item = self._item(destination)
+            if destination.ordinal is not None:
+                refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=destination.ordinal)
 
     def _item(self, destination: tus.Destination) -> Item:
         item = Item.objects.of(self.user.tenant_id).filter(pk=destination.item).first()

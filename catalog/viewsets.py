@@ -14,7 +14,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
-from catalog.models import Item, item_of_kind
+from catalog.models import Item, Value, item_of_kind
+from catalog.past import answer_past
 from catalog.query_fields import DATASET_FIELDS, ITEM_FIELDS, VERSION_FIELDS
 from catalog.representation import columns_of, item_documents
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput, VersionForm
@@ -26,6 +27,7 @@ from catalog.services import (
     update_item,
     update_item_version,
 )
+from catalog.values import VERSIONS
 from catalog.version_words import FIXED, VersionChanges, words_in
 from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet, User
@@ -33,6 +35,7 @@ from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.negotiation import AnyBody, JSONParser
 from tenants.rest.negotiation import FormParser as FlatFormParser
 from tenants.rest.permissions import USERS, refusal, refuse_outside_scope
+from tenants.rest.querying.query import time_in
 from tenants.rows.fences import edition_of
 from tenants.rows.prepared import Rows
 from versions.download import download
@@ -92,6 +95,7 @@ class ItemViewSet(ItemRoutes):
 
     model = Item
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), USERS)
+    parameters: ClassVar = CollectionViewSet.parameters | {"retrieve": ("select", "at")}
     input_class: ClassVar[type[Serializer[Any]]] = ItemInput
     changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
     query_fields: ClassVar = ITEM_FIELDS
@@ -99,6 +103,9 @@ class ItemViewSet(ItemRoutes):
     @classmethod
     def visible_to(cls, user: User) -> TenantQuerySet[Item]:
         return Item.objects.visible_to(user).filter(kind=cls.kind)
+
+    def get_values(self) -> TenantQuerySet[Value]:
+        return Value.objects.of(self.user.tenant_id).filter(list=self.kind)
 
     def columns(self) -> tuple[str, ...]:
         return columns_of(self.kind, self.is_selected)
@@ -109,6 +116,11 @@ class ItemViewSet(ItemRoutes):
     def create_one(self, body: dict[str, Any]) -> Item:
         refuse_outside_scope(self.request, self, body["name"])
         return create_item(kind=self.kind, by=self.user, **body)
+
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:
+        """Get the item, or with `at` the item as it was at that time."""
+        at = time_in(request)
+        return super().retrieve(request) if at is None else answer_past(self, self.kind, at)
 
     def update(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()
@@ -180,6 +192,9 @@ class VersionViewSet(ItemRoutes):
         item = self.get_object()
         return Rows(Version, versions_of_item, (item.tenant_id, item.pk))
 
+    def get_values(self) -> TenantQuerySet[Value]:
+        return Value.objects.of(self.user.tenant_id).filter(item=self.kwargs["pk"], list=VERSIONS)
+
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         """List the versions, newest first."""
         return super().list(request)
@@ -236,25 +251,3 @@ class VersionViewSet(ItemRoutes):
         if not found:
             raise Http404(f"No such version: {name}")
         return found
-
-
-class ModelVersions(VersionViewSet):
-    """The versions of a model."""
-
-    kind = "model"
-    collection = "models"
-
-
-class DatasetVersions(VersionViewSet):
-    """The versions of a dataset."""
-
-    kind = "dataset"
-    collection = "datasets"
-    answer_class = DatasetAnswer
-
-
-class AlgorithmVersions(VersionViewSet):
-    """The versions of an algorithm."""
-
-    kind = "algorithm"
-    collection = "algorithms"

@@ -115,7 +115,7 @@ def test_a_user_removed_from_the_list_can_no_longer_read(world: Any) -> None:
 
 
 @pytest.mark.promise("items.who-reads")
-def test_visibility_takes_effect_at_once(world: Any) -> None:
+def test_visibility_takes_effect_immediately(world: Any) -> None:
     path = _item(world, "models", "private")
     change(world.acme.owner.api, path, visibility="public")
     read(world.acme.other.api, path)

@@ -70,7 +70,7 @@ def test_visibility_and_status_take_a_value(world: Any, kind: str) -> None:
 @pytest.mark.parametrize(
     "removal", [{"name": "m", "value": 1}, {"name": "m", "value": "other"}, {"name": "m"}], ids=str
 )
-def test_metadata_is_removed_by_name_whatever_the_value(world: Any, removal: dict[str, Any]) -> None:
+def test_metadata_is_removed_by_name_regardless_of_its_value(world: Any, removal: dict[str, Any]) -> None:
     created = create(world.acme.owner.api, metadata=[{"name": "m", "value": 1}, {"name": "n", "value": 2}])
     changed = change(world.acme.owner.api, f"models/{created['_id']}", metadata={"remove": [removal]})
     assert pairs(changed) == {"n": 2}

@@ -53,7 +53,7 @@ def test_a_list_shows_how_many_items_use_each_word(desk: Desk, items: dict[str, 
     assert count_uses([]) == {}
 
 
-def test_several_words_are_suggested_at_once(desk: Desk, items: dict[str, str], world: Any) -> None:
+def test_several_words_can_be_suggested_together(desk: Desk, items: dict[str, str], world: Any) -> None:
     answer = desk.post("folksonomy/tag/add/", tenant="acme", words="vision\n\n  audio \r\nold\nvision\n")
     assert "3 words are default now, 0 were already" in messages(answer)
     usages = terms(world.acme.owner.api, "tags")

@@ -50,7 +50,7 @@ def test_options_list_the_supported_parts_of_the_protocol(world: Any, settings: 
 @pytest.mark.promise("uploads.resume", "uploads.version")
 @pytest.mark.parametrize("cuts", [(), (10,), (1, 2, 25)], ids=str)
 @pytest.mark.parametrize("remembered", [True, False], ids=["hashed-on-the-way", "hashed-at-the-end"])
-def test_bytes_that_come_in_several_requests_become_a_version(api: Any, cuts: Any, remembered: bool) -> None:
+def test_bytes_sent_in_several_requests_become_a_version(api: Any, cuts: Any, remembered: bool) -> None:
     path = new_item(api)
     url = begin(api, len(CONTENT), item=path.rpartition("/")[2], path="a.bin", sha256=sha256(CONTENT), filetype="a/b")
     for start, stop in zip((0, *cuts), (*cuts, len(CONTENT)), strict=True):
@@ -86,7 +86,7 @@ def _is_object_store(settings: Any) -> bool:
 
 @pytest.mark.promise("uploads.tus")
 @pytest.mark.parametrize("content", [b"", CONTENT], ids=["empty", "bytes"])
-def test_all_bytes_may_come_with_the_creation(api: Any, content: bytes) -> None:
+def test_the_creation_can_contain_all_bytes(api: Any, content: bytes) -> None:
     path = new_item(api)
     about = encoded(item=path.rpartition("/")[2], name="a.bin", description="first", ordinal="70")
     answer = post(api, len(content), content, Upload_Metadata=about)
@@ -218,7 +218,8 @@ def test_a_version_by_tus_is_the_same_as_one_by_put(api: Any) -> None:
     path = new_item(api)
     put_file(api, path, "a.csv", CONTENT, ordinal="1")
     other = new_item(api, name="other")
-    sent(api, CONTENT, Upload_Metadata=encoded(item=other.rpartition("/")[2], path="a.csv"))
+    about = encoded(item=other.rpartition("/")[2], path="a.csv", filetype="application/octet-stream")
+    sent(api, CONTENT, Upload_Metadata=about)
     versions = [ok(api.get(each))["versions"][0] | {"timestamp": ""} for each in (path, other)]
     assert versions[0] == versions[1]
     assert len(stored()) == 1

@@ -84,7 +84,7 @@ MALFORMED = {
 
 @pytest.mark.promise("uploads.create")
 @pytest.mark.parametrize("name", MALFORMED)
-def test_a_malformed_creation_makes_nothing(api: Any, name: str) -> None:
+def test_a_malformed_creation_creates_nothing(api: Any, name: str) -> None:
     assert_error(api.post("uploads", headers=RESUMABLE | MALFORMED[name]), "post_request_error")
     assert not UploadSession.objects.exists()
 

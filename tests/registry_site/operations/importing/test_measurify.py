@@ -87,6 +87,7 @@ def test_everything_of_a_tenant_is_imported_with_its_ids_and_times(furnished: An
         "_id": str(furnished.model),
         "id": str(furnished.model),
         "name": "churn",
+        "description": "",
         "owner": str(furnished.ada),
         "owner_username": "ada",
         "visibility": "private",

@@ -163,7 +163,7 @@ def test_an_invalid_filter_is_an_error_that_names_the_problem(text: str, reason:
 
 
 @pytest.mark.parametrize("text", ["", " "])
-def test_an_empty_filter_is_none(text: str) -> None:
+def test_an_empty_filter_counts_as_absent(text: str) -> None:
     assert parse(text, FIELDS) == ALWAYS
 
 
