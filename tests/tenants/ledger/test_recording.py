@@ -40,7 +40,7 @@ def test_an_event_needs_the_transaction_of_its_change() -> None:
 
 @pytest.mark.promise("events.atomic")
 @pytest.mark.django_db(transaction=True)
-def test_an_event_goes_with_its_transaction() -> None:
+def test_an_event_is_rolled_back_with_its_transaction() -> None:
     with pytest.raises(ZeroDivisionError), atomic():
         record_all([event(tenant="acme", type="model.updated", actor=None) for _ in range(3)])
         raise ZeroDivisionError
