@@ -13,7 +13,7 @@ from tenants.rows.batches import batches, delete_in_batches, keys_of
 from tenants.rows.fences import reference_guard
 from tenants.rows.fields import now
 from tenants.rows.transactions import retried
-from versions.models import Version
+from versions.models import LooseFolder, SpentOrdinal, Version, VersionFile
 from versions.services import delete_tenant_versions
 
 UNLISTED = 500  # items per transaction from which a user is removed
@@ -46,8 +46,8 @@ def _unlist_from(keys: Sequence[str], user: User) -> None:
 
 def empty_tenant(*, tenant_id: str) -> None:
     """Delete the rows of a tenant in several transactions; the tenant's users are already locked out."""
-    for rows in (Version.objects, Item.objects, Tag.objects, MetadataName.objects):
-        delete_in_batches(rows.of(tenant_id))
+    for model in (Version, VersionFile, LooseFolder, SpentOrdinal, Item, Tag, MetadataName):
+        delete_in_batches(model._default_manager.filter(tenant_id=tenant_id))
 
 
 def forget_tenant(*, tenant_id: str) -> None:

@@ -208,7 +208,35 @@ class ItemChanges(DatasetChanges):
 
 @example("multipart/form-data", file="test", description="Beats the baseline")
 class VersionForm(serializers.Serializer[Any]):
-    """A form that uploads a version."""
+    """A form that uploads a version: one `file`, or several `files` whose names are paths in the folder `original`."""
 
-    file = serializers.FileField()
+    file = serializers.FileField(required=False)
+    files = serializers.ListField(child=serializers.FileField(), required=False)
+    original = Text(max_length=1024, required=False)
     description = Text(required=False, allow_blank=True)
+
+
+class SourceOfFile(serializers.Serializer[Any]):
+    """A file: its path, and the upload or the version that has its bytes."""
+
+    path = Text(max_length=1024)
+    upload = Text(required=False)
+    version = Text(max_length=1024, required=False)
+    item = Text(max_length=24, required=False)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Return the fields; the name `from` is a keyword of Python."""
+        return {**super().get_fields(), "from": Text(max_length=1024, required=False)}
+
+
+@example(
+    original="churn",
+    description="The same model under another path",
+    files=[{"path": "model/churn.onnx", "version": "1", "from": "churn.onnx"}],
+)
+class VersionInput(serializers.Serializer[Any]):
+    """Files that are already stored, which become a version: one as it is, several as the folder `original`."""
+
+    original = Text(max_length=1024, required=False)
+    description = Text(required=False, allow_blank=True)
+    files = SourceOfFile(many=True)

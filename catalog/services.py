@@ -1,6 +1,7 @@
 """Writes: items and their versions."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -20,15 +21,10 @@ from tenants.rows.fields import now
 from tenants.rows.prepared import Prepared
 from tenants.rows.texts import refuse, unfit_title
 from tenants.rows.transactions import Conflict, retried
+from versions.folders import FOLDER_TYPE, SentFiles, remove_bytes, stored_folder
 from versions.models import Version
-from versions.services import (
-    Upload,
-    add_version,
-    delete_versions,
-    refuse_taken,
-    remove_unreferenced,
-    with_bytes,
-)
+from versions.ordinals import refuse_taken
+from versions.services import Upload, add_version, delete_version, delete_versions_of, with_bytes
 
 CREATION, CHANGE = "post_request_error", "put_request_error"
 LISTS_OF_ITEM = ("tags", "metadata", "users", "datasets")
@@ -151,6 +147,30 @@ def add_item_version(*, item: Item, upload: Upload, ordinal: str | None = None) 
     return with_bytes(tenant_id=item.tenant_id, received=upload.received, write=named)
 
 
+def add_item_files(*, item: Item, sent: SentFiles, ordinal: str | None = None, by: User) -> Item:
+    """Add files as one version. Raises Refused (`post_request_error`) for a taken ordinal.
+
+    Also if a file names bytes of another version that was deleted meanwhile.
+    """
+    upload = Upload(
+        received=sent.received,
+        original=sent.original or sent.files[0].path,
+        mimetype=sent.files[0].mimetype,
+        encoding="binary",
+        description=sent.description,
+        creator=by.pk,
+    )
+    if len(sent.files) == 1:
+        path = sent.files[0].path
+        upload = replace(upload, path="" if path == upload.original else path)
+        return add_item_version(item=item, upload=upload, ordinal=ordinal)
+    if ordinal is not None:  # fail before copying bytes
+        refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
+    with stored_folder(tenant_id=item.tenant_id, files=sent.files) as folder:
+        upload = replace(upload, mimetype=FOLDER_TYPE, folder=folder)
+        return _name_version(item, upload, ordinal, mark="")
+
+
 @retried
 def _name_version(item: Item, upload: Upload, ordinal: str | None, mark: str) -> Item:
     with reference_guard(item.tenant_id):
@@ -166,8 +186,9 @@ def delete_item_version(*, item: Item, version: Version) -> None:
     with reference_guard(item.tenant_id):
         item = _current(item)
         _write(item, ())
-        keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(pk=version.pk)))
-    remove_unreferenced(keys)
+        current = Version.objects.of(item.tenant_id).filter(pk=version.pk).first()
+        deleted = delete_version(current) if current else ()
+    remove_bytes(deleted)
 
 
 @retried
@@ -183,9 +204,9 @@ def delete_item(*, item: Item) -> None:
         user = used.first() if used is not None else None
         if user is not None:
             raise Refused("delete_request_error", f"Used in {user.pk} {user.kind.capitalize()}")
-        keys = delete_versions(list(Version.objects.of(item.tenant_id).filter(subject=item.pk)))
+        deleted = delete_versions_of(tenant_id=item.tenant_id, subject=item.pk)
         item.delete()
-    remove_unreferenced(keys)
+    remove_bytes(deleted)
 
 
 def uses_term(*, term: Tag | MetadataName) -> bool:

@@ -1,43 +1,21 @@
-"""Routes on models, datasets and algorithms, and on their versions."""
+"""Routes on models, datasets and algorithms; `version_viewsets.py` has those on their versions."""
 
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
-from django.http import Http404, HttpResponseBase, StreamingHttpResponse
-from drf_spectacular.types import OpenApiTypes
+from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
+from catalog.documentation import DatasetAnswer, ItemAnswer
 from catalog.models import Item, item_documents, item_of_kind
-from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput, VersionForm
-from catalog.services import (
-    add_item_version,
-    create_item,
-    delete_item,
-    delete_item_version,
-    update_item,
-)
-from tenants.exceptions import Refused
+from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput
+from catalog.services import create_item, delete_item, update_item
 from tenants.models import TenantQuerySet
 from tenants.rest.collections import CollectionViewSet, valid_changes
-from tenants.rest.negotiation import AnyBody, JSONParser
 from tenants.rest.permissions import USERS, refusal
 from tenants.rows.fences import edition_of
-from versions.download import download
-from versions.models import Version
-from versions.services import Upload
-from versions.upload import (
-    FormParser,
-    announced_digests,
-    check_digests,
-    upload_from_body,
-    upload_from_form,
-    valid_ordinal,
-)
 
 OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "timestamp", "lastmod")
 FIXED_FIELDS = ("_id", "id", "name", *OF_THE_REGISTRY, "status", "datasets")
@@ -139,108 +117,6 @@ class DatasetViewSet(ItemViewSet):
 
 class AlgorithmViewSet(ItemViewSet):
     """Algorithms: how models are trained."""
-
-    kind = "algorithm"
-    collection = "algorithms"
-
-
-class VersionViewSet(ItemRoutes):
-    """Lists, uploads, downloads and deletes the versions of one item; subclasses name the item's kind."""
-
-    model = Version
-    roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "stream", "destroy"), USERS)
-    query_fields: ClassVar = {
-        "_id": "text:pk",
-        "ordinal": "text",
-        "original": "text",
-        "mimetype": "text",
-        "size": "number",
-        "sha256": "text",
-        "timestamp": "date",
-    }
-    change_method = "PUT"  # adding or deleting a version modifies the item
-    parser_classes = (FormParser, JSONParser, AnyBody)
-    group = "versions"
-    input_class = VersionForm
-    bodies: ClassVar = {
-        "create": {"multipart/form-data": VersionForm},
-        "stream": {"application/octet-stream": OpenApiTypes.BINARY},
-    }
-    parameters: ClassVar = {
-        "create": ("ordinal", "sha256", "Content-Digest"),
-        "stream": ("ordinal", "sha256", "Content-Digest", "description"),
-        "retrieve": ("Range", "If-None-Match"),
-    }
-    answers: ClassVar = {"list": VersionAnswer, "retrieve": OpenApiTypes.BINARY}
-
-    def get_queryset(self) -> TenantQuerySet[Version]:
-        """Return the versions of the item. Raises what `get_object` raises."""
-        item = self.get_object()
-        return Version.objects.of(item.tenant_id).filter(subject=item.pk)
-
-    def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
-        """List the versions, newest first."""
-        return super().list(request)
-
-    def create(self, request: Request, **kwargs: Any) -> Response:
-        """Add the `file` of a form as a version."""
-        return self.add(partial(upload_from_form, request))
-
-    def stream(self, request: Request, version: str, **kwargs: Any) -> Response:
-        """Add the request body, which is the file, as a version with this file name."""
-        return self.add(partial(upload_from_body, request, version))
-
-    def add(self, receive: Callable[[ExitStack], Upload]) -> Response:
-        item = self.get_object()
-        ordinal, announced = valid_ordinal(self.request), announced_digests(self.request)
-        with ExitStack() as cleanup:
-            upload = receive(cleanup)
-            check_digests(upload.received, announced)
-            return self.answer(add_item_version(item=item, upload=upload, ordinal=ordinal))
-
-    def retrieve(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
-        """Download a version, found by file name or else by ordinal."""
-        return download(request._request, self.find_versions(self.get_object())[0])
-
-    def destroy(self, request: Request, **kwargs: Any) -> Response:
-        """Remove a version and its bytes."""
-        item = self.get_object()
-        found = self.find_versions(item)
-        if len(found) > 1:
-            ordinals = ", ".join(sorted(version.ordinal for version in found))
-            raise Refused(
-                "delete_request_error", f"Several versions bear this name, please give an ordinal: {ordinals}"
-            )
-        delete_item_version(item=item, version=found[0])
-        return self.answer(item)
-
-    def find_versions(self, item: Item) -> Sequence[Version]:
-        """Return the one or more versions of the item that the URL names, newest first. Raises Http404."""
-        name = self.kwargs["version"]
-        versions = Version.objects.of(item.tenant_id).filter(subject=item.pk).order_by("-timestamp", "-pk")
-        found = list(versions.filter(original=name)) or list(versions.filter(ordinal=name))
-        if not found:
-            raise Http404(f"No such version: {name}")
-        return found
-
-
-class ModelVersions(VersionViewSet):
-    """The versions of a model."""
-
-    kind = "model"
-    collection = "models"
-
-
-class DatasetVersions(VersionViewSet):
-    """The versions of a dataset."""
-
-    kind = "dataset"
-    collection = "datasets"
-    answer_class = DatasetAnswer
-
-
-class AlgorithmVersions(VersionViewSet):
-    """The versions of an algorithm."""
 
     kind = "algorithm"
     collection = "algorithms"

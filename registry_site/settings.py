@@ -51,6 +51,8 @@ MAX_JSON_DEPTH = environment.MAX_JSON_DEPTH
 MAX_JSON_ELEMENTS = environment.MAX_JSON_ELEMENTS
 BODY_TIMEOUT, TRANSFERS = environment.BODY_TIMEOUT, environment.TRANSFERS
 MAX_LIST_LENGTH = environment.MAX_LIST_LENGTH
+MAX_FILES = environment.MAX_FILES
+MAX_FORM_FILES = environment.MAX_FORM_FILES
 MAX_BULK_LENGTH = environment.MAX_BULK_LENGTH
 QUERY_TIMEOUT = environment.QUERY_TIMEOUT
 TRUSTED_PROXIES = listed(environment.TRUSTED_PROXIES)
@@ -99,6 +101,8 @@ HOOKS = {
     "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
     "term_is_used": "catalog.services.uses_term",  # (term): whether an item has this tag or metadata name
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
+    # (): context manager in which a response that is being sent may query the database
+    "hold_slot": "registry_site.serving.slots.slot",
     # (): context manager in which the request holds no slot
     "release_slot_while_waiting": "registry_site.serving.slots.release_slot_while_waiting",
 }
@@ -147,6 +151,7 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 DATA_UPLOAD_MAX_MEMORY_SIZE = environment.MAX_BODY_SIZE
+DATA_UPLOAD_MAX_NUMBER_FILES = environment.MAX_FORM_FILES + 100  # the parts that are no files are counted apart
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000  # an item's form has three fields per metadata entry
 
 # --- Browsers -------------------------------------------------------------------------------------------------------
@@ -160,11 +165,14 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if environment.https else 0
 CORS_ALLOW_ALL_ORIGINS = environment.CORS_ORIGINS == "*"
 CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else listed(environment.CORS_ORIGINS)
 CORS_URLS_REGEX = rf"^/({VERSION}/|login/?$|healthz/?$)"
-CORS_ALLOW_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+CORS_ALLOW_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 CONDITIONS = ("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range")
 CORS_ALLOW_HEADERS = ("accept", "authorization", "content-type", "content-digest", *CONDITIONS)
 LENGTHS = ("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range")
-CORS_EXPOSE_HEADERS = (*LENGTHS, "ETag", "Last-Modified", "Repr-Digest", "Retry-After", "WWW-Authenticate")
+TUS = [f"Tus-{name}" for name in ("Checksum-Algorithm", "Extension", "Max-Size", "Resumable", "Version")]
+TUS += [f"Upload-{name}" for name in ("Concat", "Expires", "Length", "Metadata", "Offset")]
+REST = ("ETag", "Last-Modified", "Location", "Repr-Digest", "Retry-After", "WWW-Authenticate")
+CORS_EXPOSE_HEADERS = (*LENGTHS, *TUS, *REST)
 
 # --- Database -------------------------------------------------------------------------------------------------------
 DATABASES = {"default": {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True} | database.default}

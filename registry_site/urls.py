@@ -9,14 +9,8 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
-from catalog.viewsets import (
-    AlgorithmVersions,
-    AlgorithmViewSet,
-    DatasetVersions,
-    DatasetViewSet,
-    ModelVersions,
-    ModelViewSet,
-)
+from catalog.version_viewsets import ENDINGS, AlgorithmVersions, DatasetVersions, ModelVersions
+from catalog.viewsets import AlgorithmViewSet, DatasetViewSet, ModelViewSet
 from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
 from registry_site.api import about, enumerations
 from registry_site.api.errors import method_not_allowed
@@ -45,11 +39,19 @@ def collection(name: str, viewset: Any, detail: dict[str, str] | None = None) ->
 
 
 def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
-    """Return the routes of the versions of a kind of item. A version's name may contain folders."""
+    """Return the routes of the versions of a kind of item.
+
+    A version's name may contain slashes, and so end like the URL of a part of a version: all routes know all methods.
+    """
     prefix = f"{settings.VERSION}/{name}/<pk>/versions"
-    one = {"get": "retrieve", "put": "stream", "delete": "destroy"}
+    one: Any = {"get": "retrieve", "put": "stream", "delete": "destroy"}
+    parts = [
+        path(f"{prefix}/<path:version>/{end}", viewset.as_view(one | {"get": part}), name=f"{name}-versions-{part}")
+        for part, end in ENDINGS.items()
+    ]
     return (
         path(prefix, viewset.as_view(LIST), name=f"{name}-versions-list"),
+        *parts,
         path(f"{prefix}/<path:version>", viewset.as_view(one), name=f"{name}-versions-detail"),
     )
 

@@ -71,7 +71,8 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
         )
     },
 }
-ITEM_ROUTES = ("list", "detail", "versions-list", "versions-detail")
+ENDS_OF_VERSIONS = ("versions-files", "versions-file", "versions-info", "versions-diff")
+ITEM_ROUTES = ("list", "detail", "versions-list", "versions-detail", *ENDS_OF_VERSIONS)
 WORKING = [route for route in ROUTES if route.name in OPEN]
 OF_ITEMS = {f"{kind}-{part}" for kind in KINDS for part in ITEM_ROUTES}
 
@@ -173,6 +174,7 @@ ACTIONS = [
     ("versions-list", "post"),
     ("versions-detail", "get"),
     ("versions-detail", "head"),
+    *product(ENDS_OF_VERSIONS, ("get", "head")),
     ("versions-detail", "delete"),
     ("versions-detail", "put"),
     ("detail", "delete"),
@@ -190,7 +192,7 @@ def test_an_item_and_its_versions_open_to_those_who_may(place: Any, kind: str, v
 def _try_all(place: Any, kind: str, visibility: str, part: str, method: str) -> None:
     """Try an action on an item without permission, which must change nothing, then with permission."""
     route = next(route for route in ROUTES if route.name == f"{kind}-{part}")
-    path = "/" + route.template.format(pk=place.items[kind, visibility], version="file.bin")
+    path = "/" + route.template.format(pk=place.items[kind, visibility], version="file.bin", file="file.bin")
     allowed = READERS[visibility] if method in ("get", "head") else WRITERS
     before = ok(place.acme.admin.api.get(f"{kind}/{place.items[kind, visibility]}"))
     for caller in [each for each in CALLERS if each not in allowed]:
@@ -237,6 +239,6 @@ def test_an_item_is_not_found_among_those_of_another_kind(place: Any, kind: str)
     for other in KINDS:
         if other != kind:
             path = f"{other}/{place.items[kind, 'public']}"
-            for suffix in ("", "/versions", "/versions/file.bin"):
+            for suffix in ("", "/versions", "/versions/file.bin", "/versions/1/files", "/versions/1/files/file.bin"):
                 assert_error(place.acme.owner.api.get(path + suffix), "resource_not_found")
             assert_error(place.acme.owner.api.delete(path), "resource_not_found")

@@ -15,8 +15,8 @@ from catalog.models import Item
 from registry_site.operations.backup_folder import TABLES, label
 from registry_site.operations.progress import Progress
 from tenants.rows.batches import batches, keys_of
-from versions.integrity import faults_of_bytes, faults_of_versions
-from versions.models import Blob, Version
+from versions.integrity import faults_of_bytes, faults_of_files, faults_of_versions
+from versions.models import Blob, Version, VersionFile
 
 BATCH = 500
 PAUSE = 0.2  # seconds until the second check
@@ -75,5 +75,6 @@ CHECKS = (
     Check("items' users and datasets", Item, faults_of_items),
     Check("versions' items", Version, faults_of_subjects),
     Check("versions' bytes", Version, faults_of_versions),
+    Check("files of folders", VersionFile, faults_of_files),
     Check("bytes", Blob, faults_of_bytes, batch=1),
 )
