@@ -8,9 +8,10 @@ from django.db.models import Expression, F, Value
 
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
+from versions.models import Version
 
 Counts = dict[tuple[str, str], int]  # by tenant and word
-TABLE = Item._meta.db_table
+ITEM_OF = {Item._meta.db_table: "_id", Version._meta.db_table: "subject"}  # tables of holders, and their item's column
 
 
 class RemoveElement(Expression):
@@ -45,7 +46,10 @@ class RemoveElement(Expression):
 
 
 def count_uses(terms: Sequence[Tag | MetadataName]) -> dict[str, int]:
-    """Return the number of items with each term, by the term's key. `terms` are all tags or all metadata names."""
+    """Return by each term's key the number of items that have the term, or a version with it.
+
+    `terms` are all tags or all metadata names.
+    """
     if not terms:
         return {}
     tenants = sorted({term.tenant_id for term in terms})
@@ -55,44 +59,55 @@ def count_uses(terms: Sequence[Tag | MetadataName]) -> dict[str, int]:
 
 
 def _on_sqlite(tags: bool, tenants: list[str], names: list[str]) -> Counts:
-    source = "json_each(item.tags) AS word" if tags else "json_each(item.metadata) AS pair"
+    source = "json_each(holder.tags) AS word" if tags else "json_each(holder.metadata) AS pair"
     word = "word.value" if tags else "json_extract(pair.value, '$.name')"
     marks = [", ".join(["%s"] * len(values)) for values in (tenants, names)]
-    return _rows(
-        f"SELECT item.tenant_id, {word}, count(*) FROM {TABLE} AS item, {source} "
-        f"WHERE item.tenant_id IN ({marks[0]}) AND {word} IN ({marks[1]}) GROUP BY 1, 2",
-        [*tenants, *names],
-    )
+    return _counted(source, word, f"IN ({marks[0]})", f"IN ({marks[1]})", [*tenants, *names])
 
 
 def _on_postgresql(tags: bool, tenants: list[str], names: list[str]) -> Counts:
-    source = "jsonb_array_elements_text(item.tags) AS word" if tags else "jsonb_array_elements(item.metadata) AS pair"
-    word = "word" if tags else "pair ->> 'name'"
-    return _rows(
-        f"SELECT item.tenant_id, {word}, count(*) FROM {TABLE} AS item, {source} "
-        f"WHERE item.tenant_id = ANY(%s) AND {word} = ANY(%s) GROUP BY 1, 2",
-        [tenants, names],
+    source = (
+        "jsonb_array_elements_text(holder.tags) AS word" if tags else "jsonb_array_elements(holder.metadata) AS pair"
     )
+    word = "word" if tags else "pair ->> 'name'"
+    return _counted(source, word, "= ANY(%s)", "= ANY(%s)", [tenants, names])
+
+
+def _counted(source: str, word: str, of_tenants: str, of_names: str, parameters: list[Any]) -> Counts:
+    """Return the counts; the union has each item once for each word."""
+    uses = [
+        f"SELECT holder.tenant_id AS tenant, {word} AS word, holder.{item} FROM {table} AS holder, {source} "
+        f"WHERE holder.tenant_id {of_tenants} AND {word} {of_names}"
+        for table, item in ITEM_OF.items()
+    ]
+    with connection.cursor() as cursor:
+        sql = f"SELECT tenant, word, count(*) FROM ({' UNION '.join(uses)}) AS uses GROUP BY 1, 2"
+        cursor.execute(sql, parameters * len(uses))
+        return {(tenant, word): count for tenant, word, count in cursor.fetchall()}
 
 
 def _on_mongodb(tags: bool, tenants: list[str], names: list[str]) -> Counts:
     column, word = ("tags", "tags") if tags else ("metadata", "metadata.name")
     wanted = {word: {"$in": names}}
+
+    def uses(item: str) -> list[dict[str, Any]]:
+        return [
+            {"$match": {"tenant_id": {"$in": tenants}} | wanted},
+            {"$project": {"tenant_id": 1, word: 1, "item": f"${item}"}},
+            {"$unwind": f"${column}"},
+            {"$match": wanted},
+            {"$group": {"_id": {"tenant": "$tenant_id", "word": f"${word}", "item": "$item"}}},
+        ]
+
+    (table, item), (other, its_item) = ITEM_OF.items()
     pipeline = [
-        {"$match": {"tenant_id": {"$in": tenants}} | wanted},
-        {"$project": {"tenant_id": 1, word: 1}},
-        {"$unwind": f"${column}"},
-        {"$match": wanted},
-        {"$group": {"_id": {"tenant": "$tenant_id", "word": f"${word}"}, "count": {"$sum": 1}}},
+        *uses(item),
+        {"$unionWith": {"coll": other, "pipeline": uses(its_item)}},
+        {"$group": {"_id": "$_id"}},
+        {"$group": {"_id": {"tenant": "$_id.tenant", "word": "$_id.word"}, "count": {"$sum": 1}}},
     ]
-    groups = connection.get_collection(TABLE).aggregate(pipeline)  # type: ignore[attr-defined]
+    groups = connection.get_collection(table).aggregate(pipeline)  # type: ignore[attr-defined]
     return {(group["_id"]["tenant"], group["_id"]["word"]): group["count"] for group in groups}
-
-
-def _rows(sql: str, parameters: list[Any]) -> Counts:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return {(tenant, word): count for tenant, word, count in cursor.fetchall()}
 
 
 COUNTS: dict[str, Callable[[bool, list[str], list[str]], Counts]] = {

@@ -1,19 +1,27 @@
 """Writes for curating tags and metadata names: suggest, merge, rename, delete.
 
-An interrupted merge loses nothing: every item has one of the two words and both words exist. Running the merge again
-completes it.
+An interrupted merge loses nothing: every item and version has one of the two words and both words exist. Running the
+merge again completes it.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-from catalog.services import replace_term
+from catalog.changes import renamed_metadata, unique
+from catalog.models import Item, has_word
+from catalog.services import WORDS, _write
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import T, delete_term, set_term_usage, suggest_term
 from tenants.exceptions import Refused
 from tenants.models import User
+from tenants.rows.batches import batches, keys_of
 from tenants.rows.fences import reference_guard
 from tenants.rows.texts import refuse, unfit_name
 from tenants.rows.transactions import retried
+from versions.models import Version
+
+BATCH = 100  # rows per transaction when a word is replaced
+HOLDERS: tuple[Any, ...] = (Item, Version)  # what has tags and metadata
 
 
 def suggest_terms(model: type[T], *, names: Sequence[str], by: User) -> list[T]:
@@ -38,10 +46,11 @@ def set_usage(*, term: Tag | MetadataName, usage: str) -> None:
 
 
 def merge_term(*, term: T, into: T) -> int:
-    """Replace the term by `into` in every item, then delete the term.
+    """Replace the term by `into` in every item and version, then delete the term.
 
-    An item that has both keeps one; of two metadata values it keeps the value of `into`. Returns the number of changed
-    items. Raises Refused (`put_request_error`) for terms of two tenants, and if the term is still in use afterwards.
+    An item or version that has both keeps one; of two metadata values it keeps the value of `into`. Returns the number
+    of changed items. Raises Refused (`put_request_error`) for terms of two tenants, and if the term is still in use
+    afterwards.
     """
     if term.tenant_id != into.tenant_id or term.pk == into.pk:
         raise Refused("put_request_error", f"{term} and {into} cannot become one")
@@ -51,7 +60,7 @@ def merge_term(*, term: T, into: T) -> int:
 
 
 def rename_term(*, term: T, name: str) -> tuple[T, int]:
-    """Rename the term in the folksonomy and in all items; merge it if a term of that name exists.
+    """Rename the term in the folksonomy and in all items and versions; merge it if a term of that name exists.
 
     Returns the term of that name and the number of changed items.
     Raises Refused (`put_request_error`) for an invalid name.
@@ -76,9 +85,78 @@ def _get_or_copy(*, term: T, name: str) -> T:
 
 
 def delete_if_unused(*, term: Tag | MetadataName) -> bool:
-    """Delete the term and return True, or return False if an item uses it."""
+    """Delete the term and return True, or return False if an item or version uses it."""
     try:
         delete_term(term=term)
     except Refused:
         return False
     return True
+
+
+def uses_term(*, term: Tag | MetadataName) -> bool:
+    """Return whether any item or version of the tenant has the tag or metadata name."""
+    return any(_with_term(model, term).exists() for model in HOLDERS)
+
+
+def count_with_both(*, term: Tag | MetadataName, name: str) -> int:
+    """Return the number of items that have both the term and the word `name`, or a version with both."""
+    with_name = has_word(type(term), name)
+    items = set(_with_term(Item, term).filter(with_name).values_list("pk", flat=True))
+    return len(items | set(_with_term(Version, term).filter(with_name).values_list("subject", flat=True)))
+
+
+def replace_term(*, term: Tag | MetadataName, name: str) -> int:
+    """Replace the term by the word `name` in every item and version; return the number of changed items.
+
+    Rows are changed in batches, each in its own transaction on the current state. An interruption leaves every row
+    consistent.
+    """
+    changed: set[str] = set()
+    while uses_term(term=term):  # again, for rows that got the term meanwhile
+        for keys in batches(keys_of(_with_term(Item, term)), BATCH):
+            changed |= _replace_in_items(keys, term, name)
+        for keys in batches(keys_of(_with_term(Version, term)), BATCH):
+            changed |= _replace_in_versions(keys, term, name)
+    return len(changed)
+
+
+def _with_term(model: Any, term: Tag | MetadataName) -> Any:
+    return model.objects.of(term.tenant_id).filter(has_word(type(term), term.name))
+
+
+@retried
+def _replace_in_items(keys: Sequence[str], term: Tag | MetadataName, name: str) -> set[str]:
+    with reference_guard(term.tenant_id):
+        _refuse_missing(term, name)
+        items = list(_with_term(Item, term).filter(pk__in=keys))
+        for item in items:
+            _replace(item, term, name)
+            _write(item, WORDS)
+    return {item.pk for item in items}
+
+
+@retried
+def _replace_in_versions(keys: Sequence[str], term: Tag | MetadataName, name: str) -> set[str]:
+    """Replace the word in these versions. The revisions of their items, read first, detect concurrent changes."""
+    with reference_guard(term.tenant_id):
+        _refuse_missing(term, name)
+        holders = _with_term(Version, term).filter(pk__in=keys)
+        for item in Item.objects.of(term.tenant_id).filter(pk__in=set(holders.values_list("subject", flat=True))):
+            _write(item, ())
+        versions = list(holders)
+        for version in versions:
+            _replace(version, term, name)
+            Version.objects.filter(pk=version.pk).update(tags=version.tags, metadata=version.metadata)
+    return {version.subject for version in versions}
+
+
+def _refuse_missing(term: Tag | MetadataName, name: str) -> None:
+    if not type(term).objects.of(term.tenant_id).filter(name=name).exists():
+        raise Refused("put_request_error", f"The term is no longer there ({name})")
+
+
+def _replace(row: Item | Version, term: Tag | MetadataName, name: str) -> None:
+    if isinstance(term, Tag):
+        row.tags = unique(name if tag == term.name else tag for tag in row.tags)
+    else:
+        row.metadata = renamed_metadata(row.metadata, term.name, name)

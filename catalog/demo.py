@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from catalog.models import STATUSES, Item, item_documents
+from catalog.models import STATUSES, Item
+from catalog.representation import item_documents
 from catalog.services import add_item_version, create_item, delete_item
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused

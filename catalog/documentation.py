@@ -29,12 +29,15 @@ VERSION = {
     "size": 4,
     "sha256": FILE_SHA256,
     "description": "First that beats the baseline",
+    "tags": ["onnx"],
+    "metadata": [{"name": "accuracy", "value": 0.94}],
     "timestamp": TIME,
 }
 ITEM_EXAMPLE = {
     "_id": ITEM,
     "id": ITEM,
     "name": "churn",
+    "description": "Predicts **churn** from usage",
     "owner": ADA,
     "owner_username": "ada",
     "visibility": "private",
@@ -59,6 +62,8 @@ class VersionAnswer(serializers.Serializer[Any]):
     size = serializers.IntegerField()
     sha256 = serializers.CharField()
     description = serializers.CharField(allow_blank=True)
+    tags = serializers.ListField(child=serializers.CharField())
+    metadata = Metadatum(many=True)
     timestamp = serializers.DateTimeField()
 
 
@@ -158,6 +163,7 @@ class DatasetAnswer(serializers.Serializer[Any]):
     _id = serializers.CharField()
     id = serializers.CharField()
     name = serializers.CharField()
+    description = serializers.CharField(allow_blank=True, help_text="Markdown")
     owner = serializers.CharField(help_text="The `_id` of the user")
     owner_username = serializers.CharField()
     visibility = serializers.CharField()

@@ -1,20 +1,23 @@
 """Models, datasets and algorithms: one row each, which contains its tags, metadata, users and datasets."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 from django.db import models
 
 from folksonomy.models import MetadataName, Tag
 from tenants.models import Tenant, TenantQuerySet, User
-from tenants.rows.fields import KeyField, ListField, TextField, iso, now
+from tenants.rows.fields import KeyField, ListField, LongTextField, TextField, now
 from tenants.rows.prepared import Prepared
-from versions.embedded import NONE, Embedded, count_versions, embedded_versions
 
 KINDS = ("model", "dataset", "algorithm")
 VISIBILITIES = ("public", "private")
 STATUSES = ("training", "test", "production", "deploy")
 EVERYBODY = "*"
+
+
+def has_word(kind: type[Tag | MetadataName], word: str) -> models.Q:
+    """Return the condition on items and on versions that they have this tag or metadata name."""
+    return models.Q(tags__holds=word) if kind is Tag else models.Q(metadata__holds={"name": word})
 
 
 class ItemQuerySet(TenantQuerySet["Item"]):
@@ -28,14 +31,6 @@ class ItemQuerySet(TenantQuerySet["Item"]):
     def datasets(self) -> Self:
         return self.filter(kind="dataset")
 
-    def with_term(self, term: Tag | MetadataName) -> Self:
-        """Keep the items of the term's tenant that have it."""
-        return self.of(term.tenant_id).with_word(type(term), term.name)
-
-    def with_word(self, kind: type[Tag | MetadataName], word: str) -> Self:
-        """Keep the items that have this tag or metadata name."""
-        return self.filter(tags__holds=word) if kind is Tag else self.filter(metadata__holds={"name": word})
-
 
 class Item(models.Model):
     """A registered model, dataset or algorithm (`kind` says which).
@@ -48,6 +43,7 @@ class Item(models.Model):
     tenant = models.ForeignKey(Tenant, models.CASCADE)
     kind = TextField(max_length=16, choices=[(kind, kind) for kind in KINDS])
     name = TextField(max_length=255)
+    description = LongTextField(default="", blank=True)
     owner = models.ForeignKey(User, models.PROTECT)
     visibility = TextField(max_length=16, default="private", choices=[(text, text) for text in VISIBILITIES])
     status = TextField(max_length=16, null=True, choices=[(text, text) for text in STATUSES])
@@ -84,61 +80,8 @@ class Item(models.Model):
         """Return whether `user`, of the same tenant, may change or delete the item."""
         return user.pk == self.owner_id or user.is_admin
 
-    def to_api(
-        self, usernames: Mapping[str, str], datasets: Mapping[str, str], versions: Embedded = NONE
-    ) -> dict[str, Any]:
-        """Return the item's JSON document.
-
-        `usernames` and `datasets` map ids to names, for existing users and for datasets that the caller may read.
-        """
-        document = {
-            "_id": self.pk,
-            "id": self.pk,
-            "name": self.name,
-            "owner": self.owner_id,
-            "owner_username": usernames.get(self.owner_id),
-            "visibility": self.visibility,
-            "users": [{"_id": pk, "username": usernames[pk]} for pk in self.users if pk in usernames],
-            "tags": self.tags,
-            "metadata": self.metadata,
-            "versions": [version.to_api() for version in versions.newest],
-            "versions_count": versions.count,
-            "timestamp": iso(self.timestamp),
-            "lastmod": iso(self.lastmod),
-        }
-        if self.kind != "dataset":
-            document["status"] = self.status
-            document["datasets"] = [
-                {"_id": pk, "name": datasets[pk]} if pk in datasets else {"_id": pk} for pk in self.datasets
-            ]
-        return document
-
 
 item_of_kind = Prepared(lambda tenant, kind, key: Item.objects.of(tenant).filter(kind=kind, pk=key))
-
-
-def item_documents(
-    rows: Sequence[Item], reader: User, wants: Callable[[str], bool] = lambda field: True
-) -> Sequence[dict[str, Any]]:
-    """Return the documents of the items as `reader` sees them.
-
-    The number of queries does not depend on the number of items. `wants` tells which fields the caller needs.
-    """
-    named = {pk for row in rows for pk in (row.owner_id, *row.users)} - {reader.pk}
-    usernames = User.objects.usernames(named) | {reader.pk: reader.username}
-    ids = {pk for row in rows for pk in row.datasets}
-    readable = Item.objects.visible_to(reader).datasets().filter(pk__in=ids) if ids else None
-    datasets = dict(readable.values_list("pk", "name")) if readable is not None else {}
-    versions = _versions([row.pk for row in rows], wants)
-    return [row.to_api(usernames, datasets, versions.get(row.pk, NONE)) for row in rows]
-
-
-def _versions(keys: Sequence[str], wants: Callable[[str], bool]) -> Mapping[str, Embedded]:
-    if wants("versions"):
-        return embedded_versions(keys)
-    if wants("versions_count"):
-        return {key: Embedded(count=count) for key, count in count_versions(keys).items()}
-    return {}
 
 
 class Model(Item):

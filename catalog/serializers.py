@@ -13,6 +13,7 @@ from tenants.identity.serializers import Choice, Name, Text
 from tenants.rest.documentation import example
 from tenants.rows.fields import INT64
 
+LONGEST_DESCRIPTION = 100_000  # characters of the description of an item
 VALUE_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
 
 
@@ -89,8 +90,12 @@ def _texts() -> serializers.ListField:
     return Texts(child=Text(max_length=255), required=False)
 
 
-def _names() -> serializers.ListField:
+def names() -> serializers.ListField:
     return Texts(child=Name(max_length=255), required=False)
+
+
+def _description() -> Text:
+    return Text(max_length=LONGEST_DESCRIPTION, required=False, allow_blank=True, help_text="Markdown")
 
 
 @example(name="customers", visibility="public", tags=["csv"], metadata=[{"name": "rows", "value": 150}])
@@ -98,9 +103,10 @@ class DatasetInput(serializers.Serializer[Any]):
     """Request body that creates a dataset."""
 
     name = Text(max_length=255)
+    description = _description()
     visibility = Choice(choices=VISIBILITIES, required=False)
     users = _texts()
-    tags = _names()
+    tags = names()
     metadata = Metadatum(many=True, required=False)
 
 
@@ -169,7 +175,7 @@ class TagsChange(ChangeInput):
 
     remove = _texts()
     update = TagUpdate(many=True, required=False)  # type: ignore[assignment]
-    add = _names()
+    add = names()
 
 
 class TextsChange(ChangeInput):
@@ -192,6 +198,7 @@ class MetadataChange(ChangeInput):
 class DatasetChanges(serializers.Serializer[Any]):
     """Request body that changes a dataset."""
 
+    description = _description()
     visibility = Choice(choices=VISIBILITIES, required=False)
     users = TextsChange(required=False)
     tags = TagsChange(required=False)
@@ -206,7 +213,7 @@ class ItemChanges(DatasetChanges):
     datasets = TextsChange(required=False)
 
 
-@example("multipart/form-data", file="test", description="Beats the baseline")
+@example("multipart/form-data", file="test", description="Beats the baseline", tags='["onnx"]')
 class VersionForm(serializers.Serializer[Any]):
     """A form that uploads a version: one `file`, or several `files` whose names are paths in the folder `original`."""
 
@@ -214,6 +221,8 @@ class VersionForm(serializers.Serializer[Any]):
     files = serializers.ListField(child=serializers.FileField(), required=False)
     original = Text(max_length=1024, required=False)
     description = Text(required=False, allow_blank=True)
+    tags = Text(required=False, allow_blank=True, help_text="A JSON list of texts")
+    metadata = Text(required=False, allow_blank=True, help_text="A JSON list of `{name, value}`")
 
 
 class SourceOfFile(serializers.Serializer[Any]):

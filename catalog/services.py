@@ -1,6 +1,6 @@
 """Writes: items and their versions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -9,27 +9,30 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from catalog.changes import LISTS, ListChange, dataset_ids, renamed_metadata, unique, user_ids
+from catalog.changes import LISTS, ListChange, dataset_ids, unique, user_ids
 from catalog.models import STATUSES, Item
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import use_terms
 from tenants.exceptions import Refused
 from tenants.models import User
-from tenants.rows.batches import batches, keys_of
 from tenants.rows.fences import reference_guard, removal_guard
 from tenants.rows.fields import now
 from tenants.rows.prepared import Prepared
 from tenants.rows.texts import refuse, unfit_title
 from tenants.rows.transactions import Conflict, retried
 from versions.folders import FOLDER_TYPE, SentFiles, remove_bytes, stored_folder
-from versions.models import Version
+from versions.models import UploadSession, Version
 from versions.ordinals import refuse_taken
 from versions.services import Upload, add_version, delete_version, delete_versions_of, with_bytes
+from versions.uploads import claim_all
 
 CREATION, CHANGE = "post_request_error", "put_request_error"
-LISTS_OF_ITEM = ("tags", "metadata", "users", "datasets")
-LARGEST = 8 * 1024 * 1024  # bytes of an item's lists; MongoDB keeps at most 16 MiB in one document
-BATCH = 100  # items per transaction when a word is replaced
+WORDS = ("tags", "metadata")
+# Lists and their bytes. MongoDB keeps at most 16 MiB in one document; a page of ten items embeds a thousand versions.
+BOUNDS: dict[type[Item | Version], tuple[str, tuple[str, ...], int]] = {
+    Item: ("An item", (*WORDS, "users", "datasets"), 8 * 1024 * 1024),
+    Version: ("A version", WORDS, 64 * 1024),
+}
 items_named = Prepared(
     lambda tenant, kind, owner, name: (
         Item.objects.of(tenant).filter(kind=kind, owner_id=owner, name=name).values_list("pk")
@@ -43,6 +46,7 @@ def create_item(
     kind: str,
     by: User,
     name: str,
+    description: str = "",
     visibility: str = "private",
     users: Sequence[str] = (),
     datasets: Sequence[str] = (),
@@ -59,6 +63,7 @@ def create_item(
     """
     refuse([name], unfit_title, CREATION)
     item = Item(tenant_id=by.tenant_id, kind=kind, name=name, owner=by, visibility=visibility)
+    item.description = description
     item.status = None if kind == "dataset" else status or STATUSES[0]
     item.lastmod = item.timestamp
     item.tags = unique(tags)
@@ -73,20 +78,21 @@ def create_item(
             setattr(item, field, value)
         _refuse_too_large(item, CREATION)
         item.derive_readers()
-        use_terms(Tag, item.tags, by=by)
-        use_terms(MetadataName, (pair["name"] for pair in item.metadata), by=by)
+        _use_words(item.tags, item.metadata, by=by, error=CREATION)
         item.save(force_insert=True)
     return item
 
 
-def _refuse_too_large(item: Item, error: str) -> None:
-    """Raise Refused with that error if a list is longer than `MAX_LIST_LENGTH`, or all lists exceed LARGEST bytes."""
-    lists = {name: getattr(item, name) for name in LISTS_OF_ITEM}
+def _refuse_too_large(row: Item | Version, error: str) -> None:
+    """Raise Refused with that error if a list is longer than `MAX_LIST_LENGTH`, or all lists have too many bytes."""
+    what, names, largest = BOUNDS[type(row)]
+    lists = {name: getattr(row, name) for name in names}
     for name, elements in lists.items():
         if len(elements) > settings.MAX_LIST_LENGTH:
-            raise Refused(error, f"An item has at most {settings.MAX_LIST_LENGTH} {name}")
-    if len(orjson.dumps(lists)) > LARGEST:
-        raise Refused(error, f"The tags, metadata, users and datasets of an item have at most {LARGEST} bytes")
+            raise Refused(error, f"{what} has at most {settings.MAX_LIST_LENGTH} {name}")
+    if len(orjson.dumps(lists)) > largest:
+        *some, last = names
+        raise Refused(error, f"The {', '.join(some)} and {last} of {what.lower()} have at most {largest} bytes")
 
 
 def _single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -103,7 +109,8 @@ def _single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
 def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     """Apply all changes or none to the current state of the item.
 
-    `changes` maps `visibility` and `status` to values and `users`, `datasets`, `tags`, `metadata` to ListChange.
+    `changes` maps `description`, `visibility` and `status` to values and `users`, `datasets`, `tags`, `metadata` to
+    ListChange.
     Raises Refused (`put_request_error`) for unknown references, invalid names, and updates that replace an element
     which is not in its list or that produce a duplicate.
     """
@@ -113,10 +120,9 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
             is_list = isinstance(change, ListChange)
             setattr(item, field, LISTS[field](getattr(item, field), change, by) if is_list else change)
         _refuse_too_large(item, CHANGE)
-        names = (pair["name"] for pair in changes.get("metadata", ListChange()).new)
-        use_terms(Tag, changes.get("tags", ListChange()).new, by=by, error=CHANGE)
-        use_terms(MetadataName, names, by=by, error=CHANGE)
-        _write(item, ("visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
+        new = {field: changes.get(field, ListChange()).new for field in WORDS}
+        _use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
+        _write(item, ("description", "visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
     return item
 
 
@@ -139,45 +145,104 @@ def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> 
         raise Conflict(f"{item.pk} was changed meanwhile")
 
 
-def add_item_version(*, item: Item, upload: Upload, ordinal: str | None = None) -> Item:
-    """Add an upload as a version of the item. Raises Refused (`post_request_error`) for a taken ordinal."""
-    if ordinal is not None:  # fail before copying bytes
-        refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
-    named = partial(_name_version, item, upload, ordinal)
+def add_item_version(
+    *,
+    item: Item,
+    upload: Upload,
+    ordinal: str | None = None,
+    by: User | None = None,
+    session: UploadSession | None = None,
+) -> Item:
+    """Add an upload as a version of the item, and its new words, owned by `by` or the item's owner, to the folksonomy.
+
+    `session` is the one that the upload came by, whose bytes the version takes. Raises Refused (`post_request_error`)
+    for a taken ordinal, invalid words, a duplicate metadata name, or a session that another version has taken.
+    """
+    upload = _checked(item, upload, ordinal)
+    sessions = [session.pk] if session else []
+    named = partial(_name_version, item, upload, ordinal=ordinal, by=by, sessions=sessions)
     return with_bytes(tenant_id=item.tenant_id, received=upload.received, write=named)
 
 
-def add_item_files(*, item: Item, sent: SentFiles, ordinal: str | None = None, by: User) -> Item:
-    """Add files as one version. Raises Refused (`post_request_error`) for a taken ordinal.
-
-    Also if a file names bytes of another version that was deleted meanwhile.
-    """
-    upload = Upload(
-        received=sent.received,
-        original=sent.original or sent.files[0].path,
-        mimetype=sent.files[0].mimetype,
-        encoding="binary",
-        description=sent.description,
-        creator=by.pk,
-    )
-    if len(sent.files) == 1:
-        path = sent.files[0].path
-        upload = replace(upload, path="" if path == upload.original else path)
-        return add_item_version(item=item, upload=upload, ordinal=ordinal)
-    if ordinal is not None:  # fail before copying bytes
+def _checked(item: Item, upload: Upload, ordinal: str | None) -> Upload:
+    """Return the upload with the words to store. Raises Refused (`post_request_error`), before bytes are copied."""
+    upload = replace(upload, tags=unique(upload.tags), metadata=_single_valued(upload.metadata))
+    _refuse_too_large(Version(tags=upload.tags, metadata=upload.metadata), CREATION)
+    if ordinal is not None:
         refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
-    with stored_folder(tenant_id=item.tenant_id, files=sent.files) as folder:
-        upload = replace(upload, mimetype=FOLDER_TYPE, folder=folder)
-        return _name_version(item, upload, ordinal, mark="")
+    return upload
+
+
+def add_item_files(*, item: Item, upload: SentFiles, ordinal: str | None = None, by: User) -> Item:
+    """Add files as one version, which takes the uploads that they came by.
+
+    Raises Refused (`post_request_error`) as `add_item_version` does, and for bytes of another version that was deleted
+    meanwhile.
+    """
+    files = upload.files
+    sessions = sorted({file.upload for file in files if file.upload})
+    whole = _checked(item, _whole(upload), ordinal)
+    if len(files) == 1:
+        named = partial(_name_version, item, whole, ordinal=ordinal, by=by, sessions=sessions)
+        return with_bytes(tenant_id=item.tenant_id, received=whole.received, write=named)
+    with stored_folder(tenant_id=item.tenant_id, files=files) as folder:
+        whole = replace(whole, mimetype=FOLDER_TYPE, folder=folder)
+        return _name_version(item, whole, "", ordinal=ordinal, by=by, sessions=sessions)
+
+
+def _whole(sent: SentFiles) -> Upload:
+    """Return the version of the files."""
+    path = sent.files[0].path if len(sent.files) == 1 else ""
+    original = sent.original or path
+    about = {name: getattr(sent, name) for name in ("received", "description", "creator", "tags", "metadata")}
+    path = "" if path == original else path
+    return Upload(original=original, mimetype=sent.files[0].mimetype, encoding="binary", path=path, **about)
 
 
 @retried
-def _name_version(item: Item, upload: Upload, ordinal: str | None, mark: str) -> Item:
-    with reference_guard(item.tenant_id):
+def _name_version(
+    item: Item, upload: Upload, mark: str, *, ordinal: str | None, by: User | None, sessions: Sequence[str]
+) -> Item:
+    with reference_guard(item.tenant_id, by):
         item = _current(item)
         _write(item, (), at=item.lastmod if upload.timestamp else None)
+        if upload.tags or upload.metadata:
+            _use_words(upload.tags, upload.metadata, by=by or item.owner, error=CREATION)
         add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
+        if sessions and by:
+            claim_all(tenant_id=item.tenant_id, owner_id=by.pk, ids=sessions)
     return item
+
+
+def _use_words(tags: Iterable[str], metadata: Iterable[Mapping[str, Any]], *, by: User, error: str) -> None:
+    """Add new words to the folksonomy. Raises Refused with that error for an invalid one."""
+    use_terms(Tag, tags, by=by, error=error)
+    use_terms(MetadataName, (pair["name"] for pair in metadata), by=by, error=error)
+
+
+@retried
+def update_item_version(*, item: Item, version: Version, by: User, changes: Mapping[str, Any]) -> Version:
+    """Apply all changes or none to the current state of a version of the item; its bytes stay.
+
+    `changes` maps `description` to a text, `tags` and `metadata` to ListChange. Raises Refused: `put_request_error` as
+    `update_item` does, `resource_not_found` if the item or version no longer exists.
+    """
+    with reference_guard(item.tenant_id, by):
+        item = _current(item)
+        _write(item, ())  # conflicts with concurrent changes of the item and its versions
+        current = Version.objects.of(item.tenant_id).filter(pk=version.pk, subject=item.pk).first()
+        if current is None:
+            raise Refused("resource_not_found", f"No such version: {version.ordinal}")
+        for field, change in changes.items():
+            is_list = isinstance(change, ListChange)
+            setattr(current, field, LISTS[field](getattr(current, field), change, by) if is_list else change)
+        _refuse_too_large(current, CHANGE)
+        new = {field: changes.get(field, ListChange()).new for field in WORDS}
+        _use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
+        Version.objects.of(item.tenant_id).filter(pk=current.pk).update(
+            description=current.description, tags=current.tags, metadata=current.metadata
+        )
+    return current
 
 
 @retried
@@ -207,41 +272,3 @@ def delete_item(*, item: Item) -> None:
         deleted = delete_versions_of(tenant_id=item.tenant_id, subject=item.pk)
         item.delete()
     remove_bytes(deleted)
-
-
-def uses_term(*, term: Tag | MetadataName) -> bool:
-    """Return whether any item of the tenant has the tag or metadata name."""
-    return Item.objects.with_term(term).exists()
-
-
-def count_with_both(*, term: Tag | MetadataName, name: str) -> int:
-    """Return the number of items that have both the term and the word `name`."""
-    return Item.objects.with_term(term).with_word(type(term), name).count()
-
-
-def replace_term(*, term: Tag | MetadataName, name: str) -> int:
-    """Replace the term by the word `name` in every item; return the number of changed items.
-
-    Items are changed in batches, each in its own transaction on the current state. An interruption leaves every item
-    consistent.
-    """
-    changed = 0
-    while uses_term(term=term):  # again, for items that got the term meanwhile
-        for keys in batches(keys_of(Item.objects.with_term(term)), BATCH):
-            changed += _replace_in(keys, term, name)
-    return changed
-
-
-@retried
-def _replace_in(keys: Sequence[str], term: Tag | MetadataName, name: str) -> int:
-    with reference_guard(term.tenant_id):
-        if not type(term).objects.of(term.tenant_id).filter(name=name).exists():
-            raise Refused("put_request_error", f"The term is no longer there ({name})")
-        items = list(Item.objects.with_term(term).filter(pk__in=keys))
-        for item in items:
-            if isinstance(term, Tag):
-                item.tags = unique(name if tag == term.name else tag for tag in item.tags)
-            else:
-                item.metadata = renamed_metadata(item.metadata, term.name, name)
-            _write(item, ("tags", "metadata"))
-    return len(items)

@@ -21,15 +21,16 @@ from versions.lookup import named_versions
 from versions.models import Version, VersionFile
 from versions.services import Upload
 from versions.storage import Received
-from versions.upload import files_from_form, upload_from_form, valid_description, valid_original
+from versions.upload import files_from_form, guessed_type, upload_from_form, valid_description, valid_original
+from versions.uploads import finished
 
-BODY = {"original", "description", "files"}
+BODY = {"original", "description", "tags", "metadata", "files"}
 ENTRY = {"path", "upload", "version", "from", "item"}
 MOST_SOURCES = 100  # versions that one request takes files from
 BATCH = 500  # files that are looked up at once
 
 
-def sent_version(request: Request, item: Item, by: User, cleanup: ExitStack) -> Upload | SentFiles:
+def sent_version(request: Request, by: User, item: Item, cleanup: ExitStack) -> Upload | SentFiles:
     """Receive what a request adds as a version: the `file` or the `files` of a form, or files that JSON names."""
     if request.content_type.split(";")[0].strip().lower() == JSONParser.media_type:
         return files_from_json(request.data, item=item, by=by)
@@ -97,8 +98,10 @@ def _files(entries: Sequence[dict[str, str]], item: Item, by: User) -> Sequence[
 
 
 def _file_of_upload(entry: Mapping[str, str], by: User) -> NewFile:
-    """Return a file whose bytes the caller has uploaded."""
-    raise Refused("post_request_error", f"No such upload: {shown(entry['upload'])}")
+    """Return a file whose bytes the caller has uploaded; the version takes the upload."""
+    id, path = entry["upload"], entry["path"]
+    uploaded = finished(tenant_id=by.tenant_id or "", owner_id=by.pk, id=id)
+    return NewFile(path, guessed_type(path), Received("", uploaded.size, uploaded.sha256), upload=id)
 
 
 def _version(source: str, name: str, by: User) -> Version:

@@ -9,32 +9,18 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer
-from catalog.models import Item, item_documents, item_of_kind
+from catalog.models import Item, item_of_kind
+from catalog.query_fields import DATASET_FIELDS, ITEM_FIELDS
+from catalog.representation import columns_of, item_documents
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput
 from catalog.services import create_item, delete_item, update_item
-from tenants.models import TenantQuerySet
+from tenants.models import TenantQuerySet, User
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.permissions import USERS, refusal
 from tenants.rows.fences import edition_of
 
 OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "timestamp", "lastmod")
 FIXED_FIELDS = ("_id", "id", "name", *OF_THE_REGISTRY, "status", "datasets")
-DATASET_FIELDS = {
-    "_id": "text:pk",
-    "name": "text",
-    "owner": "user:owner_id",
-    "visibility": "text",
-    "users": "texts",
-    "tags": "texts",
-    "metadata": "pairs",
-    "timestamp": "date",
-    "lastmod": "date",
-    "versions": "rows:versions.Version.subject",
-    "versions.ordinal": "text",
-    "versions.original": "text",
-    "versions.mimetype": "text",
-    "versions.size": "number",
-}
 
 
 class ItemRoutes(CollectionViewSet):
@@ -74,12 +60,16 @@ class ItemViewSet(ItemRoutes):
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), USERS)
     input_class: ClassVar[type[Serializer[Any]]] = ItemInput
     changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
-    query_fields: ClassVar = DATASET_FIELDS | {"status": "text?", "datasets": "texts"}
+    query_fields: ClassVar = ITEM_FIELDS
 
-    def get_queryset(self) -> TenantQuerySet[Item]:
-        return Item.objects.visible_to(self.user).filter(kind=self.kind)
+    @classmethod
+    def visible_to(cls, user: User) -> TenantQuerySet[Item]:
+        return Item.objects.visible_to(user).filter(kind=cls.kind)
 
-    def to_api_page(self, rows: Sequence[Item]) -> Sequence[dict[str, Any]]:
+    def columns(self) -> tuple[str, ...]:
+        return columns_of(self.kind, self.is_selected)
+
+    def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
         return item_documents(rows, self.user, self.is_selected)
 
     def create_one(self, body: dict[str, Any]) -> Item:

@@ -45,6 +45,7 @@ LOG = environment.LOG
 LOG_RETENTION_DAYS = environment.LOG_RETENTION_DAYS
 LOG_CONTENTS_LIMIT = environment.LOG_CONTENTS_LIMIT
 MAX_UPLOAD_SIZE = environment.MAX_UPLOAD_SIZE
+UPLOAD_RETENTION = lifetime(environment.UPLOAD_RETENTION)
 MAX_BODY_SIZE = environment.MAX_BODY_SIZE
 MAX_HEADER_SIZE = environment.MAX_HEADER_SIZE
 MAX_JSON_DEPTH = environment.MAX_JSON_DEPTH
@@ -98,8 +99,8 @@ HOOKS = {
     "user_left": "catalog.deletions.unlist_user",  # (user): remove the user from all lists, outside a transaction
     "tenant_emptied": "catalog.deletions.empty_tenant",  # (tenant_id): delete its rows, outside a transaction
     "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): delete remaining rows, in the transaction
-    "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
-    "term_is_used": "catalog.services.uses_term",  # (term): whether an item has this tag or metadata name
+    "tenant_left": "versions.removal.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
+    "term_is_used": "catalog.curation.uses_term",  # (term): whether an item or version has this tag or metadata name
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
     # (): context manager in which a response that is being sent may query the database
     "hold_slot": "registry_site.serving.slots.slot",
@@ -119,17 +120,15 @@ CSRF_FAILURE_VIEW = "registry_site.api.errors.csrf_failure"
 MIDDLEWARE = [
     "registry_site.api.middleware.ReleaseMemory",
     "tenants.log.recording.RequestLogMiddleware",
-    "registry_site.api.middleware.ContentLength",
+    "registry_site.api.middleware.ResponseHeaders",
     "django.middleware.security.SecurityMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "registry_site.api.middleware.ContentSecurityPolicy",
     "registry_site.api.middleware.CrossOrigin",
     "registry_site.api.middleware.RequestLimits",
     "registry_site.api.middleware.OptionalTrailingSlash",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "registry_site.api.middleware.PageSession",
+    "registry_site.api.middleware.PageCsrf",
+    "registry_site.api.middleware.PageUser",
+    "registry_site.api.middleware.PageMessages",
     "registry_site.api.middleware.PageBodyLimit",
 ]
 TEMPLATES = [
@@ -167,12 +166,14 @@ CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else listed(environment.CORS
 CORS_URLS_REGEX = rf"^/({VERSION}/|login/?$|healthz/?$)"
 CORS_ALLOW_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 CONDITIONS = ("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range")
-CORS_ALLOW_HEADERS = ("accept", "authorization", "content-type", "content-digest", *CONDITIONS)
+TUS_REQUEST = ("tus-resumable", "upload-checksum", "upload-concat", "upload-length", "upload-metadata", "upload-offset")
+BODIES = ("content-type", "content-digest", "x-http-method-override")
+CORS_ALLOW_HEADERS = ("accept", "authorization", *BODIES, *CONDITIONS, *TUS_REQUEST)
 LENGTHS = ("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range")
-TUS = [f"Tus-{name}" for name in ("Checksum-Algorithm", "Extension", "Max-Size", "Resumable", "Version")]
-TUS += [f"Upload-{name}" for name in ("Concat", "Expires", "Length", "Metadata", "Offset")]
-REST = ("ETag", "Last-Modified", "Location", "Repr-Digest", "Retry-After", "WWW-Authenticate")
-CORS_EXPOSE_HEADERS = (*LENGTHS, *TUS, *REST)
+TUS_CAPABILITIES = ("Tus-Checksum-Algorithm", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version")
+TUS_STATE = ("Location", "Upload-Concat", "Upload-Expires", "Upload-Length", "Upload-Metadata", "Upload-Offset")
+OTHERS = ("ETag", "Last-Modified", "Repr-Digest", "Retry-After", "WWW-Authenticate")
+CORS_EXPOSE_HEADERS = (*LENGTHS, *OTHERS, *TUS_CAPABILITIES, *TUS_STATE)
 
 # --- Database -------------------------------------------------------------------------------------------------------
 DATABASES = {"default": {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True} | database.default}
@@ -194,6 +195,8 @@ LOGIN_REDIRECT_URL = "admin:index"
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "tenants.identity.passwords.StrengthValidator"}]
 SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # usernames are unique per tenant; the backend handles that
+    "security.W002",  # ResponseHeaders sets X-Frame-Options
+    "security.W003",  # PageCsrf is Django's CsrfViewMiddleware
     "security.W005",  # HSTS covers this host only, not its subdomains
     "security.W008",  # HTTP_REDIRECT redirects HTTP; the HTTPS port accepts only HTTPS
     "security.W021",  # the domain's owner decides about HSTS preload lists

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
+from catalog.uploads import UploadViewSet
 from catalog.version_viewsets import ENDINGS, AlgorithmVersions, DatasetVersions, ModelVersions
 from catalog.viewsets import AlgorithmViewSet, DatasetViewSet, ModelViewSet
 from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
@@ -44,7 +45,7 @@ def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
     A version's name may contain slashes, and so end like the URL of a part of a version: all routes know all methods.
     """
     prefix = f"{settings.VERSION}/{name}/<pk>/versions"
-    one: Any = {"get": "retrieve", "put": "stream", "delete": "destroy"}
+    one: Any = {"get": "retrieve", "put": "stream", "patch": "change", "delete": "destroy"}
     parts = [
         path(f"{prefix}/<path:version>/{end}", viewset.as_view(one | {"get": part}), name=f"{name}-versions-{part}")
         for part, end in ENDINGS.items()
@@ -76,26 +77,32 @@ def page(
 
 LOGIN_ACTIONS: Any = {"post": "create", "put": "renew"}
 LOGIN = LoginViewSet.as_view(LOGIN_ACTIONS)
+UPLOADS: Any = LIST | {"options": "capabilities"}
+UPLOAD: Any = {"get": "retrieve", "patch": "append", "post": "override", "delete": "destroy"} | {
+    "options": "capabilities"
+}
 TERM = {"get": "retrieve", "delete": "destroy"}
 
-urlpatterns = [
+urlpatterns = [  # the most frequent first, because they are tried in their order
     *versions("models", ModelVersions),
+    *collection("models", ModelViewSet),
+    path(f"{settings.VERSION}/login", LOGIN, name="login"),
+    single("version", about.VersionViewSet),
     *versions("datasets", DatasetVersions),
     *versions("algorithms", AlgorithmVersions),
-    *collection("models", ModelViewSet),
     *collection("datasets", DatasetViewSet),
     *collection("algorithms", AlgorithmViewSet),
     *collection("tags", TagViewSet, TERM),
     *collection("metadata", MetadataNameViewSet, TERM),
+    path(f"{settings.VERSION}/uploads", UploadViewSet.as_view(UPLOADS), name="uploads-list"),
+    path(f"{settings.VERSION}/uploads/<pk>", UploadViewSet.as_view(UPLOAD), name="uploads-detail"),
     *collection("users", UserViewSet),
     *collection("tenants", TenantViewSet),
     path("login", LOGIN, name="login-alias"),
-    path(f"{settings.VERSION}/login", LOGIN, name="login"),
     single("self/reset", SelfViewSet, {"post": "mail"}),
     single("self", SelfViewSet, {"put": "reset"}),
     single("log", LogViewSet, {"get": "list"}),
     single("errors", about.ErrorsViewSet),
-    single("version", about.VersionViewSet),
     single("types", enumerations.TypesViewSet),
     single("types/passwordStrength", enumerations.TypesViewSet, {"get": "password_strength"}),
     single("types/tenants", enumerations.TenantIdsViewSet, {"get": "list"}),

@@ -9,10 +9,12 @@ from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
 from registry_site.serving.body import RequestBodyMiddleware
 from registry_site.serving.headers import BoundedRequest
+from registry_site.serving.slots import disconnect_signals
 from registry_site.serving.static_files import StaticFiles
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry_site.settings")
 django.setup(set_prefix=False)
+disconnect_signals()
 
 
 class Handler(WSGIHandler):
@@ -21,5 +23,6 @@ class Handler(WSGIHandler):
     request_class = BoundedRequest
 
 
-# `X-Forwarded-*` headers are accepted from trusted proxies only.
-application = wrap_wsgi_with_proxy_headers(RequestBodyMiddleware(StaticFiles(Handler())), settings.TRUSTED_PROXIES)
+application = RequestBodyMiddleware(StaticFiles(Handler()))
+if settings.TRUSTED_PROXIES:  # `X-Forwarded-*` headers are accepted from them only
+    application = wrap_wsgi_with_proxy_headers(application, settings.TRUSTED_PROXIES)

@@ -10,6 +10,7 @@ import pytest
 DEPENDENT = {
     "tests/catalog/": "items, their lists and their words are stored, indexed and locked by each engine's own means",
     "tests/folksonomy/": "words are counted and rewritten by each engine's own statements",
+    "tests/tenants/ledger/": "events are inserted, sealed and read by each engine's own statements",
     "tests/tenants/rest/querying/": "each engine has its own compiler of filters, orders and pages",
     "tests/registry_site/operations/importing/test_interrupted.py": "a killed import relies on transactions",
     "tests/registry_site/operations/importing/test_measurify.py": "an import writes rows in batches",
@@ -48,6 +49,7 @@ DEPENDENT = {
 }
 # Files, folders and tests that are independent of the engine, and why.
 INDEPENDENT = {
+    "tests/catalog/test_demo.py": "the demo calls services, which other tests call on every engine",
     "tests/e2e/browser/": "pages run in a browser; the requests that they send are tested on every engine",
     "tests/e2e/fuzz/": "tests/test_any_body.py sends anything to every route on every engine",
     "tests/e2e/original/": "its requests are each tested on every engine",
@@ -71,6 +73,7 @@ INDEPENDENT = {
     "tests/registry_site/api/test_hostile_bodies.py": "bodies are refused before a database is used",
     "tests/registry_site/serving/test_https_served.py": "TLS and processes",
     "tests/registry_site/serving/test_nginx.py": "nginx uses no database",
+    "tests/registry_site/pages/test_markdown.py": "texts are rendered without a database",
     "tests/registry_site/pages/test_pages.py": "HTML or JSON is chosen by headers",
     "tests/registry_site/serving/test_redirect.py": "no database is used",
     "tests/registry_site/api/test_schema.py": "the OpenAPI document is made of the code",

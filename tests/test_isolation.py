@@ -32,7 +32,7 @@ TENANT = frozenset({OTHER, SHARED, OWNER, ADMIN, BROWSER})
 RIVALS = (RIVAL, RIVAL_BROWSER)
 READERS = {"public": TENANT, "private": frozenset({SHARED, OWNER, ADMIN, BROWSER})}
 WRITERS = frozenset({OWNER, ADMIN, BROWSER})
-VERBS = {"get": "read", "head": "read", "post": "create", "put": "modify", "delete": "delete"}
+VERBS = {"get": "read", "head": "read", "post": "create", "put": "modify", "patch": "modify", "delete": "delete"}
 REFUSED = {401, 403, 404}
 
 # Routes outside of items: method -> callers that are not refused. Collections return only rows of the caller's tenant.
@@ -100,7 +100,7 @@ def place(world: Any, settings: Any) -> Any:
 
 
 def _send(place: Any, caller: str, method: str, path: str, body: Any = None) -> Any:
-    options = {"json": body} if method in ("post", "put") and body is not None else {}
+    options = {"json": body} if method in ("post", "put", "patch") and body is not None else {}
     return place.callers[caller].request(method, path, **options)
 
 
@@ -165,6 +165,7 @@ BODIES = {
     ("detail", "put"): {"tags": {"add": ["new"]}},
     ("versions-list", "post"): None,
     ("versions-detail", "put"): None,
+    ("versions-detail", "patch"): {"tags": {"add": ["new"]}, "description": "new"},
 }
 ACTIONS = [
     ("detail", "get"),
@@ -175,6 +176,7 @@ ACTIONS = [
     ("versions-detail", "get"),
     ("versions-detail", "head"),
     *product(ENDS_OF_VERSIONS, ("get", "head")),
+    ("versions-detail", "patch"),
     ("versions-detail", "delete"),
     ("versions-detail", "put"),
     ("detail", "delete"),
@@ -226,8 +228,8 @@ def _act(place: Any, caller: str, method: str, part: str, path: str) -> Any:
 @pytest.mark.promise("items.restricted", "errors.method")
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.name in OF_ITEMS], ids=lambda route: route.name)
 def test_items_know_no_other_methods(place: Any, route: Route) -> None:
-    expected = {("get", "post") if route.name.endswith("list") else ("get", "put", "delete")}
-    assert {route.methods} == expected
+    changed = ("get", "put", "patch", "delete") if route.name.endswith("versions-detail") else ("get", "put", "delete")
+    assert route.methods == (("get", "post") if route.name.endswith("list") else changed)
     path = "/" + route.template.format(**UNKNOWN)
     for method in set(METHODS) - set(route.methods) - {"head"}:
         assert _send(place, OWNER, method, path).status_code == 405

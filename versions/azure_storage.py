@@ -31,10 +31,10 @@ from versions.objects import (
     MIB,
     PROBE_SECONDS,
     Body,
-    ObjectStoreMixin,
     Part,
     without_queries,
 )
+from versions.resumable_objects import ResumableObjectStore
 from versions.storage import Received
 
 LARGE = 256 * MIB  # larger blobs are copied in blocks: Azure copies synchronously only up to this size
@@ -70,7 +70,7 @@ def _uploaded_at(block: BlobBlock) -> datetime:
     return datetime.fromtimestamp(int(block.id.partition("-")[2]), UTC)
 
 
-class AzureStorage(ObjectStoreMixin, django_storages.AzureStorage):  # type: ignore[misc]
+class AzureStorage(ResumableObjectStore, django_storages.AzureStorage):  # type: ignore[misc]
     """Stores bytes in the blobs of one container."""
 
     most_parts = 50_000  # per blob

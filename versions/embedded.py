@@ -19,12 +19,25 @@ ORDER = "timestamp DESC, _id DESC"
 # Fetches one row more than the limit, so the row count shows whether these are all versions.
 some_versions = Prepared(lambda subjects: Version.objects.filter(subject__in=subjects)[: len(subjects) * EMBEDDED + 1])
 
+counts_of: Prepared[Version] = Prepared(
+    lambda subjects: (
+        Version.objects.filter(subject__in=subjects)
+        .order_by()
+        .values("subject")
+        .annotate(count=Count("pk"))
+        .values_list("subject", "count")
+    )
+)
+
 
 @dataclass(frozen=True)
 class Embedded:
-    """What a subject's document shows of its versions: the newest EMBEDDED, oldest first, and the total count."""
+    """What a subject's document shows of its versions: the newest EMBEDDED, oldest first, and the total count.
 
-    newest: Sequence[Version] = ()
+    The versions are instances, or named tuples of all columns.
+    """
+
+    newest: Sequence[Any] = ()
     count: int = 0
 
 
@@ -36,7 +49,7 @@ def embedded_versions(subjects: Sequence[str]) -> Mapping[str, Embedded]:
 
     Takes one query if the subjects have few versions, three if they have many.
     """
-    rows: list[Version] = some_versions(subjects)
+    rows = some_versions.records(subjects)
     if len(rows) <= len(subjects) * EMBEDDED:
         return {
             subject: Embedded(_in_order(versions)[-EMBEDDED:], len(versions))
@@ -49,19 +62,18 @@ def embedded_versions(subjects: Sequence[str]) -> Mapping[str, Embedded]:
 
 def count_versions(subjects: Sequence[str]) -> Mapping[str, int]:
     """Return the number of versions by subject, in one query."""
-    counted = Version.objects.filter(subject__in=subjects).order_by().values("subject").annotate(count=Count("pk"))
-    return defaultdict(int, counted.values_list("subject", "count"))
+    return defaultdict(int, map(tuple, counts_of.rows(subjects)))
 
 
-def _by_subject(rows: Iterable[Version]) -> Mapping[str, list[Version]]:
+def _by_subject(rows: Iterable[Any]) -> Mapping[str, list[Any]]:
     found = defaultdict(list)
     for version in rows:
         found[version.subject].append(version)
     return found
 
 
-def _in_order(versions: list[Version]) -> list[Version]:
-    return sorted(versions, key=lambda version: (version.timestamp, version.pk))
+def _in_order(versions: list[Any]) -> list[Any]:
+    return sorted(versions, key=lambda version: (version.timestamp, version.id))
 
 
 def _on_sqlite(subjects: Sequence[str]) -> Iterable[Version]:

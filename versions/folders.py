@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -25,7 +26,8 @@ from tenants.rows.fields import new_id
 from tenants.rows.texts import clashing_paths, refuse, unfit_path
 from tenants.rows.transactions import Conflict, atomic, retried
 from versions.models import Blob, LooseFolder, Version, VersionFile
-from versions.services import ATTEMPTS, BytesGone, Folder, claim, keep, remove_unreferenced, undo_store
+from versions.removal import remove_unreferenced, undo_store
+from versions.services import ATTEMPTS, BytesGone, Folder, claim, keep
 from versions.storage import BLOCK, Received, store
 
 BATCH = 500  # files per transaction
@@ -35,12 +37,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class NewFile:
-    """A file of a version that is about to be created. Without a `crc32`, its bytes are read to compute it."""
+    """A file of a version that is about to be created. Without a `crc32`, its bytes are read to compute it.
+
+    `upload` is the id of the upload that its bytes came by, if any.
+    """
 
     path: str
     mimetype: str
     received: Received
     crc32: int | None = None
+    upload: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,9 @@ class SentFiles:
     files: Sequence[NewFile]
     original: str
     description: str = ""
+    creator: str = ""
+    tags: Sequence[str] = ()
+    metadata: Sequence[Mapping[str, Any]] = ()
 
     @cached_property
     def received(self) -> Received:

@@ -24,7 +24,7 @@ from versions.storage import BLOCK, Incoming, Received, TooLarge, store
 
 FILE, FILES = "file", "files"
 # Bytes of a part's headers. Django has no setting for its limit of 1024, which a path of as many bytes exceeds.
-multipartparser.MAX_TOTAL_HEADER_SIZE = 4096
+multipartparser.MAX_TOTAL_HEADER_SIZE = 4096  # type: ignore[attr-defined]
 MOST_PARTS = 100  # per form, without its `files`
 
 

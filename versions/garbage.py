@@ -5,6 +5,7 @@ read rows under the hold. A deletion that commits later leaves its bytes for `co
 """
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,11 +20,13 @@ from tenants.rows.batches import batches, keys_of
 from tenants.rows.fields import now
 from tenants.rows.transactions import is_conflict, retried
 from versions.folders import remove_folder, retire
-from versions.models import Blob, Hold, LooseFolder
-from versions.services import disown_bytes, remove_unreferenced
-from versions.storage import store
+from versions.models import Blob, Hold, LooseFolder, UploadSession
+from versions.removal import disown_bytes, remove_unreferenced
+from versions.storage import INCOMING, Received, store
+from versions.uploads import remove_expired, unfinished
 
 BATCH = 500
+OF_SESSION = re.compile(rf"{re.escape(INCOMING)}/([0-9a-f]{{24}})(?![0-9a-f])")  # others have longer names
 LIFETIME = timedelta(minutes=2)  # after which the hold of a killed process expires
 RENEWAL = 20.0  # seconds
 logger = logging.getLogger(__name__)
@@ -61,8 +64,18 @@ def find_garbage(age: timedelta) -> Iterator[Garbage]:
         known = set(Blob.objects.filter(pk__in=batch).values_list("pk", flat=True))
         for key in (key for key in batch if key not in known):
             yield Garbage("no row names it", key, partial(_remove_unknown, key))
-    for received in store().leftovers(age):
+    for id in keys_of(UploadSession.objects.filter(expires__lte=now())):
+        yield Garbage("its upload has expired", id, partial(remove_expired, id))
+    for received in _leftovers(age):
         yield Garbage("its upload never ended", received.place, partial(store().discard, received))
+
+
+def _leftovers(age: timedelta) -> Iterator[Received]:
+    """Yield incoming bytes to which nothing was added for `age`, except those of uploads that can be resumed."""
+    for batch in batches(store().leftovers(age), BATCH):
+        ids = {received.place: match[1] for received in batch if (match := OF_SESSION.search(received.place))}
+        known = unfinished(list(ids.values()))
+        yield from (received for received in batch if ids.get(received.place) not in known)
 
 
 def _remove_unnamed(key: str) -> bool:

@@ -25,10 +25,10 @@ from versions.objects import (
     MIB,
     PROBE_SECONDS,
     Body,
-    ObjectStoreMixin,
     Part,
     without_queries,
 )
+from versions.resumable_objects import ResumableObjectStore
 from versions.storage import Received
 
 READ = 4 * MIB  # buffer of a reader
@@ -85,7 +85,7 @@ class Blocks:
         return bytes(taken)
 
 
-class GoogleStorage(ObjectStoreMixin, GoogleCloudStorage):  # type: ignore[misc]
+class GoogleStorage(ResumableObjectStore, GoogleCloudStorage):  # type: ignore[misc]
     """Stores bytes in the objects of one bucket."""
 
     def __init__(self, **options: Any) -> None:
@@ -146,10 +146,9 @@ class GoogleStorage(ObjectStoreMixin, GoogleCloudStorage):  # type: ignore[misc]
         headers = {"Content-Range": f"bytes {part.start}-{part.stop - 1}/{total}"}
         answer = self.client._http.put(session, data=part.content, headers=headers)
         if answer.status_code == RESUME and not part.last:
-            if answer.headers.get("Range") != f"bytes=0-{part.stop - 1}":
-                raise ServiceUnavailable(
-                    "only some of a part was taken"
-                )  # the session ignores bytes that it already has
+            # The session ignores bytes that it already has; it has more than this part after a crash.
+            if int(answer.headers.get("Range", "0-0").rpartition("-")[2]) < part.stop - 1:
+                raise ServiceUnavailable("only some of a part was taken")
         elif not (part.last and answer.ok):
             raise from_http_response(answer)
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 
 from versions.folders import digest_of
-from versions.models import Blob, LooseFolder, Version, VersionFile
+from versions.models import Blob, LooseFolder, UploadSession, Version, VersionFile
 from versions.storage import BLOCK, store
 
 NAMED = 3  # versions listed in the description of a fault
@@ -19,7 +19,8 @@ def _faults(blob: Blob) -> Iterable[str]:
     sha256 = blob.pk.rpartition("/")[2]
     versions = Version.objects.of(blob.tenant_id).filter(sha256=sha256, files=1)
     files = VersionFile.objects.of(blob.tenant_id).filter(sha256=sha256)
-    named = versions.count() + files.count()
+    uploads = UploadSession.objects.of(blob.tenant_id).filter(sha256=sha256, taken=False)
+    named = versions.count() + files.count() + uploads.count()
     if blob.references != named:
         yield f"{blob.references} versions are counted, {named} name it"
     if not named:

@@ -1,11 +1,13 @@
 """Versions, the files of folders, and the stored bytes that they refer to."""
 
+from datetime import datetime
 from typing import Any, Self
 
 from django.db import models
 
 from tenants.models import Tenant, TenantQuerySet
-from tenants.rows.fields import KeyField, TextField, iso, now
+from tenants.rows.fields import KeyField, ListField, TextField, iso, now
+from versions.incoming import Progress
 
 LAST_CHARACTER = 0x10FFFF
 SURROGATES = range(0xD800, 0xE000)  # no text contains them
@@ -62,6 +64,8 @@ class Version(models.Model):
     size = models.BigIntegerField()
     sha256 = TextField(max_length=64)
     description = models.TextField(blank=True)
+    tags = ListField()
+    metadata = ListField()
     timestamp = models.DateTimeField(default=now, editable=False)
     files = models.PositiveIntegerField(default=1, editable=False)
     path = TextField(max_length=1024, default="", editable=False)
@@ -89,7 +93,7 @@ class Version(models.Model):
 
     def to_api(self) -> dict[str, Any]:
         """Return the JSON document of the version."""
-        fields = ("ordinal", "original", "mimetype", "encoding", "size", "sha256", "description")
+        fields = ("ordinal", "original", "mimetype", "encoding", "size", "sha256", "description", "tags", "metadata")
         return {field: getattr(self, field) for field in fields} | {"timestamp": iso(self.timestamp)}
 
 
@@ -171,3 +175,69 @@ class SpentOrdinal(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["subject", "ordinal"], name="spent_ordinal_of_subject"),)
+
+
+class UploadSession(models.Model):
+    """Bytes on their way: what a user has sent so far of one file, in any number of requests.
+
+    The first `offset` bytes are durable; `sent`, `place` and `tags` are what the store needs to continue (`Progress`).
+    Once all `size` bytes are there they are stored under their `sha256`, and the session counts as a reference to them,
+    until a version takes them (`taken`). The row stays until it `expires`, so that a client whose connection broke at
+    the end learns that its upload is complete.
+    A request that writes holds the `lock`, a lease which it renews until `locked_until`.
+    """
+
+    id = KeyField()
+    tenant_id = TextField(max_length=64)
+    owner_id = TextField(max_length=24)
+    size = models.BigIntegerField()
+    offset = models.BigIntegerField(default=0)
+    sent = models.BigIntegerField(default=0)
+    place = TextField(max_length=2048, default="", blank=True)
+    tags = ListField()
+    metadata = models.TextField(default="", blank=True)  # the headers Upload-Metadata and Upload-Concat, as sent
+    concat = models.TextField(default="", blank=True)
+    sha256 = TextField(max_length=64, default="", blank=True)
+    taken = models.BooleanField(default=False)
+    lock = TextField(max_length=24, default="", blank=True)
+    locked_until = models.DateTimeField(null=True)
+    timestamp = models.DateTimeField(default=now, editable=False)
+    expires = models.DateTimeField()
+
+    objects = TenantQuerySet["UploadSession"].as_manager()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["owner_id", "-timestamp", "-id"], name="uploads_of_owner"),
+            models.Index(fields=["tenant_id", "sha256"], name="uploads_of_bytes"),
+            models.Index(fields=["expires"], name="uploads_expire"),
+        )
+
+    @property
+    def progress(self) -> Progress:
+        """What the store needs to continue the upload."""
+        return Progress(self.offset, self.sent, self.place, tuple(self.tags))
+
+    @property
+    def blob(self) -> str:
+        """The key of a finished upload's bytes."""
+        return Blob.key(self.tenant_id, self.sha256)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all bytes have arrived."""
+        return self.offset == self.size
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is one of the parts that are sent in parallel and joined."""
+        return self.concat == "partial"
+
+    def has_expired(self, at: datetime) -> bool:
+        return self.expires <= at
+
+    def to_api(self) -> dict[str, Any]:
+        """Return the JSON document of the upload."""
+        fields = ("size", "offset", "sha256")
+        times = {"timestamp": iso(self.timestamp), "expires": iso(self.expires)}
+        return {"_id": self.pk, "id": self.pk} | {field: getattr(self, field) for field in fields} | times

@@ -15,7 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from storages.backends.s3 import S3Storage
 
-from versions.objects import CONNECTIONS, LINK_SECONDS, MIB, PROBE_SECONDS, Body, ObjectStoreMixin, Part
+from versions.objects import CONNECTIONS, LINK_SECONDS, MIB, PROBE_SECONDS, Body, Part
+from versions.resumable_objects import ResumableObjectStore
 from versions.storage import Received
 
 LARGE = 1024 * MIB  # larger objects are copied in parts, so that no request exceeds the timeout
@@ -45,7 +46,7 @@ def as_os_errors() -> Iterator[None]:
         raise OSError(errno.EIO, str(error)) from None
 
 
-class ObjectStorage(ObjectStoreMixin, S3Storage):  # type: ignore[misc]
+class ObjectStorage(ResumableObjectStore, S3Storage):  # type: ignore[misc]
     """Stores bytes in the objects of one bucket of an S3-compatible store."""
 
     most_parts = 10_000  # per object, an S3 limit

@@ -12,10 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar, Self
+from typing import IO, Any, ClassVar, Self
 from uuid import uuid4
 
-from versions.storage import INCOMING, SHA256, HashingWriter, Incoming, Received, TooLarge
+from versions.storage import (
+    INCOMING,
+    SHA256,
+    HashingWriter,
+    Incoming,
+    Received,
+    TooLarge,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +90,7 @@ class IncomingParts(HashingWriter):
         self.place = ""  # set once a part is sent
         self.pending = bytearray()
         self.tags: list[str] = []
+        self.sent = 0  # bytes in parts
         self.finished = False
 
     def __enter__(self) -> Self:
@@ -113,11 +121,10 @@ class IncomingParts(HashingWriter):
         return Received(self.name, self.size, self.digest.hexdigest())
 
     def _send(self, content: bytes, *, last: bool = False) -> None:
-        sent, size, most = len(self.tags), self.storage.part_size, self.storage.most_parts
-        if sent == most:
-            raise TooLarge(f"A file has at most {most * size} bytes in this storage")
+        self.storage.refuse_another_part(len(self.tags))
         self.place = self.place or self.storage.begin(self.name)
-        self.tags.append(self.storage.send(self.place, Part(sent + 1, sent * size, content, last)))
+        self.tags.append(self.storage.send(self.place, Part(len(self.tags) + 1, self.sent, content, last)))
+        self.sent += len(content)
 
 
 class ObjectStoreMixin(ABC):
@@ -164,6 +171,10 @@ class ObjectStoreMixin(ABC):
         """Copy an object to a key within the store."""
 
     @abstractmethod
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> IO[bytes]:
+        """Open the bytes of a key for reading. Raises FileNotFoundError."""
+
+    @abstractmethod
     def names(self) -> Iterator[str]:
         """Yield the names of all objects under the prefix."""
 
@@ -193,6 +204,11 @@ class ObjectStoreMixin(ABC):
         """Start an upload."""
         return IncomingParts(self)
 
+    def refuse_another_part(self, parts: int) -> None:
+        """Raise TooLarge if an object cannot have more than this many parts."""
+        if parts >= self.most_parts:
+            raise TooLarge(f"A file has at most {self.most_parts * self.part_size} bytes in this storage")
+
     def keep(self, received: Received, key: str) -> None:
         """Copy received bytes to their key within the store. Can be repeated until `discard`."""
         with self.errors:
@@ -210,11 +226,15 @@ class ObjectStoreMixin(ABC):
         with self.errors:
             self.delete(key)  # type: ignore[attr-defined]
 
+    def key_under(self, name: str) -> str:
+        """Return an object's name without the prefix of this storage."""
+        return name.removeprefix(self.name(""))
+
     def keys(self) -> Iterator[str]:
         """Yield the keys of all stored bytes; skip objects of other applications."""
         yield from filter(None, map(self.key_of, self.names()))
 
     def key_of(self, name: str) -> str:
         """Return the key of an object name, or an empty text if the name is not a key's."""
-        key = name.removeprefix(self.name(""))
+        key = self.key_under(name)
         return key if key.count("/") == 2 and SHA256.fullmatch(key.rpartition("/")[2]) else ""

@@ -4,27 +4,24 @@ Bytes are stored before a transaction refers to them, and deleted after the rows
 version, never a version without bytes.
 """
 
-import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db import DatabaseError
 from django.db.models import F
 
 from tenants.exceptions import Refused
-from tenants.rows.batches import batches
 from tenants.rows.fields import new_id, now
 from tenants.rows.texts import refuse, unfit_file_name, unfit_ordinal
 from tenants.rows.transactions import Conflict, atomic, retried
-from versions.models import Blob, Hold, LooseFolder, SpentOrdinal, Version, VersionFile
+from versions.models import Blob, LooseFolder, SpentOrdinal, UploadSession, Version, VersionFile
 from versions.ordinals import counted, next_number, refuse_taken
+from versions.removal import undo_store
 from versions.storage import Received, store
 
 R = TypeVar("R")
-ATTEMPTS, BATCH = 20, 500  # attempts to refer to bytes that are deleted concurrently each time; keys per transaction
-logger = logging.getLogger(__name__)
+ATTEMPTS = 20  # to refer to bytes that are deleted concurrently each time
 
 
 class BytesGone(Exception):
@@ -54,6 +51,8 @@ class Upload:
     encoding: str
     description: str = ""
     timestamp: datetime | None = None
+    tags: Sequence[str] = ()
+    metadata: Sequence[Mapping[str, Any]] = ()
     path: str = ""
     creator: str = ""
     folder: Folder | None = None
@@ -109,15 +108,6 @@ def claim(key: str, tenant_id: str) -> tuple[str, bool]:
     return mark, referenced
 
 
-def undo_store(key: str) -> None:
-    """Delete bytes that no version refers to; on failure they are left as garbage."""
-    try:
-        if retried(disown_bytes)(key):
-            remove_unreferenced([key])
-    except DatabaseError as error:
-        logger.warning("left as garbage: %s (%s)", key, error)
-
-
 def add_version(*, tenant_id: str, subject: str, upload: Upload, mark: str, ordinal: str | None = None) -> Version:
     """Create a version of `subject` from an upload, with `ordinal` or else the next free number.
 
@@ -142,6 +132,8 @@ def add_version(*, tenant_id: str, subject: str, upload: Upload, mark: str, ordi
         size=upload.received.size,
         sha256=upload.received.sha256,
         description=upload.description,
+        tags=list(upload.tags),
+        metadata=[dict(pair) for pair in upload.metadata],
         timestamp=upload.timestamp or now(),
         files=folder.files if folder else 1,
         path=upload.path,
@@ -185,66 +177,13 @@ def _delete(versions: Sequence[Version]) -> Sequence[Version]:
     return versions
 
 
-def bytes_are_held() -> bool:
-    """Return whether a backup, check or restore currently prevents the deletion of bytes."""
-    return Hold.objects.filter(until__gt=now()).exists()
-
-
-def remove_unreferenced(keys: Iterable[str]) -> int:
-    """Delete the bytes of those keys that no version refers to, and return the number of deleted keys.
-
-    Bytes that are held or that the store fails to delete are left as garbage.
-    """
-    removed = 0
-    for batch in batches(keys, BATCH):
-        _clear_marks(batch)
-        # Checked after clearing: a later holder sees no version of these bytes unless an upload has set a new mark.
-        removed += 0 if bytes_are_held() else sum(_remove_bytes(key) for key in batch)
-    return removed
-
-
-def disown_bytes(key: str) -> bool:
-    """Ensure that unreferenced bytes have a row, for `remove_unreferenced`; return False if they are referenced."""
-    with atomic():
-        if Blob.objects.filter(pk=key, references__gt=0).exists():
-            return False
-        if not Blob.objects.filter(pk=key).exists():
-            Blob(pk=key, tenant_id=key.partition("/")[0], references=0).save(force_insert=True)
-    return True
-
-
 def delete_tenant_versions(*, tenant_id: str) -> None:
     """Delete all versions of a tenant; call `remove_tenant_bytes` after the transaction."""
-    for model in (Version, VersionFile, LooseFolder, SpentOrdinal):
+    for model in (Version, VersionFile, LooseFolder, SpentOrdinal, UploadSession):
         model._default_manager.filter(tenant_id=tenant_id).delete()
     Blob.objects.of(tenant_id).update(references=0)
-
-
-def remove_tenant_bytes(*, tenant_id: str) -> None:
-    """Delete the bytes of a deleted tenant, but not those of a new tenant with the same id."""
-    remove_unreferenced(list(Blob.objects.of(tenant_id).filter(references=0).values_list("pk", flat=True)))
 
 
 def storage_is_healthy() -> bool:
     """Return whether the store is healthy."""
     return store().is_healthy()
-
-
-@retried
-def _clear_marks(keys: list[str]) -> None:
-    with atomic():
-        Blob.objects.filter(pk__in=keys, references=0).exclude(mark="").update(mark="")
-
-
-@retried
-def _remove_bytes(key: str) -> bool:
-    try:
-        with atomic():
-            # Deleting the row blocks uploads of the same bytes until they are deleted.
-            if not Blob.objects.filter(pk=key, references=0, mark="").delete()[0]:
-                return False
-            store().remove(key)
-    except OSError as error:
-        logger.warning("left as garbage: %s (%s)", key, error)
-        return False
-    return True

@@ -1,19 +1,30 @@
 """The store of versions' bytes; the only module that reads `STORAGES`."""
 
-import hashlib
 import os
 import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Protocol, Self, cast
+from typing import IO, Any, Protocol, cast
 from uuid import uuid4
 
-from django.conf import settings
 from django.core.files.storage import FileSystemStorage, storages
+
+from versions.incoming import (
+    Guard,
+    HashingWriter,
+    Incoming,
+    IncomingFile,
+    Progress,
+    Received,
+    Resumed,
+    ResumedFile,
+    TooLarge,
+)
+
+__all__ = ["HashingWriter", "Incoming", "Received", "TooLarge"]
 
 BLOCK = 1024 * 1024  # bytes that are read or written at once
 # Cannot be a tenant's id, which consists of letters, digits, `.`, `_` and `-`.
@@ -21,36 +32,23 @@ INCOMING = "+incoming"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-class TooLarge(Exception):
-    """The upload exceeds `MAX_UPLOAD_SIZE` or the store's limit."""
-
-
-@dataclass(frozen=True)
-class Received:
-    """A complete, synced upload that no version refers to yet."""
-
-    place: str
-    size: int
-    sha256: str
-
-
-class Incoming(Protocol):
-    """An upload in progress, hashed while it streams. Leaving the context without `finish` deletes it."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *error: object) -> None: ...
-    def write(self, chunk: bytes) -> None: ...
-    def finish(self) -> Received: ...
-
-
 class Store(Protocol):
     """The interface of a store of bytes.
 
     `keys` yields the keys of all stored bytes. `leftovers` yields uploads that were neither kept nor discarded and to
     which nothing was added for `age`; their sha256 is empty. Both are unordered and take constant memory.
+
+    `resume` continues an upload at its progress, and calls `guard` before each write, which raises if the upload is no
+    longer the caller's. `settle` removes what an earlier progress needed. `join` makes one piece of all bytes, of which
+    `reread` reads them; it can be repeated. `abandon` removes all that is left of an upload.
     """
 
     def receive(self) -> Incoming: ...
+    def resume(self, id: str, progress: Progress, guard: Guard, digest: Any) -> Resumed: ...
+    def settle(self, id: str, progress: Progress) -> None: ...
+    def join(self, id: str, progress: Progress) -> Received: ...
+    def reread(self, received: Received) -> IO[bytes]: ...
+    def abandon(self, id: str, progress: Progress) -> None: ...
     def keep(self, received: Received, key: str) -> None: ...
     def discard(self, received: Received) -> None: ...
     def remove(self, key: str) -> None: ...
@@ -71,60 +69,42 @@ def store() -> Store:
     return cast(Store, storages["versions"])
 
 
-class HashingWriter:
-    """Common base of uploads in progress: counts bytes and computes their sha256."""
-
-    def __init__(self) -> None:
-        self.digest = hashlib.sha256()
-        self.size = 0
-
-    def count(self, chunk: bytes) -> None:
-        """Count and hash a chunk. Raises TooLarge if the total exceeds `MAX_UPLOAD_SIZE` bytes."""
-        self.size += len(chunk)
-        if settings.MAX_UPLOAD_SIZE and self.size > settings.MAX_UPLOAD_SIZE:
-            raise TooLarge(f"A file has at most {settings.MAX_UPLOAD_SIZE} bytes")
-        self.digest.update(chunk)
-
-
-class IncomingFile(HashingWriter):
-    """An upload to a file."""
-
-    def __init__(self, place: Path) -> None:
-        super().__init__()
-        self.place = place
-        self.file = place.open("xb", buffering=0)
-        self.finished = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.file.close()
-        if not self.finished:
-            self.place.unlink(missing_ok=True)
-
-    def write(self, chunk: bytes) -> None:
-        """Write a chunk. Raises TooLarge if the total exceeds `MAX_UPLOAD_SIZE` bytes."""
-        self.count(chunk)
-        view = memoryview(chunk)
-        while view:
-            view = view[self.file.write(view) :]
-
-    def finish(self) -> Received:
-        """Sync the file and return its place, size and hash."""
-        os.fsync(self.file.fileno())
-        self.finished = True
-        return Received(str(self.place), self.size, self.digest.hexdigest())
-
-
 class ContentStorage(FileSystemStorage):
     """Stores bytes in files, under keys that contain their hash. The bytes of a key never change."""
 
     def receive(self) -> Incoming:
         """Start an upload."""
-        incoming = Path(self.location, INCOMING)
-        incoming.mkdir(parents=True, exist_ok=True)
-        return IncomingFile(incoming / uuid4().hex)
+        return IncomingFile(self._incoming(uuid4().hex))
+
+    def _incoming(self, id: str) -> Path:
+        folder = Path(self.location, INCOMING)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / id
+
+    def resume(self, id: str, progress: Progress, guard: Guard, digest: Any) -> Resumed:
+        """Continue an upload; its file is created with the first bytes."""
+        place = self._incoming(id)
+        resumed = ResumedFile(place, progress.offset, guard, digest)
+        if not progress.offset:
+            _sync_folder(place.parent)
+        return resumed
+
+    def settle(self, id: str, progress: Progress) -> None:
+        """Do nothing: a file only grows."""
+
+    def join(self, id: str, progress: Progress) -> Received:
+        """Return the file, which is complete already."""
+        place = self._incoming(id)
+        place.touch()  # an empty upload has no file yet
+        return Received(str(place), progress.offset, sha256="")
+
+    def reread(self, received: Received) -> IO[bytes]:
+        """Open joined bytes for reading."""
+        return open(received.place, "rb")
+
+    def abandon(self, id: str, progress: Progress) -> None:
+        """Delete the file of an upload, if there is one."""
+        self._incoming(id).unlink(missing_ok=True)
 
     def keep(self, received: Received, key: str) -> None:
         """Link received bytes to their key, durably. Can be repeated until `discard`."""

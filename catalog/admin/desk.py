@@ -6,7 +6,6 @@ from typing import Any
 
 from catalog import curation
 from catalog.admin.word_forms import CurationForm, MergeForm, RenameForm
-from catalog.services import count_with_both
 from folksonomy.models import Tag
 
 Data = dict[str, Any]  # the form's cleaned data
@@ -46,7 +45,7 @@ def _rename_effect(term: Any, data: Data, uses: int) -> str:
 
 
 def _becomes(term: Any, name: str, uses: int) -> str:
-    both = count_with_both(term=term, name=name)
+    both = curation.count_with_both(term=term, name=name)
     kept = "keep one" if isinstance(term, Tag) else f"keep the value of “{name}”"
     return f"Becomes “{name}” in {_items(uses)}" + (f"; {both} of them have both and {kept}" if both else "")
 

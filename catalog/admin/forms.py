@@ -11,7 +11,7 @@ from rest_framework.serializers import Serializer
 
 from catalog.admin.metadata import MetadataField, plain, row_of
 from catalog.models import STATUSES, VISIBILITIES, Item
-from catalog.serializers import DatasetChanges, ItemChanges
+from catalog.serializers import LONGEST_DESCRIPTION, DatasetChanges, ItemChanges
 from tenants.admin.base import ServiceForm
 from tenants.admin.choices import Choices, ChoicesField, choices_url
 from tenants.models import User
@@ -32,6 +32,12 @@ class DatasetForm(ServiceForm):
     """
 
     before = forms.CharField(widget=forms.HiddenInput)
+    description = forms.CharField(
+        required=False,
+        strip=False,
+        widget=forms.Textarea({"maxlength": LONGEST_DESCRIPTION}),
+        help_text="Markdown.",
+    )
     visibility = forms.ChoiceField(
         choices=_options(VISIBILITIES), help_text="Public: all users of the tenant may read it."
     )
@@ -39,7 +45,7 @@ class DatasetForm(ServiceForm):
     tags = ChoicesField(help_text="Choose a tag or type a new one.")
     metadata = MetadataField(required=False)
 
-    scalars: ClassVar[tuple[str, ...]] = ("visibility",)
+    scalars: ClassVar[tuple[str, ...]] = ("description", "visibility")
     lists: ClassVar[tuple[str, ...]] = ("users", "tags")
     changes_class: ClassVar[type[Serializer[Any]]] = DatasetChanges
 
@@ -48,7 +54,7 @@ class DatasetForm(ServiceForm):
         item = self.instance
         shown = {field: getattr(item, field) for field in (*self.scalars, *self.lists, "metadata")}
         self.initial.update(shown, metadata=[row_of(pair) for pair in item.metadata])
-        self.initial["before"] = signing.dumps(shown, salt=SALT)
+        self.initial["before"] = signing.dumps(shown, salt=SALT, compress=True)
         labels = User.objects.usernames(set(item.users) | self._chosen("users"))
         self.fields["users"].widget = Choices(choices_url("tenants_user", item.tenant_id), labels)
         self.fields["tags"].widget = Choices(choices_url("folksonomy_tag", item.tenant_id), free=True)
@@ -77,7 +83,8 @@ class DatasetForm(ServiceForm):
 
     def _differences(self, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
         """Return the request body that a client of the API would send."""
-        body = {field: after[field] for field in self.scalars if after[field] != before[field]}
+        texts = {field: plain(after[field]) for field in self.scalars}
+        body: dict[str, Any] = {field: text for field, text in texts.items() if text != plain(before[field])}
         for field in self.lists:
             removed = [value for value in before[field] if value not in after[field]]
             added = [value for value in after[field] if value not in before[field]]
@@ -96,7 +103,7 @@ class ItemForm(DatasetForm):
     status = forms.ChoiceField(choices=_options(STATUSES))
     datasets = ChoicesField(help_text="Datasets used for training or testing.")
 
-    scalars = ("visibility", "status")
+    scalars = ("description", "visibility", "status")
     lists = ("users", "tags", "datasets")
     changes_class = ItemChanges
 

@@ -51,7 +51,7 @@ class ItemAdmin(ServiceAdmin):
     ordering = ("-id",)
     readonly_fields = ("name", "tenant_shown", "owner_shown", "versions", "created", "changed")
     fieldsets = (
-        (None, {"fields": (*DESCRIPTION, "status", "tags")}),
+        (None, {"fields": (*DESCRIPTION, "status", "tags", "description")}),
         ("Metadata", {"fields": ("metadata",)}),
         ("Sharing and origin", {"fields": ("users", "datasets")}),
         ("Versions", {"fields": ("versions", "created", "changed")}),
@@ -157,7 +157,7 @@ class DatasetAdmin(ItemAdmin):
     list_display = tuple(column for column in ItemAdmin.list_display if column != "status")
     list_filter = ItemAdmin.list_filter[:2]
     fieldsets = (
-        (None, {"fields": (*DESCRIPTION, "tags")}),
+        (None, {"fields": (*DESCRIPTION, "tags", "description")}),
         ("Metadata", {"fields": ("metadata",)}),
         ("Sharing", {"fields": ("users",)}),
         ("Versions", {"fields": ("versions", "created", "changed")}),

@@ -69,6 +69,10 @@ ERRORS = {
     "unsupported_media_type": Error(415, 21, "Unsupported media type"),
     "too_many_requests": Error(429, 22, "Too many requests"),
     "insufficient_storage": Error(507, 23, "Insufficient storage"),
+    "upload_offset": Error(409, 31, "The upload is at another offset"),
+    "upload_locked": Error(423, 32, "Another request is sending this upload"),
+    "checksum_mismatch": Error(460, 33, "The checksum does not match"),
+    "tus_version": Error(412, 34, "This version of the tus protocol is not supported"),
     "missing_email": Error(400, 27, "Please, specify the user email"),
 }
 
@@ -77,6 +81,7 @@ METHODS = {
     "HEAD": "get_request_error",
     "POST": "post_request_error",
     "PUT": "put_request_error",
+    "PATCH": "put_request_error",
     "DELETE": "delete_request_error",
 }
 
@@ -99,6 +104,7 @@ STORAGE_ERRORS = {
     "HEAD": "generic_download_error",
     "POST": "generic_upload_error",
     "PUT": "generic_upload_error",
+    "PATCH": "generic_upload_error",
 }
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -121,7 +127,7 @@ def exception_response(error: Exception, context: dict[str, Any]) -> Response | 
     """Return the error response for a view's exception. Unexpected ones go to Django, which calls `server_error`."""
     method = context["request"].method or ""
     name = error_name(error, method)
-    if name is None and isinstance(error, OSError) and getattr(context["view"], "group", "") == "versions":
+    if name is None and isinstance(error, OSError) and getattr(context["view"], "group", "") in ("versions", "uploads"):
         name = STORAGE_ERRORS.get(method)
     if name is None:
         return None

@@ -122,6 +122,9 @@ class Environment(BaseSettings):
     MAX_UPLOAD_SIZE: Count = Field(0, description="Maximum size of an uploaded file or form in bytes; 0: no limit.")
     MAX_FILES: int = Field(100_000, ge=1, description="Maximum number of files of a version.")
     MAX_FORM_FILES: int = Field(10_000, ge=1, description="Maximum number of files that one form uploads.")
+    UPLOAD_RETENTION: Duration = Field(
+        "7d", description="Time in which an upload in several requests must end and become a version."
+    )
     MAX_BODY_SIZE: int = Field(50 * 1024 * 1024, ge=1024, description="Maximum size of a JSON body in bytes.")
     MAX_HEADER_SIZE: int = Field(65536, ge=1024, description="Maximum size of a request's URL and headers in bytes.")
     MAX_JSON_DEPTH: int = Field(20, ge=5, description="Maximum nesting depth of a JSON body.")

@@ -29,8 +29,9 @@ from tenants.rows.fields import iso, new_id, now
 from tenants.rows.transactions import snapshot
 from versions.garbage import bytes_held
 from versions.models import Blob, Version
-from versions.services import remove_unreferenced
+from versions.removal import remove_unreferenced
 from versions.storage import store
+from versions.uploads import references_of_uploads
 
 LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
@@ -68,8 +69,11 @@ def _prepare_folder(folder: Path) -> None:
 def _write_rows(folder: Path, model: type[Model], progress: Progress) -> Table:
     columns = [field.attname for field in model._meta.concrete_fields]
     digest, count = hashlib.sha256(), 0
+    of_uploads = references_of_uploads() if model is Blob else {}  # which are not in the backup
     with rows_path(folder, model).open("wb") as file:
         for row in model._base_manager.values(*columns).iterator():
+            if of_uploads:
+                row["references"] -= of_uploads.get(row["id"], 0)
             line = orjson.dumps(row, option=LINE)
             digest.update(line)
             file.write(line)

@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import reverse
 
 from catalog.models import STATUSES, VISIBILITIES
+from registry_site.pages.markdown import render
 from registry_site.pages.versions import address_of, shared_names
 from tenants.models import ROLES, User
 
@@ -18,6 +19,7 @@ def item_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
     item = view.get_object()
     return {
         "item": document,
+        "description": render(document.get("description", "")),
         "pk": item.pk,
         "kind": item.kind,
         "may_change": item.is_changeable_by(caller),

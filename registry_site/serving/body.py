@@ -5,14 +5,22 @@ from io import BytesIO
 from typing import Any
 
 from registry_site.serving.deadlines import BodyTimeoutError, DeadlineInput, monitor
-from registry_site.serving.slots import release_slot_while_waiting, slot
+from registry_site.serving.slots import Slot, release_slot_while_waiting
 
 SMALL_BODY = 1024 * 1024  # bytes
 UNKNOWN_LENGTH = 2**62  # bytes; more than any body
 
 
+class IncompleteBodyError(OSError):
+    """A body ended before `Content-Length` bytes; `received` is what came since the last read."""
+
+    def __init__(self, received: bytes) -> None:
+        super().__init__("the client stopped sending before the end of the body")
+        self.received = received
+
+
 class LengthCheckedInput:
-    """The body's stream. Raises OSError if it ends before `Content-Length` bytes."""
+    """The body's stream. Raises IncompleteBodyError if it ends before `Content-Length` bytes."""
 
     def __init__(self, stream: Any, length: int) -> None:
         self.stream = stream
@@ -24,7 +32,7 @@ class LengthCheckedInput:
         while len(data) < wanted:
             part: bytes = self.stream.read(wanted - len(data))
             if not part:
-                raise OSError("the client stopped sending before the end of the body")
+                raise IncompleteBodyError(data)
             data += part
         self.missing -= len(data)
         return data
@@ -69,7 +77,7 @@ class RequestBodyMiddleware:
             return []  # the client has been answered
         environ["wsgi.input"] = stream
         answer: list[Any] = []
-        with slot():
+        with Slot():
             response = _unwrap_response(self.application(environ, lambda *words: answer.append(words)))
         status, headers, *_ = answer[-1]
         unread = stream.missing > 0 if isinstance(stream, LengthCheckedInput) else chunked and status >= "400"

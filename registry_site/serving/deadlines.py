@@ -25,25 +25,32 @@ FETCH_SECONDS = 10 * settings.BODY_TIMEOUT  # longer, because a client may proce
 MAX_SLOW_CLIENTS = settings.TRANSFERS * 3 // 4  # above this number, the slowest are ended early
 CROWDED_SECONDS = 1.0  # their deadline then
 BODY_INTERVAL, FETCH_INTERVAL = 0.25, 2.0  # seconds between checks of bodies and of unfetched responses
-SEND_SECONDS = 0.05  # time in which a response is sent
-TCP_INFO = struct.Struct("=44xI72xQ16xI")  # Linux: the fields of `Traffic`
+SEND_SECONDS = 0.2  # time in which a response is sent
+TCP_INFO = struct.Struct("=120xQ16xI52xQ")  # Linux 4.19 or later: the fields of `Traffic`
 RESPONSE = {"status": 408, "value": 4, "message": "The request has errors", "details": "The body came too slowly"}
 HEADERS = [("Content-Type", "application/json"), ("Connection", "close")]
+# What a connection has sent once it has sent that response: at least its head, at most all of it and TLS's frame.
+HEAD_BYTES = len("HTTP/1.1 408 Request Timeout\r\nserver: granian\r\ncontent-length: 103\r\n\r\n") + len(
+    "content-type: application/json\r\nconnection: close\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+)
+RESPONSE_BYTES = range(HEAD_BYTES, HEAD_BYTES + len(json.dumps(RESPONSE)) + 64)
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
 class BodyTimeoutError(OSError):
-    """A body missed its deadline; the client has been answered with 408."""
+    """A body missed its deadline; the client has been answered with 408. `received` is what the last read had got."""
+
+    received = b""
 
 
 class Traffic(NamedTuple):
     """What the kernel knows about a connection."""
 
-    sent_ms_ago: int
     acknowledged: int  # bytes
     unsent: int  # bytes that the client does not accept yet
+    sent: int  # bytes
 
 
 class DeadlineInput:
@@ -59,7 +66,11 @@ class DeadlineInput:
         remaining = size
         while remaining:
             wanted = min(remaining, CHUNK) if remaining > 0 else CHUNK
-            chunks.append(self._timed(self.stream.read, wanted))
+            try:
+                chunks.append(self._timed(self.stream.read, wanted))
+            except BodyTimeoutError as error:
+                error.received = b"".join(chunks) + error.received
+                raise
             if len(chunks[-1]) < wanted:
                 break
             remaining -= wanted if remaining > 0 else 0
@@ -75,7 +86,9 @@ class DeadlineInput:
         finally:
             in_time = monitor.bodies.pop(self, None)
         if in_time is None:
-            raise BodyTimeoutError("the body came too slowly")
+            late = BodyTimeoutError("the body came too slowly")
+            late.received = data
+            raise late
         return data
 
 
@@ -119,16 +132,15 @@ class SlowClientMonitor:
         ]  # unless its reader removed it first
         if not bodies:
             return
-        started = time.monotonic()
+        before = {connection.getpeername(): traffic.sent for connection, traffic in _client_connections(self.port)}
         for body in bodies:
             body.answer.response_bytes(RESPONSE["status"], HEADERS, json.dumps(RESPONSE).encode())
-        ended = time.monotonic()
-        time.sleep(4 * SEND_SECONDS)
+        time.sleep(SEND_SECONDS)
         clients = {body.client for body in bodies}
         for connection, traffic in _client_connections(self.port):
-            sent = time.monotonic() - traffic.sent_ms_ago / 1000
-            address = connection.getpeername()[0].partition("%")[0]
-            if started - SEND_SECONDS < sent < ended + SEND_SECONDS and address in clients:
+            name = connection.getpeername()
+            sent = traffic.sent - before.get(name, traffic.sent)
+            if sent in RESPONSE_BYTES and name[0].partition("%")[0] in clients:
                 _shutdown(connection, socket.SHUT_RD)
 
     def end_fetchers(self) -> None:

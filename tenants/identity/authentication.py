@@ -79,9 +79,9 @@ def issue_token(user: User) -> str:
     return PREFIX + TokenBackend("HS256", settings.JWT_SECRET).encode(claims)
 
 
-def sent_token(request: Request) -> str:
+def sent_token(request: Request | HttpRequest) -> str:
     """Return the token in the `Authorization` header, without its scheme; empty if there is none."""
-    header: str = request.headers.get("Authorization", "")
+    header: str = request.META.get("HTTP_AUTHORIZATION", "")
     for prefix in ACCEPTED_PREFIXES:
         if header[: len(prefix)].lower() == prefix.lower():
             return header[len(prefix) :].strip()

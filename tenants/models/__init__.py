@@ -1,5 +1,6 @@
-"""Tables of tenants and users, of failed logins and reset links, and of the request log."""
+"""Tables of tenants and users, of failed logins and reset links, of the ledger and the request log."""
 
+from tenants.models.ledger import INSTALLATION, Chain, Event
 from tenants.models.log import RequestLog
 from tenants.models.logins import FailedAttempt, OutgoingMail, PasswordReset
 from tenants.models.tenants import (
@@ -16,7 +17,10 @@ from tenants.models.tenants import (
 
 __all__ = [
     "FENCES",
+    "INSTALLATION",
     "ROLES",
+    "Chain",
+    "Event",
     "FailedAttempt",
     "Fence",
     "OutgoingMail",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import Http404, StreamingHttpResponse
 from pymongo.errors import PyMongoError
 from rest_framework.exceptions import APIException, ValidationError
@@ -21,7 +21,10 @@ from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet, User
 from tenants.rest.querying.page import list_response
 from tenants.rest.querying.query import NEWEST_FIRST, ListQuery, Selection, selection_of
+from tenants.rest.querying.search import Search
+from tenants.rows.prepared import Rows
 from tenants.rows.transactions import is_disk_full
+from tenants.rows.visibility import rows_for
 
 logger = logging.getLogger(__name__)
 
@@ -80,10 +83,22 @@ class CollectionViewSet(GenericViewSet[Any]):
         """The caller, in views that require a login."""
         return cast(User, self.request.user)
 
+    @classmethod
+    def visible_to(cls, user: User) -> Any:
+        """Return the rows that a user may read."""
+        rows: TenantQuerySet[Any] = cls.model._default_manager.all()  # type: ignore[assignment]
+        return rows.visible_to(user)
+
     def get_queryset(self) -> Any:
-        """Return the rows that the caller may read."""
-        rows: TenantQuerySet[Any] = self.model._default_manager.all()  # type: ignore[assignment]
-        return rows.visible_to(self.user)
+        """Return the rows that the caller may read. If a view overrides this, its lists are not prepared."""
+        return self.visible_to(self.user)
+
+    @property
+    def rows(self) -> Rows:
+        """The rows of `get_queryset` for prepared queries."""
+        if type(self).get_queryset is not CollectionViewSet.get_queryset:
+            return Rows.of(self.get_queryset())
+        return rows_for(self.model, self.visible_to, self.user)
 
     def get_object(self) -> Any:
         """Return the resource that the URL names. Raises Http404 if the caller can read none with this id."""
@@ -95,7 +110,7 @@ class CollectionViewSet(GenericViewSet[Any]):
         raise Http404(f"No such resource: {key}")
 
     def get_readable(self, field: str, key: str) -> Any:
-        return self.get_queryset().filter(**{field: key}).first()
+        return next(iter(Search(self.rows).where(field, key)), None)
 
     def get_query_fields(self) -> dict[str, str]:
         """Return the fields that the caller can filter and sort by."""
@@ -126,13 +141,14 @@ class CollectionViewSet(GenericViewSet[Any]):
         document = self.to_api_page([row])[0]
         return Response(self.selection.pick(document) if self.selection else document)
 
-    def page(self, rows: QuerySet[Any]) -> Response | StreamingHttpResponse:
-        """Return the response with the page of the rows that the query parameters ask for."""
-        query = ListQuery.of(self.request, self.get_query_fields(), self.default_sort, self.selection)
-        return list_response(query, rows, self.to_api_page, self.totals_key)
+    def columns(self) -> tuple[str, ...] | None:
+        """Return the columns that `to_api_page` needs, which then gets named tuples, or None for instances."""
+        return None
 
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
-        return self.page(self.get_queryset())
+        """Return the response with the page of the rows that the query parameters ask for."""
+        query = ListQuery.of(self.request, self.get_query_fields(), self.default_sort, self.selection)
+        return list_response(query, self.rows, self.to_api_page, self.totals_key, self.columns())
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         return self.answer(self.get_object())

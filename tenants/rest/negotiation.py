@@ -145,7 +145,7 @@ SAFE = ("GET", "HEAD")
 
 def reads_pages(request: HttpRequest) -> bool:
     """Tell whether the request comes from a browser: it prefers HTML to JSON and has no `Authorization` header."""
-    if "Authorization" in request.headers or PAGE not in request.headers.get("Accept", ""):
+    if "HTTP_AUTHORIZATION" in request.META or PAGE not in request.META.get("HTTP_ACCEPT", ""):
         return False
     try:
         return request.get_preferred_type(["application/json", PAGE]) == PAGE

@@ -19,6 +19,7 @@ VERBS = {
     "OPTIONS": "restricted_access_read",
     "POST": "restricted_access_create",
     "PUT": "restricted_access_modify",
+    "PATCH": "restricted_access_modify",
     "DELETE": "restricted_access_delete",
 }
 

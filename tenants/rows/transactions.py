@@ -56,6 +56,11 @@ def atomic() -> AbstractContextManager[Any]:
     ]()
 
 
+def in_transaction() -> bool:
+    """Return whether this thread is in a transaction."""
+    return connection.in_atomic_block or getattr(connection, "in_atomic_block_mongo", False)
+
+
 @contextmanager
 def _sqlite_transaction() -> Iterator[None]:
     """Queue writers in order: SQLite itself polls for its lock, and an unlucky writer waits long.

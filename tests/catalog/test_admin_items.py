@@ -25,7 +25,14 @@ def model(world: Any) -> Any:
     api = world.acme.owner.api
     dataset = create(api, "datasets", name="data")["_id"]
     return create(
-        api, name="thing", users=["shared"], tags=["a", "b"], metadata=METADATA, datasets=[dataset], status="test"
+        api,
+        name="thing",
+        users=["shared"],
+        tags=["a", "b"],
+        metadata=METADATA,
+        datasets=[dataset],
+        status="test",
+        description="two\nlines",
     )
 
 
@@ -33,6 +40,7 @@ def _form(desk: Desk, path: str) -> dict[str, Any]:
     """Return what a browser would send for the unchanged page."""
     form = desk.get(path).context["adminform"].form
     data = {name: form.initial.get(name) for name in form.fields if name != "metadata"}
+    data["description"] = data["description"].replace("\n", "\r\n")
     rows = form.initial["metadata"]
     for part, blank in (("name", ""), ("kind", "text"), ("value", "")):
         data[f"metadata-{part}"] = [*(row[part].replace("\n", "\r\n") for row in rows), blank]
@@ -55,10 +63,11 @@ def test_saving_an_unchanged_page_changes_nothing(desk: Desk, world: Any, model:
 
 def test_what_is_changed_on_the_page_is_changed_in_the_model(desk: Desk, world: Any, model: Any) -> None:
     data = _form(desk, _path(model)) | {"visibility": "public", "status": "production", "tags": ["b", "new"]}
-    data |= {"users": [world.acme.other.pk], "datasets": []}
+    data |= {"users": [world.acme.other.pk], "datasets": [], "description": "# New\r\n\r\n*text*\r\n"}
     assert "changed successfully" in messages(_save(desk, _path(model), data))
     after = read(world.acme.owner.api, f"models/{model['_id']}")
     assert (after["visibility"], after["status"], after["tags"]) == ("public", "production", ["b", "new"])
+    assert after["description"] == "# New\n\n*text*\n"
     assert words(after["users"], "username") == {"other"}
     assert after["datasets"] == []
     assert ok(world.acme.owner.api.get("tags/new"))["usage"] == "folk"
@@ -106,6 +115,7 @@ def test_what_the_api_would_refuse_is_refused_and_changes_nothing(desk: Desk, wo
         {"tags": ["bad/"]},
         {"tags": ["x" * 256]},
         {"visibility": "secret"},
+        {"description": "x" * 100_001},
         {"status": "ready"},
         {"before": "forged"},
         {"before": ""},

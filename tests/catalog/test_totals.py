@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tenants.identity.services import create_tenant
+from tenants.log.entries import Answered
 from tenants.log.recording import keep
 from tenants.models import RequestLog
 from tenants.rows.fences import edition_of
@@ -168,7 +169,7 @@ def test_a_writer_that_fails_leaves_the_edition_as_it_was(place: Any) -> None:
 @pytest.mark.promise("lists.total")
 def test_the_request_log_leaves_the_edition_as_it_was(place: Any) -> None:
     edition = edition_of("acme")
-    keep([RequestLog(tenant_id="acme", date=now(), method="GET", url="/here", status=200, duration_ms=1.0)], "acme")
+    keep([Answered("acme", now(), None, "", "GET", "/here", "", 200, 1.0, "")], "acme")
     assert RequestLog.objects.of("acme").filter(url="/here").exists()
     assert edition_of("acme") == edition
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from catalog.curation import replace_term
 from catalog.models import Item
-from catalog.services import replace_term
 from folksonomy.models import Tag
 from tenants.models import User
 from tests.answers import ok

@@ -18,7 +18,7 @@ from tests.served import Served
 from tests.talk import administrator, created
 from tests.writers import Writer, all_models, assert_bytes_are_whole, assert_nothing_is_lost
 
-ROUNDS = int(os.environ.get("TORTURE_ROUNDS") or 5)
+ROUNDS = int(os.environ.get("TORTURE_ROUNDS") or 3)
 CLIENTS = int(os.environ.get("TORTURE_CLIENTS") or 6)
 SEED = int(os.environ.get("TORTURE_SEED") or random.randrange(2**32))
 LONGEST = 2.0  # seconds of writing before a kill

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 
-from catalog import curation, services
+from catalog import curation
 from catalog.arrays import count_uses
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
@@ -182,8 +182,8 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
     items: dict[str, str], world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api = world.acme.owner.api
-    monkeypatch.setattr(services, "BATCH", 1)
-    written = services._write
+    monkeypatch.setattr(curation, "BATCH", 1)
+    written = curation._write
 
     def write_once(item: Any, fields: Any) -> None:
         if Tag.objects.filter(name="gone").exists() and Item.objects.filter(tags__holds="new").count() > 2:
@@ -191,7 +191,7 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
         written(item, fields)
 
     Tag(tenant_id="acme", name="gone").save()
-    monkeypatch.setattr(services, "_write", write_once)
+    monkeypatch.setattr(curation, "_write", write_once)
     with pytest.raises(Interrupted):
         curation.merge_term(term=_tag("old"), into=_tag("new"))
     known = set(terms(api, "tags"))
@@ -199,7 +199,7 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
         tags = read(api, f"{kind}/{items[name]}")["tags"]
         assert {"old", "new"} & set(tags)
         assert set(tags) <= known
-    monkeypatch.setattr(services, "_write", written)
+    monkeypatch.setattr(curation, "_write", written)
     curation.merge_term(term=_tag("old"), into=_tag("new"))
     assert "old" not in terms(api, "tags")
     assert not Item.objects.of("acme").filter(tags__holds="old").exists()

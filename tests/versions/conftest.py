@@ -8,7 +8,7 @@ import pytest
 
 from tests.object_store import MIB, ObjectStore
 
-ABOUT_BYTES = ("test_bytes", "test_download", "test_upload")
+ABOUT_BYTES = ("test_bytes", "test_download", "test_tus", "test_upload")
 OBJECT_STORES = ["s3_store", "azure_store", "google_store"]
 
 

@@ -24,6 +24,7 @@ VERSIONS = {
     "create": ("upload{Thing}Version", "Upload a version of {a_thing} in a form"),
     "retrieve": ("download{Thing}Version", "Download a version of {a_thing}"),
     "stream": ("stream{Thing}Version", "Upload a version of {a_thing} as the body itself"),
+    "change": ("change{Thing}Version", "Change description, tags and metadata of a version of {a_thing}"),
     "destroy": ("delete{Thing}Version", "Delete a version of {a_thing}"),
     "files": ("list{Thing}VersionFiles", "List the files of a version of {a_thing}"),
     "file": ("download{Thing}VersionFile", "Download a file of a version of {a_thing}"),

@@ -66,9 +66,7 @@ NAMED = {
         _parameter("version", "path", "churn.onnx", "File name or ordinal of the version"),
         _parameter("file", "path", "churn.onnx", "Path of the file"),
         _parameter("format", "query", "zip", "`zip` or `tar`: the archive of a folder", enum=["", "zip", "tar"]),
-        _parameter(
-            "from", "query", "1", "The version to compare with; default: the one before"
-        ),
+        _parameter("from", "query", "1", "The version to compare with; default: the one before"),
         _parameter("prefix", "query", "churn", "Start of the paths"),
         _parameter("filter", "query", '{"size": {"$gt": 1}}', "Condition on path, size, sha256 and mimetype, as JSON"),
         _parameter("sort", "query", '{"size": "desc"}', "Order, as JSON; by path by default"),
@@ -93,6 +91,10 @@ NAMED = {
             pattern="^([0-9a-fA-F]{64})?$",
         ),
         _parameter("description", "query", "Beats the baseline", "Description of the version"),
+        _parameter("tags", "query", '["onnx"]', "Tags of the version, as a JSON list"),
+        _parameter(
+            "metadata", "query", '[{"name": "accuracy", "value": 0.95}]', "Metadata of the version, as a JSON list"
+        ),
         _parameter("tenant", "query", "acme", "The user's tenant; default: the default tenant"),
         _parameter("Range", "header", "bytes=0-1", "The requested bytes"),
         _parameter(

@@ -13,7 +13,7 @@ DESCRIPTION = """Set the variables `URL` and `API_TOKEN`, then run the collectio
 creates what it needs and removes it. Put two files, `churn.csv` and `churn.onnx`, into Postman's working directory."""
 VARIABLES = {"URL": "http://localhost:8084", "API_TOKEN": "", "SHA256": ""}
 JSON = "application/json"
-METHODS = ("post", "get", "put", "delete")
+METHODS = ("post", "get", "put", "patch", "delete")
 THINGS = {
     "models": "model",
     "datasets": "dataset",
@@ -103,7 +103,7 @@ def _group(document: Mapping[str, Any], tag: Mapping[str, str]) -> dict[str, Any
         for method, operation in methods.items()
         if tag["name"] in operation["tags"]
     ]
-    found.sort(key=lambda each: (each[1].split("/")[2:3], each[0] == 3, each[0]))
+    found.sort(key=lambda each: (each[1].split("/")[2:3], each[0] == 4, each[0]))
     items = [_operation(METHODS[order].upper(), path, operation) for order, path, operation in found]
     return {"name": tag["name"], "description": tag["description"], "item": items}
 

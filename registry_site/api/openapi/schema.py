@@ -132,7 +132,7 @@ class RegistrySchema(AutoSchema):
         return None
 
     def get_request_serializer(self) -> Any:
-        if self.method not in ("POST", "PUT"):
+        if self.method not in ("POST", "PUT", "PATCH"):
             return None
         bodies = getattr(self.view, "bodies", {})
         if self.view.action in bodies:

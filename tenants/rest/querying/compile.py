@@ -5,21 +5,23 @@ Each condition is true or false, never unknown (null).
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import reduce
 from operator import and_, or_
 from typing import Any as Anything
 from typing import TypeAlias
 
 from django.apps import apps
-from django.db.models import Q
+from django.db import connections, router
+from django.db.models import Model, Q
 
 from tenants.models import User
+from tenants.rest.querying import on_sqlite
 from tenants.rest.querying.fields import Field, Key
-from tenants.rest.querying.lookups import having_row
-from tenants.rest.querying.tree import All, Any, Compare, Node, Not, Size, Some, Whole
+from tenants.rest.querying.lookups import having_row, ids_having_row
+from tenants.rest.querying.tree import NEVER, All, Any, Compare, Node, Not, Size, Some, Whole, mapped
 from tenants.rows.fields import INT64
 
 LOOKUPS = {
@@ -31,7 +33,8 @@ LOOKUPS = {
     "in": "in",
     "regex": "matches",
 }
-MILLISECOND = timedelta(milliseconds=1)
+HOLDS = {"eq": "holds", "rare": "holds_rare"}
+ID = Field("_id", "text", "pk")
 USER_ID = re.compile(r"[0-9a-f]{24}")
 BY_ID = ("eq", "in")  # the operators that compare ids of users
 
@@ -69,11 +72,16 @@ def _leaf(node: Compare | Size | Whole) -> Q:
 
 def _some(field: Field, part: Node, tenant_id: str | None) -> Q:
     if field.kind == "rows":
-        label, _, column = field.path.rpartition(".")
-        return having_row(apps.get_model(label), column, to_q(part), tenant_id)
-    if isinstance(part, Compare) and not part.field.path and part.operator == "eq":
-        return Q(**{f"{field.path}__holds": part.operand})
+        return having_row(*_related(field), to_q(part), tenant_id)
+    if isinstance(part, Compare) and not part.field.path and part.operator in HOLDS:
+        return Q(**{f"{field.path}__{HOLDS[part.operator]}": part.operand})
     return Q(**{f"{field.path}__any_element": part})
+
+
+def _related(field: Field) -> tuple[type[Model], str]:
+    """Return the model of the rows, and its column that refers to a row of the list."""
+    label, _, column = field.path.rpartition(".")
+    return apps.get_model(label), column
 
 
 def _compare(node: Compare) -> Q:
@@ -126,8 +134,15 @@ def with_user_ids(node: Node, tenant_id: str | None) -> Node:
     names = {name for compare in _about_users(node) for name in _texts(compare.operand) if not USER_ID.fullmatch(name)}
     if not names:
         return node
-    found = User.objects.of(tenant_id or "").filter(username__in=names).values_list("username", "pk")
-    return _replaced(node, dict(found))
+    ids = dict(User.objects.of(tenant_id or "").filter(username__in=names).values_list("username", "pk"))
+
+    def change(leaf: Compare | Some | Size | Whole) -> Node:
+        if not (isinstance(leaf, Compare) and leaf.field.kind == "user" and leaf.operator in BY_ID):
+            return leaf
+        keys = tuple(ids.get(text, text) for text in _texts(leaf.operand))
+        return replace(leaf, operand=keys if leaf.operator == "in" else keys[0])
+
+    return mapped(node, change)
 
 
 def _about_users(node: Node) -> Iterator[Compare]:
@@ -145,16 +160,33 @@ def _texts(operand: Anything) -> tuple[str, ...]:
     return operand if isinstance(operand, tuple) else (operand,)
 
 
-def _replaced(node: Node, ids: Mapping[str, str]) -> Node:
-    match node:
-        case All(parts) | Any(parts):
-            return type(node)(tuple(_replaced(part, ids) for part in parts))
-        case Not(part):
-            return Not(_replaced(part, ids))
-        case Compare() if node.field.kind == "user" and node.operator in BY_ID:
-            keys = tuple(ids.get(text, text) for text in _texts(node.operand))
-            return replace(node, operand=keys if node.operator == "in" else keys[0])
-    return node
+def resolved(node: Node, tenant_id: str | None, model: type[Model]) -> Node:
+    """Return the tree in a form whose compilation depends only on its shape, not on its values or the database.
+
+    Numbers and dates are those that columns can store. On MongoDB, conditions on rows of other tables become ids (one
+    query each). On SQLite, words are marked that few rows have (one query each).
+    """
+    connection = connections[router.db_for_read(model)]
+
+    def change(leaf: Compare | Some | Size | Whole) -> Node:
+        match leaf:
+            case Compare(field) if field.kind in GRAINS and leaf.operator != "null":
+                operator, operand = _to_grain(GRAINS[field.kind], leaf.operator, leaf.operand)
+                return NEVER if operator == "never" else Compare(field, operator, operand)
+            case Some(field, part) if field.kind == "rows":
+                if connection.vendor != "mongodb":
+                    return Some(field, mapped(part, change))
+                return Compare(ID, "in", tuple(ids_having_row(*_related(field), to_q(part), tenant_id)))
+            case Some(field, Compare(_, "eq", str(word)) as part) if connection.vendor == "sqlite" and _is_word(part):
+                if on_sqlite.is_rare(connection, model._meta.get_field(field.path), word):
+                    return Some(field, replace(part, operator="rare"))
+        return leaf
+
+    return mapped(node, change)
+
+
+def _is_word(part: Compare) -> bool:
+    return not part.field.path
 
 
 def comes_after(position: Sequence[Any], keys: Sequence[Key]) -> Q:

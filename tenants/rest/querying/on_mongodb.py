@@ -2,18 +2,14 @@
 
 from collections.abc import Sequence
 from typing import Any as Anything
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connections
-from django.db.models import Model, QuerySet
-from django_mongodb_backend.queryset import RawQuerySet
+from django.db.models import Model
 
 from tenants.rest.querying.fields import Key
 from tenants.rest.querying.patterns import Pattern
 from tenants.rest.querying.tree import All, Any, Compare, Node, Not
 
-M = TypeVar("M", bound=Model)
 Mql: TypeAlias = dict[str, Anything]
 
 
@@ -97,41 +93,19 @@ def _of_scalar(node: Node) -> Mql:
     raise TypeError(node)
 
 
-def page(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> list[M]:
-    """Return the rows of one page, sorted by an index if one fits."""
-    try:
-        pipeline = page_pipeline(queryset, keys, offset, limit)
-    except EmptyResultSet:
-        return []
-    return list(RawQuerySet(pipeline, model=queryset.model, using=queryset.db))
+def page_stages(model: type[Model], keys: Sequence[Key], offset: int | None, limit: int) -> list[Mql]:
+    """Return the stages that follow the conditions of a page.
 
-
-def weight(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> int:
-    """Return the size of the rows of a page in bytes."""
-    try:
-        pipeline = page_pipeline(queryset, keys, offset, limit)
-    except EmptyResultSet:
-        return 0
-    total = {"$group": {"_id": None, "bytes": {"$sum": {"$bsonSize": "$$ROOT"}}}}
-    mongodb: Anything = connections[queryset.db]
-    found = mongodb.get_collection(queryset.model._meta.db_table).aggregate([*pipeline, total], session=mongodb.session)
-    return sum(each["bytes"] for each in found)
-
-
-def page_pipeline(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> list[Mql]:
-    """Return the aggregation of one page. Raises EmptyResultSet if nothing can match.
-
-    The ORM computes sort keys before it sorts, which prevents the use of an index. So this keeps the ORM's `$match` and
-    sorts by the columns themselves.
+    The ORM computes sort keys before it sorts, which prevents the use of an index. These sort by stored columns.
     """
-    compiler = queryset.order_by().query.get_compiler(using=queryset.db)
-    compiler.pre_sql_setup()
-    pipeline: list[Mql] = compiler.build_query(None).get_pipeline()
-    order = {_column(queryset.model, key.path): -1 if key.descending else 1 for key in keys}
-    cut: list[Mql] = [{"$sort": order}, *([{"$skip": offset}] if offset else []), {"$limit": limit}]
-    names, all_but = queryset.query.deferred_loading
-    wanted = {} if all_but else {_column(queryset.model, name): 1 for name in names}
-    return [*pipeline, *cut, *([{"$project": wanted}] if wanted else [])]
+    order = {_column(model, key.path): -1 if key.descending else 1 for key in keys}
+    return [{"$sort": order}, *([{"$skip": offset}] if offset else []), {"$limit": limit}]
+
+
+def weight_stages(model: type[Model], names: Sequence[str]) -> list[Mql]:
+    """Return the stages that compute the size of these columns of all rows in bytes, as `total`."""
+    columns = dict.fromkeys((_column(model, name) for name in names), 1)
+    return [{"$project": columns}, {"$group": {"_id": None, "total": {"$sum": {"$bsonSize": "$$ROOT"}}}}]
 
 
 def _column(model: type[Model], path: str) -> str:

@@ -14,7 +14,8 @@ from tenants.rows.fields import words_of
 
 Sql: TypeAlias = tuple[str, list[Anything]]
 
-FEW = 1000  # rows
+FEW, PAGE = 1000, 10  # rows
+SOUGHT = "FROM {} WHERE list = %s AND word = %s"
 ELEMENT = Field("element", "any")
 NUMBER = "'integer', 'real'"
 SIGNS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -33,13 +34,29 @@ def holds(column: str, element: Anything) -> Sql:
     return any_element(column, Compare(ELEMENT, "eq", element))
 
 
-def few_with_word(connection: BaseDatabaseWrapper, key: str, field: Anything, word: str) -> Sql | None:
-    """Return the condition that the row with this key has the word, or None if `FEW` rows or more have it."""
-    sought = f"FROM {words_of(field.model._meta.db_table)} WHERE list = %s AND word = %s"
+def is_rare(connection: BaseDatabaseWrapper, field: Anything, word: str) -> bool:
+    """Tell whether the field has an index of words, and so few rows have this word that the index finds them sooner.
+
+    If `count` of `rows` rows have it, the index finds `count` rows and sorts them, and a scan reads about
+    `PAGE * rows / count` rows.
+    """
+    if not getattr(field, "words", False):
+        return False
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM (SELECT 1 {sought} LIMIT {FEW})", [field.column, word])
-        (count,) = cursor.fetchone()
-    return (f"{key} IN (SELECT holder {sought})", [field.column, word]) if count < FEW else None
+        found = f"SELECT 1 {SOUGHT.format(_index_of(field))} LIMIT {FEW}"
+        rows = f"SELECT max(rowid) FROM {field.model._meta.db_table}"
+        cursor.execute(f"SELECT count(*), ({rows}) FROM ({found})", [field.column, word])
+        count, rows = cursor.fetchone()
+    return bool(count < FEW and count * count <= PAGE * (rows or 0))
+
+
+def by_word(key: str, field: Anything, word: str) -> Sql:
+    """Return the condition that the row with this key has the word, by the index of words."""
+    return f"{key} IN (SELECT holder {SOUGHT.format(_index_of(field))})", [field.column, word]
+
+
+def _index_of(field: Anything) -> str:
+    return words_of(field.model._meta.db_table)
 
 
 def any_element(column: str, node: Node) -> Sql:

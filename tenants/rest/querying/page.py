@@ -2,26 +2,24 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from threading import Event, Lock
 from typing import Any, TypeAlias, TypeVar
 
 import orjson
-from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Func, IntegerField, Model, QuerySet, Sum
+from django.db import router
+from django.db.models import Model, QuerySet
 from django.http import StreamingHttpResponse
-from django.utils.module_loading import import_string
 from rest_framework.response import Response
 
 from tenants.rest.negotiation import JSONRenderer
 from tenants.rest.querying.bounded import bounded_search, seconds_left, too_long
-from tenants.rest.querying.compile import comes_after, to_q, with_user_ids
+from tenants.rest.querying.compile import resolved, with_user_ids
 from tenants.rest.querying.fields import Key, query_error
 from tenants.rest.querying.query import BATCH, LIMIT, ListQuery
-from tenants.rest.querying.tree import ALWAYS
+from tenants.rest.querying.search import Search
 from tenants.rows.batches import batches
-from tenants.rows.fields import ListField
+from tenants.rows.prepared import Rows
 
 M = TypeVar("M", bound=Model)
 ToApiPage: TypeAlias = Callable[[Sequence[Any]], Sequence[dict[str, Any]]]
@@ -29,32 +27,33 @@ LARGEST_ANSWER = 32 * 1024 * 1024  # bytes of the documents of a page that is re
 HEAVIEST = 80 * 1024 * 1024  # characters in the lists of a page's rows: ten of the largest items
 FARTHEST = 2**31
 NULLABLE = ("page", "pagingCounter", "prevPage", "nextPage")
-INDEXED = ["timestamp", "pk"]  # the order that has an index
-OWN_PAGES = {"mongodb": f"{__package__}.on_mongodb.page"}
-OWN_WEIGHTS = {"mongodb": f"{__package__}.on_mongodb.weight"}
 CACHED_TOTALS = 4096
 LONGEST_CACHED_FILTER = 1000  # characters
 
 
 def list_response(
-    query: ListQuery, queryset: QuerySet[Any], to_api_page: ToApiPage, totals_key: Callable[[], Hashable]
+    query: ListQuery,
+    rows: Rows | QuerySet[Any],
+    to_api_page: ToApiPage,
+    totals_key: Callable[[], Hashable],
+    columns: tuple[str, ...] | None = None,
 ) -> Response | StreamingHttpResponse:
     """Return the page of the rows. All its queries together take at most `QUERY_TIMEOUT` seconds.
 
-    `to_api_page` returns the documents of some rows. If `totals_key` returns equal keys for two requests with the same
-    filter, the total is equal too.
+    `to_api_page` returns the documents of some rows: named tuples of the columns, which include the key, or instances.
+    If `totals_key` returns equal keys for two requests with the same filter, the total is equal too.
 
     A large page is read in two steps, to save memory: first the ids, then the documents in batches. They are encoded
     at once, so that memory holds little more than the text of the answer, whose size is limited.
     """
-    with bounded_search(queryset.db):
-        position = _position_of(query, queryset)
-        rows = queryset
-        if query.tree != ALWAYS:
-            rows = queryset.filter(to_q(with_user_ids(query.tree, query.tenant_id), query.tenant_id))
-        page = _read(query, rows.only("pk") if query.in_batches else rows, position, totals_key)
+    rows = rows if isinstance(rows, Rows) else Rows.of(rows)
+    with bounded_search(router.db_for_read(rows.model)):
+        position = _position_of(query, rows)
+        tree = resolved(with_user_ids(query.tree, query.tenant_id), query.tenant_id, rows.model)
+        search = Search(rows, tree, columns)
+        page = _read(query, search, position, totals_key)
         if query.in_batches:
-            texts = _texts_of(query, [row.pk for row in page.rows], rows, to_api_page)
+            texts = _texts_of(query, search, page.rows, to_api_page)
             return _written(page.envelope(query, []), texts)
         return Response(page.envelope(query, _selected(query, to_api_page(page.rows))))
 
@@ -63,14 +62,14 @@ def _selected(query: ListQuery, documents: Sequence[dict[str, Any]]) -> Sequence
     return [query.selection.pick(document) for document in documents] if query.selection else documents
 
 
-def _position_of(query: ListQuery, visible: QuerySet[Any]) -> tuple[Any, ...] | None:
+def _position_of(query: ListQuery, visible: Rows) -> tuple[Any, ...] | None:
     """Return the sort values of the document `after`. Rejects an id that the caller may not read."""
     if not query.after:
         return None
-    found = visible.filter(**{query.id_path: query.after}).values_list(*(key.path for key in query.keys)).first()
+    found = Search(visible).position(query.id_path, query.after, query.keys)
     if found is None:
         raise query_error(f"after: No such document: {query.after[:100]}")
-    return tuple(found)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,87 +106,57 @@ def envelope(docs: Sequence[dict[str, Any]], total: int, page: int, limit: int) 
 
 
 def _read(
-    query: ListQuery, rows: QuerySet[Any], position: tuple[Any, ...] | None, totals_key: Callable[[], Hashable]
+    query: ListQuery, search: Search, position: tuple[Any, ...] | None, totals_key: Callable[[], Hashable]
 ) -> Page:
-    """Return the page. The rows are counted only if the page does not show how many there are."""
+    """Return the page, with ids as rows if it is read in batches.
+
+    The rows are counted only if the page does not show how many there are.
+    """
+    extra = 0 if position is None else 1  # shows whether there is a next page
+    found: Sequence[Any] = []
+    if query.offset < FARTHEST:
+        _refuse_heavy_page(search, query.keys, position, query.offset, query.limit)
+        read = search.ids if query.in_batches else search.page
+        found = read(query.keys, position, query.offset, query.limit + extra)
     if position is not None:
-        following = rows.filter(comes_after(position, query.keys))
-        _refuse_heavy_page(following, query.keys, 0, query.limit)
-        found = page_of(following, query.keys, 0, query.limit + 1)
-        return Page(found[: query.limit], total_of(rows, query.filter, totals_key), len(found) > query.limit)
-    _refuse_heavy_page(rows, query.keys, query.offset, query.limit)
-    found = page_of(rows, query.keys, query.offset, query.limit)
+        total = total_of(search.count, query.filter, totals_key)
+        return Page(found[: query.limit], total, len(found) > query.limit)
     if len(found) < query.limit and (found or not query.offset):
         return Page(found, query.offset + len(found))
-    return Page(found, total_of(rows, query.filter, totals_key))
+    return Page(found, total_of(search.count, query.filter, totals_key))
 
 
-def page_of(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> list[M]:
-    """Return `limit` rows from `offset` in the order of the keys, with one query that can use an index."""
-    if offset >= FARTHEST:
-        return []
-    vendor = connections[queryset.db].vendor
-    own = OWN_PAGES.get(vendor)
-    if own and not queryset.query.select_related and not queryset.query.annotations:
-        rows: list[M] = import_string(own)(queryset, keys, offset, limit)
-        return rows
-    order = [key.expression() for key in keys]
-    ordered = queryset.order_by(*order)[offset : offset + limit]
-    sorts = [key.path for key in keys] != INDEXED and _lists(queryset.model)
-    whole = queryset.query.deferred_loading[1]  # not only the ids
-    if offset and sorts and whole and vendor == "sqlite":  # sort ids, because SQLite would sort whole rows in memory
-        return list(queryset.model._default_manager.filter(pk__in=ordered.values("pk")).order_by(*order))
-    return list(ordered)
-
-
-def ordered_page(queryset: QuerySet[M], offset: int, limit: int) -> list[M]:
-    """Return `limit` rows from `offset` in the order that the queryset already has."""
+def ordered_page(queryset: QuerySet[M], offset: int, limit: int) -> Sequence[M]:
+    """Return `limit` instances from `offset` in the order that the queryset already has."""
     keys = [Key(str(path).removeprefix("-"), str(path).startswith("-")) for path in queryset.query.order_by]
     return page_of(queryset, keys, offset, limit)
 
 
-class Characters(Func):
-    """The number of characters that the columns have together, as text."""
+def page_of(queryset: QuerySet[M], keys: Sequence[Key], offset: int, limit: int) -> Sequence[M]:
+    """Return `limit` instances from `offset` in the order of the keys, with one query that can use an index."""
+    if offset >= FARTHEST:
+        return []
+    if queryset.query.select_related or queryset.query.annotations:
+        return list(queryset.order_by(*(key.expression() for key in keys))[offset : offset + limit])
+    return Search(Rows.of(queryset)).page(keys, None, offset, limit)
 
-    output_field = IntegerField()
 
-    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper, *_: Any, **__: Any) -> tuple[str, tuple[Any, ...]]:
-        columns = [compiler.compile(column)[0] for column in self.source_expressions]
-        return " + ".join(f"LENGTH(CAST({column} AS text))" for column in columns), ()
-
-
-def _refuse_heavy_page(queryset: QuerySet[Any], keys: Sequence[Key], offset: int, limit: int) -> None:
+def _refuse_heavy_page(
+    search: Search, keys: Sequence[Key], position: tuple[Any, ...] | None, offset: int, limit: int
+) -> None:
     """Reject a page whose lists exceed `HEAVIEST`, before its rows are loaded."""
-    model: Any = queryset.model
-    lists = _lists(model)
-    if limit <= LIMIT or not lists or offset >= FARTHEST:
-        return
-    own = OWN_WEIGHTS.get(connections[queryset.db].vendor)
-    if own:
-        weight = import_string(own)(queryset, keys, offset, limit)
-    else:
-        rows = queryset.order_by(*(key.expression() for key in keys)).annotate(weight=Characters(*lists))
-        weight = rows[offset : offset + limit].aggregate(total=Sum("weight"))["total"] or 0
-    if weight > HEAVIEST:
+    if limit > LIMIT and search.lists and search.weight(keys, position, offset, limit) > HEAVIEST:
         reason = f"please ask for fewer (limit={LIMIT} always works)"
         raise query_error(f"The documents of this page are too large, {reason}")
 
 
-@cache
-def _lists(model: Any) -> Sequence[str]:
-    """Return the names of the fields that hold lists, which can be large."""
-    return [field.name for field in model._meta.concrete_fields if isinstance(field, ListField)]
-
-
-def total_of(queryset: QuerySet[Any], filter: str, totals_key: Callable[[], Hashable]) -> int:
+def total_of(count: Callable[[], int], filter: str, totals_key: Callable[[], Hashable]) -> int:
     """Return the number of rows, from a cache of this process if it knows the key and filter.
 
     The key is read before the rows are counted, so a concurrent change makes a total newer than its key, never older.
     """
     key = totals_key() if len(filter) <= LONGEST_CACHED_FILTER else None
-    if key is None:
-        return queryset.order_by().count()
-    return _total((key, filter)).counted_by(queryset.order_by().count)
+    return count() if key is None else _total((key, filter)).counted_by(count)
 
 
 @dataclass
@@ -218,15 +187,14 @@ def _total(key: Hashable) -> _Total:
     return _Total()
 
 
-def _texts_of(query: ListQuery, keys: Sequence[Any], rows: QuerySet[Any], to_api_page: ToApiPage) -> list[bytes]:
-    """Return the documents of these keys as JSON, batch by batch, without rows that have been deleted meanwhile.
+def _texts_of(query: ListQuery, search: Search, ids: Sequence[Any], to_api_page: ToApiPage) -> list[bytes]:
+    """Return the documents of these ids as JSON, batch by batch, without rows that have been deleted meanwhile.
 
     Rejects a page that exceeds `LARGEST_ANSWER`.
     """
     texts: list[bytes] = []
-    for batch in batches(keys, BATCH):
-        found = rows.order_by().in_bulk(batch)
-        documents = to_api_page([found[key] for key in batch if key in found])
+    for batch in batches(ids, BATCH):
+        documents = to_api_page(search.by_id(batch))
         texts += [orjson.dumps(_selected(query, documents))[1:-1]] if documents else []
         if sum(map(len, texts)) > LARGEST_ANSWER:
             size = f"more than {LARGEST_ANSWER // 1024**2} MiB"

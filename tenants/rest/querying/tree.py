@@ -1,14 +1,21 @@
-"""The tree of a filter: conditions on fields and their combinations, independent of JSON and of the database."""
+"""The tree of a filter: conditions on fields and their combinations, independent of JSON and of the database.
 
+`marked` returns the tree's shape, for prepared queries (see `tenants.rows.prepared`).
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any as Anything
 from typing import TypeAlias
 
 from tenants.rest.querying.fields import Field
 from tenants.rest.querying.patterns import Pattern
+from tenants.rows.marks import Unprepared
 
 Scalar: TypeAlias = str | int | float | bool | datetime
 Operand: TypeAlias = Scalar | tuple[Scalar, ...] | Pattern | None
+Mark: TypeAlias = Callable[[Anything], Anything]
 Node: TypeAlias = "All | Any | Not | Compare | Some | Size | Whole"
 
 
@@ -18,12 +25,18 @@ class All:
 
     parts: tuple[Node, ...] = ()
 
+    def marked(self, mark: Mark) -> "All":
+        return All(mark(self.parts))
+
 
 @dataclass(frozen=True, slots=True)
 class Any:
     """True if at least one part is true."""
 
     parts: tuple[Node, ...] = ()
+
+    def marked(self, mark: Mark) -> "Any":
+        return Any(mark(self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +45,26 @@ class Not:
 
     part: Node
 
+    def marked(self, mark: Mark) -> "Not":
+        return Not(mark(self.part))
+
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """Compares a scalar by `eq gt gte lt lte in regex`, or `null` (absent). Values of different types never match."""
+    """Compares a scalar by `eq gt gte lt lte in regex`, or `null` (absent). Values of different types never match.
+
+    On SQLite, `rare` is `eq` with a word that few rows have.
+    """
 
     field: Field
     operator: str
     operand: Operand = None
+
+    def marked(self, mark: Mark) -> "Compare":
+        """Return the comparison's shape. Raises Unprepared for a regular expression, which each engine rewrites."""
+        if isinstance(self.operand, Pattern):
+            raise Unprepared
+        return Compare(self.field, self.operator, mark(self.operand))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +74,9 @@ class Some:
     field: Field
     part: Node
 
+    def marked(self, mark: Mark) -> "Some":
+        return Some(self.field, mark(self.part))
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -56,6 +84,9 @@ class Size:
 
     field: Field
     count: int
+
+    def marked(self, mark: Mark) -> "Size":
+        return Size(self.field, mark(self.count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +96,22 @@ class Whole:
     field: Field
     elements: tuple[str, ...]
 
+    def marked(self, mark: Mark) -> "Whole":
+        return Whole(self.field, mark(self.elements))
+
 
 NEVER = Any()
 ALWAYS = All()
+
+
+def mapped(node: Node, change: Callable[[Compare | Some | Size | Whole], Node]) -> Node:
+    """Return the tree with each condition on a field replaced by what `change` makes of it."""
+    match node:
+        case All(parts) | Any(parts):
+            return type(node)(tuple(mapped(part, change) for part in parts))
+        case Not(part):
+            return Not(mapped(part, change))
+    return change(node)
 
 
 def uses_patterns(node: Node) -> bool:

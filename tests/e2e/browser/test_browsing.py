@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import CDPSession, Page, expect
+from playwright.sync_api import CDPSession, Dialog, Page, expect
 
 from tests.e2e.browser.conftest import Look
+from tests.registry_site.pages.test_markdown import HOSTILE
 from tests.served import ADMIN_PASSWORD, Served
 from tests.talk import administrator, created
 
@@ -286,6 +287,35 @@ def test_an_edit_sends_only_what_changed(page: Page, look: Look, api: httpx.Clie
     page.get_by_text("Edit", exact=True).click()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("No changes")
+
+
+def test_a_description_is_written_rendered_and_runs_nothing(
+    page: Page, look: Look, api: httpx.Client, served: Served, mark: str
+) -> None:
+    asked, dialogs = [], []
+    page.on("request", lambda request: asked.append(request.url))
+
+    def dismiss(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
+    hostile = "\n\n".join(
+        sorted(HOSTILE, key=lambda text: "<!" in text or "plaintext" in text)
+    )  # they hide what follows
+    model = created(api, "models", name=mark, description=f"# Title\n\n{hostile}")
+    log_in(page, then=f"/v1/models/{model}")
+    expect(page.locator(".prose").get_by_role("heading", name="Title")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert not dialogs
+    assert [url for url in asked if not url.startswith((served.base_url, "data:"))] == []
+    assert page.evaluate("typeof document.forms.length + typeof document.cookie") == "numberstring"
+    page.get_by_text("Edit", exact=True).click()
+    page.get_by_label("Description (Markdown)").fill("| a | b |\n| - | - |\n| **c** | d |\n\n> quoted\n\n    code")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".prose").get_by_role("cell", name="c")).to_be_visible()
+    look(page, "browse-description")
+    assert api.get(f"/models/{model}").json()["description"].startswith("| a | b |\n")
 
 
 def test_words_are_suggested_while_typing(page: Page, api: httpx.Client, mark: str) -> None:

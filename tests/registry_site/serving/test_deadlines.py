@@ -176,6 +176,28 @@ def test_a_long_request_is_not_taken_for_a_slow_one(narrow: Served, client: http
 
 
 @pytest.mark.promise("bodies.deadline")
+def test_a_connection_that_is_opened_while_others_are_ended_is_not_ended(narrow: Served, client: httpx.Client) -> None:
+    """Connections are opened every 50 ms, so some of them at the moment when the slow ones are answered."""
+    head = f"POST /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: {client.headers['Authorization']}\r\n"
+
+    def post(number: int) -> bytes:
+        time.sleep(number * 0.05)
+        body = f'{{"name": "opened meanwhile {number}"}}'
+        head_of_json = f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        with ExitStack() as ended:
+            connection = _begin(narrow, ended, (head_of_json + body[:5]).encode())
+            time.sleep(0.7)
+            connection.sendall(body[5:].encode())
+            return connection.recv(65536)
+
+    with ExitStack() as ended:
+        slow = [_begin(narrow, ended, _half_sent("", "")["public"]) for _ in range(5)]
+        answers = at_once(post, 70)
+        assert all(connection.recv(65536).startswith(b"HTTP/1.1 408 ") for connection in slow)
+    assert {answer.partition(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 200 OK"}
+
+
+@pytest.mark.promise("bodies.deadline")
 def test_a_request_without_end_of_its_headers_is_ended(narrow: Served) -> None:
     with ExitStack() as ended:
         starts = (b"", b"GET /v1/version HTTP/1.1\r\nHos", b"GET /v1/version HTTP/1.1\r\nHost: x\r\n\r\n")

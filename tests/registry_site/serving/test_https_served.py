@@ -181,6 +181,19 @@ def test_a_broken_renewal_leaves_the_certificate_in_use(https: Served) -> None:
     wait_for(https, certificate)
 
 
+@pytest.mark.promise("bodies.deadline")
+@pytest.mark.parametrize("https", [{"BODY_TIMEOUT": "1"}], indirect=True, ids=[""])
+def test_a_body_that_comes_too_slowly_is_ended_over_tls_too(https: Served) -> None:
+    trusting = ssl.create_default_context(cafile=https.folder / "self-signed.pem")
+    address = ("127.0.0.1", int(https.base_url.rpartition(":")[2]))
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        trusting.minimum_version, trusting.maximum_version = ssl.TLSVersion.TLSv1_2, version
+        with trusting.wrap_socket(socket.create_connection(address, SECONDS), server_hostname="localhost") as client:
+            client.sendall(b"POST /v1/login HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+            assert client.recv(65536).startswith(b"HTTP/1.1 408 ")
+            assert client.recv(65536) == b""  # the server has closed it, so its thread is free
+
+
 def test_http_redirects_to_the_same_url_under_https_and_ends_with_the_server(https: Served) -> None:
     plain = f"http://127.0.0.1:{https.port}"
     answer = httpx.post(f"{plain}/v1/models?filter=%7B%7D", content=b"{}", timeout=SECONDS)

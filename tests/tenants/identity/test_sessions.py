@@ -11,9 +11,10 @@ from tenants.models import User
 from tenants.rows.fields import now
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
-from tests.client import BrowserClient
+from tests.client import ApiClient, BrowserClient
 
 PASSWORD = "Passw0rd!x"
+FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
@@ -192,6 +193,37 @@ def test_a_token_takes_precedence_over_the_session(world: Any, browser: BrowserC
     found = ok(browser.get("users/owner", headers={"Authorization": token}))
     assert found["_id"] == world.rival.owner.pk
     assert_error(browser.get("models", headers={"Authorization": "nonsense"}), "authentication_error")
+
+
+@pytest.mark.promise("browser.token-wins", "browser.cookies")
+def test_a_call_with_a_token_neither_reads_nor_sets_a_cookie(world: Any, browser: BrowserClient) -> None:
+    browser.client.cookies["csrftoken"] = "malformed"
+    for path in ("models", "version", "models/nothing", "nothing"):
+        answer = browser.get(path, headers={"Authorization": world.acme.owner.api.token})
+        assert "Cookie" not in answer.headers["Vary"]
+        assert not answer.response.cookies, path
+    create(ApiClient(world.acme.owner.api.token), name="needs no CSRF token")
+
+
+@pytest.mark.promise("browser.csrf", "browser.token-wins")
+@pytest.mark.parametrize("empty", ["", " ", "Bearer ", "JWT  "])
+def test_an_authorization_without_a_token_leaves_the_session_and_its_csrf_check(
+    world: Any, browser: BrowserClient, empty: str
+) -> None:
+    headers = {"Authorization": empty}
+    answer = browser.get("models", headers=headers)
+    assert ok(answer)["totalDocs"] == 0
+    assert "Cookie" in answer.headers["Vary"]
+    refused = browser.post("models", json={"name": "forged"}, headers=headers | {"X-CSRFToken": ""})
+    assert_error(refused, "restricted_access_create", "CSRF")
+
+
+@pytest.mark.promise("browser.csrf")
+@pytest.mark.parametrize("path", ["/admin/", "/login.html", "/logout.html", "/reset.html"])
+def test_a_token_does_not_switch_off_the_checks_of_a_page(world: Any, browser: BrowserClient, path: str) -> None:
+    token = {"Authorization": world.acme.owner.api.token}
+    plain, sent = (browser.post(path, data=b"a=b", content_type=FORM, headers=more) for more in ({}, token))
+    assert (plain.status_code, plain.headers["Vary"]) == (sent.status_code, sent.headers["Vary"])
 
 
 @pytest.mark.promise("browser.api-token")

@@ -12,6 +12,7 @@ import pytest
 from django.db import OperationalError
 
 from tenants.log import recording as request_log
+from tenants.log.entries import URL_LIMIT, Answered, contents_of
 from tenants.models import PasswordReset, RequestLog
 from tenants.rows.fields import now
 from tests.answers import assert_error, login, ok
@@ -202,7 +203,7 @@ def test_an_error_of_the_log_fails_no_request(world: Any, entries: Entries, monk
         raise OSError("the disk is gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr("tenants.log.recording.RequestLog.objects.bulk_create", fail)
+        patched.setattr("tenants.log.recording.insert_rows", fail)
         patched.setattr("tenants.log.recording.connection.close", lambda: None)
         create(world.acme.owner.api)
         request_log.writer.flush()
@@ -241,9 +242,9 @@ def test_entries_of_a_tenant_that_is_deleted_concurrently_are_kept(world: Any, e
     assert sorted(kept, key=str) == [("DELETE", None), ("POST", "acme"), ("POST", None)]
 
 
-def _entry(**fields: Any) -> RequestLog:
-    plain: dict[str, Any] = {"date": now(), "method": "GET", "url": "/", "status": 200, "duration_ms": 1.0}
-    return RequestLog(**plain | fields)
+def _entry(**fields: Any) -> Answered:
+    plain: dict[str, Any] = {"user_id": None, "username": "", "date": now(), "method": "GET", "path": "/", "query": ""}
+    return Answered(**plain | {"status": 200, "duration_ms": 1.0, "contents": ""} | fields)
 
 
 @pytest.mark.promise("log.entries")
@@ -251,7 +252,7 @@ def _entry(**fields: Any) -> RequestLog:
 def test_an_invalid_entry_loses_no_other_entry(world: Any, entries: Entries, tenant: str | None) -> None:
     for number in range(9):
         request_log.writer.put(
-            _entry(tenant_id=tenant, url=f"/{number}", duration_ms="no number" if number == 4 else 1)
+            _entry(tenant_id=tenant, path=f"/{number}", duration_ms="no number" if number == 4 else 1)
         )
     request_log.writer.flush()
     kept = RequestLog.objects.filter(tenant_id=tenant).values_list("url", flat=True)
@@ -265,7 +266,7 @@ def test_entries_wait_while_the_database_is_unavailable(world: Any, entries: Ent
 
     create(world.acme.owner.api)
     with monkeypatch.context() as patched:
-        patched.setattr("tenants.log.recording.RequestLog.objects.bulk_create", away)
+        patched.setattr("tenants.log.recording.insert_rows", away)
         patched.setattr("tenants.log.recording.connection.close", lambda: None)
         request_log.writer.flush()
         assert len(request_log.writer.waiting) == 1
@@ -333,7 +334,7 @@ def test_a_url_is_truncated(world: Any, entries: Entries) -> None:
     world.anonymous.get("models/" + "x" * 50_000)
     world.acme.owner.api.get("models", query={"filter": {"name": "x" * 50_000}})
     entries()
-    assert [len(entry.url) for entry in RequestLog.objects.all()][:2] == [request_log.URL_LIMIT] * 2
+    assert [len(entry.url) for entry in RequestLog.objects.all()][:2] == [URL_LIMIT] * 2
 
 
 @pytest.mark.promise("log.cut")
@@ -341,7 +342,7 @@ def test_a_long_text_is_processed_only_up_to_the_limit(settings: Any) -> None:
     settings.LOG_CONTENTS_LIMIT = 100
     body = {"x" * 10_000_000: "x" * 10_000_000, "more": ["y" * 10_000_000] * 50}
     tracemalloc.start()
-    assert len(request_log.contents_of(SimpleNamespace(parsed=SimpleNamespace(contents=body)))) == 100  # type: ignore[arg-type]
+    assert len(contents_of(SimpleNamespace(parsed=SimpleNamespace(contents=body)))) == 100  # type: ignore[arg-type]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100_000

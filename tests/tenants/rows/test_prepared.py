@@ -6,7 +6,8 @@ import pytest
 
 from tenants.models import User
 from tenants.rows.fields import now
-from tenants.rows.prepared import CACHED_PLANS, MARK, Prepared, update_where
+from tenants.rows.marks import TEXTS
+from tenants.rows.prepared import CACHED_PLANS, Prepared, update_where
 
 named = Prepared(lambda tenant, names: User.objects.of(tenant).filter(username__in=names).order_by("-username"))
 columns = Prepared(lambda key: User.objects.filter(pk=key).values_list("username", "timestamp"))
@@ -37,7 +38,7 @@ def test_values_replace_their_placeholders(world: Any, names: list[str]) -> None
     assert [user.username for user in named(world.acme.tenant.pk, ["user-1"])] == ["user-1"]
     assert [user.username for user in named(world.acme.tenant.pk, ["user-2"])] == ["user-2"]
     assert named("no such tenant", ["user-2"]) == []
-    assert named(world.acme.tenant.pk, [f"{MARK}0", "' OR 1=1 --", "$ne"]) == []
+    assert named(world.acme.tenant.pk, [TEXTS[0], "' OR 1=1 --", "$ne"]) == []
 
 
 def test_columns_are_converted_as_the_orm_does(world: Any, names: list[str]) -> None:
@@ -59,17 +60,17 @@ def test_the_number_of_cached_plans_is_limited(world: Any) -> None:
 
 def test_an_update_changes_the_matching_rows_and_returns_their_number(world: Any, names: list[str]) -> None:
     tenant = world.acme.tenant.pk
-    assert renamed(tenant, "user-1", f"{MARK}2", 7) == 1
+    assert renamed(tenant, "user-1", TEXTS[2], 7) == 1
     assert renamed(tenant, "user-2", "user-2", 8) == 1
     assert renamed(tenant, "user-1", "other", 9) == renamed("no such tenant", "user-3", "other", 9) == 0
-    users = User.objects.of(tenant).filter(username__in=[*names, f"{MARK}2"]).order_by("username")
+    users = User.objects.of(tenant).filter(username__in=[*names, TEXTS[2]]).order_by("username")
     found = {user.username: user.validity_days for user in users}
     assert found == {
         "user-0": found["user-0"],
         "user-2": 8,
         "user-3": found["user-3"],
         "user-4": found["user-4"],
-        f"{MARK}2": 7,
+        TEXTS[2]: 7,
     }
 
 

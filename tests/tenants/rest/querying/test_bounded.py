@@ -5,8 +5,6 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from types import SimpleNamespace
-from typing import Any
 
 import pymongo
 import pytest
@@ -92,12 +90,17 @@ def test_a_timeout_inside_a_transaction_ends_with_the_block() -> None:
 
 def test_a_request_that_waits_for_a_count_stops_at_its_own_deadline() -> None:
     go_on, counting = Event(), Event()
-    rows: Any = SimpleNamespace(order_by=lambda: rows, count=lambda: (counting.set(), go_on.wait(30), 5)[-1])
+
+    def count() -> int:
+        counting.set()
+        go_on.wait(30)
+        return 5
+
     with ThreadPoolExecutor() as other:
-        first = other.submit(total_of, rows, "", lambda: "of this test")
+        first = other.submit(total_of, count, "", lambda: "of this test")
         assert counting.wait(30)
         with pytest.raises(Refused, match="takes too long"), bounded_search("default", seconds=0.2):
-            total_of(rows, "", lambda: "of this test")
+            total_of(count, "", lambda: "of this test")
         go_on.set()
         assert first.result() == 5
 

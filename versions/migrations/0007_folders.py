@@ -9,7 +9,7 @@ import tenants.rows.fields
 class Migration(migrations.Migration):
     dependencies = [
         ("tenants", "0010_fences"),
-        ("versions", "0004_blob_mark"),
+        ("versions", "0006_words"),
     ]
 
     operations = [

@@ -1,0 +1,223 @@
+"""Routes of resumable uploads: the tus protocol, and each user's uploads as JSON."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.utils.http import http_date
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from catalog.models import Item
+from catalog.services import add_item_version
+from tenants.exceptions import Refused
+from tenants.models import TenantQuerySet
+from tenants.rest.collections import CollectionViewSet
+from tenants.rest.negotiation import AnyBody
+from tenants.rest.permissions import ANYONE, USERS, refusal
+from tenants.rows.fields import now
+from versions import tus, uploads
+from versions.incoming import TooLarge
+from versions.models import UploadSession
+from versions.services import Upload
+from versions.upload_requests import Body, ByteStream, locked, wrong_offset
+
+KINDS = {"model", "dataset", "algorithm"}
+
+
+class UploadViewSet(CollectionViewSet):
+    """Uploads in any number of requests. An upload is its user's alone, until a version takes its bytes."""
+
+    collection = "uploads"
+    group = "uploads"
+    model = UploadSession
+    roles: ClassVar = {"capabilities": ANYONE} | dict.fromkeys(
+        ("list", "create", "retrieve", "append", "override", "destroy"), USERS
+    )
+    query_fields: ClassVar = {
+        "_id": "text:pk",
+        "size": "number",
+        "offset": "number",
+        "sha256": "text",
+        "timestamp": "date",
+        "expires": "date",
+    }
+    parser_classes = (AnyBody,)
+    parameters: ClassVar = {}
+
+    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
+        made = super().initialize_request(request, *args, **kwargs)
+        if request.method == "OPTIONS":
+            self.action = "capabilities"  # DRF has a fixed action for it
+        return made
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Authenticate the caller. Raises Refused (`tus_version`) for another version of the protocol."""
+        super().initial(request, *args, **kwargs)
+        if request.method not in ("GET", "OPTIONS") and request.headers.get("Tus-Resumable") != tus.VERSION:
+            needed = f"The header Tus-Resumable must be {tus.VERSION}"
+            raise Refused("tus_version", needed, headers={"Tus-Version": tus.VERSION})
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response.headers["Tus-Resumable"] = tus.VERSION
+        response.headers["Cache-Control"] = "no-store"
+        return super().finalize_response(request, response, *args, **kwargs)
+
+    def get_queryset(self) -> TenantQuerySet[UploadSession]:
+        """Return the caller's uploads that are in no version."""
+        mine = UploadSession.objects.visible_to(self.user).filter(owner_id=self.user.pk)
+        return mine.filter(taken=False, expires__gt=now())
+
+    def get_object(self) -> UploadSession:
+        return uploads.find(owner=self.user, id=self.kwargs["pk"])
+
+    def capabilities(self, request: Request, **kwargs: Any) -> Response:
+        """Tell which parts of the protocol the registry has."""
+        headers = {
+            "Tus-Version": tus.VERSION,
+            "Tus-Extension": tus.EXTENSIONS,
+            "Tus-Checksum-Algorithm": ",".join(tus.ALGORITHMS),
+        }
+        limit = {"Tus-Max-Size": str(settings.MAX_UPLOAD_SIZE)} if settings.MAX_UPLOAD_SIZE else {}
+        return Response(status=204, headers=headers | limit)
+
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        """Begin an upload of `Upload-Length` bytes, the first of which may be the body; or join finished parts."""
+        headers = request.headers
+        metadata, concat = headers.get("Upload-Metadata", ""), headers.get("Upload-Concat", "")
+        self._refuse_unwanted(metadata)
+        if concat.startswith("final;"):
+            return self._created(self._join(tus.parts_of(concat), metadata, concat))
+        if concat not in ("", "partial"):
+            raise Refused("post_request_error", "Upload-Concat is `partial` or `final;` and the URLs of the parts")
+        size = tus.number_of(headers, "Upload-Length", "post_request_error")
+        has_body = request.content_type == tus.CONTENT_TYPE
+        session = uploads.begin(owner=self.user, size=size, metadata=metadata, concat=concat)
+        if has_body or not size:
+            self._receive(session)
+        return self._created(session)
+
+    def _refuse_unwanted(self, metadata: str) -> None:
+        """Raise Refused now if the version that the metadata ask for will be refused at the end."""
+        if destination := tus.destination_of(tus.metadata_of(metadata)):
+            self._item(destination)
+
+    def _item(self, destination: tus.Destination) -> Item:
+        item = Item.objects.of(self.user.tenant_id).filter(pk=destination.item).first()
+        if item is None or (destination.kind and destination.kind.removesuffix("s") != item.kind):
+            raise Refused("resource_not_found", f"No such resource: {destination.item}")
+        if not item.is_changeable_by(self.user):
+            raise refusal("PUT", f"This {item.kind} is open only to its owner and administrators")
+        return item
+
+    def _join(self, ids: Sequence[str], metadata: str, concat: str) -> UploadSession:
+        """Return the upload that consists of the parts; the same one if the request is repeated."""
+        mine = UploadSession.objects.of(self.user.tenant_id).filter(owner_id=self.user.pk)
+        if done := mine.filter(concat=concat, metadata=metadata, expires__gt=now()).exclude(sha256="").first():
+            return done
+        parts = [uploads.find(owner=self.user, id=id) for id in ids]
+        for part in parts:
+            if not (part.is_partial and part.sha256) or part.taken:
+                raise Refused("post_request_error", f"Not a finished part: {part.pk}")
+        size = sum(part.size for part in parts)
+        session = uploads.begin(owner=self.user, size=size, metadata=metadata, concat=concat)
+        with locked(session) as lease:
+            uploads.join(lease, parts)
+        self._publish(session)
+        return session
+
+    def _created(self, session: UploadSession) -> Response:
+        location = f"/{settings.VERSION}/{self.collection}/{session.pk}"
+        return Response(status=201, headers={"Location": location} | _state(session))
+
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:
+        """Tell how many bytes are there: in `Upload-Offset`, and as JSON."""
+        session = self.get_object()
+        if session.is_complete:
+            self._complete(session)  # a crash may have come in between
+        lengths = {"Upload-Length": str(session.size), "Upload-Metadata": session.metadata}
+        lengths |= {"Upload-Concat": session.concat}
+        headers = {name: value for name, value in lengths.items() if value} | _state(session)
+        return Response(session.to_api(), headers=headers)
+
+    def append(self, request: Request, **kwargs: Any) -> Response:
+        """Add the body at `Upload-Offset`. What arrives is kept, even if the connection breaks."""
+        if request.content_type != tus.CONTENT_TYPE:
+            raise UnsupportedMediaType(request.content_type or "", f"The Content-Type must be {tus.CONTENT_TYPE}")
+        offset = tus.number_of(request.headers, "Upload-Offset", "put_request_error")
+        session = self.get_object()
+        if session.concat.startswith("final;"):
+            raise refusal("PUT", "An upload that joins others takes no bytes")
+        if offset != session.offset:
+            raise wrong_offset(session, offset)
+        self._receive(session)
+        return Response(status=204, headers=_state(session))
+
+    def override(self, request: Request, **kwargs: Any) -> Response:
+        """Do what the header `X-HTTP-Method-Override` says, PATCH or DELETE, for clients that can only POST."""
+        actions = {"PATCH": self.append, "DELETE": self.destroy}
+        method = request.headers.get("X-HTTP-Method-Override", "")
+        if method not in actions:
+            raise Refused("method_not_allowed", 'Method "POST" not allowed.', headers={"Allow": "HEAD, PATCH, DELETE"})
+        return actions[method](request, **kwargs)
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        """Delete the upload and its bytes."""
+        uploads.remove(self.get_object())
+        return Response(status=204)
+
+    def _receive(self, session: UploadSession) -> None:
+        """Add the request's body to the upload, and complete it with its last byte."""
+        body, left = self.request._request, session.size - session.offset
+        announced = int(self.request.META.get("CONTENT_LENGTH") or 0)
+        chunked = "chunked" in self.request.headers.get("Transfer-Encoding", "").lower()
+        if announced > left and not chunked:
+            raise TooLarge(f"Only {left} bytes of this upload are missing")
+        if left:
+            self._append(session, body, left)
+        if chunked and body.read(1):
+            raise TooLarge("The body has more bytes than the upload lacked")
+        if session.is_complete:
+            self._complete(session)
+
+    def _append(self, session: UploadSession, stream: ByteStream, left: int) -> None:
+        with ExitStack() as cleanup:
+            if checksum := self.request.headers.get("Upload-Checksum"):
+                stream = cleanup.enter_context(tus.checked_body(checksum, stream, left))
+            lease = cleanup.enter_context(locked(session))
+            uploads.append(lease, Body(stream, left))
+
+    def _complete(self, session: UploadSession) -> None:
+        """Store the bytes of a complete upload, and make the version that its metadata ask for."""
+        if not session.sha256:
+            with locked(session) as lease:
+                uploads.finish(lease)
+        self._publish(session)
+
+    def _publish(self, session: UploadSession) -> None:
+        pairs = tus.metadata_of(session.metadata)
+        announced = pairs.get("sha256", "").lower()
+        if announced not in ("", session.sha256) and not session.taken:
+            uploads.remove(session)
+            details = f"The file's sha256 is {session.sha256}, announced was {announced}"
+            raise Refused("post_request_error", details)
+        destination = tus.destination_of(pairs)
+        if destination is None or session.taken or session.is_partial:
+            return
+        upload = Upload(
+            received=uploads.received(session),
+            original=destination.original,
+            mimetype=destination.mimetype,
+            encoding="binary",
+            description=destination.description,
+        )
+        with suppress(uploads.AlreadyTaken):  # by another request that completes it
+            item = self._item(destination)
+            add_item_version(item=item, upload=upload, ordinal=destination.ordinal, by=self.user, session=session)
+
+
+def _state(session: UploadSession) -> dict[str, str]:
+    """Return the headers that tell how far an upload is, and how long it can go on."""
+    return {"Upload-Offset": str(session.offset), "Upload-Expires": http_date(session.expires.timestamp())}

@@ -1,0 +1,68 @@
+"""Prepared lists answer what lists that are compiled each time answer, whatever values a plan was made for."""
+
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from catalog.models import Item
+from tenants.models import User
+from tenants.rest.querying import on_sqlite, search
+from tenants.rest.querying.compile import resolved
+from tenants.rest.querying.parse import parse
+from tenants.rest.querying.query import sort_keys
+from tenants.rest.querying.search import Search
+from tenants.rows.prepared import Rows
+from tenants.rows.visibility import rows_for
+from tests.tenants.rest.querying import filters, items
+
+pytestmark = pytest.mark.django_db
+SORTS = st.dictionaries(
+    st.sampled_from(["name", "status", "timestamp", "lastmod", "owner", "_id"]), st.sampled_from([1, -1]), max_size=3
+)
+COLUMNS = st.sampled_from([None, ("id",), ("id", "name", "tags"), ("id", "metadata", "status", "timestamp")])
+
+
+def _plain(rows: Any) -> list[Any]:
+    return [row if isinstance(row, tuple) else {k: v for k, v in vars(row).items() if k != "_state"} for row in rows]
+
+
+def _answers(found: Search, keys: Any, offset: int, limit: int) -> list[Any]:
+    """Return all that a list reads: its pages, their size, the total, and the rows by id."""
+    first = found.page(keys, None, 0, limit)
+    last = found.rows.queryset().filter(pk=first[-1].id).values_list(*(key.path for key in keys)) if first else []
+    positions = [None, *map(tuple, last)]
+    pages = [_plain(found.page(keys, each, at, limit)) for each in positions for at in (0, offset)]
+    ids = [found.ids(keys, each, offset, limit) for each in positions]
+    weights = [found.weight(keys, each, offset, limit) for each in positions] if found.lists else []
+    return [pages, ids, weights, found.count(), _plain(found.by_id([row.id for row in first]))]
+
+
+@pytest.mark.promise("lists.prepared")
+@pytest.mark.parametrize("few", [on_sqlite.FEW, 3])
+def test_a_prepared_list_answers_as_a_compiled_one(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if few != on_sqlite.FEW and connection.vendor != "sqlite":
+        pytest.skip("SQLite finds rare words in another way than frequent ones")
+    monkeypatch.setattr(on_sqlite, "FEW", few)
+    stored = items.make_items(40)
+    for item in stored:
+        item.derive_readers()
+    Item.objects.bulk_update(stored, ["readers"])
+    users = list(User.objects.all())
+    boss = User.objects.create(tenant_id="queries", username="boss", role="admin")
+    fields = items.FIELDS
+
+    @settings(max_examples=150, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(filters.FILTERS, SORTS, COLUMNS, st.sampled_from([*users, boss]), st.integers(1, 9), st.integers(1, 15))
+    def agrees(document: Any, sort: Any, columns: Any, user: User, offset: int, limit: int) -> None:
+        keys = sort_keys(json.dumps(sort), fields)
+        tree = resolved(parse(json.dumps(document), fields), "queries", Item)
+        prepared = Search(rows_for(Item, Item.objects.visible_to, user), tree, columns)
+        compiled = Search(Rows.of(Item.objects.visible_to(user)), tree, columns)
+        assert _answers(prepared, keys, offset, limit) == _answers(compiled, keys, offset, limit), document
+
+    agrees()
+    assert search._pages.plan.cache_info().hits > 100

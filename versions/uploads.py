@@ -1,0 +1,232 @@
+"""Upload sessions: bytes on their way, sent in any number of requests, until a version takes them.
+
+Bytes are durable before the row says so: the offset that a client is told survives a crash. A complete upload is stored
+under its sha256 and counts as a reference to these bytes, which passes to a version in the transaction that adds it.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from django.conf import settings
+from django.db.models import F
+
+from tenants.exceptions import Refused
+from tenants.models import User
+from tenants.rows.batches import batches
+from tenants.rows.fields import now
+from tenants.rows.transactions import atomic, retried
+from versions.incoming import Received, TooLarge
+from versions.models import Blob, UploadSession
+from versions.removal import remove_unreferenced
+from versions.services import BytesGone, with_bytes
+from versions.storage import BLOCK, store
+from versions.upload_requests import Body, Lease, digests, locked
+
+MAX_OPEN = 10_000  # uploads of a user that no version has taken
+LARGEST = 2**53  # bytes of an upload; JSON's integers are exact up to here
+CREATION = "post_request_error"
+CLAIMED = 500  # uploads that one statement takes
+
+
+class AlreadyTaken(Refused):
+    """Another version has taken the upload."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(CREATION, f"A version has taken the bytes of the upload {id}")
+
+
+def begin(*, owner: User, size: int, metadata: str = "", concat: str = "") -> UploadSession:
+    """Create an upload. Raises TooLarge, and Refused (`post_request_error`) if the user has too many."""
+    limit = settings.MAX_UPLOAD_SIZE or LARGEST
+    if size > limit:
+        raise TooLarge(f"A file has at most {limit} bytes")
+    waiting = UploadSession.objects.of(owner.tenant_id).filter(owner_id=owner.pk, taken=False, expires__gt=now())
+    if waiting.count() >= MAX_OPEN:
+        raise Refused(CREATION, f"A user has at most {MAX_OPEN} uploads that are in no version")
+    session = UploadSession(tenant_id=owner.tenant_id, owner_id=owner.pk, size=size, metadata=metadata, concat=concat)
+    session.expires = session.timestamp + settings.UPLOAD_RETENTION
+    session.save(force_insert=True)
+    return session
+
+
+def find(*, owner: User, id: str) -> UploadSession:
+    """Return the user's upload. Raises Refused (`resource_not_found`)."""
+    session = UploadSession.objects.of(owner.tenant_id).filter(owner_id=owner.pk, pk=id).first()
+    if session is None or session.has_expired(now()):
+        raise Refused("resource_not_found", f"No such resource: {id}")
+    return session
+
+
+def append(lease: Lease, chunks: Iterator[bytes] | Body) -> None:
+    """Add the chunks to the upload, durably. A body that breaks off raises its error after what arrived is durable."""
+    session, before = lease.session, lease.session.progress
+    digest = None if lease.took_over else digests.take(session.pk, before.offset)
+    incoming = store().resume(session.pk, before, lease.guard, digest)
+    try:
+        for chunk in chunks:
+            incoming.write(chunk)
+            if lease.is_due() and (progress := incoming.checkpoint(whole=False)).offset > session.offset:
+                lease.save(progress)
+        lease.save(incoming.checkpoint(whole=True))
+    finally:
+        incoming.close()
+    digests.put(session.pk, session.offset, incoming.digest)
+    if session.offset > before.offset:
+        store().settle(session.pk, before)
+    if isinstance(chunks, Body) and chunks.error:
+        raise chunks.error
+
+
+def finish(lease: Lease, within: Callable[[], object] = lambda: None) -> None:
+    """Store the bytes of a complete upload under their sha256; `within` is called in the transaction that says so.
+
+    It can be repeated after a crash. Does nothing if it is done.
+    """
+    session = lease.session
+    if session.sha256:
+        return
+    with lease.renewals():
+        joined = store().join(session.pk, session.progress)
+        digest = digests.take(session.pk, session.size)
+        sha256 = digest.hexdigest() if digest else _hash(joined)
+        whole = Received(joined.place, session.size, sha256)
+        with_bytes(tenant_id=session.tenant_id, received=whole, write=partial(_refer, lease, sha256, within))
+    session.sha256 = sha256
+    store().abandon(session.pk, session.progress)
+
+
+def _hash(joined: Received) -> str:
+    """Read all bytes and return their sha256: needed if several processes have received them."""
+    digest = hashlib.sha256()
+    with store().reread(joined) as file:
+        while chunk := file.read(BLOCK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@retried
+def _refer(lease: Lease, sha256: str, within: Callable[[], object], mark: str) -> None:
+    with atomic():
+        lease.update(sha256=sha256)
+        key = Blob.key(lease.session.tenant_id, sha256)
+        if not Blob.objects.filter(pk=key, mark=mark).update(references=F("references") + 1):
+            raise BytesGone(key)
+        within()
+
+
+def join(lease: Lease, parts: Sequence[UploadSession]) -> None:
+    """Make an upload of finished parts, in their order, and take them. Raises Refused if one is gone meanwhile."""
+    try:
+        append(lease, _contents(parts))
+    except FileNotFoundError:
+        raise Refused(CREATION, "A part is no longer there") from None
+    finish(lease, within=partial(_claim_parts, parts))
+    remove_unreferenced({part.blob for part in parts})
+
+
+def _contents(parts: Sequence[UploadSession]) -> Iterator[bytes]:
+    for part in parts:
+        with store().read(part.blob) as file:
+            while chunk := file.read(BLOCK):
+                yield chunk
+
+
+def finished(*, tenant_id: str, owner_id: str, id: str) -> Received:
+    """Return the bytes of a finished upload; `place` is their key. Raises Refused (`post_request_error`) otherwise.
+
+    The bytes stay while the upload refers to them.
+    """
+    session = UploadSession.objects.of(tenant_id).filter(owner_id=owner_id, pk=id).first()
+    if session is None or session.has_expired(now()):
+        raise Refused(CREATION, f"You have no upload {id}")
+    if session.is_partial:
+        raise Refused(CREATION, f"The upload {id} is a part of another one")
+    return received(session)
+
+
+def received(session: UploadSession) -> Received:
+    """Return the bytes of a finished upload; `place` is their key. Raises Refused (`post_request_error`) otherwise."""
+    if session.taken:
+        raise AlreadyTaken(session.pk)
+    if not session.sha256:
+        raise Refused(CREATION, f"The upload {session.pk} has {session.offset} of {session.size} bytes")
+    return Received(session.blob, session.size, session.sha256)
+
+
+def claim_all(*, tenant_id: str, owner_id: str, ids: Sequence[str]) -> None:
+    """Take the bytes of finished uploads, in the caller's transaction.
+
+    The uploads no longer refer to them: the caller adds references of its own (`Blob.references`) in the same
+    transaction. Raises Refused (`post_request_error`) for an upload that does not exist, is not the owner's, is not
+    finished, or is taken already.
+    """
+    for batch in batches(ids, CLAIMED):
+        mine = UploadSession.objects.of(tenant_id).filter(owner_id=owner_id, pk__in=batch, taken=False)
+        sessions = {session.pk: session for session in mine.exclude(sha256="")}
+        for id in batch:
+            if id not in sessions:
+                raise AlreadyTaken(id)
+        if UploadSession.objects.filter(pk__in=batch, taken=False).update(taken=True) != len(batch):
+            raise AlreadyTaken(batch[0])
+        counts = Counter(session.blob for session in sessions.values())
+        for times in set(counts.values()):
+            keys = [key for key, count in counts.items() if count == times]
+            Blob.objects.filter(pk__in=keys).update(references=F("references") - times)
+
+
+def _claim_parts(parts: Sequence[UploadSession]) -> None:
+    for part in parts:
+        _take(part.pk, part.blob)
+
+
+def _take(id: str, key: str) -> None:
+    """Take an upload whose bytes have this key; call it in a transaction. Raises AlreadyTaken."""
+    if not UploadSession.objects.filter(pk=id, taken=False).update(taken=True):
+        raise AlreadyTaken(id)
+    Blob.objects.filter(pk=key).update(references=F("references") - 1)
+
+
+def remove(session: UploadSession) -> None:
+    """Delete an upload with its bytes. Raises Refused (`upload_locked`) while a request sends bytes of it."""
+    with locked(session):
+        keys = _remove_row(session.pk)
+    if not session.sha256:
+        store().abandon(session.pk, session.progress)
+    remove_unreferenced(keys)
+
+
+@retried
+def _remove_row(id: str) -> list[str]:
+    """Delete the row and its reference; return the keys of bytes that it referred to."""
+    with atomic():
+        session = UploadSession.objects.filter(pk=id).first()
+        UploadSession.objects.filter(pk=id).delete()
+        if session is None or session.taken or not session.sha256:
+            return []
+        Blob.objects.filter(pk=session.blob).update(references=F("references") - 1)
+        return [session.blob]
+
+
+def remove_expired(id: str) -> bool:
+    """Delete an upload that has expired; return False if it is gone, or if a request still sends bytes of it."""
+    session = UploadSession.objects.filter(pk=id, expires__lte=now()).first()
+    if session is None:
+        return False
+    try:
+        remove(session)
+    except Refused:
+        return False
+    return True
+
+
+def unfinished(ids: Sequence[str]) -> set[str]:
+    """Return those of the ids that are uploads whose bytes still arrive."""
+    return set(UploadSession.objects.filter(pk__in=ids, sha256="").values_list("pk", flat=True))
+
+
+def references_of_uploads() -> Counter[str]:
+    """Return how many finished uploads refer to bytes, by key."""
+    waiting = UploadSession.objects.filter(taken=False).exclude(sha256="").values_list("tenant_id", "sha256")
+    return Counter(Blob.key(*owned) for owned in waiting.iterator())
