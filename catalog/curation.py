@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from catalog.changes import renamed_metadata, unique
+from catalog.checks import WORDS
+from catalog.history import item_event, item_state, version_event, version_state
 from catalog.models import Item, has_word
-from catalog.services import WORDS, _write
+from catalog.services import _write
 from folksonomy.models import MetadataName, Tag
-from folksonomy.services import T, delete_term, set_term_usage, suggest_term
+from folksonomy.services import T, delete_term, record_terms, set_term_usage, suggest_term
 from tenants.exceptions import Refused
+from tenants.ledger import record_all
 from tenants.models import User
 from tenants.rows.batches import batches, keys_of
 from tenants.rows.fences import reference_guard
@@ -40,12 +43,12 @@ def suggest_terms(model: type[T], *, names: Sequence[str], by: User) -> list[T]:
 
 
 @retried
-def set_usage(*, term: Tag | MetadataName, usage: str) -> None:
+def set_usage(*, term: Tag | MetadataName, usage: str, by: User | None) -> None:
     """Set the usage of a term: `default` or `folk`."""
-    set_term_usage(term, usage)
+    set_term_usage(term, usage, by)
 
 
-def merge_term(*, term: T, into: T) -> int:
+def merge_term(*, term: T, into: T, by: User | None, verb: str = "merged") -> int:
     """Replace the term by `into` in every item and version, then delete the term.
 
     An item or version that has both keeps one; of two metadata values it keeps the value of `into`. Returns the number
@@ -54,12 +57,12 @@ def merge_term(*, term: T, into: T) -> int:
     """
     if term.tenant_id != into.tenant_id or term.pk == into.pk:
         raise Refused("put_request_error", f"{term} and {into} cannot become one")
-    changed = replace_term(term=term, name=into.name)
-    delete_term(term=term)
+    changed = replace_term(term=term, name=into.name, by=by)
+    delete_term(term=term, by=by, verb=verb, into=into.name)
     return changed
 
 
-def rename_term(*, term: T, name: str) -> tuple[T, int]:
+def rename_term(*, term: T, name: str, by: User | None) -> tuple[T, int]:
     """Rename the term in the folksonomy and in all items and versions; merge it if a term of that name exists.
 
     Returns the term of that name and the number of changed items.
@@ -68,12 +71,12 @@ def rename_term(*, term: T, name: str) -> tuple[T, int]:
     if name == term.name:
         return term, 0
     refuse([name], unfit_name, "put_request_error")
-    renamed = _get_or_copy(term=term, name=name)
-    return renamed, merge_term(term=term, into=renamed)
+    renamed = _get_or_copy(term=term, name=name, by=by)
+    return renamed, merge_term(term=term, into=renamed, by=by, verb="renamed")
 
 
 @retried
-def _get_or_copy(*, term: T, name: str) -> T:
+def _get_or_copy(*, term: T, name: str, by: User | None) -> T:
     """Return the term of that name; create it as a copy of `term` if it does not exist."""
     with reference_guard(term.tenant_id):
         found: T | None = type(term).objects.of(term.tenant_id).filter(name=name).first()
@@ -81,13 +84,14 @@ def _get_or_copy(*, term: T, name: str) -> T:
             found = type(term)(tenant_id=term.tenant_id, name=name, usage=term.usage, owner_id=term.owner_id)
             found.timestamp = term.timestamp
             found.save(force_insert=True)
+            record_terms([found], "created", by)
     return found
 
 
-def delete_if_unused(*, term: Tag | MetadataName) -> bool:
+def delete_if_unused(*, term: Tag | MetadataName, by: User | None) -> bool:
     """Delete the term and return True, or return False if an item or version uses it."""
     try:
-        delete_term(term=term)
+        delete_term(term=term, by=by)
     except Refused:
         return False
     return True
@@ -105,7 +109,7 @@ def count_with_both(*, term: Tag | MetadataName, name: str) -> int:
     return len(items | set(_with_term(Version, term).filter(with_name).values_list("subject", flat=True)))
 
 
-def replace_term(*, term: Tag | MetadataName, name: str) -> int:
+def replace_term(*, term: Tag | MetadataName, name: str, by: User | None) -> int:
     """Replace the term by the word `name` in every item and version; return the number of changed items.
 
     Rows are changed in batches, each in its own transaction on the current state. An interruption leaves every row
@@ -114,9 +118,9 @@ def replace_term(*, term: Tag | MetadataName, name: str) -> int:
     changed: set[str] = set()
     while uses_term(term=term):  # again, for rows that got the term meanwhile
         for keys in batches(keys_of(_with_term(Item, term)), BATCH):
-            changed |= _replace_in_items(keys, term, name)
+            changed |= _replace_in_items(keys, term, name, by)
         for keys in batches(keys_of(_with_term(Version, term)), BATCH):
-            changed |= _replace_in_versions(keys, term, name)
+            changed |= _replace_in_versions(keys, term, name, by)
     return len(changed)
 
 
@@ -125,28 +129,36 @@ def _with_term(model: Any, term: Tag | MetadataName) -> Any:
 
 
 @retried
-def _replace_in_items(keys: Sequence[str], term: Tag | MetadataName, name: str) -> set[str]:
+def _replace_in_items(keys: Sequence[str], term: Tag | MetadataName, name: str, by: User | None) -> set[str]:
     with reference_guard(term.tenant_id):
         _refuse_missing(term, name)
-        items = list(_with_term(Item, term).filter(pk__in=keys))
+        items, events = list(_with_term(Item, term).filter(pk__in=keys)), []
         for item in items:
+            before = item_state(item)
             _replace(item, term, name)
-            _write(item, WORDS)
+            done = _write(item, before, WORDS)
+            events.append(item_event(item, "updated", by, done, reason=f"{term.name} became {name}"))
+        record_all(events)
     return {item.pk for item in items}
 
 
 @retried
-def _replace_in_versions(keys: Sequence[str], term: Tag | MetadataName, name: str) -> set[str]:
+def _replace_in_versions(keys: Sequence[str], term: Tag | MetadataName, name: str, by: User | None) -> set[str]:
     """Replace the word in these versions. The revisions of their items, read first, detect concurrent changes."""
     with reference_guard(term.tenant_id):
         _refuse_missing(term, name)
         holders = _with_term(Version, term).filter(pk__in=keys)
-        for item in Item.objects.of(term.tenant_id).filter(pk__in=set(holders.values_list("subject", flat=True))):
-            _write(item, ())
-        versions = list(holders)
+        items = Item.objects.of(term.tenant_id).in_bulk(set(holders.values_list("subject", flat=True)))
+        written = {item.pk: _write(item, item_state(item)) for item in items.values()}
+        versions, events = list(holders), []
         for version in versions:
+            before = version_state(version)
             _replace(version, term, name)
             Version.objects.filter(pk=version.pk).update(tags=version.tags, metadata=version.metadata)
+            changes = {field: [before[field], value] for field, value in version_state(version).items()}
+            item, done = items[version.subject], written[version.subject] | changes
+            events.append(version_event(item, version, "updated", by, done, reason=f"{term.name} became {name}"))
+        record_all(events)
     return {version.subject for version in versions}
 
 

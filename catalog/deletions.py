@@ -1,17 +1,20 @@
 """Deletes what belongs to a deleted user or tenant; called by `tenants.identity.deletions`."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import F
 
 from catalog.arrays import RemoveElement
+from catalog.history import item_event
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
+from tenants.ledger import Row, record_all
 from tenants.models import User
 from tenants.rows.batches import batches, delete_in_batches, keys_of
 from tenants.rows.fences import reference_guard
-from tenants.rows.fields import now
+from tenants.rows.fields import iso, now
 from tenants.rows.transactions import retried
 from versions.models import LooseFolder, SpentOrdinal, Version, VersionFile
 from versions.services import delete_tenant_versions
@@ -27,21 +30,34 @@ def refuse_owner(*, user: User) -> None:
             raise Refused("delete_request_error", f"The user is the owner of {owned.pk} ({owned})")
 
 
-def unlist_user(*, user: User) -> None:
+def unlist_user(*, user: User, by: User | None) -> None:
     """Remove the user from the users of every item, in several transactions; new references are already refused."""
     for keys in batches(keys_of(Item.objects.of(user.tenant_id).filter(users__holds=user.pk)), UNLISTED):
-        _unlist_from(keys, user)
+        _unlist_from(keys, user, by)
 
 
 @retried
-def _unlist_from(keys: Sequence[str], user: User) -> None:
+def _unlist_from(keys: Sequence[str], user: User, by: User | None) -> None:
     with reference_guard(user.tenant_id):
-        Item.objects.of(user.tenant_id).filter(pk__in=keys).update(
+        rows = Item.objects.of(user.tenant_id).filter(pk__in=keys)
+        items, time = list(rows.select_for_update().filter(users__holds=user.pk)), now()
+        rows.update(
             users=RemoveElement("users", user.pk),
             readers=RemoveElement("readers", user.pk),
             revision=F("revision") + 1,
-            lastmod=now(),
+            lastmod=time,
         )
+        for item in items:
+            item.revision += 1
+        record_all([_unlisting(item, user, time, by) for item in items])
+
+
+def _unlisting(item: Item, user: User, time: datetime, by: User | None) -> Row:
+    changes = {
+        "users": [item.users, [pk for pk in item.users if pk != user.pk]],
+        "lastmod": [iso(item.lastmod), iso(time)],
+    }
+    return item_event(item, "updated", by, changes, reason=f"The user {user.username} is deleted")
 
 
 def empty_tenant(*, tenant_id: str) -> None:

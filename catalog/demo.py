@@ -155,7 +155,7 @@ def create_demo(*, by: User) -> None:
         item = present.get(example.fields["name"]) or create_item(by=owner, **example.fields)
         for number, file in enumerate(example.files, start=1):
             if (item.pk, str(number)) not in kept:
-                _add_version(item, file, str(number))
+                _add_version(item, file, str(number), owner)
 
 
 def _create_users(by: User) -> list[User]:
@@ -164,18 +164,18 @@ def _create_users(by: User) -> list[User]:
     known = {user.username: user for user in User.objects.of(by.tenant_id).filter(username__in=USERS)}
     for name in USERS:
         if name not in known:
-            password = f"Aa1!{secrets.token_urlsafe(24)}"
-            known[name] = create_user(tenant=by.tenant, username=name, password=password, email=MAIL.format(name))
+            email, password = MAIL.format(name), f"Aa1!{secrets.token_urlsafe(24)}"
+            known[name] = create_user(tenant=by.tenant, username=name, password=password, email=email, by=by)
     return [known[name] for name in USERS]
 
 
-def _add_version(item: Item, file: File, ordinal: str) -> None:
+def _add_version(item: Item, file: File, ordinal: str, by: User) -> None:
     with store().receive() as incoming:
         incoming.write(file.content)
         received = incoming.finish()
     try:
         upload = Upload(received, file.name, file.mimetype, "binary", file.description)
-        add_item_version(item=item, upload=upload, ordinal=ordinal)
+        add_item_version(item=item, upload=upload, by=by, ordinal=ordinal)
     finally:
         store().discard(received)
 
@@ -183,11 +183,11 @@ def _add_version(item: Item, file: File, ordinal: str) -> None:
 def delete_demo(*, by: User) -> None:
     """Remove the demo's items, and its users where they own nothing else."""
     for item in demo_items(by):
-        delete_item(item=item)
+        delete_item(item=item, by=by)
     emails = [MAIL.format(name) for name in USERS]
     for user in User.objects.of(by.tenant_id).filter(username__in=USERS, email__in=emails):
         with suppress(Refused):
-            delete_user(user=user)
+            delete_user(user=user, by=by)
 
 
 def documents_with_words(items: Sequence[Item], reader: User) -> Mapping[str, Sequence[dict[str, Any]]]:

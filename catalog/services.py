@@ -1,38 +1,32 @@
 """Writes: items and their versions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-import orjson
-from django.conf import settings
-
 from catalog.changes import LISTS, ListChange, dataset_ids, unique, user_ids
+from catalog.checks import CHANGE, CREATION, WORDS, refuse_too_large, single_valued, use_words
+from catalog.history import item_event, item_state, version_event, version_state
 from catalog.models import STATUSES, Item
-from folksonomy.models import MetadataName, Tag
-from folksonomy.services import use_terms
 from tenants.exceptions import Refused
+from tenants.ledger import created, deleted, record_all
 from tenants.models import User
 from tenants.rows.fences import reference_guard, removal_guard
 from tenants.rows.fields import now
 from tenants.rows.prepared import Prepared
 from tenants.rows.texts import refuse, unfit_title
 from tenants.rows.transactions import Conflict, retried
-from versions.folders import FOLDER_TYPE, SentFiles, remove_bytes, stored_folder
+from versions.folders import remove_bytes, stored_folder
 from versions.models import UploadSession, Version
 from versions.ordinals import refuse_taken
+from versions.sent import SentFiles
 from versions.services import Upload, add_version, delete_version, delete_versions_of, with_bytes
 from versions.uploads import claim_all
 
-CREATION, CHANGE = "post_request_error", "put_request_error"
-WORDS = ("tags", "metadata")
-# Lists and their bytes. MongoDB keeps at most 16 MiB in one document; a page of ten items embeds a thousand versions.
-BOUNDS: dict[type[Item | Version], tuple[str, tuple[str, ...], int]] = {
-    Item: ("An item", (*WORDS, "users", "datasets"), 8 * 1024 * 1024),
-    Version: ("A version", WORDS, 64 * 1024),
-}
+CHANGEABLE = ("description", "visibility", "status", "users", "datasets", "tags", "metadata")
+State = dict[str, Any]  # fields by name
 items_named = Prepared(
     lambda tenant, kind, owner, name: (
         Item.objects.of(tenant).filter(kind=kind, owner_id=owner, name=name).values_list("pk")
@@ -67,7 +61,7 @@ def create_item(
     item.status = None if kind == "dataset" else status or STATUSES[0]
     item.lastmod = item.timestamp
     item.tags = unique(tags)
-    item.metadata = _single_valued(metadata)
+    item.metadata = single_valued(metadata)
     with reference_guard(by.tenant_id, by):
         if items_named.rows(item.tenant_id, kind, by.pk, name):
             article = "An" if kind[0] == "a" else "A"
@@ -76,33 +70,12 @@ def create_item(
         item.datasets = [] if kind == "dataset" else dataset_ids(unique(datasets), by=by, error=CREATION)
         for field, value in (kept or {}).items():
             setattr(item, field, value)
-        _refuse_too_large(item, CREATION)
+        refuse_too_large(item, CREATION)
         item.derive_readers()
-        _use_words(item.tags, item.metadata, by=by, error=CREATION)
+        use_words(item.tags, item.metadata, by=by, error=CREATION)
         item.save(force_insert=True)
+        record_all([item_event(item, "imported" if kept else "created", by, created(item_state(item)))])
     return item
-
-
-def _refuse_too_large(row: Item | Version, error: str) -> None:
-    """Raise Refused with that error if a list is longer than `MAX_LIST_LENGTH`, or all lists have too many bytes."""
-    what, names, largest = BOUNDS[type(row)]
-    lists = {name: getattr(row, name) for name in names}
-    for name, elements in lists.items():
-        if len(elements) > settings.MAX_LIST_LENGTH:
-            raise Refused(error, f"{what} has at most {settings.MAX_LIST_LENGTH} {name}")
-    if len(orjson.dumps(lists)) > largest:
-        *some, last = names
-        raise Refused(error, f"The {', '.join(some)} and {last} of {what.lower()} have at most {largest} bytes")
-
-
-def _single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the metadata to store. Raises Refused (`post_request_error`) for a duplicate name."""
-    seen: set[str] = set()
-    for name in (pair["name"] for pair in metadata):
-        if name in seen:
-            raise Refused(CREATION, f"Metadata name duplicated ({name})")
-        seen.add(name)
-    return [{"name": pair["name"], "value": pair["value"]} for pair in metadata]
 
 
 @retried
@@ -115,27 +88,31 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     which is not in its list or that produce a duplicate.
     """
     with reference_guard(item.tenant_id, by):
-        item = _current(item)
+        item, before = _current(item)
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
             setattr(item, field, LISTS[field](getattr(item, field), change, by) if is_list else change)
-        _refuse_too_large(item, CHANGE)
+        refuse_too_large(item, CHANGE)
         new = {field: changes.get(field, ListChange()).new for field in WORDS}
-        _use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
-        _write(item, ("description", "visibility", "status", "users", "datasets", "tags", "metadata", "readers"))
+        use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
+        done = _write(item, before, (*CHANGEABLE, "readers"))
+        record_all([item_event(item, "updated", by, done)])
     return item
 
 
-def _current(item: Item) -> Item:
-    """Return the item as it is stored now. Raises Refused (`resource_not_found`)."""
+def _current(item: Item) -> tuple[Item, State]:
+    """Return the item as it is stored now, and its state for the event. Raises Refused (`resource_not_found`)."""
     current = Item.objects.of(item.tenant_id).filter(pk=item.pk).first()
     if current is None:
         raise Refused("resource_not_found", f"No such resource: {item.pk}")
-    return current
+    return current, item_state(current)
 
 
-def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> None:
-    """Write the fields if the revision is still the one that was read. Raises Conflict if it is newer."""
+def _write(item: Item, before: State, fields: Sequence[str] = (), *, at: datetime | None = None) -> dict[str, Any]:
+    """Write the fields if the revision is still the one that was read, and return what changed, for the event.
+
+    `before` is the state of the item as it was read. Raises Conflict if the revision is newer.
+    """
     item.derive_readers()
     item.lastmod = at or now()
     read = Item.objects.of(item.tenant_id).filter(pk=item.pk, revision=item.revision)
@@ -143,17 +120,18 @@ def _write(item: Item, fields: Sequence[str], *, at: datetime | None = None) -> 
     values = {field: getattr(item, field) for field in (*fields, "lastmod", "revision")}
     if not read.update(**values):
         raise Conflict(f"{item.pk} was changed meanwhile")
+    return {field: [before[field], value] for field, value in item_state(item).items()}
 
 
 def add_item_version(
     *,
     item: Item,
     upload: Upload,
+    by: User,
     ordinal: str | None = None,
-    by: User | None = None,
     session: UploadSession | None = None,
 ) -> Item:
-    """Add an upload as a version of the item, and its new words, owned by `by` or the item's owner, to the folksonomy.
+    """Add an upload as a version of the item, and its new words, owned by `by`, to the folksonomy.
 
     `session` is the one that the upload came by, whose bytes the version takes. Raises Refused (`post_request_error`)
     for a taken ordinal, invalid words, a duplicate metadata name, or a session that another version has taken.
@@ -166,8 +144,8 @@ def add_item_version(
 
 def _checked(item: Item, upload: Upload, ordinal: str | None) -> Upload:
     """Return the upload with the words to store. Raises Refused (`post_request_error`), before bytes are copied."""
-    upload = replace(upload, tags=unique(upload.tags), metadata=_single_valued(upload.metadata))
-    _refuse_too_large(Version(tags=upload.tags, metadata=upload.metadata), CREATION)
+    upload = replace(upload, tags=unique(upload.tags), metadata=single_valued(upload.metadata))
+    refuse_too_large(Version(tags=upload.tags, metadata=upload.metadata), CREATION)
     if ordinal is not None:
         refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
     return upload
@@ -181,43 +159,30 @@ def add_item_files(*, item: Item, upload: SentFiles, ordinal: str | None = None,
     """
     files = upload.files
     sessions = sorted({file.upload for file in files if file.upload})
-    whole = _checked(item, _whole(upload), ordinal)
+    whole = _checked(item, upload.as_upload(), ordinal)
     if len(files) == 1:
         named = partial(_name_version, item, whole, ordinal=ordinal, by=by, sessions=sessions)
         return with_bytes(tenant_id=item.tenant_id, received=whole.received, write=named)
     with stored_folder(tenant_id=item.tenant_id, files=files) as folder:
-        whole = replace(whole, mimetype=FOLDER_TYPE, folder=folder)
+        whole = replace(whole, folder=folder)
         return _name_version(item, whole, "", ordinal=ordinal, by=by, sessions=sessions)
-
-
-def _whole(sent: SentFiles) -> Upload:
-    """Return the version of the files."""
-    path = sent.files[0].path if len(sent.files) == 1 else ""
-    original = sent.original or path
-    about = {name: getattr(sent, name) for name in ("received", "description", "creator", "tags", "metadata")}
-    path = "" if path == original else path
-    return Upload(original=original, mimetype=sent.files[0].mimetype, encoding="binary", path=path, **about)
 
 
 @retried
 def _name_version(
-    item: Item, upload: Upload, mark: str, *, ordinal: str | None, by: User | None, sessions: Sequence[str]
+    item: Item, upload: Upload, mark: str, *, ordinal: str | None, by: User, sessions: Sequence[str]
 ) -> Item:
     with reference_guard(item.tenant_id, by):
-        item = _current(item)
-        _write(item, (), at=item.lastmod if upload.timestamp else None)
+        item, before = _current(item)
+        done = _write(item, before, at=item.lastmod if upload.timestamp else None)
         if upload.tags or upload.metadata:
-            _use_words(upload.tags, upload.metadata, by=by or item.owner, error=CREATION)
-        add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
-        if sessions and by:
+            use_words(upload.tags, upload.metadata, by=by, error=CREATION)
+        version = add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
+        changes, verb = done | created(version_state(version)), "imported" if upload.timestamp else "created"
+        record_all([version_event(item, version, verb, by, changes)])
+        if sessions:
             claim_all(tenant_id=item.tenant_id, owner_id=by.pk, ids=sessions)
     return item
-
-
-def _use_words(tags: Iterable[str], metadata: Iterable[Mapping[str, Any]], *, by: User, error: str) -> None:
-    """Add new words to the folksonomy. Raises Refused with that error for an invalid one."""
-    use_terms(Tag, tags, by=by, error=error)
-    use_terms(MetadataName, (pair["name"] for pair in metadata), by=by, error=error)
 
 
 @retried
@@ -228,47 +193,58 @@ def update_item_version(*, item: Item, version: Version, by: User, changes: Mapp
     `update_item` does, `resource_not_found` if the item or version no longer exists.
     """
     with reference_guard(item.tenant_id, by):
-        item = _current(item)
-        _write(item, ())  # conflicts with concurrent changes of the item and its versions
+        item, before = _current(item)
+        done = _write(item, before)  # conflicts with concurrent changes of the item and its versions
         current = Version.objects.of(item.tenant_id).filter(pk=version.pk, subject=item.pk).first()
         if current is None:
             raise Refused("resource_not_found", f"No such version: {version.ordinal}")
+        old = version_state(current)
         for field, change in changes.items():
             is_list = isinstance(change, ListChange)
             setattr(current, field, LISTS[field](getattr(current, field), change, by) if is_list else change)
-        _refuse_too_large(current, CHANGE)
+        refuse_too_large(current, CHANGE)
         new = {field: changes.get(field, ListChange()).new for field in WORDS}
-        _use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
+        use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
         Version.objects.of(item.tenant_id).filter(pk=current.pk).update(
             description=current.description, tags=current.tags, metadata=current.metadata
         )
+        done |= {field: [old[field], value] for field, value in version_state(current).items()}
+        record_all([version_event(item, current, "updated", by, done)])
     return current
 
 
 @retried
-def delete_item_version(*, item: Item, version: Version) -> None:
-    """Delete a version of the item, and its bytes if no other version refers to them."""
+def delete_item_version(*, item: Item, version: Version, by: User) -> None:
+    """Delete a version of the item, and its bytes if no other version refers to them.
+
+    Raises Refused (`resource_not_found`) if it is gone.
+    """
     with reference_guard(item.tenant_id):
-        item = _current(item)
-        _write(item, ())
+        item, before = _current(item)
+        done = _write(item, before)
         current = Version.objects.of(item.tenant_id).filter(pk=version.pk).first()
-        deleted = delete_version(current) if current else ()
-    remove_bytes(deleted)
+        if current is None:
+            raise Refused("resource_not_found", f"No such version: {version.ordinal}")
+        gone = delete_version(current)
+        record_all([version_event(item, current, "deleted", by, done | deleted(version_state(current)))])
+    remove_bytes(gone)
 
 
 @retried
-def delete_item(*, item: Item) -> None:
+def delete_item(*, item: Item, by: User) -> None:
     """Delete an item with its versions and their bytes.
 
     Raises Refused (`delete_request_error`) for a dataset that a model or algorithm refers to.
     """
     with (removal_guard if item.kind == "dataset" else reference_guard)(item.tenant_id):
-        item = _current(item)
-        _write(item, ())
+        item, before = _current(item)
+        _write(item, before)
         used = Item.objects.of(item.tenant_id).filter(datasets__holds=item.pk) if item.kind == "dataset" else None
         user = used.first() if used is not None else None
         if user is not None:
             raise Refused("delete_request_error", f"Used in {user.pk} {user.kind.capitalize()}")
-        deleted = delete_versions_of(tenant_id=item.tenant_id, subject=item.pk)
+        gone = delete_versions_of(tenant_id=item.tenant_id, subject=item.pk)
+        before["versions"] = [version_state(version) for version in gone]
+        record_all([item_event(item, "deleted", by, deleted(before))])
         item.delete()
-    remove_bytes(deleted)
+    remove_bytes(gone)

@@ -16,7 +16,8 @@ from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet
 from tenants.rest.collections import CollectionViewSet
 from tenants.rest.negotiation import AnyBody
-from tenants.rest.permissions import ANYONE, USERS, refusal
+from tenants.rest.permissions import ANYONE, USERS, refusal, refuse_outside_scope
+from tenants.rest.scopes import WRITES_ITEMS
 from tenants.rows.fields import now
 from versions import tus, uploads
 from versions.incoming import TooLarge
@@ -44,6 +45,8 @@ class UploadViewSet(CollectionViewSet):
         "timestamp": "date",
         "expires": "date",
     }
+    scopes: ClassVar = dict.fromkeys(("list", "create", "retrieve", "append", "override", "destroy"), WRITES_ITEMS)
+    checks_names = True
     parser_classes = (AnyBody,)
     parameters: ClassVar = {}
 
@@ -110,6 +113,7 @@ class UploadViewSet(CollectionViewSet):
             raise Refused("resource_not_found", f"No such resource: {destination.item}")
         if not item.is_changeable_by(self.user):
             raise refusal("PUT", f"This {item.kind} is open only to its owner and administrators")
+        refuse_outside_scope(self.request, self, item.name, (f"{item.kind}s:write",))
         return item
 
     def _join(self, ids: Sequence[str], metadata: str, concat: str) -> UploadSession:

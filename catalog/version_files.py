@@ -12,13 +12,14 @@ from catalog.models import Item
 from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.rest.negotiation import JSONParser
+from tenants.rest.permissions import refuse_outside_scope
 from tenants.rows.batches import batches
 from tenants.rows.texts import shown
 from versions.files import path_of
-from versions.folders import NewFile, SentFiles, check_paths
 from versions.forms import receive_form
 from versions.lookup import named_versions
 from versions.models import Version, VersionFile
+from versions.sent import NewFile, SentFiles, check_paths
 from versions.services import Upload
 from versions.storage import Received
 from versions.upload import files_from_form, guessed_type, upload_from_form, valid_description, valid_original
@@ -30,15 +31,16 @@ MOST_SOURCES = 100  # versions that one request takes files from
 BATCH = 500  # files that are looked up at once
 
 
-def sent_version(request: Request, by: User, item: Item, cleanup: ExitStack) -> Upload | SentFiles:
+def sent_version(view: Any, item: Item, cleanup: ExitStack) -> Upload | SentFiles:
     """Receive what a request adds as a version: the `file` or the `files` of a form, or files that JSON names."""
+    request: Request = view.request
     if request.content_type.split(";")[0].strip().lower() == JSONParser.media_type:
-        return files_from_json(request.data, item=item, by=by)
+        return files_from_json(request.data, item=item, view=view)
     form = receive_form(request, cleanup)
     return files_from_form(form) if form.files else upload_from_form(form)
 
 
-def files_from_json(body: Any, *, item: Item, by: User) -> SentFiles:
+def files_from_json(body: Any, *, item: Item, view: Any) -> SentFiles:
     """Return the files that a JSON body names. Raises Refused (`post_request_error`)."""
     if not isinstance(body, Mapping) or not body.get("files"):
         raise Refused("post_request_error", "Missing file")
@@ -46,7 +48,7 @@ def files_from_json(body: Any, *, item: Item, by: User) -> SentFiles:
     paths = [entry["path"] for entry in entries]
     check_paths(paths)
     original = valid_original(_text(body, "original"), paths)
-    return SentFiles(_files(entries, item, by), original, valid_description(_text(body, "description")))
+    return SentFiles(_files(entries, item, view), original, valid_description(_text(body, "description")))
 
 
 def _entries(body: Mapping[str, Any]) -> Sequence[dict[str, str]]:
@@ -81,19 +83,19 @@ def _text(body: Mapping[str, Any], field: str) -> str:
     return text
 
 
-def _files(entries: Sequence[dict[str, str]], item: Item, by: User) -> Sequence[NewFile]:
+def _files(entries: Sequence[dict[str, str]], item: Item, view: Any) -> Sequence[NewFile]:
     """Return the files with their bytes, in the order of the entries."""
     by_source: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     found: dict[str, NewFile] = {}
     for entry in entries:
         if "upload" in entry:
-            found[entry["path"]] = _file_of_upload(entry, by)
+            found[entry["path"]] = _file_of_upload(entry, view.user)
         else:
             by_source[entry.get("item", item.pk), entry["version"]].append(entry)
     if len(by_source) > MOST_SOURCES:
         raise Refused("post_request_error", f"A request takes files from at most {MOST_SOURCES} versions")
     for (source, name), wanted in by_source.items():
-        found |= _files_of_version(_version(source, name, by), wanted)
+        found |= _files_of_version(_version(item if source == item.pk else _other_item(source, view), name), wanted)
     return [found[entry["path"]] for entry in entries]
 
 
@@ -104,12 +106,19 @@ def _file_of_upload(entry: Mapping[str, str], by: User) -> NewFile:
     return NewFile(path, guessed_type(path), Received("", uploaded.size, uploaded.sha256), upload=id)
 
 
-def _version(source: str, name: str, by: User) -> Version:
-    """Return the version with this name of an item that the caller may read."""
-    item = Item.objects.visible_to(by).filter(pk=source).first()
-    found = named_versions(tenant_id=item.tenant_id, subject=item.pk, name=name) if item else ()
+def _other_item(key: str, view: Any) -> Item:
+    """Return another item, if the caller, and the scopes of their token, may read it."""
+    item = Item.objects.visible_to(view.user).filter(pk=key).first()
+    if item is None:
+        raise Refused("post_request_error", f"No such item: {shown(key)}")
+    refuse_outside_scope(view.request, view, item.name, [f"{item.kind}s:read"])
+    return item
+
+
+def _version(item: Item, name: str) -> Version:
+    found = named_versions(tenant_id=item.tenant_id, subject=item.pk, name=name)
     if not found:
-        raise Refused("post_request_error", f"No such version: {shown(name)} of {shown(source)}")
+        raise Refused("post_request_error", f"No such version: {shown(name)} of {item.pk}")
     return found[0]
 
 

@@ -16,9 +16,9 @@ from tenants.rows.texts import shown, unreadable
 from versions.archives import FORMATS
 from versions.download import download
 from versions.files import StoredFile, file_document, files_of, find_file, path_of, rows_of, the_file
-from versions.folders import digest_of
 from versions.lookup import Reading, named_versions
 from versions.models import Version
+from versions.sent import digest_of
 
 MOST_DIFFERENCES = 1000  # files in each list of a comparison
 

@@ -15,11 +15,10 @@ from rest_framework.response import Response
 from catalog.documentation import DatasetAnswer, DifferenceAnswer, FilesAnswer, InfoAnswer, VersionAnswer
 from catalog.models import Item
 from catalog.query_fields import VERSION_FIELDS
-from catalog.serializers import VersionForm, VersionInput
 from catalog.services import add_item_files, add_item_version, delete_item_version, update_item_version
 from catalog.version_files import sent_version
 from catalog.version_parts import PARTS
-from catalog.version_words import FIXED, VersionChanges, words_in
+from catalog.version_words import FIXED, VersionChanges, VersionForm, VersionInput, words_in
 from catalog.viewsets import ItemRoutes
 from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet
@@ -28,10 +27,10 @@ from tenants.rest.negotiation import AnyBody, JSONParser
 from tenants.rest.negotiation import FormParser as FlatFormParser
 from tenants.rest.permissions import USERS
 from tenants.rows.prepared import Rows
-from versions.folders import SentFiles
 from versions.forms import FormParser
 from versions.lookup import find_part, named_versions
 from versions.models import Version
+from versions.sent import SentFiles
 from versions.services import Upload
 from versions.upload import announced_digests, check_digests, upload_from_body, valid_ordinal
 
@@ -99,7 +98,7 @@ class VersionViewSet(ItemRoutes):
 
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Add a version: the `file` of a form, its `files` as a folder, or the files that a JSON body names."""
-        return self.add(partial(sent_version, request, self.user), lambda: words_in(request.data))
+        return self.add(partial(sent_version, self), lambda: words_in(request.data))
 
     def stream(self, request: Request, **kwargs: Any) -> Response:
         """Add the request body, which is the file, as a version with this file name."""
@@ -157,7 +156,8 @@ class VersionViewSet(ItemRoutes):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Remove a version and its bytes."""
         item = self.get_object()
-        delete_item_version(item=item, version=self.find_version(item, "delete_request_error"))
+        found = self.find_version(item, "delete_request_error")
+        delete_item_version(item=item, version=found, by=self.user)
         return self.answer(item)
 
     def find_version(self, item: Item, error: str) -> Version:

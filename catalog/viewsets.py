@@ -16,7 +16,7 @@ from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemI
 from catalog.services import create_item, delete_item, update_item
 from tenants.models import TenantQuerySet, User
 from tenants.rest.collections import CollectionViewSet, valid_changes
-from tenants.rest.permissions import USERS, refusal
+from tenants.rest.permissions import USERS, refusal, refuse_outside_scope
 from tenants.rows.fences import edition_of
 
 OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "timestamp", "lastmod")
@@ -27,6 +27,7 @@ class ItemRoutes(CollectionViewSet):
     """Base of all routes on an item and on its versions: finds the item, checks access and answers it."""
 
     kind: ClassVar[str]
+    checks_names = True
     change_method: ClassVar[str] = ""  # whose error refuses every change of the item; default: the request's own method
     answer_class: ClassVar[type[Serializer[Any]]] = ItemAnswer
 
@@ -41,6 +42,7 @@ class ItemRoutes(CollectionViewSet):
             who = "its owner, the users it is shared with" if reads else "its owner"
             method = self.request.method if reads else self.change_method or self.request.method
             raise refusal(method, f"This {self.kind} is open only to {who} and administrators")
+        refuse_outside_scope(self.request, self, item.name)
         return item
 
     def answer(self, row: Item) -> Response:
@@ -73,6 +75,7 @@ class ItemViewSet(ItemRoutes):
         return item_documents(rows, self.user, self.is_selected)
 
     def create_one(self, body: dict[str, Any]) -> Item:
+        refuse_outside_scope(self.request, self, body["name"])
         return create_item(kind=self.kind, by=self.user, **body)
 
     def update(self, request: Request, **kwargs: Any) -> Response:
@@ -83,7 +86,7 @@ class ItemViewSet(ItemRoutes):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()
         answer = self.answer(item)
-        delete_item(item=item)
+        delete_item(item=item, by=self.user)
         return answer
 
 

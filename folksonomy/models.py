@@ -1,7 +1,7 @@
 """Tags and metadata names: administrators suggest `default` ones, `folk` ones come from use."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 
@@ -12,8 +12,9 @@ USAGES = ("default", "folk")
 
 
 class Term(models.Model):
-    """Base of tags and metadata names: a word of one tenant."""
+    """Base of tags and metadata names: a word of one tenant. `kind` names them in events."""
 
+    kind: ClassVar[str]
     id = KeyField()
     tenant = models.ForeignKey(Tenant, models.CASCADE)
     name = TextField(max_length=255)
@@ -49,6 +50,10 @@ class Term(models.Model):
 class Tag(Term):
     """A label on models, datasets and algorithms."""
 
+    kind = "tag"
+
 
 class MetadataName(Term):
     """The name of a metadata value of models, datasets and algorithms."""
+
+    kind = "metadata"

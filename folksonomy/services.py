@@ -1,18 +1,19 @@
 """Writes: adds words when items use them, and lets administrators suggest and delete words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from folksonomy.models import MetadataName, Tag
+from folksonomy.models import USAGES, MetadataName, Tag
 from tenants.exceptions import Refused
+from tenants.ledger import created, event, record, record_all
 from tenants.models import User
 from tenants.rows.fences import reference_guard, removal_guard
 from tenants.rows.fields import now
 from tenants.rows.hooks import hook
 from tenants.rows.prepared import Prepared
 from tenants.rows.texts import refuse, unfit_name
-from tenants.rows.transactions import retried
+from tenants.rows.transactions import atomic, retried
 
 T = TypeVar("T", Tag, MetadataName)
 
@@ -42,7 +43,22 @@ def use_terms(
         return
     known = {name for (name,) in KNOWN[model].rows(by.tenant_id or "", sorted(used))}
     common = {"tenant_id": by.tenant_id, "usage": "folk", "owner": by.as_owner, "timestamp": timestamp or now()}
-    model.objects.bulk_create([model(name=name, **common) for name in sorted(used - known)])
+    terms = model.objects.bulk_create([model(name=name, **common) for name in sorted(used - known)])
+    record_terms(terms, "imported" if timestamp else "created", by)
+
+
+def record_terms(terms: Sequence[Tag | MetadataName], verb: str, by: User | None) -> None:
+    """Write the events of new terms, in the transaction that creates them."""
+    record_all(
+        [
+            event(tenant=term.tenant_id, type=f"{term.kind}.{verb}", actor=by, item=term, changes=created(_state(term)))
+            for term in terms
+        ]
+    )
+
+
+def _state(term: Tag | MetadataName) -> dict[str, Any]:
+    return {"name": term.name, "usage": term.usage, "owner": term.owner_id}
 
 
 @retried
@@ -60,24 +76,36 @@ def suggest_term(
             term = model(tenant_id=by.tenant_id, name=name, owner=by.as_owner, timestamp=timestamp or now())
             term.usage = usage
             term.save(force_insert=True)
+            record_terms([term], "imported" if timestamp else "created", by)
         elif (term.usage, usage) != ("folk", "default"):
             raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({name})")
         else:
-            set_term_usage(term, usage)
+            set_term_usage(term, usage, by)
     return term
 
 
-def set_term_usage(term: Tag | MetadataName, usage: str) -> None:
+def set_term_usage(term: Tag | MetadataName, usage: str, by: User | None) -> None:
     """Update only the usage of a term. Raises Refused (`resource_not_found`) if the term no longer exists."""
-    if not type(term).objects.of(term.tenant_id).filter(pk=term.pk).update(usage=usage):
-        raise Refused("resource_not_found", f"{term} is no longer there")
+    stored = type(term).objects.of(term.tenant_id).filter(pk=term.pk)
+    with atomic():
+        if stored.exclude(usage=usage).update(usage=usage):
+            changes = {"usage": [next(each for each in USAGES if each != usage), usage]}
+            record(tenant=term.tenant_id, type=f"{term.kind}.updated", actor=by, item=term, changes=changes)
+        elif not stored.exists():
+            raise Refused("resource_not_found", f"{term} is no longer there")
     term.usage = usage
 
 
 @retried
-def delete_term(*, term: Tag | MetadataName) -> None:
-    """Delete an unused term. Raises Refused (`delete_request_error`) if an item uses it."""
+def delete_term(*, term: Tag | MetadataName, by: User | None, verb: str = "deleted", into: str | None = None) -> None:
+    """Delete an unused term; the event says with `verb` and `into` what became of it.
+
+    Raises Refused: `delete_request_error` if an item uses it, `resource_not_found` if it is gone.
+    """
     with removal_guard(term.tenant_id):
         if hook("term_is_used")(term=term):
             raise Refused("delete_request_error", f"The term is in use ({term.name})")
-        term.delete()
+        if not type(term).objects.of(term.tenant_id).filter(pk=term.pk).delete()[0]:
+            raise Refused("resource_not_found", f"{term} is no longer there")
+        changes = {field: [value, None] for field, value in _state(term).items()} | {"name": [term.name, into]}
+        record(tenant=term.tenant_id, type=f"{term.kind}.{verb}", actor=by, item=term, changes=changes)

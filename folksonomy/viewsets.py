@@ -25,6 +25,7 @@ class TermViewSet(CollectionViewSet):
         "destroy": ADMINISTRATORS,
     }
     input_class = TermInput
+    scope_kind: ClassVar[str]
     answer_class = TermAnswer
     lookup_fields = ("name",)
     query_fields: ClassVar = {"_id": "text:name", "usage": "text", "owner": "user?:owner_id", "timestamp": "date"}
@@ -40,14 +41,14 @@ class TermViewSet(CollectionViewSet):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         term = self.get_object()
         document = self.to_api_page([term])[0]
-        delete_term(term=term)
+        delete_term(term=term, by=self.user)
         return Response(document)
 
 
 class TagViewSet(TermViewSet):
     """Labels on models, datasets and algorithms."""
 
-    collection = "tags"
+    collection = scope_kind = "tags"
     model = Tag
 
 
@@ -55,5 +56,5 @@ class MetadataNameViewSet(TermViewSet):
     """Names of metadata values of models, datasets and algorithms."""
 
     collection = "metadatas"
-    group = "metadata"
+    group = scope_kind = "metadata"
     model = MetadataName

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from registry_site.api.openapi.settings import openapi_settings
 from registry_site.config import databases, file_modes, storages
 from registry_site.config.environment import HOME, VariableError, load
-from registry_site.config.variables import lifetime, listed
+from registry_site.config.values import lifetime, listed, longest_lifetime
 
 # --- Variables, which the apps read from here under the same names --------------------------------------------------
 try:
@@ -43,6 +43,7 @@ LOGIN_FAILURES_ADDRESS_LIMIT = environment.LOGIN_FAILURES_ADDRESS_LIMIT
 LOGIN_FAILURES_WINDOW = environment.LOGIN_FAILURES_WINDOW
 LOG = environment.LOG
 LOG_RETENTION_DAYS = environment.LOG_RETENTION_DAYS
+EVENT_RETENTION_DAYS = environment.EVENT_RETENTION_DAYS
 LOG_CONTENTS_LIMIT = environment.LOG_CONTENTS_LIMIT
 MAX_UPLOAD_SIZE = environment.MAX_UPLOAD_SIZE
 UPLOAD_RETENTION = lifetime(environment.UPLOAD_RETENTION)
@@ -51,10 +52,8 @@ MAX_HEADER_SIZE = environment.MAX_HEADER_SIZE
 MAX_JSON_DEPTH = environment.MAX_JSON_DEPTH
 MAX_JSON_ELEMENTS = environment.MAX_JSON_ELEMENTS
 BODY_TIMEOUT, TRANSFERS = environment.BODY_TIMEOUT, environment.TRANSFERS
-MAX_LIST_LENGTH = environment.MAX_LIST_LENGTH
-MAX_FILES = environment.MAX_FILES
-MAX_FORM_FILES = environment.MAX_FORM_FILES
-MAX_BULK_LENGTH = environment.MAX_BULK_LENGTH
+MAX_LIST_LENGTH, MAX_BULK_LENGTH = environment.MAX_LIST_LENGTH, environment.MAX_BULK_LENGTH
+MAX_FILES, MAX_FORM_FILES = environment.MAX_FILES, environment.MAX_FORM_FILES
 QUERY_TIMEOUT = environment.QUERY_TIMEOUT
 TRUSTED_PROXIES = listed(environment.TRUSTED_PROXIES)
 ENVIRONMENT_NAME = environment.ENVIRONMENT_NAME
@@ -64,6 +63,7 @@ UPLOAD_PATH = HOME / environment.UPLOAD_PATH
 DOWNLOADS = environment.DOWNLOADS
 JWT_LIFETIME = lifetime(environment.JWT_EXPIRATIONTIME)
 JWT_RENEW_LIFETIME = lifetime(environment.JWT_RENEW_EXPIRATIONTIME)
+TOKEN_MAX_LIFETIME = longest_lifetime(environment.TOKEN_MAX_LIFETIME)
 RESET_LIFETIME = lifetime(environment.RESET_EXPIRATIONTIME)
 PUBLIC_URL = environment.public_url
 ENGINE_NAME = database.engine
@@ -96,14 +96,14 @@ AUTH_USER_MODEL = "tenants.User"
 # Functions that lower apps call by name, because they cannot import the higher apps that define them.
 HOOKS = {
     "user_leaves": "catalog.deletions.refuse_owner",  # (user): refuse if the user owns anything
-    "user_left": "catalog.deletions.unlist_user",  # (user): remove the user from all lists, outside a transaction
+    "superuser_created": "tenants.identity.events.record_superuser",  # (user): write the event, in the transaction
+    "user_left": "catalog.deletions.unlist_user",  # (user, by): remove the user from all lists, outside a transaction
     "tenant_emptied": "catalog.deletions.empty_tenant",  # (tenant_id): delete its rows, outside a transaction
     "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): delete remaining rows, in the transaction
     "tenant_left": "versions.removal.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
     "term_is_used": "catalog.curation.uses_term",  # (term): whether an item or version has this tag or metadata name
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
-    # (): context manager in which a response that is being sent may query the database
-    "hold_slot": "registry_site.serving.slots.slot",
+    "hold_slot": "registry_site.serving.slots.slot",  # (): context manager for queries while a response is sent
     # (): context manager in which the request holds no slot
     "release_slot_while_waiting": "registry_site.serving.slots.release_slot_while_waiting",
 }

@@ -17,6 +17,7 @@ from registry_site.api import about, enumerations
 from registry_site.api.errors import method_not_allowed
 from registry_site.pages import landing
 from registry_site.pages.login import login_page, logout_page
+from tenants.identity.token_routes import TokenViewSet
 from tenants.identity.viewsets import LoginViewSet, SelfViewSet, TenantViewSet, UserViewSet
 from tenants.log.viewsets import LogViewSet
 
@@ -97,6 +98,7 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     path(f"{settings.VERSION}/uploads", UploadViewSet.as_view(UPLOADS), name="uploads-list"),
     path(f"{settings.VERSION}/uploads/<pk>", UploadViewSet.as_view(UPLOAD), name="uploads-detail"),
     *collection("users", UserViewSet),
+    *collection("tokens", TokenViewSet, {"get": "retrieve", "delete": "destroy"}),
     *collection("tenants", TenantViewSet),
     path("login", LOGIN, name="login-alias"),
     single("self/reset", SelfViewSet, {"post": "mail"}),

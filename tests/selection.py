@@ -10,6 +10,7 @@ import pytest
 DEPENDENT = {
     "tests/catalog/": "items, their lists and their words are stored, indexed and locked by each engine's own means",
     "tests/folksonomy/": "words are counted and rewritten by each engine's own statements",
+    "tests/test_events.py": "events are written in transactions, and not where these roll back",
     "tests/tenants/ledger/": "events are inserted, sealed and read by each engine's own statements",
     "tests/tenants/rest/querying/": "each engine has its own compiler of filters, orders and pages",
     "tests/registry_site/operations/importing/test_interrupted.py": "a killed import relies on transactions",
@@ -93,6 +94,7 @@ INDEPENDENT = {
     "tests/test_fixed_fields.py": "serializers drop fields before rows are written",
     "tests/e2e/test_package.py": "the package is built and installed",
     "tests/e2e/test_readme.py": "the documentation is followed; what it does is tested on every engine",
+    "tests/test_scopes.py": "scopes are compared before rows are read",
     "tests/test_security_page.py": "the documentation is read",
     "tests/versions/test_azure_store.py": "no engine stores bytes",
     "tests/versions/test_download.py": "headers and ranges of files; names are looked up in test_names.py",

@@ -1,5 +1,6 @@
 """No body sets fields that the registry sets itself: each field, on every route that creates or changes."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,12 +8,14 @@ from django.db.models import Model
 
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
-from tenants.models import Tenant, User
+from tenants.models import MachineToken, Tenant, User
+from tenants.rows.fields import iso, now
 from tests.answers import ok
 from tests.catalog.items import KINDS, create
 
 NOWHERE = "0" * 24
 LONG_AGO = "2001-01-01T00:00:00.000Z"
+IN_A_WEEK = str(iso(now() + timedelta(days=7)))
 OF_ROWS = {
     "_id": NOWHERE,
     "id": NOWHERE,
@@ -44,6 +47,16 @@ OF_USERS = OF_ROWS | {
     "groups": ["admin"],
     "owner": "admin",
 }
+OF_TOKENS = OF_ROWS | {
+    "owner": "admin",
+    "owner_id": NOWHERE,
+    "owner_username": "admin",
+    "digest": "0" * 64,
+    "token": "mr_chosen",
+    "secret": "mr_chosen",
+    "last_used": LONG_AGO,
+    "last_address": "192.0.2.1",
+}
 OF_TERMS = {field: value for field, value in OF_ROWS.items() if field != "_id"} | {
     "owner": "owner",
     "owner_username": "owner",
@@ -51,11 +64,12 @@ OF_TERMS = {field: value for field, value in OF_ROWS.items() if field != "_id"} 
     "name": "other",
 }
 OF_TENANTS = {"id": "other", "pk": "other", "tenant": "rival", "timestamp": LONG_AGO, "role": "operator", "members": []}
-OWN = {"id", "name", "username", "email", "timestamp", "lastmod", "password", "password_changed"}
+OWN = {"id", "name", "username", "email", "timestamp", "lastmod", "password", "password_changed", "digest"}
 
 CREATIONS: list[tuple[Any, ...]] = [
     *((kind, "owner", Item, OF_ITEMS, {}) for kind in KINDS),
     ("users", "admin", User, OF_USERS, {"password": "Passw0rd!x"}),
+    ("tokens", "owner", MachineToken, OF_TOKENS, {"scopes": ["models:read"], "expires": IN_A_WEEK}),
     ("tags", "admin", Tag, OF_TERMS, {}),
     ("metadata", "admin", MetadataName, OF_TERMS, {}),
 ]

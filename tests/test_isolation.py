@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tenants.identity.machine_tokens import create_token
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS
 from tests.client import BrowserClient
@@ -45,6 +46,8 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     "tenants-detail": dict.fromkeys(("get", "put", "delete"), frozenset({OPERATOR})),
     "users-list": {"get": USERS, "post": ADMINS},
     "users-detail": {"get": TENANT, "put": frozenset({SHARED, ADMIN}), "delete": frozenset({ADMIN})},
+    "tokens-list": {"get": USERS, "post": USERS},
+    "tokens-detail": {"get": frozenset({SHARED, ADMIN}), "delete": frozenset({SHARED})},
     "tags-list": {"get": USERS, "post": ADMINS},
     "tags-detail": {"get": TENANT, "delete": frozenset({ADMIN})},
     "metadata-list": {"get": USERS, "post": ADMINS},
@@ -92,6 +95,7 @@ def place(world: Any, settings: Any) -> Any:
             world.items[kind, visibility] = item
     for words in ("tags", "metadata"):
         ok(world.acme.admin.api.post(words, json={"_id": "unused"}))
+    world.token = create_token(by=world.acme.shared, name="ci", scopes=["models:read"], expires=None).token.pk
     world.callers = {ANONYMOUS: world.anonymous, RIVAL: world.rival.admin.api, OPERATOR: world.operator}
     world.callers |= {name: getattr(world.acme, name).api for name in (OTHER, SHARED, OWNER, ADMIN)}
     world.callers[BROWSER] = BrowserClient("acme", "owner", world.password)
@@ -120,7 +124,8 @@ TARGETS = {"tenants-detail": "rival", "users-detail": "shared", "tags-detail": "
 @pytest.mark.promise("items.restricted", "tenants.api-token", "errors.administrators")
 @pytest.mark.parametrize("route", WORKING, ids=lambda route: route.name)
 def test_a_route_is_open_to_those_it_is_meant_for_and_to_nobody_else(place: Any, route: Route) -> None:
-    path = "/" + route.template.format(pk=TARGETS.get(route.name, ""), version="")
+    target = place.token if route.name == "tokens-detail" else TARGETS.get(route.name, "")
+    path = "/" + route.template.format(pk=target, version="", file="")
     for method, caller in product(METHODS_DELETE_LAST, CALLERS):
         response = _send(place, caller, method, path, {})
         allowed = OPEN[route.name].get("get" if method == "head" else method)

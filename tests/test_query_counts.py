@@ -17,7 +17,7 @@ WEIGHT = 1  # the size of a page of more than ten, before its rows are read
 COUNT = 1  # the first time after a change
 ONE = USER + PAGE + USERNAMES + DATASETS + VERSIONS
 EMPTY = USER + PAGE
-CREATE = 12
+CREATE = 13  # with its event
 LOGIN = 4  # failed attempts, this attempt, user, removal of the attempt
 TIMEOUT = re.compile(r"^SET LOCAL statement_timeout = \d+; ")  # sent with a list's query in the same message
 NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAGMA", "SESSION.")

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.served import Served
-from tests.talk import administrator, at_once, created
+from tests.talk import UNSHARED, administrator, at_once, created
 
 ROUNDS = 4 * int(os.environ.get("TORTURE_ROUNDS") or 1)
 WRITERS = 12
@@ -107,6 +107,39 @@ def test_a_deleted_user_owns_nothing(served: Served, client: httpx.Client) -> No
             gone = _race(write, lambda user=user: client.delete(f"/users/{user}")).status_code == 200
         owned = [_found(client, path, filter=f'{{"owner": "{user}"}}') for path in ("/models", "/tags")]
         assert any(owned) != gone
+
+
+@pytest.mark.promise("races.token")
+def test_a_deleted_user_leaves_no_token(served: Served, client: httpx.Client) -> None:
+    body = {"name": "ci", "scopes": ["models:read"]}
+    for _ in range(ROUNDS):
+        username = uuid4().hex
+        user = client.post("/users", json={"username": username, "password": PASSWORD}).json()["_id"]
+        with administrator(served, {"username": username, "password": PASSWORD}) as own:
+
+            def write(index: int, own: httpx.Client = own) -> httpx.Response:
+                return own.post("/tokens", json=body)
+
+            assert _race(write, lambda user=user: client.delete(f"/users/{user}")).status_code == 200
+        assert _found(client, "/tokens", filter=f'{{"owner": "{user}"}}') == []
+
+
+@pytest.mark.promise("tokens.bound", "tokens.revoke")
+def test_concurrent_creations_exceed_no_bound_and_a_revoked_token_is_refused_by_all_processes(
+    served: Served, client: httpx.Client
+) -> None:
+    body = {"name": "ci", "scopes": ["models:read"]}
+    credentials = {"username": uuid4().hex, "password": PASSWORD}
+    assert client.post("/users", json=credentials).status_code == 200
+    with administrator(served, credentials) as own:
+        made = own.post("/tokens", json=[body] * 95).json()["tokens"]
+        answers = at_once(lambda _: own.post("/tokens", json=body), 12)
+        assert sorted(answer.status_code for answer in answers) == [200] * 5 + [400] * 7
+        headers = UNSHARED | {"Authorization": f"Bearer {made[0]['token']}"}
+        url = f"{served.base_url}/v1/models?limit=1"
+        assert {answer.status_code for answer in at_once(lambda _: httpx.get(url, headers=headers), 8)} == {200}
+        assert own.delete(f"/tokens/{made[0]['_id']}").status_code == 200
+        assert {answer.status_code for answer in at_once(lambda _: httpx.get(url, headers=headers), 8)} == {401}
 
 
 @pytest.mark.promise("races.user")

@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Iterable
 
-from versions.folders import digest_of
 from versions.models import Blob, LooseFolder, UploadSession, Version, VersionFile
+from versions.sent import digest_of
 from versions.storage import BLOCK, store
 
 NAMED = 3  # versions listed in the description of a fault

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 
 from tenants.exceptions import Refused
 from tenants.rows.texts import shown, unfit_file_name, unfit_ordinal
-from versions.folders import NewFile, SentFiles, check_paths, folder_name
 from versions.forms import ByteStream, ReceivedFile, ReceivedForm
+from versions.sent import NewFile, SentFiles, check_paths, folder_name
 from versions.services import Upload
 from versions.storage import BLOCK, Received, store
 

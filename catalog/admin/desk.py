@@ -7,6 +7,7 @@ from typing import Any
 from catalog import curation
 from catalog.admin.word_forms import CurationForm, MergeForm, RenameForm
 from folksonomy.models import Tag
+from tenants.models import User
 
 Data = dict[str, Any]  # the form's cleaned data
 
@@ -23,7 +24,7 @@ class Curation:
     explanation: str
     form: type[CurationForm]
     effect: Callable[[Any, Data, int], str]
-    apply: Callable[[Any, Data], tuple[Any, str] | None]
+    apply: Callable[[Any, Data, User], tuple[Any, str] | None]
     deletes: bool = False
 
     @property
@@ -50,30 +51,30 @@ def _becomes(term: Any, name: str, uses: int) -> str:
     return f"Becomes “{name}” in {_items(uses)}" + (f"; {both} of them have both and {kept}" if both else "")
 
 
-def _merge(term: Any, data: Data) -> tuple[Any, str] | None:
+def _merge(term: Any, data: Data, by: User) -> tuple[Any, str] | None:
     into, name = data["into"], term.name
     if term.pk == into.pk:
         return None
-    changed = curation.merge_term(term=term, into=into)
+    changed = curation.merge_term(term=term, into=into, by=by)
     return into, f"Merged “{name}” into it, in {_items(changed)}"
 
 
-def _rename(term: Any, data: Data) -> tuple[Any, str]:
+def _rename(term: Any, data: Data, by: User) -> tuple[Any, str]:
     name = term.name
-    renamed, changed = curation.rename_term(term=term, name=data["name"])
+    renamed, changed = curation.rename_term(term=term, name=data["name"], by=by)
     return renamed, f"Renamed from “{name}”, in {_items(changed)}"
 
 
-def _use(usage: str) -> tuple[Callable[[Any, Data, int], str], Callable[[Any, Data], tuple[Any, str] | None]]:
+def _use(usage: str) -> tuple[Callable[[Any, Data, int], str], Callable[[Any, Data, User], tuple[Any, str] | None]]:
     """Return `effect` and `apply` of the action that sets the usage of words."""
 
     def effect(term: Any, data: Data, uses: int) -> str:
         return f"Is {usage} already" if term.usage == usage else f"Becomes {usage}"
 
-    def apply(term: Any, data: Data) -> tuple[Any, str] | None:
+    def apply(term: Any, data: Data, by: User) -> tuple[Any, str] | None:
         if term.usage == usage:
             return None
-        curation.set_usage(term=term, usage=usage)
+        curation.set_usage(term=term, usage=usage, by=by)
         return term, f"Made {usage}"
 
     return effect, apply
@@ -83,8 +84,8 @@ def _delete_effect(term: Any, data: Data, uses: int) -> str:
     return f"Stays, because {_items(uses)} use it" if uses else "Is deleted"
 
 
-def _delete(term: Any, data: Data) -> tuple[Any, str] | None:
-    return (term, "Deleted") if curation.delete_if_unused(term=term) else None
+def _delete(term: Any, data: Data, by: User) -> tuple[Any, str] | None:
+    return (term, "Deleted") if curation.delete_if_unused(term=term, by=by) else None
 
 
 CURATIONS = {

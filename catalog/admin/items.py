@@ -105,8 +105,8 @@ class ItemAdmin(ServiceAdmin):
         if data["changes"]:
             update_item(item=obj, by=actor(request, obj.tenant_id), changes=data["changes"])
 
-    def remove(self, obj: Item) -> None:
-        delete_item(item=obj)
+    def remove(self, request: HttpRequest, obj: Item) -> None:
+        delete_item(item=obj, by=actor(request, obj.tenant_id))
 
     def deletion(self, rows: Sequence[Item]) -> tuple[dict[str, int], list[str]]:
         versions = Version.objects.filter(subject__in=[row.pk for row in rows]).count()

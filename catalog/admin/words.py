@@ -80,8 +80,8 @@ class TermAdmin(ServiceAdmin):
             self.message_user(request, message, messages.SUCCESS)
         return made[0] if made else self.model._default_manager.get(tenant=tenant, name=words[0])
 
-    def remove(self, obj: Any) -> None:
-        delete_term(term=obj)
+    def remove(self, request: HttpRequest, obj: Any) -> None:
+        delete_term(term=obj, by=actor(request, obj.tenant_id))
 
     def deletion(self, rows: Sequence[Any]) -> tuple[dict[str, int], list[str]]:
         uses = count_uses(rows)
@@ -125,7 +125,7 @@ class TermAdmin(ServiceAdmin):
         for term in terms:
             before = copy(term)  # a deleted row has no key
             try:
-                done = each.apply(term, data)
+                done = each.apply(term, data, actor(request, term.tenant_id))
             except Refused as refused:
                 self.message_user(request, refused.details, messages.ERROR)
                 continue

@@ -28,7 +28,7 @@ PRAGMA temp_store=MEMORY;
 """
 # A write is acknowledged once a majority of the replica set has it in its journal.
 MONGODB_OPTIONS = {"w": "majority", "journal": "true", "serverSelectionTimeoutMS": "10000"}
-EXTRA_CONNECTIONS = 2  # for work outside requests, such as the request log
+EXTRA_CONNECTIONS = 3  # for work outside requests: the request log, mails, and the seals of events
 LOCK_NUMBER = 7_264_738_475  # this registry's key among PostgreSQL's advisory locks
 LEASE = timedelta(seconds=30)  # how long a lock outlives a dead holder, where the engine cannot detect its death
 

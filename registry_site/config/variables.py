@@ -4,46 +4,15 @@ Each field is a variable of the same name; docs/configuration.md is generated fr
 """
 
 import hashlib
-import ipaddress
-import re
-from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+from registry_site.config.values import Count, Duration, DurationOrNever, Networks, Port
+
 ANY_HOST = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-
-
-def lifetime(text: str) -> timedelta:
-    """Parse a duration such as `30m`, `12h` or `7d`. Raises ValueError."""
-    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
-    if not match:
-        raise ValueError("not a duration such as 30m, 12h or 7d")
-    return timedelta(**{UNITS[match[2]]: int(match[1])})
-
-
-def _duration(text: str) -> str:
-    lifetime(text)
-    return text
-
-
-def listed(text: str) -> list[str]:
-    """Split a comma-separated list."""
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _networks(text: str) -> str:
-    for network in listed(text):
-        ipaddress.ip_network(network)
-    return text
-
-
-Duration = Annotated[str, BeforeValidator(_duration)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Count = Annotated[int, Field(ge=0)]
 
 
 class Environment(BaseSettings):
@@ -64,7 +33,7 @@ class Environment(BaseSettings):
     HTTP_PORT: Port = Field(8084, description="Port for HTTP.")
     HTTPS_PORT: Port = Field(8443, description="Port for HTTPS.")
     HTTP_REDIRECT: bool = Field(False, description="Whether `HTTP_PORT` redirects clients to HTTPS.")
-    TRUSTED_PROXIES: Annotated[str, BeforeValidator(_networks)] = Field(
+    TRUSTED_PROXIES: Networks = Field(
         "",
         description="Addresses or networks of proxies whose `X-Forwarded-*` headers are trusted, comma-separated.",
     )
@@ -137,6 +106,7 @@ class Environment(BaseSettings):
     LOG: bool = Field(True, description="Whether requests are logged for `/v1/log`.")
     LOG_RETENTION_DAYS: int = Field(90, ge=1, description="Days that the log keeps a request.")
     LOG_CONTENTS_LIMIT: Count = Field(2000, description="Characters of a request's body that the log keeps.")
+    EVENT_RETENTION_DAYS: Count = Field(0, description="Days that the ledger keeps an event; 0: for ever.")
     DEFAULT_TENANT: str = Field(
         "registry-default-tenant",
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
@@ -177,6 +147,10 @@ class Environment(BaseSettings):
         50, ge=1, description="Failed logins before an address is locked for the rest of the window."
     )
     LOGIN_FAILURES_WINDOW: int = Field(300, ge=1, description="Length of the window for failed logins in seconds.")
+    TOKEN_MAX_LIFETIME: DurationOrNever = Field(
+        "366d",
+        description="Longest lifetime of a token for machines; `never`: no limit, and tokens without an end.",
+    )
     RESET_EXPIRATIONTIME: Duration = Field("1h", description="Lifetime of a mailed password reset link.")
     PUBLIC_URL: str = Field(
         "",

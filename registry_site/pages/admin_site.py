@@ -18,7 +18,7 @@ class OwnPasswordForm(AdminPasswordChangeForm):
     """Changes a superuser's own password and no other field."""
 
     def save(self, commit: bool = True) -> Any:
-        self.user = update_user(user=self.user, password=self.cleaned_data["new_password1"])
+        self.user = update_user(user=self.user, by=self.user, password=self.cleaned_data["new_password1"])
         return self.user
 
 

@@ -44,8 +44,13 @@ def term_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
     return {"term": document, "pk": document["_id"], "lists": lists}
 
 
+def token_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
+    """Return the template context of a token for machines."""
+    return {"token": document, "pk": document["_id"]}
+
+
 CONTEXTS = dict.fromkeys(("models", "datasets", "algorithms"), item_context)
-CONTEXTS |= {"users": user_context, "tags": term_context, "metadata": term_context}
+CONTEXTS |= {"users": user_context, "tokens": token_context, "tags": term_context, "metadata": term_context}
 
 
 def listing(route: str, field: str, value: str) -> str:

@@ -12,7 +12,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from tenants.identity import authentication
 from tenants.models import User
 
-PLACES = ("models", "datasets", "algorithms", "tags", "metadata", "users")
+PLACES = ("models", "datasets", "algorithms", "tags", "metadata", "users", "tokens")
 
 
 def known_user(request: HttpRequest) -> User | None:

@@ -109,6 +109,24 @@ USERS = Collection(
     form="browsable/user_form.html",
     detail="browsable/user.html",
 )
+TOKENS = Collection(
+    title="Tokens",
+    one="token",
+    many="tokens",
+    columns=(
+        Column("name", "Name", "name"),
+        Column("scopes", "Scopes", "list"),
+        Column("owner", "User", "user", "owner_username"),
+        Column("expires", "Expires", "moment"),
+        Column("last_used", "Last used"),
+        Column("last_address", "From"),
+    ),
+    searches=(Search("name", "Name contains"), Search("owner", "User", "equals")),
+    sorts=NEWEST | OLDEST | {"Name": '{"name":"asc"}', "Expires first": '{"expires":"asc"}'},
+    example='{"last_used": {"$lt": "2026-01-01"}}',
+    form="browsable/token_form.html",
+    detail="browsable/token.html",
+)
 VERSION_LIST = Collection(
     title="Versions",
     one="version",
@@ -155,5 +173,6 @@ COLLECTIONS = {
     "tags": WORDS,
     "metadata": replace(WORDS, title="Metadata", one="metadata name", many="metadata names"),
     "users": USERS,
+    "tokens": TOKENS,
     "log": LOG,
 } | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), VERSION_LIST)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
 
+from registry_site.serving.aborts import Abortable
 from registry_site.serving.deadlines import BodyTimeoutError, DeadlineInput, monitor
 from registry_site.serving.slots import Slot, release_slot_while_waiting
 
@@ -118,6 +119,8 @@ def _read_if_small(stream: Any, length: int) -> Any:
 def _unwrap_response(response: Any) -> Iterable[bytes]:
     """Return a response that is not streamed as a list, which the server sends faster than an iterator."""
     if getattr(response, "streaming", True):
-        return response
+        # The server itself ends the connection if there are fewer bytes than `Content-Length`.
+        known = "Content-Length" in getattr(response, "headers", ("Content-Length",))
+        return response if known else Abortable(response)
     response.close()
     return [response.content]

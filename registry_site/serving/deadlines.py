@@ -26,7 +26,7 @@ MAX_SLOW_CLIENTS = settings.TRANSFERS * 3 // 4  # above this number, the slowest
 CROWDED_SECONDS = 1.0  # their deadline then
 BODY_INTERVAL, FETCH_INTERVAL = 0.25, 2.0  # seconds between checks of bodies and of unfetched responses
 SEND_SECONDS = 0.2  # time in which a response is sent
-TCP_INFO = struct.Struct("=120xQ16xI52xQ")  # Linux 4.19 or later: the fields of `Traffic`
+TCP_INFO = struct.Struct("=120xQ16xI52xQQ")  # Linux 4.19 or later: the fields of `Traffic`
 RESPONSE = {"status": 408, "value": 4, "message": "The request has errors", "details": "The body came too slowly"}
 HEADERS = [("Content-Type", "application/json"), ("Connection", "close")]
 # What a connection has sent once it has sent that response: at least its head, at most all of it and TLS's frame.
@@ -50,7 +50,13 @@ class Traffic(NamedTuple):
 
     acknowledged: int  # bytes
     unsent: int  # bytes that the client does not accept yet
-    sent: int  # bytes
+    sent: int  # bytes, with those that were sent again
+    resent: int  # bytes
+
+    @property
+    def given(self) -> int:
+        """The bytes that the server has given to the connection."""
+        return self.sent - self.resent + self.unsent
 
 
 class DeadlineInput:
@@ -132,38 +138,38 @@ class SlowClientMonitor:
         ]  # unless its reader removed it first
         if not bodies:
             return
-        before = {connection.getpeername(): traffic.sent for connection, traffic in _client_connections(self.port)}
+        before = {connection.getpeername(): traffic.sent for connection, traffic in client_connections(self.port)}
         for body in bodies:
             body.answer.response_bytes(RESPONSE["status"], HEADERS, json.dumps(RESPONSE).encode())
         time.sleep(SEND_SECONDS)
         clients = {body.client for body in bodies}
-        for connection, traffic in _client_connections(self.port):
+        for connection, traffic in client_connections(self.port):
             name = connection.getpeername()
             sent = traffic.sent - before.get(name, traffic.sent)
             if sent in RESPONSE_BYTES and name[0].partition("%")[0] in clients:
-                _shutdown(connection, socket.SHUT_RD)
+                shut_down(connection, socket.SHUT_RD)
 
     def end_fetchers(self) -> None:
         """End connections whose clients fetch their response too slowly."""
         now, before, self.fetchers = time.monotonic(), self.fetchers, {}
-        for connection, traffic in _client_connections(self.port):
+        for connection, traffic in client_connections(self.port):
             if traffic.unsent:
                 name = connection.getpeername()
                 since, fetched = before.get(name, (now, traffic.acknowledged))
                 slow = traffic.acknowledged - fetched < CHUNK
                 self.fetchers[name] = (since, fetched) if slow else (now, traffic.acknowledged)
         overdue = self.overdue({name: since for name, (since, _) in self.fetchers.items()}, FETCH_SECONDS)
-        for connection, _ in _client_connections(self.port) if overdue else ():
+        for connection, _ in client_connections(self.port) if overdue else ():
             if connection.getpeername() in overdue:
-                _shutdown(connection, socket.SHUT_RDWR)
+                shut_down(connection, socket.SHUT_RDWR)
 
 
-def _shutdown(connection: socket.socket, how: int) -> None:
+def shut_down(connection: socket.socket, how: int) -> None:
     with suppress(OSError):  # the client closed it first
         connection.shutdown(how)
 
 
-def _client_connections(port: int) -> Iterator[tuple[socket.socket, Traffic]]:
+def client_connections(port: int) -> Iterator[tuple[socket.socket, Traffic]]:
     """Yield the connections of clients to this port, with their traffic."""
     for descriptor in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
         with suppress(OSError):  # it was closed meanwhile, or is not a TCP connection

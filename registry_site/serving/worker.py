@@ -15,6 +15,7 @@ from registry_site import wsgi
 from registry_site.serving.deadlines import monitor
 from registry_site.serving.server import READY_DESCRIPTOR, STOP_ACCEPTING
 from tenants.identity.outbox import sender
+from tenants.ledger.sealing import sealer
 from tenants.log.recording import writer
 
 __all__ = ["application"]
@@ -68,6 +69,7 @@ signal.signal(STOP_ACCEPTING, _stop_accepting)
 monitor.start()
 threading.Thread(target=_follow_parent, name="follow-parent", daemon=True).start()
 sender.start()
+sealer.start()
 # Forked processes run multiprocessing's finalizers when they exit, after the last request, but no atexit functions.
 Finalize(None, writer.flush, exitpriority=10)
 if READY_DESCRIPTOR in os.environ:

@@ -81,7 +81,7 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def update(self, request: HttpRequest, obj: Any, data: dict[str, Any]) -> None:
         raise NotImplementedError
 
-    def remove(self, obj: Any) -> None:
+    def remove(self, request: HttpRequest, obj: Any) -> None:
         raise NotImplementedError
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -150,7 +150,7 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Do nothing: `delete_model` logs each deletion after it succeeded."""
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        self.remove(copy(obj))  # a deletion may clear the key
+        self.remove(request, copy(obj))  # a deletion may clear the key
         self.note_deletion(request, obj)
 
     def note_deletion(self, request: HttpRequest, obj: Any) -> None:

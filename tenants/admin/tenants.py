@@ -1,7 +1,7 @@
 """Tenants: create with a first administrator, change contact data, delete with all their data."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -16,7 +16,7 @@ from tenants.admin.lists import fact
 from tenants.identity.deletions import delete_tenant
 from tenants.identity.emails import EmailFormField
 from tenants.identity.services import CONTACT_FIELDS, TENANT_ID, create_tenant, update_tenant
-from tenants.models import Tenant
+from tenants.models import Tenant, User
 from tenants.rows.hooks import hook
 
 NEW_FIELDS = ("id", *CONTACT_FIELDS, "admin_username", "admin_password")
@@ -92,7 +92,7 @@ class TenantAdmin(ServiceAdmin):
         return usage | {"size": {pk: filesizeformat(size) for pk, size in usage["bytes"].items()}}
 
     def create(self, request: HttpRequest, data: dict[str, Any]) -> Tenant:
-        created = create_tenant(**data)
+        created = create_tenant(**data, by=cast(User, request.user))
         if created.generated_password:
             message = (
                 f"The administrator of {created.tenant} is {created.admin.username}. "
@@ -103,10 +103,11 @@ class TenantAdmin(ServiceAdmin):
         return created.tenant
 
     def update(self, request: HttpRequest, obj: Tenant, data: dict[str, Any]) -> None:
-        update_tenant(tenant=obj, changes={field: data[field] for field in CONTACT_FIELDS if field in data})
+        changes = {field: data[field] for field in CONTACT_FIELDS if field in data}
+        update_tenant(tenant=obj, changes=changes, by=cast(User, request.user))
 
-    def remove(self, obj: Tenant) -> None:
-        delete_tenant(tenant=obj)
+    def remove(self, request: HttpRequest, obj: Tenant) -> None:
+        delete_tenant(tenant=obj, by=cast(User, request.user))
 
     def deletion(self, rows: Sequence[Tenant]) -> tuple[dict[str, int], list[str]]:
         usage = hook("tenant_usage")([row.pk for row in rows])

@@ -1,6 +1,6 @@
 """Users: members of tenants, and superusers of the admin site."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -113,10 +113,11 @@ class UserAdmin(ServiceAdmin):
         return ("username", "tenant_shown", *changeable, "password_set", "created")
 
     def create(self, request: HttpRequest, data: dict[str, Any]) -> User:
-        return create_user(**data | {"email": data["email"] or None})
+        return create_user(**data | {"email": data["email"] or None}, by=cast(User, request.user))
 
     def update(self, request: HttpRequest, obj: User, data: dict[str, Any]) -> None:
-        update_user(user=obj, **{field: value for field, value in data.items() if field != "password" or value})
+        changes = {field: value for field, value in data.items() if field != "password" or value}
+        update_user(user=obj, by=cast(User, request.user), **changes)
 
-    def remove(self, obj: User) -> None:
-        delete_user(user=obj)
+    def remove(self, request: HttpRequest, obj: User) -> None:
+        delete_user(user=obj, by=cast(User, request.user))

@@ -22,7 +22,9 @@ from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
 
 from tenants.identity.login import EXPIRED, address_of, limited_attempt
+from tenants.identity.machine_tokens import find_token, is_machine_credential, note_use, split_credential
 from tenants.models import User
+from tenants.rows.fields import now
 from tenants.rows.prepared import Prepared
 
 PREFIX = "JWT "
@@ -111,6 +113,29 @@ def _verified_claims(token: str, secret: str) -> Mapping[str, Any]:
     return MappingProxyType(claims)
 
 
+# --- Machine tokens -------------------------------------------------------------------------------------------------
+
+
+def user_of_machine_credential(sent: str, address: str) -> User:
+    """Return the owner of the machine token that was sent, bare or as the password of HTTP Basic, with its scopes.
+
+    Raises AuthenticationFailed if the token is unknown or expired, if its owner is gone or disabled, or has another
+    name than was sent; unknown tokens and wrong names count as failures of the address. Raises Throttled.
+    """
+    username, secret = split_credential(sent)
+    token = find_token(secret)
+    owner = active_user.first(token.owner_id, token.tenant_id) if token else None
+    names = (None, owner.username, f"{owner.tenant_id}/{owner.username}") if owner else (username,)
+    if token is None or username not in names:
+        with limited_attempt(address=address):
+            raise AuthenticationFailed("The token is not valid")
+    if owner is None or (token.expires and token.expires <= now()):
+        raise AuthenticationFailed("The token has expired or its user is gone")
+    note_use(token, address)
+    owner.scopes = token.scopes
+    return owner
+
+
 # --- Browser sessions -----------------------------------------------------------------------------------------------
 
 
@@ -173,7 +198,11 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, str] | None:
         token = sent_token(request)
-        return (user_of_token(token), token) if token else None
+        if not token:
+            return None
+        if is_machine_credential(token):
+            return user_of_machine_credential(token, address_of(request)), token
+        return user_of_token(token), token
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="registry"'

@@ -109,7 +109,7 @@ def _use_link(digest: str, tenant_id: str, changes: Mapping[str, Any]) -> None:
         # Deleting the link claims it: of two concurrent requests, only one deletes a row.
         if reset is None or not PasswordReset.objects.filter(pk=digest).delete()[0]:
             raise Refused("reset_invalid", INVALID)
-        write_user(reset.user, changes)
+        write_user(reset.user, changes, reset.user, "With a reset link")
         PasswordReset.objects.filter(user=reset.user).delete()
 
 

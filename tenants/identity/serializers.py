@@ -11,6 +11,7 @@ from tenants.identity.emails import EmailField
 from tenants.models import ROLES
 from tenants.rest.collections import valid_body
 from tenants.rest.documentation import example
+from tenants.rest.scopes import LONGEST_SCOPE, MAX_SCOPES
 
 
 class Text(serializers.CharField):
@@ -119,6 +120,25 @@ class UserChanges(serializers.Serializer[Any]):
 
     password = Password(max_length=1024, required=False, write_only=True)
     email = EmailField(max_length=255, required=False)
+
+
+@example(name="ci", scopes=["models:read", "models:write:churn-*", "aliases:staging"], expires="90d")
+class TokenInput(serializers.Serializer[Any]):
+    """Body that creates a token for a program."""
+
+    name = Text(max_length=255)
+    scopes = serializers.ListField(
+        child=Text(max_length=LONGEST_SCOPE),
+        min_length=1,
+        max_length=MAX_SCOPES,
+        help_text="`kind:access` or `kind:access:pattern`; for aliases `aliases:pattern`",
+    )
+    expires = Text(
+        max_length=64,
+        required=False,
+        allow_null=True,
+        help_text="A duration (`90d`), an ISO date, or null for a token without an end, if allowed; default: `90d`",
+    )
 
 
 @example(email="grace@acme.example")

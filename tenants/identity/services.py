@@ -12,7 +12,9 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from tenants.exceptions import Refused
 from tenants.identity.emails import email_key, refuse_taken_email
+from tenants.identity.events import record_change, record_creation
 from tenants.identity.passwords import hashed, validation_error
+from tenants.ledger import record
 from tenants.models import PasswordReset, Tenant, User
 from tenants.rows.fences import build_fences, reference_guard, removal_guard
 from tenants.rows.fields import now
@@ -47,6 +49,7 @@ def create_tenant(
     database: str = "",
     timestamp: datetime | None = None,
     admin: Mapping[str, Any] | None = None,
+    by: User | None = None,
 ) -> CreatedTenant:
     """Create a tenant and its first administrator in one transaction.
 
@@ -65,26 +68,35 @@ def create_tenant(
             raise Refused("post_request_error", f"E11000 duplicate key error: the _id is already used ({id})")
         tenant.save(force_insert=True)
         build_fences(tenant)
+        record_creation(tenant, by, imported=timestamp is not None)
         fields: dict[str, Any] = {
             "username": admin_username or settings.DEFAULT_TENANT_ADMIN_USERNAME,
             "password": admin_password or generated or "",
             "email": email,
         }
-        fields |= dict(admin or {}) | {"role": "admin", "check_strength": False}
+        fields |= dict(admin or {}) | {"role": "admin", "check_strength": False, "by": by}
         user = create_user(tenant=tenant, **fields)
     return CreatedTenant(tenant, user, generated)
 
 
-def update_tenant(*, tenant: Tenant, changes: dict[str, str]) -> Tenant:
+@retried
+def update_tenant(*, tenant: Tenant, changes: dict[str, str], by: User | None = None) -> Tenant:
     """Change contact data (`CONTACT_FIELDS`).
 
     Raises Refused: `resource_not_found` if the tenant is gone, `put_request_error` for data that breaks the rules.
     """
     refuse([changes.get(field, "") for field in ONE_LINE], unreadable, "put_request_error")
+    with atomic():
+        current = Tenant.objects.filter(pk=tenant.pk).first()
+        if current is None:
+            raise Refused("resource_not_found", f"No such resource: {tenant.pk}")
+        before = {field: getattr(current, field) for field in changes}
+        if not Tenant.objects.filter(pk=tenant.pk, **before).update(**changes):
+            raise Conflict(f"{tenant.pk} was changed concurrently")
+        done = {field: [before[field], value] for field, value in changes.items()}
+        record(tenant=tenant, type="tenant.updated", actor=by, item=tenant, changes=done)
     for field, value in changes.items():
         setattr(tenant, field, value)
-    if not Tenant.objects.filter(pk=tenant.pk).update(**changes):
-        raise Refused("resource_not_found", f"No such resource: {tenant.pk}")
     return tenant
 
 
@@ -99,6 +111,7 @@ def create_user(
     validity_days: int | None = None,
     check_strength: bool = True,
     kept: Mapping[str, Any] | None = None,
+    by: User | None = None,
 ) -> User:
     """Create a user of the tenant.
 
@@ -121,6 +134,7 @@ def create_user(
             raise Refused("post_request_error", f"a user with the same username already exists ({username})")
         refuse_taken_email(tenant.pk, user.email_key, "post_request_error", but=user)
         user.save(force_insert=True)
+        record_creation(user, by, imported=kept is not None)
     return user
 
 
@@ -153,29 +167,30 @@ def _change_user(user: User, by: User | None, changes: Mapping[str, Any], *, nee
         current = User.objects.filter(pk=user.pk).first()
         if current is None:
             raise Refused("resource_not_found", f"No such resource: {user.pk}")
-        if by is not None:
-            _refuse_ended_login(by)
+        if by is not None and not by.is_superuser:
+            refuse_ended_login(by)
         refuse_taken_email(user.tenant_id, changes.get("email_key"), "put_request_error", but=user)
         if needs_guard and not (
             changes.get("role", current.role) == "admin" and changes.get("is_active", current.is_active)
         ):
             refuse_last_administrator(current, "put_request_error", "The last administrator must remain one")
-        write_user(current, changes)
+        write_user(current, changes, by)
         if "password" in changes:  # earlier reset links could set yet another password
             PasswordReset.objects.filter(user=current).delete()
     return current
 
 
-def write_user(user: User, changes: Mapping[str, Any]) -> None:
-    """Write the fields if the row still has the revision that was read. Raises Conflict otherwise."""
+def write_user(user: User, changes: Mapping[str, Any], by: User | None, reason: str = "") -> None:
+    """Write the fields and the event if the row still has the revision that was read. Raises Conflict otherwise."""
     values = dict(changes) | {"revision": user.revision + 1}
     if not User.objects.filter(pk=user.pk, revision=user.revision).update(**values):
         raise Conflict(f"{user.pk} was changed concurrently")
+    record_change(user, changes, by, reason)
     for field, value in values.items():
         setattr(user, field, value)
 
 
-def _refuse_ended_login(by: User) -> None:
+def refuse_ended_login(by: User) -> None:
     """Raise AuthenticationFailed if the caller's password or rights changed since their login was checked."""
     unchanged = {"password_changed": by.password_changed, "role": by.role, "is_active": True, "leaving": None}
     if not User.objects.filter(pk=by.pk, **unchanged).exists():

@@ -133,7 +133,7 @@ class UserViewSet(CollectionViewSet):
     changes_class = UserChanges
     answer_class = UserAnswer
     lookup_fields = ("pk", "username")
-
+    scope_kind = "users"
     query_fields: ClassVar = {
         "_id": "text:pk",
         "username": "text",
@@ -160,6 +160,7 @@ class UserViewSet(CollectionViewSet):
             role=body.get("role", "regular"),
             email=body.get("email"),
             validity_days=body.get("validityPasswordDays"),
+            by=self.user,
         )
 
     def update(self, request: Request, **kwargs: Any) -> Response:
@@ -186,7 +187,7 @@ class UserViewSet(CollectionViewSet):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         user = self.get_object()
         document = user.to_api()
-        delete_user(user=user)
+        delete_user(user=user, by=self.user)
         return Response(document)
 
 

@@ -1,5 +1,6 @@
 """The ledger: one event for every change, written in its transaction, then sealed into a chain of hashes."""
 
-from tenants.ledger.recording import Subject, created, deleted, event, record, record_all
+from tenants.ledger.changes import Changes
+from tenants.ledger.recording import Row, Subject, created, deleted, event, record, record_all
 
-__all__ = ["Subject", "created", "deleted", "event", "record", "record_all"]
+__all__ = ["Changes", "Row", "Subject", "created", "deleted", "event", "record", "record_all"]

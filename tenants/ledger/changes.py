@@ -33,14 +33,15 @@ SHORT = 200  # characters of a text that was cut
 OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
 
 Change = Sequence[Any]  # [old, new]
+Changes = Mapping[str, Change]
 
 
-def encode_changes(changes: Mapping[str, Change]) -> str:
+def encode_changes(changes: Changes) -> str:
     """Return the fields that changed as JSON with sorted keys, at most MAX_BYTES long."""
     stored = {
         field: [None, None] if field in SECRET_FIELDS else _difference(old, new)
         for field, (old, new) in changes.items()
-        if _dump(old) != _dump(new)
+        if old is not new and _dump(old) != _dump(new)
     }
     text = _dump(stored)
     if len(text) > MAX_BYTES:

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db.models import Model
 
-from tenants.ledger.changes import Change, encode_changes
+from tenants.ledger.changes import Change, Changes, encode_changes
 from tenants.models import INSTALLATION, Event, Tenant, User
-from tenants.rows.inserts import insert_rows
+from tenants.models.ledger import event_id
+from tenants.rows.fields import now
+from tenants.rows.statements import insert_rows
 from tenants.rows.transactions import in_transaction
 
+Row: TypeAlias = Mapping[str, Any]
+
 REASON_LIMIT = 2000  # characters
-KINDS = {"metadataname": "metadata"}  # the kind of an item whose model has another name
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ def record(
     actor: User | None,
     item: Model | Subject | str | None = None,
     version: str | None = None,
-    changes: Mapping[str, Change] | None = None,
+    changes: Changes | None = None,
     reason: str = "",
 ) -> None:
     """Write an event in the caller's transaction.
@@ -52,31 +55,36 @@ def event(
     actor: User | None,
     item: Model | Subject | str | None = None,
     version: str | None = None,
-    changes: Mapping[str, Change] | None = None,
+    changes: Changes | None = None,
     reason: str = "",
-) -> Event:
-    """Return an event for `record_all`, with the arguments of `record`."""
+) -> Row:
+    """Return the row of an event for `record_all`, with the arguments of `record`."""
     subject = _subject(item, type)
-    return Event(
-        tenant_id=tenant.pk if isinstance(tenant, Tenant) else tenant or INSTALLATION,
-        type=type,
-        actor_id=actor.pk if actor else None,
-        actor_name=actor.username if actor else "",
-        item_id=subject.id if subject else None,
-        item_kind=subject.kind if subject else "",
-        item_name=subject.name[:255] if subject else "",
-        revision=subject.revision if subject else None,
-        version=version[:255] if version else version,
-        changes=encode_changes(changes or {}),
-        reason=reason[:REASON_LIMIT],
-    )
+    return {
+        "_id": event_id(),
+        "tenant_id": tenant.pk if isinstance(tenant, Tenant) else tenant or INSTALLATION,
+        "sequence": None,
+        "type": type,
+        "actor_id": actor.pk if actor else None,
+        "actor_name": actor.username if actor else "",
+        "item_id": subject.id if subject else None,
+        "item_kind": subject.kind if subject else "",
+        "item_name": subject.name[:255] if subject else "",
+        "revision": subject.revision if subject else None,
+        "version": version[:255] if version else version,
+        "changes": encode_changes(changes or {}),
+        "reason": reason[:REASON_LIMIT],
+        "timestamp": now(),
+        "hash": "",
+    }
 
 
-def record_all(events: Sequence[Event]) -> None:
+def record_all(events: Sequence[Row]) -> None:
     """Write events in the caller's transaction, in one statement. Raises RuntimeError without a transaction."""
     if not in_transaction():
         raise RuntimeError("an event needs the transaction of its change")
-    insert_rows(events)
+    if events:
+        insert_rows(Event, events)
 
 
 def created(fields: Mapping[str, Any]) -> dict[str, Change]:
@@ -95,10 +103,8 @@ def _subject(item: Model | Subject | str | None, type: str) -> Subject | None:
         return item
     if isinstance(item, str):
         return Subject(item, type.partition(".")[0])
-    name = item._meta.model_name or ""
-    return Subject(
-        str(item.pk), getattr(item, "kind", KINDS.get(name, name)), _name(item), getattr(item, "revision", None)
-    )
+    kind = getattr(item, "kind", item._meta.model_name)
+    return Subject(str(item.pk), str(kind), _name(item), getattr(item, "revision", None))
 
 
 def _name(item: Model) -> str:

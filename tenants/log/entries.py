@@ -18,6 +18,7 @@ SECRETS = re.compile(
     "passw|passphrase|passcode|pass$|pwd|secret|token|apikey|accesskey|privatekey|credential|authorization|auth$|jwt"
     "|bearer|cookie|session|reset|signature|^sig$"
 )
+MACHINE_TOKEN = re.compile("mr_[0-9A-Za-z]{16,}")  # in any text, also cut
 UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 WORDS = re.compile(r"[\w-]+")
 BLANK = "***"
@@ -88,8 +89,11 @@ def _blanked_text(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return the text with percent-encoded line breaks, direction overrides and characters that cannot be stored."""
-    return UNPRINTABLE.sub(lambda match: quote(match[0], errors="backslashreplace"), text)
+    """Return the text without machine tokens.
+
+    Line breaks, direction overrides and characters that cannot be stored are percent-encoded.
+    """
+    return UNPRINTABLE.sub(lambda match: quote(match[0], errors="backslashreplace"), MACHINE_TOKEN.sub(BLANK, text))
 
 
 def blanked_url(path: str, query: str) -> str:

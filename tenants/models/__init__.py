@@ -14,6 +14,7 @@ from tenants.models.tenants import (
     UserQuerySet,
     users_named,
 )
+from tenants.models.tokens import MachineToken
 
 __all__ = [
     "FENCES",
@@ -23,6 +24,7 @@ __all__ = [
     "Event",
     "FailedAttempt",
     "Fence",
+    "MachineToken",
     "OutgoingMail",
     "PasswordReset",
     "RequestLog",

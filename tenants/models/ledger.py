@@ -68,14 +68,14 @@ class Event(models.Model):
         return f"{self.type} {self.item_name}".strip()
 
     def to_api(self) -> dict[str, Any]:
-        item = self.item_id and {"_id": self.item_id, "kind": self.item_kind, "name": self.item_name}
+        item = {"_id": self.item_id, "kind": self.item_kind, "name": self.item_name, "revision": self.revision}
         return {
             "_id": self.pk,
             "id": self.pk,
             "sequence": self.sequence,
             "type": self.type,
             "actor": self.actor_id and {"_id": self.actor_id, "username": self.actor_name},
-            "item": item or None,
+            "item": item if self.item_id else None,
             "version": self.version,
             "changes": orjson.loads(self.changes),
             "reason": self.reason,

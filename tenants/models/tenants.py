@@ -1,6 +1,6 @@
 """Tenants, their users, the query set that keeps tenants apart, and the fence rows (see `tenants.rows.fences`)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 from datetime import timedelta
 from typing import Any, ClassVar, Self, TypeVar
@@ -11,8 +11,10 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from tenants.rows.fields import KeyField, TextField, iso, now
+from tenants.rows.hooks import hook
 from tenants.rows.prepared import Prepared
 from tenants.rows.texts import unfit_name
+from tenants.rows.transactions import atomic
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 ROLES = ("admin", "regular")
@@ -95,7 +97,9 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
             raise ValidationError("That username is already taken.")
         user: User = self.model(tenant=None, username=username, role="admin", is_superuser=True, **fields)
         user.set_password(password)
-        user.save(force_insert=True)
+        with atomic():
+            user.save(force_insert=True)
+            hook("superuser_created")(user=user)
         return user
 
 
@@ -117,6 +121,7 @@ class User(AbstractBaseUser):
     leaving = models.DateTimeField(null=True, editable=False)  # when the user's deletion started
     last_login = None
     login = ""  # the id of the request's login; not a column
+    scopes: Sequence[str] | None = None  # of the request's machine token, None for other logins; not a column
     timestamp = models.DateTimeField(default=now, editable=False)
     revision = models.PositiveIntegerField(default=0, editable=False)  # counts changes, except of the password's hash
 

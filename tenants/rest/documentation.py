@@ -8,7 +8,7 @@ from rest_framework import serializers
 # Ids in the examples. Each denotes the same resource in all examples.
 ADA, GRACE, ALAN = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("01", "02", "03"))
 ITEM, DATASET = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("20", "30"))
-REQUEST, VERSION = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("40", "50"))
+REQUEST, VERSION, TOKEN = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("40", "50", "60"))
 FILE_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of the bytes `test`
 STATUSES = ("200", "202")
 TIME = "2026-01-31T09:30:00.000Z"
@@ -121,6 +121,34 @@ class LoginAnswer(serializers.Serializer[Any]):
     user = LoggedIn()
     token = serializers.CharField()
     token_expiration_time = serializers.CharField()
+
+
+@example(
+    _id=TOKEN,
+    id=TOKEN,
+    name="ci",
+    scopes=["models:read", "models:write:churn-*", "aliases:staging"],
+    expires=TIME,
+    owner=ADA,
+    owner_username="ada",
+    last_used=None,
+    last_address="",
+    timestamp=TIME,
+)
+class TokenAnswer(serializers.Serializer[Any]):
+    """A token for a program. `token` is present only on creation."""
+
+    _id = serializers.CharField()
+    id = serializers.CharField()
+    name = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.CharField())
+    expires = serializers.DateTimeField(allow_null=True)
+    owner = serializers.CharField()
+    owner_username = serializers.CharField(allow_null=True)
+    last_used = serializers.DateField(allow_null=True)
+    last_address = serializers.CharField(allow_blank=True)
+    timestamp = serializers.DateTimeField()
+    token = serializers.CharField(required=False)
 
 
 @example(

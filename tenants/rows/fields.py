@@ -77,14 +77,15 @@ DECODER = JSONDecoder()
 LARGE_NUMBER = re.compile(r"\d{19}")
 
 
-def stored_list(value: Any) -> Any:
+def stored_list(value: Any, vendor: str) -> Any:
     """Return the list that a ListField stores: MongoDB returns it, the others its JSON.
 
     It reads JSON as JSONDecoder does; orjson takes a fifth of its time.
     """
     if not isinstance(value, str):
         return value
-    if not LARGE_NUMBER.search(value):  # orjson accepts unsigned integers of 64 bits
+    # PostgreSQL writes floats as integers, and orjson accepts those of 64 bits without a sign.
+    if vendor != "postgresql" or not LARGE_NUMBER.search(value):
         try:
             return orjson.loads(value)
         except orjson.JSONDecodeError:  # such as a lone surrogate
@@ -109,7 +110,7 @@ class ListField(models.JSONField):
         super().__init__(*args, **kwargs)
 
     def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any:
-        return stored_list(value)
+        return stored_list(value, connection.vendor)
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db import connections, router
 from django.db.models import Model
 from django_mongodb_backend.query import wrap_database_errors
+from pymongo import UpdateOne
+
+Values: TypeAlias = Mapping[str, str | int]
+Update: TypeAlias = tuple[Values, Values]  # columns that the row is found by, columns to set
 
 
 def insert_rows(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -35,3 +39,29 @@ def _insert_on_sql(connection: Any, table: str, rows: Sequence[Mapping[str, Any]
 @wrap_database_errors  # type: ignore[untyped-decorator]
 def _insert_on_mongodb(connection: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     connection.get_collection(table).insert_many(rows, session=connection.session)
+
+
+def update_rows(model: type[Model], updates: Sequence[Update]) -> int:
+    """Update rows, each on its own, in one call; return how many were found. All updates name the same columns."""
+    connection: Any = connections[router.db_for_write(model)]
+    update = _update_on_mongodb if connection.vendor == "mongodb" else _update_on_sql
+    return update(connection, model._meta.db_table, updates) if updates else 0
+
+
+def _update_on_sql(connection: Any, table: str, updates: Sequence[Update]) -> int:
+    quoted = connection.ops.quote_name
+    found_by, changes = updates[0]
+    columns = ", ".join(f"{quoted(name)} = %s" for name in changes)
+    where = " AND ".join(f"{quoted(name)} = %s" for name in found_by)
+    statement = f"UPDATE {quoted(table)} SET {columns} WHERE {where}"  # noqa: S608 - names of our columns
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, [[*new.values(), *old.values()] for old, new in updates])
+        found: int = cursor.rowcount
+    return found
+
+
+@wrap_database_errors  # type: ignore[untyped-decorator]
+def _update_on_mongodb(connection: Any, table: str, updates: Sequence[Update]) -> int:
+    requests = [UpdateOne(dict(found_by), {"$set": dict(changes)}) for found_by, changes in updates]
+    result = connection.get_collection(table).bulk_write(requests, ordered=False, session=connection.session)
+    return int(result.matched_count)

@@ -193,9 +193,9 @@ def test_a_word_of_a_version_is_in_use_counted_and_curated(world: Any, path: str
     assert count_uses([tag]) == {tag.pk: 3} and count_uses([name]) == {name.pk: 3}
     assert curation.count_with_both(term=tag, name="z") == 1
     before = {each: read(api, each)["lastmod"] for each in (path, second, third)}
-    _, changed = curation.rename_term(term=tag, name="z")
+    _, changed = curation.rename_term(term=tag, name="z", by=None)
     assert changed == 3
-    assert curation.rename_term(term=name, name="kept")[1] == 3
+    assert curation.rename_term(term=name, name="kept", by=None)[1] == 3
     assert [_version(api, each, ordinal)["tags"] for each, ordinal in ((path, "1"), (second, "b"), (third, "1"))] == [
         ["z", "y"],
         ["z"],
@@ -217,7 +217,7 @@ def test_a_word_is_free_again_once_its_version_is_deleted(world: Any, path: str)
 def test_words_of_other_tenants_stay(world: Any, path: str) -> None:
     rival = new_item(world.rival.owner.api)
     put_file(world.rival.owner.api, rival, "a.bin", tags='["x"]')
-    curation.rename_term(term=Tag.objects.get(tenant="acme", name="x"), name="renamed")
+    curation.rename_term(term=Tag.objects.get(tenant="acme", name="x"), name="renamed", by=None)
     assert _version(world.rival.owner.api, rival)["tags"] == ["x"]
 
 

@@ -41,7 +41,7 @@ def test_words_come_change_and_go_with_items(world: Any) -> None:
     change = {"tags": {"remove": ["one"], "add": ["three"]}, "users": {"remove": ["shared"]}}
     ok(api.put(f"models/{model['_id']}", json=change))
     assert_indexed("two", "three")
-    replace_term(term=Tag.objects.get(tenant="acme", name="two"), name="three")
+    replace_term(term=Tag.objects.get(tenant="acme", name="two"), name="three", by=None)
     assert_indexed("three")
     ok(api.delete(f"models/{model['_id']}"))
     assert_indexed("csv")

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 
-from catalog import curation
+from catalog import curation, services
 from catalog.arrays import count_uses
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
@@ -183,24 +183,24 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
 ) -> None:
     api = world.acme.owner.api
     monkeypatch.setattr(curation, "BATCH", 1)
-    written = curation._write
+    written = services._write
 
-    def write_once(item: Any, fields: Any) -> None:
+    def write_once(item: Any, before: Any, fields: Any) -> Any:
         if Tag.objects.filter(name="gone").exists() and Item.objects.filter(tags__holds="new").count() > 2:
             raise Interrupted
-        written(item, fields)
+        return written(item, before, fields)
 
     Tag(tenant_id="acme", name="gone").save()
     monkeypatch.setattr(curation, "_write", write_once)
     with pytest.raises(Interrupted):
-        curation.merge_term(term=_tag("old"), into=_tag("new"))
+        curation.merge_term(term=_tag("old"), into=_tag("new"), by=None)
     known = set(terms(api, "tags"))
     for kind, name in (("models", "a"), ("models", "b"), ("datasets", "d")):
         tags = read(api, f"{kind}/{items[name]}")["tags"]
         assert {"old", "new"} & set(tags)
         assert set(tags) <= known
     monkeypatch.setattr(curation, "_write", written)
-    curation.merge_term(term=_tag("old"), into=_tag("new"))
+    curation.merge_term(term=_tag("old"), into=_tag("new"), by=None)
     assert "old" not in terms(api, "tags")
     assert not Item.objects.of("acme").filter(tags__holds="old").exists()
 
@@ -209,7 +209,7 @@ def test_items_get_no_word_that_was_deleted_meanwhile(items: dict[str, str], wor
     into = _tag("new")
     Tag.objects.filter(pk=into.pk).delete()
     with pytest.raises(Refused):
-        curation.merge_term(term=_tag("old"), into=into)
+        curation.merge_term(term=_tag("old"), into=into, by=None)
     assert read(world.acme.owner.api, f"models/{items['a']}")["tags"] == ["x", "old", "y"]
 
 
@@ -230,7 +230,7 @@ def test_a_merge_loses_no_concurrent_change(items: dict[str, str], world: Any) -
 
     editor = threading.Thread(target=edit)
     editor.start()
-    curation.merge_term(term=_tag("old"), into=_tag("new"))
+    curation.merge_term(term=_tag("old"), into=_tag("new"), by=None)
     editor.join()
     assert failures == []
     assert {tuple(sorted(read(api, f"models/{id}")["tags"])) for id in ids} == {("edited", "new")}

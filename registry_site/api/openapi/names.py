@@ -9,6 +9,7 @@ THINGS = {
     "tags": "tag",
     "metadatas": "metadata name",
     "users": "user",
+    "tokens": "token",
     "tenants": "tenant",
 }
 # Action -> id and summary of the operation, on collections and on the versions of an item.
@@ -65,6 +66,7 @@ GROUPS = {
     "Tags": "Labels of the tenant: `default` ones are suggested by administrators, `folk` ones come from use.",
     "Metadata": "Names of metadata, `default` or `folk` like tags.",
     "Users": "The users of a tenant and their roles.",
+    "Tokens": "Tokens for programs, which act as their user within scopes.",
     "Tenants": "Isolated groups of users. For the operator, who has the `API_TOKEN`.",
     "About": "Information about the registry: health, version, errors, the log.",
 }

@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
-from tenants.rest.documentation import FILE_SHA256, GRACE, ITEM, REQUEST, VERSION
+from tenants.rest.documentation import FILE_SHA256, GRACE, ITEM, REQUEST, TOKEN, VERSION
 
 # Collection -> the `{id}` in examples.
 IDS = {"tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
-AFTER = IDS | {"users": GRACE, "versions": VERSION, "log": REQUEST}
+AFTER = IDS | {"users": GRACE, "tokens": TOKEN, "versions": VERSION, "log": REQUEST}
 IDENTIFIERS = {
     "tags": "The tag itself",
     "metadatas": "The name itself",
@@ -24,6 +24,7 @@ FILTERS = {
     "tags": '{"usage": "default"}',
     "metadatas": '{"_id": {"$regex": "^acc"}}',
     "users": '{"role": "admin"}',
+    "tokens": '{"last_used": {"$lt": "2026-01-01"}}',
     "tenants": '{"organization": {"$regex": "Research"}}',
     "types": '{"_id": "acme"}',
     "log": '{"status": {"$gte": 400}}',
@@ -33,6 +34,7 @@ SORTS = {
     "tags": '{"_id": "asc"}',
     "metadatas": '{"_id": "asc"}',
     "users": '{"username": "asc"}',
+    "tokens": '{"expires": "asc"}',
     "tenants": '{"_id": "asc"}',
     "types": '{"_id": "desc"}',
     "log": '{"status": "desc"}',
@@ -42,6 +44,7 @@ SELECTIONS = {
     "tags": '["usage"]',
     "metadatas": '["usage"]',
     "users": '["username"]',
+    "tokens": '["name", "expires"]',
     "tenants": '["organization", "email"]',
     "types": '["_id"]',
     "log": '["method", "url", "status"]',
@@ -136,7 +139,8 @@ def _key(view: Any, path: str) -> str:
 
 def _id(collection: str) -> OpenApiParameter:
     pattern = {} if collection in IDS else {"pattern": "^[0-9a-f]{24}$"}
-    return _parameter("id", "path", IDS.get(collection, ITEM), IDENTIFIERS.get(collection, "Its `_id`"), **pattern)
+    id = TOKEN if collection == "tokens" else IDS.get(collection, ITEM)
+    return _parameter("id", "path", id, IDENTIFIERS.get(collection, "Its `_id`"), **pattern)
 
 
 def _select(key: str) -> OpenApiParameter:

@@ -21,6 +21,7 @@ THINGS = {
     "tags": "tag",
     "metadata": "metadata_name",
     "users": "user",
+    "tokens": "machine_token",
     "tenants": "tenant",
 }
 KINDS = ("models", "datasets", "algorithms")

@@ -46,7 +46,10 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     match_subclasses = False
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        description = "The token that login returns, with or without the prefix `JWT ` or `Bearer `"
+        description = (
+            "The token that login returns, or one of `/v1/tokens`, with or without the prefix `JWT ` or `Bearer `. "
+            "One of `/v1/tokens` may also be the password of HTTP Basic."
+        )
         return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from registry_site.config.variables import lifetime
+from registry_site.config.values import lifetime
 from versions.garbage import find_garbage
 from versions.removal import bytes_are_held
 

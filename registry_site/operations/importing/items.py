@@ -121,7 +121,8 @@ def _import_version(
         return
     if item and received:
         try:
-            add_item_version(item=item, upload=_upload(version, received), ordinal=version.ordinal)
+            owner = target.users[item.owner_id]
+            add_item_version(item=item, upload=_upload(version, received), by=owner, ordinal=version.ordinal)
         except Refused as refused:
             target.report.left_out("version", what, refused.details)
             return

@@ -174,7 +174,9 @@ def _create_target(
 ) -> ImportTarget:
     first = next((each for each in source_users if each.role == "admin" and convert_username(each.username, ())), None)
     target, warnings = ImportTarget(Tenant(pk=id), report, dry=dry), list[str]()
-    contact = {field: convert_text(source.contact.get(field, ""), length) for field, length in CONTACT.items()}
+    contact: dict[str, Any] = {
+        field: convert_text(source.contact.get(field, ""), length) for field, length in CONTACT.items()
+    }
     if first:
         username = convert_username(first.username, {each.username for each in source_users})
         admin = _user_fields(first, target.target_id(User, first.id, ()), username, (), warnings.append)

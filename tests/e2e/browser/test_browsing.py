@@ -372,6 +372,41 @@ def test_an_administrator_manages_users_and_words(page: Page, look: Look, api: h
     look(page, "browse-log")
 
 
+@pytest.mark.promise("tokens.pages", "tokens.once")
+def test_a_token_is_shown_once_copied_used_and_revoked(page: Page, look: Look, served: Served, mark: str) -> None:
+    log_in(page, then="/v1/tokens")
+    page.get_by_text("New token").click()
+    page.get_by_label("Name", exact=True).fill(mark)
+    page.get_by_label("Scopes", exact=True).fill("models:execute")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("alert")).to_contain_text("Unknown access in `models:execute`")
+    page.get_by_label("Scopes", exact=True).fill("models:read\n\nmodels:write:churn-*\n")
+    look(page, "browse-new-token")
+    page.get_by_role("button", name="Create").click()
+    shown = page.get_by_label("Copy the token now")
+    expect(shown).to_be_focused()
+    secret = shown.input_value()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == secret
+    look(page, "browse-token-shown")
+    url, headers = f"{served.base_url}/v1/models", {"Authorization": f"Bearer {secret}"}
+    assert httpx.get(url, headers=headers).status_code == 200
+    page.get_by_role("link", name="Done").click()
+    expect(page.get_by_role("link", name=mark)).to_be_visible()
+    assert secret not in page.content()
+    look(page, "browse-tokens")
+    page.get_by_role("link", name=mark).click()
+    expect(page.get_by_role("definition").filter(has_text="models:write:churn-*")).to_be_visible()
+    assert secret not in page.content()
+    look(page, "browse-token")
+    page.get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("status")).to_have_text(f"{mark} was revoked")
+    assert httpx.get(url, headers=headers).status_code == 401
+
+
 def test_a_regular_user_sees_readable_items_and_no_other_forms(
     page: Page, look: Look, api: httpx.Client, grace: str, mark: str
 ) -> None:

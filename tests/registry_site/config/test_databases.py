@@ -28,7 +28,7 @@ def test_postgresql(scheme: str) -> None:
     database = parse(f"{scheme}://ann:p%40ss@db.example:6432/models?sslmode=require", Path())
     wanted = {"NAME": "models", "USER": "ann", "PASSWORD": "p@ss", "HOST": "db.example", "PORT": 6432}
     assert database.default.items() >= wanted.items()
-    assert database.default["OPTIONS"] == {"sslmode": "require", "pool": {"min_size": 0, "max_size": 34}}
+    assert database.default["OPTIONS"] == {"sslmode": "require", "pool": {"min_size": 0, "max_size": 35}}
     assert parse(f"{scheme}://h/models", Path(), 7).default["OPTIONS"]["pool"]["max_size"] == 9
 
 

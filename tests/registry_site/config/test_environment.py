@@ -13,7 +13,8 @@ import pytest
 
 from registry_site.config import environment
 from registry_site.config.environment import REQUIRED, SECRETS, TEMPLATE, VariableError, load
-from registry_site.config.variables import Environment, lifetime
+from registry_site.config.values import lifetime
+from registry_site.config.variables import Environment
 from registry_site.management.commands.variables import BEGIN, END, SECTIONS, tables
 
 ROOT = Path(environment.ROOT)

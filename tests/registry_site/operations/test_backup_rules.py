@@ -1,5 +1,6 @@
 """A backup is of one moment, whatever is written beside it; what is not a whole one restores nothing."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -16,12 +17,14 @@ from django.db import connection
 from catalog.models import Item
 from folksonomy.models import Tag
 from registry_site.operations.backup import back_up
-from registry_site.operations.backup_folder import TABLES
+from registry_site.operations.backup_folder import ADDED_LATER, TABLES, label, rows_path
 from registry_site.operations.progress import Progress
+from tenants.identity.machine_tokens import create_token
 from tenants.models import RequestLog, Tenant, User
 from tenants.rows.fields import now
 from tests.answers import ok
 from tests.catalog.items import create
+from tests.client import ApiClient
 from tests.database import empty
 from tests.registry_site.operations.backups import LOG_ROWS, backup_bytes, change_rows, contents, rewrite_log
 from tests.versions.files import new_item, put_file
@@ -55,6 +58,7 @@ def filled(world: Any) -> None:
     path = new_item(api, datasets=["data"], users=["shared"], tags=["t"], metadata=[{"name": "n", "value": 1.5}])
     for name, content in {"a.bin": b"bytes", "b.bin": b"more bytes", "empty.bin": b""}.items():
         put_file(api, path, name, content)
+    ok(api.post("tokens", json={"name": "ci", "scopes": ["models:read"]}))
     RequestLog(date=now(), method="GET", url="/", status=200, duration_ms=0.5).save(force_insert=True)
 
 
@@ -184,6 +188,27 @@ def test_a_restore_that_fails_among_the_rows_leaves_nothing(backup: Path, upload
     run("restore", backup)
     run("backup", tmp_path / "again")
     assert contents(tmp_path / "again") == contents(backup)
+
+
+@pytest.mark.promise("tokens.restored")
+def test_a_token_of_the_backup_works_after_the_restore(world: Any, uploads: Path, tmp_path: Path) -> None:
+    made = create_token(by=world.acme.owner, name="ci", scopes=["models:read"], expires=None)
+    run("backup", tmp_path / "backup")
+    assert made.secret not in (tmp_path / "backup" / "rows" / "tenants.machinetoken.jsonl").read_text()
+    empty()
+    run("restore", tmp_path / "backup")
+    ok(ApiClient(made.secret).get("models"))
+
+
+def test_a_backup_from_before_a_table_restores_without_its_rows(backup: Path, uploads: Path) -> None:
+    manifest = json.loads((backup / "manifest.json").read_text())
+    for model in ADDED_LATER:
+        del manifest["tables"][label(model)]
+        rows_path(backup, model).unlink()
+    (backup / "manifest.json").write_text(json.dumps(manifest))
+    run("restore", backup)
+    assert Item.objects.count() == 2
+    assert not any(model._base_manager.exists() for model in ADDED_LATER)
 
 
 def test_a_registry_that_is_not_empty_is_not_restored_over(backup: Path, uploads: Path) -> None:

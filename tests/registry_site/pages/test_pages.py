@@ -214,6 +214,23 @@ def test_forms_are_shown_to_those_who_may_use_them(world: Any, browser: BrowserC
     assert "data-delete" not in seen(other.page("users/other"))
 
 
+@pytest.mark.promise("browser.forms", "tokens.pages")
+def test_users_create_and_revoke_their_tokens_on_pages(
+    world: Any, browser: BrowserClient, admin: BrowserClient
+) -> None:
+    assert "data-token" in seen(browser.page("tokens"))
+    made = ok(browser.post("tokens", json={"name": "nightly", "scopes": ["models:read", "tags:read"]}))
+    for reader in (browser, admin):
+        for path in ("tokens", f"tokens/{made['_id']}"):
+            page = seen(reader.page(path))
+            assert "nightly" in page
+            assert "tags:read" in page
+            assert made["token"][3:] not in page
+        assert "Revoke" in seen(reader.page(f"tokens/{made['_id']}"))
+    assert "nightly" not in seen(BrowserClient("acme", "other", PASSWORD).page("tokens"))
+    ok(browser.delete(f"tokens/{made['_id']}"))
+
+
 @pytest.mark.promise("browser.pages")
 def test_the_list_of_tenants_is_in_the_form_only_where_it_is_public(world: Any, settings: Any) -> None:
     assert "<option>rival</option>" in BrowserClient().page("/login.html").body().decode()
@@ -225,7 +242,7 @@ def test_the_list_of_tenants_is_in_the_form_only_where_it_is_public(world: Any, 
 
 @pytest.mark.promise("browser.pages")
 @pytest.mark.parametrize(
-    "path", ["info", "version", "errors", "types", "types/passwordStrength", "users", "tags", "log"]
+    "path", ["info", "version", "errors", "types", "types/passwordStrength", "users", "tokens", "tags", "log"]
 )
 def test_every_route_that_is_read_has_a_page(admin: BrowserClient, path: str) -> None:
     assert "Raw request and response" in seen(admin.page(path))

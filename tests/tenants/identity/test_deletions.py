@@ -32,8 +32,8 @@ def _shared_items(world: Any, count: int) -> list[str]:
 @pytest.mark.promise("users.delete-interrupted")
 def test_a_user_has_no_access_once_their_deletion_started_and_a_second_deletion_completes_it(world: Any) -> None:
     items, shared = _shared_items(world, 3), world.acme.shared
-    _start_deletion(shared)
-    _unlist_from(items[:2], shared)  # the process is killed here
+    _start_deletion(shared, None)
+    _unlist_from(items[:2], shared, None)  # the process is killed here
     assert_error(shared.api.get("models"), "authentication_error")
     assert_error(shared.api.post("models", json={"name": "late"}), "authentication_error")
     assert_error(login(world.anonymous, "acme", "shared", PASSWORD), "authentication_error")
@@ -65,7 +65,7 @@ def test_a_refused_deletion_changes_nothing(world: Any) -> None:
 @pytest.mark.promise("users.last-admin-stays")
 def test_an_administrator_who_is_being_deleted_does_not_count_as_remaining(world: Any) -> None:
     second = update_user(user=User.objects.get(pk=world.acme.other.pk), role="admin")
-    _start_deletion(second)
+    _start_deletion(second, None)
     assert_error(world.acme.admin.api.delete("users/admin"), "delete_request_error", "last administrator")
     ok(world.acme.admin.api.delete("users/other"))
 
@@ -88,7 +88,7 @@ def test_a_user_is_removed_from_many_items_with_few_queries(world: Any) -> None:
 def test_nobody_has_access_once_the_tenants_deletion_started_and_a_second_deletion_completes_it(world: Any) -> None:
     path = f"models/{create(world.acme.owner.api, tags=['t'])['_id']}"
     ok(world.acme.owner.api.upload(f"{path}/versions", "same.bin", b"same bytes"))
-    _block_users("acme")
+    _block_users(world.acme.tenant, None)
     delete_in_batches(Item.objects.of("acme"))  # the process is killed here
     for user in (world.acme.admin, world.acme.owner):
         assert_error(user.api.get("models"), "authentication_error")

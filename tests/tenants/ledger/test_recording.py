@@ -25,7 +25,7 @@ def test_an_event_says_who_changed_what(world: Any) -> None:
         )
     document = Event.objects.of("acme").get(type="user.updated").to_api()
     assert document["actor"] == {"_id": world.acme.admin.pk, "username": "admin"}
-    assert document["item"] == {"_id": world.acme.owner.pk, "kind": "user", "name": "owner"}
+    assert document["item"] == {"_id": world.acme.owner.pk, "kind": "user", "name": "owner", "revision": 0}
     assert document["changes"] == {"role": ["regular", "admin"]}
     assert document["reason"] == "They lead the team"
     assert (document["sequence"], document["hash"]) == (None, None)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 from django.db import OperationalError
 
+from tenants.identity.machine_tokens import create_token
 from tenants.log import recording as request_log
 from tenants.log.entries import URL_LIMIT, Answered, contents_of
 from tenants.models import PasswordReset, RequestLog
@@ -154,6 +155,20 @@ def test_secrets_are_blanked(world: Any, entries: Entries) -> None:
     for word in (secret, PASSWORD, token):
         assert word not in kept
     assert '"username"' in kept
+
+
+@pytest.mark.promise("log.secrets", "tokens.secret")
+def test_a_machine_token_is_blanked_wherever_it_was_sent_by_mistake(world: Any, entries: Entries) -> None:
+    made = create_token(by=world.acme.owner, name="ci", scopes=["models:read"], expires=None)
+    api, secret = ApiClient(f"Bearer {made.secret}"), made.secret
+    ok(api.get("models", headers={"X-Token": secret, "Referer": f"http://x/{secret}"}))
+    api.get(f"models/{secret}", query={"select": [secret], "filter": {"name": secret}, "page": secret})
+    world.acme.owner.api.post("models", json={"name": secret, "tags": [f"x{secret}", secret], secret: secret})
+    world.acme.owner.api.post("models", json={"description": "x" * 1960 + secret})
+    entries()
+    kept = str(list(RequestLog.objects.values()))
+    assert RequestLog.objects.count() >= 4
+    assert secret[3:23] not in kept
 
 
 @pytest.mark.promise("log.secrets")

@@ -1,6 +1,8 @@
 """Pages of thousands of documents are complete, ordered, and need little memory."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +15,7 @@ from tenants.rows.fences import reference_guard
 from tenants.rows.fields import now
 from tests.answers import assert_error, ok
 from tests.client import BrowserClient
+from tests.engines import Server
 from tests.served import Served
 from tests.talk import administrator
 from tests.versions.test_streams import peak_memory
@@ -109,15 +112,22 @@ def test_a_page_of_a_browser_has_at_most_a_thousand_documents(world: Any, models
     assert "from 1 to 1000" in refused.body().decode()
 
 
+@pytest.fixture
+def patient(server: Server, tmp_path: Path) -> Iterator[Served]:
+    """A registry whose lists may take long, because the machine may be busy."""
+    with Served.on(server, tmp_path, QUERY_TIMEOUT="60") as registry:
+        yield registry
+
+
 @pytest.mark.promise("lists.large-page")
-def test_ten_thousand_documents_take_less_than_200_mib(fresh_served: Served) -> None:
-    made = fresh_served.manage("shell", "--no-imports", "--command", FILL)
+def test_ten_thousand_documents_take_less_than_200_mib(patient: Served) -> None:
+    made = patient.manage("shell", "--no-imports", "--command", FILL)
     assert made.returncode == 0, made.stderr
-    with administrator(fresh_served) as client:
-        before = peak_memory(fresh_served)
+    with administrator(patient) as client:
+        before = peak_memory(patient)
         for _ in range(3):
             page = client.get("/models", params={"limit": LARGEST})
             assert page.status_code == httpx.codes.OK, page.text[:300]
         assert len({document["name"] for document in page.json()["docs"]}) == LARGEST
-    peak = peak_memory(fresh_served)
+    peak = peak_memory(patient)
     assert peak < 200, f"{peak} MiB, before {before}, for {len(page.content) / 1024**2:.0f} MiB"

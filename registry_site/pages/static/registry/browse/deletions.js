@@ -3,7 +3,8 @@ import { attempt, leave, send } from "./api.js";
 
 const dialog = document.getElementById("confirm");
 
-function confirmed(question) {
+function confirmed(question, verb = "Delete") {
+  dialog.querySelector("[value=yes]").textContent = verb;
   document.getElementById("confirm-question").textContent = question;
   dialog.returnValue = "no";
   dialog.showModal();
@@ -15,7 +16,7 @@ function confirmed(question) {
 export function wireDeletions() {
   for (const button of document.querySelectorAll("[data-delete]")) {
     button.addEventListener("click", async () => {
-      if (!(await confirmed(button.dataset.question))) return;
+      if (!(await confirmed(button.dataset.question, button.dataset.verb))) return;
       await attempt(document.querySelector("main > .refusal"), button, async () => {
         await send("DELETE", button.dataset.delete);
         leave(button.dataset.then, button.dataset.done);

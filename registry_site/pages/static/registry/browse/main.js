@@ -5,6 +5,7 @@ import { wireForms } from "./forms.js";
 import { wirePairs } from "./pairs.js";
 import { wireSearch } from "./search.js";
 import { wireSuggestions } from "./suggestions.js";
+import { wireTokens } from "./tokens.js";
 import { wireUploads } from "./uploads.js";
 import { wireWords } from "./words.js";
 
@@ -14,5 +15,6 @@ wireWords();
 wirePairs();
 wireForms();
 wireSearch();
+wireTokens();
 wireUploads();
 wireDeletions();

@@ -1,0 +1,34 @@
+// The form that creates a token for machines and shows it once, on this page only.
+import { onSubmit, send } from "./api.js";
+
+async function create(form) {
+  const { name, scopes, expires } = form.elements;
+  const created = await send("POST", form.dataset.route, {
+    name: name.value,
+    scopes: scopes.value.split("\n").map((line) => line.trim()).filter(Boolean),
+    expires: expires.value.trim() || null,
+  });
+  const box = document.getElementById("new-token");
+  const shown = document.getElementById("new-token-value");
+  shown.value = created.token;
+  form.hidden = true;
+  box.hidden = false;
+  shown.focus();
+  shown.select();
+}
+
+async function copy(button) {
+  const shown = document.getElementById("new-token-value");
+  shown.select();
+  try {
+    await navigator.clipboard.writeText(shown.value);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Press Ctrl+C"; // browsers offer the clipboard only over HTTPS
+  }
+}
+
+export function wireTokens() {
+  for (const form of document.querySelectorAll("form[data-token]")) onSubmit(form, create);
+  for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", () => copy(button));
+}

@@ -1,0 +1,251 @@
+"""Every route that writes leaves an event by its caller; a request that is refused or fails leaves none."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tenants.models import Event, PasswordReset, User
+from tenants.rows.fields import now
+from tests.answers import ok
+from tests.catalog.items import KINDS, SINGULAR, create
+from tests.routes import ROUTES
+
+WRITING = {"post", "put", "patch", "delete"}
+# Routes whose writes change nothing that the ledger tells: logins, requests of mails, unfinished uploads.
+UNRECORDED = {
+    ("login", "post"),
+    ("login", "put"),
+    ("login-alias", "post"),
+    ("login-alias", "put"),
+    ("login-page", "post"),
+    ("logout-page", "post"),
+    ("self/reset", "post"),
+    ("uploads-detail", "patch"),
+    ("uploads-detail", "post"),
+    ("uploads-detail", "delete"),
+}
+Send = Callable[[Any, Any], Any]  # (the world, a client) -> the response
+
+
+def _item(world: Any, kind: str) -> str:
+    return create(world.acme.owner.api, kind, name=f"item {Event.objects.count()}")["_id"]
+
+
+def _version(world: Any, kind: str) -> str:
+    path = f"{kind}/{_item(world, kind)}/versions"
+    ok(world.acme.owner.api.upload(path, "file.bin", b"bytes"))
+    return f"{path}/file.bin"
+
+
+def _tus(world: Any, api: Any) -> Any:
+    names = {"filename": "up.bin", "kind": "models", "item": _item(world, "models")}
+    encoded = ",".join(f"{name} {_base64(text)}" for name, text in names.items())
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "3", "Upload-Metadata": encoded}
+    content = {"data": b"abc", "content_type": "application/offset+octet-stream"}
+    return api.post("uploads", headers=headers, **content)
+
+
+def _base64(text: str) -> str:
+    import base64
+
+    return base64.b64encode(text.encode()).decode()
+
+
+def _word(world: Any, words: str) -> str:
+    return ok(world.acme.admin.api.post(words, json={"_id": f"word {Event.objects.count()}"}))["_id"]
+
+
+def _reset(world: Any, api: Any) -> Any:
+    from tenants.identity.resets import digest_of
+
+    PasswordReset(digest=digest_of("secret"), user=world.acme.other, expires=now().replace(year=2100)).save()
+    return api.put("self", json={"tenant": "acme", "reset": "secret", "password": "Another1!x"})
+
+
+OWNER, ADMIN, OPERATOR, ANYONE = "owner", "admin", "operator", "other"
+# Route and method -> who sends which request, and the type of the event that it leaves.
+WRITES: dict[tuple[str, str], tuple[str, Send, str]] = {
+    ("users-list", "post"): (
+        ADMIN,
+        lambda world, api: api.post("users", json={"username": "new", "password": "Passw0rd!x"}),
+        "user.created",
+    ),
+    ("users-detail", "put"): (
+        ADMIN,
+        lambda world, api: api.put("users/shared", json={"email": "new@acme.example"}),
+        "user.updated",
+    ),
+    ("users-detail", "delete"): (ADMIN, lambda world, api: api.delete("users/shared"), "user.deleted"),
+    ("tenants-list", "post"): (
+        OPERATOR,
+        lambda world, api: api.post("tenants", json={"_id": "new", "email": "new@new.example"}),
+        "tenant.created",
+    ),
+    ("tenants-detail", "put"): (
+        OPERATOR,
+        lambda world, api: api.put("tenants/acme", json={"phone": "1"}),
+        "tenant.updated",
+    ),
+    ("tenants-detail", "delete"): (OPERATOR, lambda world, api: api.delete("tenants/rival"), "tenant.deleted"),
+    ("self", "put"): (ANYONE, _reset, "user.password_changed"),
+    ("demo", "post"): (ADMIN, lambda world, api: api.post("demo"), "model.created"),
+    ("demo", "delete"): (ADMIN, lambda world, api: (ok(api.post("demo")), api.delete("demo"))[1], "model.deleted"),
+    ("uploads-list", "post"): (OWNER, _tus, "version.created"),
+}
+for words, kind in (("tags", "tag"), ("metadata", "metadata")):
+    WRITES |= {
+        (f"{words}-list", "post"): (
+            ADMIN,
+            lambda world, api, words=words: api.post(words, json={"_id": "new word"}),
+            f"{kind}.created",
+        ),
+        (f"{words}-detail", "delete"): (
+            ADMIN,
+            lambda world, api, words=words: api.delete(f"{words}/{_word(world, words)}"),
+            f"{kind}.deleted",
+        ),
+    }
+for kind in KINDS:
+    WRITES |= {
+        (f"{kind}-list", "post"): (
+            OWNER,
+            lambda world, api, kind=kind: api.post(kind, json={"name": "new", "tags": ["new"]}),
+            f"{SINGULAR[kind]}.created",
+        ),
+        (f"{kind}-detail", "put"): (
+            OWNER,
+            lambda world, api, kind=kind: api.put(f"{kind}/{_item(world, kind)}", json={"visibility": "public"}),
+            f"{SINGULAR[kind]}.updated",
+        ),
+        (f"{kind}-detail", "delete"): (
+            OWNER,
+            lambda world, api, kind=kind: api.delete(f"{kind}/{_item(world, kind)}"),
+            f"{SINGULAR[kind]}.deleted",
+        ),
+        (f"{kind}-versions-list", "post"): (
+            OWNER,
+            lambda world, api, kind=kind: api.upload(f"{kind}/{_item(world, kind)}/versions", "f.bin", b"bytes"),
+            "version.created",
+        ),
+        (f"{kind}-versions-detail", "put"): (
+            OWNER,
+            lambda world, api, kind=kind: api.put(
+                f"{kind}/{_item(world, kind)}/versions/f.bin", data=b"x", content_type="application/octet-stream"
+            ),
+            "version.created",
+        ),
+        (f"{kind}-versions-detail", "patch"): (
+            OWNER,
+            lambda world, api, kind=kind: api.patch(_version(world, kind), json={"description": "better"}),
+            "version.updated",
+        ),
+        (f"{kind}-versions-detail", "delete"): (
+            OWNER,
+            lambda world, api, kind=kind: api.delete(_version(world, kind)),
+            "version.deleted",
+        ),
+    }
+
+
+@pytest.fixture
+def place(world: Any, settings: Any) -> Any:
+    settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
+    return world
+
+
+def _events() -> set[str]:
+    return set(Event.objects.values_list("pk", flat=True))
+
+
+@pytest.mark.promise("events.every-write")
+def test_every_writing_route_is_listed() -> None:
+    known = {(route.name, method) for route in ROUTES for method in route.methods if method in WRITING}
+    assert known - UNRECORDED - set(WRITES) == set(), "list in this file which event the route leaves"
+    assert (UNRECORDED | set(WRITES)) - known == set(), "the route is gone"
+
+
+@pytest.mark.promise("events.every-write")
+@pytest.mark.parametrize("write", WRITES, ids=" ".join)
+def test_a_write_leaves_an_event_by_its_caller(place: Any, write: tuple[str, str]) -> None:
+    who, send, type = WRITES[write]
+    api = place.operator if who == OPERATOR else getattr(place.acme, who).api
+    response = send(place, api)
+    assert response.status_code in (200, 201), response
+    event = Event.objects.filter(type=type).order_by("-id").first()
+    assert event is not None
+    assert event.actor_name == {OPERATOR: ""}.get(who, who) or write[0] == "demo"
+
+
+BAD: dict[str, list[Any]] = {
+    "post": [{}, {"name": ""}, {"name": "x", "users": ["nobody"]}, {"name": "x", "metadata": 1}, [], "text"],
+    "put": [{}, {"_id": "x"}, {"tags": {"remove": ["unknown"]}}, {"users": {"add": ["nobody"]}}, "text"],
+    "patch": [{}, {"sha256": "x"}, {"metadata": {"update": [{"name": "none", "new": {"name": "x", "value": 1}}]}}],
+    "delete": [None],
+}
+
+
+@pytest.mark.promise("events.none-refused")
+def test_a_refused_write_leaves_no_event(place: Any) -> None:
+    api, other = place.acme.owner.api, place.acme.other.api
+    used = create(api, "datasets", name="used", visibility="public", tags=["used"])
+    item = create(api, name="there", visibility="public", datasets=["used"], tags=["used"])
+    ok(api.upload(f"models/{item['_id']}/versions", "f.bin", b"x"))
+    paths = {"pk": item["_id"], "version": "f.bin"}
+    before = _events()
+    for route in ROUTES:
+        for method in set(route.methods) & WRITING:
+            for body in BAD[method]:
+                options = {} if body is None else {"json": body}
+                path = "/" + route.template.format(**paths)
+                for caller in (other, place.rival.owner.api, place.anonymous):
+                    caller.request(method, path, **options)
+    for response in (
+        api.post("models", json={"name": "there"}),
+        api.put(f"models/{item['_id']}", json={"tags": {"add": ["new"]}, "users": {"add": ["nobody"]}}),
+        api.upload(f"models/{item['_id']}/versions", "f.bin", b"x", query={"ordinal": "1"}),
+        api.delete(f"datasets/{used['_id']}"),
+        place.acme.admin.api.delete("tags/used"),
+        place.acme.admin.api.delete("users/owner"),
+        place.acme.admin.api.put("users/shared", json={"password": "weak"}),
+        place.operator.delete("tenants/unknown"),
+    ):
+        assert response.status_code >= 400
+    assert _events() == before
+
+
+@pytest.mark.promise("events.every-write")
+def test_a_bulk_creation_leaves_an_event_for_each_element_that_was_created(world: Any) -> None:
+    bodies = [{"name": f"n{number}", "tags": ["new"]} for number in range(5)] + [{"name": "n0"}, {}]
+    answer = world.acme.owner.api.post("models", json=bodies)
+    assert answer.status_code == 202
+    created = Event.objects.of("acme").filter(type="model.created")
+    assert set(created.values_list("item_id", flat=True)) == {each["_id"] for each in answer.json()["models"]}
+    assert Event.objects.of("acme").filter(type="tag.created").count() == 1
+
+
+@pytest.mark.promise("events.secrets")
+def test_a_password_is_in_no_event(world: Any) -> None:
+    api = world.acme.admin.api
+    ok(api.post("users", json={"username": "ada", "password": "Secret-Passw0rd", "email": "ada@acme.example"}))
+    ok(api.put("users/ada", json={"password": "Secret-Passw0rd-2"}))
+    ok(world.operator.post("tenants", json={"_id": "t", "email": "t@t.example", "admin_password": "Secret-Passw0rd-3"}))
+    event = Event.objects.get(type="user.password_changed")
+    assert event.changes == '{"password":[null,null]}'
+    hashes = list(User.objects.values_list("password", flat=True))
+    for each in Event.objects.all():
+        assert "Secret" not in each.changes
+        assert not any(hash in each.changes for hash in hashes)
+
+
+@pytest.mark.promise("events.admin-site")
+def test_what_a_superuser_changes_stands_under_their_name(desk: Any, world: Any) -> None:
+    item = create(world.acme.owner.api, tags=["old"])
+    word = Event.objects.get(type="tag.created").item_id
+    desk.post("folksonomy/tag/", action="rename", _selected_action=[word], asked="1", confirmed="1", name="new")
+    desk.post(f"catalog/model/{item['_id']}/delete/", post="yes")
+    desk.post(f"tenants/user/{world.acme.shared.pk}/delete/", post="yes")
+    for type in ("tag.created", "tag.renamed", "model.updated", "model.deleted", "user.deleted"):
+        event = Event.objects.of("acme").filter(type=type).order_by("-id").first()
+        assert event is not None, type
+        assert event.actor_id == desk.user.pk, type
