@@ -136,6 +136,7 @@ class ComparedFile(serializers.Serializer[Any]):
 
 @example(
     **{"from": "1", "to": "2", "added": [ADDED], "removed": [ADDED], "changed": [CHANGED]},
+    metadata={},
     added_count=1,
     removed_count=1,
     changed_count=1,
@@ -147,6 +148,7 @@ class DifferenceAnswer(serializers.Serializer[Any]):
     added = ComparedFile(many=True)
     removed = ComparedFile(many=True)
     changed = ChangedFile(many=True)
+    metadata = serializers.DictField(help_text="Name to old and new value")
     added_count = serializers.IntegerField()
     removed_count = serializers.IntegerField()
     changed_count = serializers.IntegerField()
@@ -193,3 +195,16 @@ class DemoAnswer(serializers.Serializer[Any]):
     metadata = TermAnswer(many=True)
     datasets = DatasetAnswer(many=True)
     models = ItemAnswer(many=True)
+
+
+@example(_id=ITEM, id=ITEM, size=4, offset=0, sha256="", timestamp=TIME, expires=TIME)
+class UploadAnswer(serializers.Serializer[Any]):
+    """An upload in several requests. `sha256` is empty until all bytes are there."""
+
+    _id = serializers.CharField()
+    id = serializers.CharField()
+    size = serializers.IntegerField()
+    offset = serializers.IntegerField()
+    sha256 = serializers.CharField(allow_blank=True)
+    timestamp = serializers.DateTimeField()
+    expires = serializers.DateTimeField()

@@ -6,10 +6,13 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.utils.http import http_date
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from catalog.documentation import UploadAnswer
 from catalog.models import Item
 from catalog.services import add_item_version
 from tenants.exceptions import Refused
@@ -25,7 +28,7 @@ from versions.models import UploadSession
 from versions.services import Upload
 from versions.upload_requests import Body, ByteStream, locked, wrong_offset
 
-KINDS = {"model", "dataset", "algorithm"}
+OFFSET, EXPIRY = "The number of bytes that are there", "When the upload is removed"
 
 
 class UploadViewSet(CollectionViewSet):
@@ -48,13 +51,30 @@ class UploadViewSet(CollectionViewSet):
     scopes: ClassVar = dict.fromkeys(("list", "create", "retrieve", "append", "override", "destroy"), WRITES_ITEMS)
     checks_names = True
     parser_classes = (AnyBody,)
-    parameters: ClassVar = {}
+    parameters: ClassVar = {
+        "create": ("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Concat"),
+        "append": ("Tus-Resumable", "Upload-Offset"),
+        "destroy": ("Tus-Resumable",),
+    }
+    answer_class = UploadAnswer
+    bodies: ClassVar = {"create": None, "append": {tus.CONTENT_TYPE: OpenApiTypes.BINARY}}
+    answers: ClassVar = {"create": {201: UploadAnswer}, "append": {204: None}, "destroy": {204: None}}
+    answer_headers: ClassVar = {
+        "create": {"Location": "The path of the upload", "Upload-Offset": OFFSET, "Upload-Expires": EXPIRY},
+        "append": {"Upload-Offset": OFFSET, "Upload-Expires": EXPIRY},
+        "retrieve": {"Upload-Offset": OFFSET, "Upload-Length": "The size of the file", "Upload-Expires": EXPIRY},
+    }
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
         made = super().initialize_request(request, *args, **kwargs)
         if request.method == "OPTIONS":
             self.action = "capabilities"  # DRF has a fixed action for it
         return made
+
+    def get_authenticators(self) -> Any:
+        """Authenticate no caller who asks what the registry can do."""
+        asks = self.request is not None and self.request.method == "OPTIONS"
+        return [] if asks else super().get_authenticators()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate the caller. Raises Refused (`tus_version`) for another version of the protocol."""
@@ -134,7 +154,7 @@ class UploadViewSet(CollectionViewSet):
 
     def _created(self, session: UploadSession) -> Response:
         location = f"/{settings.VERSION}/{self.collection}/{session.pk}"
-        return Response(status=201, headers={"Location": location} | _state(session))
+        return Response(session.to_api(), 201, headers={"Location": location} | _state(session))
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         """Tell how many bytes are there: in `Upload-Offset`, and as JSON."""
@@ -148,10 +168,10 @@ class UploadViewSet(CollectionViewSet):
 
     def append(self, request: Request, **kwargs: Any) -> Response:
         """Add the body at `Upload-Offset`. What arrives is kept, even if the connection breaks."""
+        session = self.get_object()
         if request.content_type != tus.CONTENT_TYPE:
             raise UnsupportedMediaType(request.content_type or "", f"The Content-Type must be {tus.CONTENT_TYPE}")
         offset = tus.number_of(request.headers, "Upload-Offset", "put_request_error")
-        session = self.get_object()
         if session.concat.startswith("final;"):
             raise refusal("PUT", "An upload that joins others takes no bytes")
         if offset != session.offset:
@@ -159,10 +179,12 @@ class UploadViewSet(CollectionViewSet):
         self._receive(session)
         return Response(status=204, headers=_state(session))
 
+    @extend_schema(exclude=True)  # another way to the operations above
     def override(self, request: Request, **kwargs: Any) -> Response:
         """Do what the header `X-HTTP-Method-Override` says, PATCH or DELETE, for clients that can only POST."""
         actions = {"PATCH": self.append, "DELETE": self.destroy}
         method = request.headers.get("X-HTTP-Method-Override", "")
+        self.get_object()
         if method not in actions:
             raise Refused("method_not_allowed", 'Method "POST" not allowed.', headers={"Allow": "HEAD, PATCH, DELETE"})
         return actions[method](request, **kwargs)
@@ -216,6 +238,7 @@ class UploadViewSet(CollectionViewSet):
             mimetype=destination.mimetype,
             encoding="binary",
             description=destination.description,
+            creator=self.user.pk,
         )
         with suppress(uploads.AlreadyTaken):  # by another request that completes it
             item = self._item(destination)

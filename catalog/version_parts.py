@@ -99,7 +99,19 @@ def difference(old: Version | None, new: Version) -> dict[str, Any]:
             counts[kind] += 1
             if len(answer[kind]) < MOST_DIFFERENCES:
                 answer[kind].append(document)
+    answer["metadata"] = _changed_values(_values(old), _values(new))
     return answer | {f"{kind}_count": count for kind, count in counts.items()}
+
+
+def _values(version: Version | None) -> dict[str, Any]:
+    return {pair["name"]: pair["value"] for pair in version.metadata} if version else {}
+
+
+def _changed_values(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
+    """Return old and new value of the names whose values differ, in type or otherwise; null if there is none."""
+    names = sorted(old.keys() | new.keys())
+    pairs = {name: [old.get(name), new.get(name)] for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] or type(pair[0]) is not type(pair[1])}
 
 
 def _change(before: StoredFile | None, after: StoredFile | None) -> tuple[str, dict[str, Any]]:

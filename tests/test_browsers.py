@@ -116,17 +116,19 @@ def test_what_was_uploaded_never_runs_as_a_page_of_the_registry(world: Any) -> N
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/x/versions/f.bin", "/login", "/v1/login/", "/healthz"])
 def test_pages_of_any_origin_may_ask_without_cookies(world: Any, path: str) -> None:
     asked = {"Origin": PAGE, "Access-Control-Request-Method": "PUT"}
-    asked |= {"Access-Control-Request-Headers": "authorization, content-type, content-digest, range"}
+    tus = "tus-resumable, upload-offset, upload-metadata"
+    asked |= {"Access-Control-Request-Headers": f"authorization, content-type, content-digest, range, {tus}"}
     preflight = world.anonymous.request("options", path, headers=asked)
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == "*"
-    assert "PUT" in preflight.headers["Access-Control-Allow-Methods"]
+    assert all(method in preflight.headers["Access-Control-Allow-Methods"] for method in ("PUT", "PATCH"))
     allowed = preflight.headers["Access-Control-Allow-Headers"]
     assert all(name in allowed for name in ("authorization", "content-type", "content-digest", "range"))
+    assert all(name in allowed for name in ("tus-resumable", "upload-offset", "upload-metadata"))
     answer = world.anonymous.get(path, headers={"Origin": PAGE})
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in answer.headers
-    assert {"Content-Disposition", "ETag", "Content-Range"} <= set(
+    assert {"Content-Disposition", "ETag", "Content-Range", "Location", "Upload-Offset", "Upload-Expires"} <= set(
         answer.headers["Access-Control-Expose-Headers"].split(", ")
     )
 

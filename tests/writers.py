@@ -3,15 +3,36 @@
 import random
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
 from tests.versions.files import sha256
+from tests.versions.tus import OFFSET, RESUMABLE, encoded
 
 LARGEST = 200_000  # bytes of a file
+TUS = "tus.bin"
 LIMIT = 500  # items of a page
+
+
+@dataclass
+class Sent:
+    """An upload in several requests; `told` is the highest offset that was acknowledged."""
+
+    item: str
+    content: bytes
+    told: int = 0
+
+    def send(self, client: httpx.Client, url: str, stop: int) -> list[str]:
+        """Send the bytes from the offset that was told; return what was refused."""
+        headers = RESUMABLE | {"Upload-Offset": str(self.told), "Content-Type": OFFSET}
+        answer = client.patch(url, content=self.content[self.told : stop], headers=headers)
+        if answer.status_code != httpx.codes.NO_CONTENT:
+            return [answer.text]
+        self.told = stop
+        return []
 
 
 class Writer(threading.Thread):
@@ -26,6 +47,7 @@ class Writer(threading.Thread):
         self.deleting: set[str] = set()
         self.deleted: set[str] = set()
         self.tags: set[str] = set()
+        self.uploads: dict[str, Sent] = {}
         self.refusals: list[str] = []
 
     def run(self) -> None:
@@ -43,12 +65,24 @@ class Writer(threading.Thread):
         self._acknowledged("PUT", f"/models/{id}", json={"metadata": {"add": [{"name": "m", "value": tag}]}})
         if self._answer("PUT", f"/models/{self.shared}", json={"tags": {"add": [tag]}}):
             self.tags.add(tag)
+        self._upload(str(id), content[::2])
         if self.kept and self.random.random() < 0.4:
             gone = self.random.choice(sorted(self.kept))
             self.deleting.add(gone)
             if self._answer("DELETE", f"/models/{gone}"):
                 self.deleted.add(gone)
                 del self.kept[gone]
+
+    def _upload(self, item: str, content: bytes) -> None:
+        """Send bytes by the tus protocol in three requests."""
+        headers = RESUMABLE | {"Upload-Length": str(len(content)), "Upload-Metadata": encoded(item=item, path=TUS)}
+        answer = self.client.post("/uploads", headers=headers)
+        if answer.status_code != httpx.codes.CREATED:
+            self.refusals.append(answer.text)
+            return
+        sent = self.uploads[answer.headers["Location"].removeprefix("/v1")] = Sent(item, content)
+        for stop in (len(content) // 3, len(content) // 2, len(content)):
+            self.refusals += sent.send(self.client, answer.headers["Location"].removeprefix("/v1"), stop)
 
     def _acknowledged(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         document = self._answer(method, path, **options)
@@ -77,6 +111,23 @@ def assert_nothing_is_lost(client: httpx.Client, writers: list[Writer], shared: 
             answer = client.get(f"/models/{id}")
             if answer.status_code != httpx.codes.NOT_FOUND or id not in writer.deleting:
                 _assert_is_no_older(answer.json(), acknowledged)
+
+
+def assert_uploads_go_on(client: httpx.Client, writers: list[Writer]) -> None:
+    """Check that no upload lost bytes that were acknowledged, and complete them: each becomes a version, once."""
+    for writer in writers:
+        for url, sent in writer.uploads.items():
+            if sent.item in writer.deleted | writer.deleting:
+                client.delete(url, headers=RESUMABLE)
+                continue
+            offset = int(client.head(url, headers=RESUMABLE).headers["Upload-Offset"])
+            assert offset >= sent.told
+            sent.told = offset
+            if offset < len(sent.content):
+                assert sent.send(client, url, len(sent.content)) == []
+            versions = client.get(f"/models/{sent.item}").json()["versions"]
+            found = [version["sha256"] for version in versions if version["original"] == TUS]
+            assert found == [sha256(sent.content)]
 
 
 def _assert_is_no_older(found: dict[str, Any], acknowledged: dict[str, Any]) -> None:

@@ -137,7 +137,7 @@ def add_version(*, tenant_id: str, subject: str, upload: Upload, mark: str, ordi
         timestamp=upload.timestamp or now(),
         files=folder.files if folder else 1,
         path=upload.path,
-        path_bytes=folder.path_bytes if folder else len((upload.path or upload.original).encode()),
+        path_bytes=folder.path_bytes if folder else 0,
         creator=upload.creator,
     )
     _refer_to_bytes(version, mark)

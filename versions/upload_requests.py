@@ -64,7 +64,7 @@ class Lease:
     def __init__(self, session: UploadSession) -> None:
         """Take the lock. Raises Refused: `upload_locked`, `resource_not_found`, `upload_offset` if it has moved on."""
         self.session, self.token = session, new_id()
-        self.renewed = time.monotonic()
+        self.renewed = self.saved = time.monotonic()
         free = Q(locked_until=None) | Q(locked_until__lte=now())
         unchanged = UploadSession.objects.filter(free, pk=session.pk, offset=session.offset, taken=session.taken)
         if not unchanged.update(lock=self.token, locked_until=now() + LEASE):
@@ -84,16 +84,18 @@ class Lease:
             raise Refused("upload_locked", "Another request has taken this upload over")
         self.renewed = started
 
-    def is_due(self) -> bool:
-        return time.monotonic() - self.renewed > RENEWAL
-
     def guard(self) -> None:
         """Raise Refused (`upload_locked`) if the lock is lost."""
-        if self.is_due():
+        if time.monotonic() - self.renewed > RENEWAL:
             self.update()
+
+    def is_due(self) -> bool:
+        """Return whether it is time for a checkpoint."""
+        return time.monotonic() - self.saved > RENEWAL
 
     def save(self, progress: Progress) -> None:
         """Write the progress to the row."""
+        self.saved = time.monotonic()
         fields = {"offset": progress.offset, "sent": progress.sent, "place": progress.place, "tags": [*progress.tags]}
         self.update(**fields)
         for name, value in fields.items():

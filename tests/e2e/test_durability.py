@@ -16,7 +16,7 @@ from tests.engines import Server
 from tests.missing import cannot_run
 from tests.served import Served
 from tests.talk import administrator, created
-from tests.writers import Writer, all_models, assert_bytes_are_whole, assert_nothing_is_lost
+from tests.writers import Writer, all_models, assert_bytes_are_whole, assert_nothing_is_lost, assert_uploads_go_on
 
 ROUNDS = int(os.environ.get("TORTURE_ROUNDS") or 3)
 CLIENTS = int(os.environ.get("TORTURE_CLIENTS") or 6)
@@ -59,12 +59,15 @@ def test_all_that_was_acknowledged_is_there_however_often_it_is_killed(durable: 
             registry.start()
             with administrator(registry) as client:
                 assert_nothing_is_lost(client, writers, shared)
+                assert_uploads_go_on(client, writers)
             written += writers
         kept, gone = (
             sum(len(each) for each in sets) for sets in zip(*((w.kept, w.deleted) for w in written), strict=True)
         )
         print(f"{ROUNDS} rounds: {kept} items and {sum(len(w.tags) for w in written)} tags kept, {gone} items deleted")
         assert kept >= ROUNDS
+        uploads = [sent for writer in written for sent in writer.uploads.values()]
+        assert len(uploads) >= ROUNDS
         with administrator(registry) as client:
             assert_nothing_is_lost(client, written, shared)
             assert_bytes_are_whole(client)

@@ -9,6 +9,7 @@ import pytest
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS, read
 from tests.versions.files import CONTENT, copies, new_item, newest, post_file, put_file, send_bytes, sha256, stored
+from tests.versions.tus import sent
 from versions.models import Blob, LooseFolder, VersionFile
 
 FILES = {"model/MLmodel": b"flavor: sklearn", "model/data/a.bin": CONTENT, "README.md": b"# Churn", "é/ü.txt": b""}
@@ -389,7 +390,17 @@ def test_two_versions_are_compared_file_by_file(world: Any) -> None:
     assert [found[f"{kind}_count"] for kind in ("added", "removed", "changed")] == [1, 1, 1]
     same = ok(api.get(f"{path}/versions/2/diff", query={"from": "2"}))
     assert (same["added"], same["removed"], same["changed"]) == ([], [], [])
+    assert found["metadata"] == {}
     assert ok(api.get(f"{path}/versions/2/diff")) == found
+    for ordinal, value in (("1", 0.9), ("2", 0.95)):
+        pairs = [
+            {"name": "accuracy", "value": value},
+            {"name": "same", "value": 1},
+            {"name": f"of {ordinal}", "value": "x"},
+        ]
+        ok(api.patch(f"{path}/versions/{ordinal}", json={"metadata": {"add": pairs}}))
+    differing = {"accuracy": [0.9, 0.95], "of 1": ["x", None], "of 2": [None, "x"]}
+    assert ok(api.get(f"{path}/versions/2/diff"))["metadata"] == differing
     first = ok(api.get(f"{path}/versions/1/diff", query={"from": ""}))
     assert (first["from"], first["added_count"], first["removed_count"]) == (None, 4, 0)
     assert_error(api.get(f"{path}/versions/2/diff", query={"from": "7"}), "get_request_error", "from")
@@ -429,3 +440,29 @@ def test_an_ordinal_is_never_given_again(world: Any) -> None:
         assert_error(response, "post_request_error", "Ordinal value duplicated")
     assert put_file(api, path, "a.bin")["ordinal"] == "3"
     assert put_file(api, new_item(api, name="other"), "a.bin", ordinal="named")["ordinal"] == "named"
+
+
+@pytest.mark.promise("folders.json")
+def test_uploads_of_the_caller_become_files_of_a_version_once(world: Any) -> None:
+    api = world.acme.owner.api
+    path = new_item(api)
+    ids = [sent(api, content).rpartition("/")[2] for content in (CONTENT, b"second", CONTENT)]
+    entries = [{"path": f"up/{number}.csv", "upload": id} for number, id in enumerate(ids)]
+    entries.append({"path": "again.bin", "upload": ids[0]})
+    body = named(path, *entries, original="churn", tags=["onnx"], metadata=[{"name": "accuracy", "value": 0.9}])
+    other = new_item(world.acme.other.api)
+    assert_error(world.acme.other.api.post(f"{other}/versions", **body), "post_request_error")
+    assert_error(api.post(f"{path}/versions", query={"ordinal": ".."}, **body), "post_request_error")
+    version = newest(ok(api.post(f"{path}/versions", **body)))
+    files = {"up/0.csv": CONTENT, "up/1.csv": b"second", "up/2.csv": CONTENT, "again.bin": CONTENT}
+    assert (version["sha256"], version["tags"]) == (digest(files), ["onnx"])
+    assert version["metadata"] == [{"name": "accuracy", "value": 0.9}]
+    assert api.get(f"{path}/versions/1/files/up/1.csv").body() == b"second"
+    assert_error(api.post(f"{path}/versions", **body), "post_request_error")
+    single = sent(api, b"single").rpartition("/")[2]
+    one = newest(ok(api.post(f"{path}/versions", **named(path, {"path": "one.csv", "upload": single}))))
+    assert (one["original"], one["sha256"], one["mimetype"]) == ("one.csv", sha256(b"single"), "text/csv")
+    assert sorted(Blob.objects.values_list("references", flat=True)) == [1, 1, 3]
+    for ordinal in ("1", "2"):
+        ok(api.delete(f"{path}/versions/{ordinal}"))
+    assert stored() == {}

@@ -4,6 +4,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.files.storage import storages
 from django.core.management import call_command
 
 from tests.answers import assert_error, ok
@@ -205,9 +206,8 @@ def test_what_a_crash_left_beyond_the_offset_is_written_again(api: Any, settings
     patch(api, url, 10, b"bytes that differ")
     UploadSession.objects.update(**before)
     if _is_object_store(settings):  # which removes a tail only after the row has the next one
-        from django.core.files.storage import storages
-
-        storages["versions"].put(f"{storages['versions'].incoming}{url.rpartition('/')[2]}.10", CONTENT[:10])
+        objects: Any = storages["versions"]
+        objects.put(f"{objects.incoming}{url.rpartition('/')[2]}.10", CONTENT[:10])
     assert offset_of(api, url) == 10
     assert patch(api, url, 10, CONTENT[10:]).status_code == 204
     assert ok(api.get(url))["sha256"] == sha256(CONTENT)

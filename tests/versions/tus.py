@@ -18,7 +18,7 @@ def checksum(content: bytes, algorithm: str = "sha256") -> str:
     return f"{algorithm} {base64.b64encode(hashlib.new(algorithm, content).digest()).decode()}"
 
 
-def post(api: Any, size: int | None = None, body: bytes | None = None, **headers: str) -> Any:
+def post(api: Any, size: int | None = None, body: bytes | None = None, /, **headers: str) -> Any:
     """Create an upload; underscores in headers' names are dashes."""
     options: dict[str, Any] = {} if body is None else {"data": body, "content_type": OFFSET}
     length = {} if size is None else {"Upload-Length": str(size)}
@@ -30,8 +30,7 @@ def begin(api: Any, size: int, **pairs: str) -> str:
     headers = {"Upload_Metadata": encoded(**pairs)} if pairs else {}
     answer = post(api, size, **headers)
     assert answer.status_code == 201, answer
-    location: str = answer.headers["Location"]
-    return location
+    return str(answer.headers["Location"])
 
 
 def patch(api: Any, url: str, offset: int, body: bytes, **headers: str) -> Any:
@@ -55,8 +54,7 @@ def sent(api: Any, content: bytes, **headers: str) -> str:
     """Upload all bytes in one request, and return the upload's URL."""
     answer = post(api, len(content), content, **headers)
     assert answer.status_code == 201, answer
-    location: str = answer.headers["Location"]
-    return location
+    return str(answer.headers["Location"])
 
 
 def _named(headers: dict[str, str]) -> dict[str, str]:

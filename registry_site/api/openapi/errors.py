@@ -10,6 +10,7 @@ BODY = ("generic_request_error", "payload_too_large", "unsupported_media_type")
 JSON_BODY = ("missing_info", *BODY)
 CREATION, CHANGE = (*JSON_BODY, "post_request_error"), (*JSON_BODY, "put_request_error", "incorrect_info")
 FILE = ("post_request_error", "payload_too_large", "generic_upload_error", "insufficient_storage")
+TUS = ("tus_version", "upload_offset", "upload_locked")
 RESET = (*JSON_BODY, "too_many_requests")
 # Action -> possible errors, apart from those of authentication, permissions and missing resources.
 COLLECTIONS: dict[str, tuple[str, ...]] = {
@@ -28,6 +29,11 @@ VERSIONS = {
     **dict.fromkeys(("files", "info", "diff"), ("get_request_error",)),
 }
 SINGLES: dict[str, tuple[str, ...]] = {
+    "listUploads": ("get_request_error",),
+    "getUpload": ("post_request_error", *TUS),
+    "createUpload": (*FILE, *TUS, "checksum_mismatch", "restricted_access_modify", "resource_not_found"),
+    "sendUpload": (*FILE, *TUS, "put_request_error", "checksum_mismatch", "restricted_access_modify", *BODY),
+    "deleteUpload": TUS,
     "login": (*BODY, "post_request_error", "authentication_error", "too_many_requests"),
     "renewToken": ("authentication_error",),
     "requestPasswordReset": (*RESET, "post_request_error", "missing_email"),

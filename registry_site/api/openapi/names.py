@@ -34,6 +34,11 @@ VERSIONS = {
 }
 # Single routes: method and route -> id and summary of the operation.
 SINGLES = {
+    "GET /uploads": ("listUploads", "List your uploads that are in no version"),
+    "POST /uploads": ("createUpload", "Begin an upload that several requests send"),
+    "GET /uploads/{id}": ("getUpload", "Get how far an upload is"),
+    "PATCH /uploads/{id}": ("sendUpload", "Send the next bytes of an upload"),
+    "DELETE /uploads/{id}": ("deleteUpload", "Delete an upload"),
     "POST /login": ("login", "Log in"),
     "PUT /login": ("renewToken", "Exchange a token for a new one"),
     "POST /self/reset": ("requestPasswordReset", "Request a link to reset a forgotten password"),
@@ -63,6 +68,7 @@ GROUPS = {
     "Datasets": "Data that models are trained and tested with.",
     "Algorithms": "Algorithms that models are trained with.",
     "Versions": "The files of models, datasets and algorithms: uploaded once, never changed, checked by sha256.",
+    "Uploads": "Uploads that resume: the tus protocol 1.0.0 (https://tus.io), for large files.",
     "Tags": "Labels of the tenant: `default` ones are suggested by administrators, `folk` ones come from use.",
     "Metadata": "Names of metadata, `default` or `folk` like tags.",
     "Users": "The users of a tenant and their roles.",

@@ -28,6 +28,7 @@ FILTERS = {
     "tenants": '{"organization": {"$regex": "Research"}}',
     "types": '{"_id": "acme"}',
     "log": '{"status": {"$gte": 400}}',
+    "uploads": '{"size": {"$gte": 1000000}}',
 }
 SORTS = {
     "versions": '{"size": "desc"}',
@@ -38,6 +39,7 @@ SORTS = {
     "tenants": '{"_id": "asc"}',
     "types": '{"_id": "desc"}',
     "log": '{"status": "desc"}',
+    "uploads": '{"size": "desc"}',
 }
 SELECTIONS = {
     "versions": '["ordinal", "sha256"]',
@@ -48,20 +50,27 @@ SELECTIONS = {
     "tenants": '["organization", "email"]',
     "types": '["_id"]',
     "log": '["method", "url", "status"]',
+    "uploads": '["size", "offset"]',
 }
 
 
 def _parameter(
-    name: str, place: Literal["path", "query", "header"], example: str, description: str, **schema: Any
+    name: str,
+    place: Literal["path", "query", "header"],
+    example: str,
+    description: str,
+    required: bool = False,
+    **schema: Any,
 ) -> OpenApiParameter:
-    left_out = (
-        [] if place == "path" else [OpenApiExample("Left out", "")]
-    )  # first, because documentation pages prefill it
+    # The example that leaves it out is first, because documentation pages prefill it.
+    left_out = [] if place == "path" or required else [OpenApiExample("Left out", "")]
     examples = [*left_out, OpenApiExample("Example", example)]
     described: Any = {"type": "string"} | schema
-    return OpenApiParameter(name, described, place, description=description, examples=examples)
+    must = required or place == "path"
+    return OpenApiParameter(name, described, place, required=must, description=description, examples=examples)
 
 
+NAME = "filename Y2h1cm4ub25ueA=="
 DIGEST = "sha-256=:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=:"
 NAMED = {
     parameter.name: parameter
@@ -104,6 +113,17 @@ NAMED = {
             "If-None-Match", "header", f'"{FILE_SHA256}"', "A known ETag: an unchanged file is answered with 304"
         ),
         _parameter("Content-Digest", "header", DIGEST, "Like `sha256`", format="digest"),
+        _parameter("Tus-Resumable", "header", "1.0.0", "Version of the protocol", required=True, enum=["1.0.0"]),
+        _parameter("Upload-Length", "header", "4", "Size of the file in bytes", required=True, pattern="^[0-9]{1,9}$"),
+        _parameter("Upload-Offset", "header", "0", "Bytes that are there", required=True, pattern="^[0-9]{1,9}$"),
+        _parameter("Upload-Metadata", "header", NAME, "Keys, each with its value in base64", enum=["", NAME]),
+        _parameter(
+            "Upload-Concat",
+            "header",
+            "partial",
+            "`partial`: a part to be joined with others by `final;` and their URLs",
+            enum=["", "partial"],
+        ),
     )
 }
 
@@ -138,7 +158,7 @@ def _key(view: Any, path: str) -> str:
 
 
 def _id(collection: str) -> OpenApiParameter:
-    pattern = {} if collection in IDS else {"pattern": "^[0-9a-f]{24}$"}
+    pattern: dict[str, Any] = {} if collection in IDS else {"pattern": "^[0-9a-f]{24}$"}
     id = TOKEN if collection == "tokens" else IDS.get(collection, ITEM)
     return _parameter("id", "path", id, IDENTIFIERS.get(collection, "Its `_id`"), **pattern)
 

@@ -23,6 +23,7 @@ THINGS = {
     "users": "user",
     "tokens": "machine_token",
     "tenants": "tenant",
+    "uploads": "upload",
 }
 KINDS = ("models", "datasets", "algorithms")
 # Resources that the examples need, deleted with their tenant at the end: path, body, token, variable, field.
@@ -104,7 +105,7 @@ def _group(document: Mapping[str, Any], tag: Mapping[str, str]) -> dict[str, Any
         for method, operation in methods.items()
         if tag["name"] in operation["tags"]
     ]
-    found.sort(key=lambda each: (each[1].split("/")[2:3], each[0] == 4, each[0]))
+    found.sort(key=lambda each: (each[1].split("/")[2:3], each[0] == METHODS.index("delete"), each[0]))
     items = [_operation(METHODS[order].upper(), path, operation) for order, path, operation in found]
     return {"name": tag["name"], "description": tag["description"], "item": items}
 
@@ -119,13 +120,14 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> dict[str
         if parameter["in"] == "query":
             request["url"].setdefault("query", []).append(entry | {"disabled": True})
         if parameter["in"] == "header":
-            request["header"].append(entry | {"disabled": True})
+            request["header"].append(entry if parameter.get("required") else entry | {"disabled": True})
     for media_type, media in operation.get("requestBody", {}).get("content", {}).items():
         request["body"] = _body(media_type, media)
         if media_type != "multipart/form-data":
             request["header"] += _headers({"Content-Type": media_type})
     id = operation["operationId"]
-    item = _item(operation["summary"], request, REFUSED.get(id, 200), STORED.get(id) or _stored_variable(method, path))
+    status = REFUSED.get(id) or int(min(operation["responses"]))
+    item = _item(operation["summary"], request, status, STORED.get(id) or _stored_variable(method, path))
     item["request"]["description"] = operation["description"]
     return item
 

@@ -27,6 +27,8 @@ CALLERS = {
 }
 DESCRIPTIONS = {
     "200": "Success",
+    "201": "Created",
+    "204": "Success, without content",
     "206": "The part of the file that `Range` requests",
     "304": "The file has not changed",
     "503": "A part fails",
@@ -172,6 +174,8 @@ class RegistrySchema(AutoSchema):
         if {"200", "206"} <= set(found):
             for status in ("200", "206"):
                 found[status]["headers"] = _headers(DOWNLOADED)
+        if headers := getattr(self.view, "answer_headers", {}).get(self.view.action):
+            next(iter(found.values()))["headers"] = _headers(headers)
         for status, described in found.items():
             described["description"] = described["description"] or DESCRIPTIONS[status]
         return found | error_answers(self.view, self.method, self.path, self.names[0])

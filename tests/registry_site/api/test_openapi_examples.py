@@ -20,11 +20,14 @@ from tenants.rows.fields import now
 from tests.answers import ok
 from tests.client import ApiClient
 from tests.registry_site.api.test_schema import operations
+from tests.versions.tus import begin
 from versions.models import Version
 
 DOCUMENT = openapi()
 FILE = b"test"
+IN = {"query": "query", "header": "headers"}  # the parameter of a client's method
 FORM, BINARY, JSON = "multipart/form-data", "application/octet-stream", "application/json"
+BINARIES = (BINARY, "application/offset+octet-stream")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def _requests(name: str, operation: Any) -> Iterator[Request]:
     ] or [Request(path, method, operation)]
     yield from bodies
     for parameter in operation.get("parameters", ()):
-        if parameter["in"] != "path":
+        if not parameter.get("required"):
             yield replace(bodies[-1], parameter=parameter)
 
 
@@ -88,7 +91,7 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
     for words, name in (("tags", "vision"), ("tags", "draft"), ("metadata", "licence")):
         ok(ada.post(words, json={"_id": name}))
     ok(ada.post("datasets", json={"name": "churn-2025"}))
-    ids = {GRACE: grace.pk, REQUEST: logged.pk}
+    ids: dict[Any, str] = {GRACE: grace.pk, REQUEST: logged.pk}
     for kind in ("models", "datasets", "algorithms"):
         body = {
             "name": "baseline",
@@ -100,6 +103,7 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
         item = ok(ada.post(kind, json=body))["_id"]
         ok(ada.upload(f"{kind}/{item}/versions", "churn.onnx", FILE))
         ids |= {(kind, ITEM): item, (kind, VERSION): Version.objects.get(subject=item).pk}
+    ids["uploads", ITEM] = begin(ada, len(FILE)).rpartition("/")[2]
     return SimpleNamespace(ada=ada, ids=ids, operator=ApiClient(settings.API_TOKEN))
 
 
@@ -116,17 +120,19 @@ def _send(place: Any, request: Request) -> Any:
     for parameter in request.operation.get("parameters", ()):
         if parameter["in"] == "path":
             path = path.replace(f"{{{parameter['name']}}}", quote(_real(place, kind, parameter), safe=""))
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"query": {}, "headers": {}}
+    for parameter in [each for each in request.operation.get("parameters", ()) if each.get("required")]:
+        if parameter["in"] != "path":
+            options[IN[parameter["in"]]][parameter["name"]] = _example(parameter)
     if request.parameter:
-        place_of = {"query": "query", "header": "headers"}[request.parameter["in"]]
-        options[place_of] = {request.parameter["name"]: _real(place, kind, request.parameter)}
+        options[IN[request.parameter["in"]]][request.parameter["name"]] = _real(place, kind, request.parameter)
     caller = callers[security[0]] if security else ApiClient()
     if request.media_type == FORM:
         fields = {name: value for name, value in request.body.items() if name != "file"}
         assert request.body["file"].encode() == FILE
         return caller.upload(path, "churn.onnx", FILE, fields=fields, **options)
-    if request.media_type == BINARY:
-        return caller.request(request.method, path, data=FILE, content_type=BINARY, **options)
+    if request.media_type in BINARIES:
+        return caller.request(request.method, path, data=FILE, content_type=request.media_type, **options)
     if request.media_type:
         options["json"] = request.body
     return caller.request(request.method, path, **options)

@@ -36,6 +36,7 @@ LEFT_OUT = {
     "tenants.passwordreset": "links work for an hour",
     "tenants.outgoingmail": "mails wait for minutes",
     "tenants.failedattempt": "failures count for minutes",
+    "versions.uploadsession": "uploads that are in no version are not part of a backup",
     "versions.hold": "the holder of the bytes was another process",
     "sessions.session": "the admin site asks for the password again",
     "admin.logentry": "the admin site's own history",
