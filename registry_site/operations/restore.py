@@ -44,16 +44,12 @@ BATCH = 500
 HOLD = "restore"
 # Columns that paths of stored bytes are built from, with their formats.
 PATH = re.compile(r"(?:(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f\x7f]+(?:/(?=[^/])|$))+")  # archives contain it
+FILE_ID = re.compile(rf"[0-9a-f]{{24}}/{PATH.pattern}")
 FORMATS: dict[type[Model], dict[str, Pattern[str]]] = {
     Tenant: {"id": TENANT_ID},
     Blob: {"id": re.compile(r"(?!\.+/)[A-Za-z0-9._-]{1,64}/[0-9a-f]{2}/[0-9a-f]{64}"), "tenant_id": TENANT_ID},
     Version: {"tenant_id": TENANT_ID, "sha256": SHA256},
-    VersionFile: {
-        "tenant_id": TENANT_ID,
-        "sha256": SHA256,
-        "path": PATH,
-        "id": re.compile(rf"[0-9a-f]{{24}}/{PATH.pattern}"),
-    },
+    VersionFile: {"tenant_id": TENANT_ID, "sha256": SHA256, "path": PATH, "id": FILE_ID},
 }
 
 

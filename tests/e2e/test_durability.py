@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests import engines
@@ -16,7 +17,14 @@ from tests.engines import Server
 from tests.missing import cannot_run
 from tests.served import Served
 from tests.talk import administrator, created
-from tests.writers import Writer, all_models, assert_bytes_are_whole, assert_nothing_is_lost, assert_uploads_go_on
+from tests.writers import (
+    Writer,
+    all_models,
+    assert_bytes_are_whole,
+    assert_nothing_is_lost,
+    assert_uploads_go_on,
+    files_of,
+)
 
 ROUNDS = int(os.environ.get("TORTURE_ROUNDS") or 3)
 CLIENTS = int(os.environ.get("TORTURE_CLIENTS") or 6)
@@ -71,7 +79,14 @@ def test_all_that_was_acknowledged_is_there_however_often_it_is_killed(durable: 
         with administrator(registry) as client:
             assert_nothing_is_lost(client, written, shared)
             assert_bytes_are_whole(client)
-            _assert_only_garbage_is_left(registry, {v["sha256"] for m in all_models(client) for v in m["versions"]})
+            _assert_only_garbage_is_left(registry, _named(client))
+
+
+def _named(client: httpx.Client) -> set[str]:
+    """Return the digests of the files of all versions."""
+    versions = [(m["_id"], v["ordinal"]) for m in all_models(client) for v in m["versions"]]
+    paths = [f"/models/{id}/versions/{ordinal}" for id, ordinal in versions]
+    return {file["sha256"] for path in paths for file in files_of(client, path)}
 
 
 def _assert_only_garbage_is_left(registry: Served, named: set[str]) -> None:
