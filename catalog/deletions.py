@@ -7,7 +7,7 @@ from django.db.models import F
 
 from catalog.arrays import RemoveElement
 from catalog.history import item_event
-from catalog.models import Item
+from catalog.models import Item, Value
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
 from tenants.ledger import Row, record_all
@@ -62,12 +62,12 @@ def _unlisting(item: Item, user: User, time: datetime, by: User | None) -> Row:
 
 def empty_tenant(*, tenant_id: str) -> None:
     """Delete the rows of a tenant in several transactions; the tenant's users are already locked out."""
-    for model in (Version, VersionFile, LooseFolder, SpentOrdinal, Item, Tag, MetadataName):
+    for model in (Value, Version, VersionFile, LooseFolder, SpentOrdinal, Item, Tag, MetadataName):
         delete_in_batches(model._default_manager.filter(tenant_id=tenant_id))
 
 
 def forget_tenant(*, tenant_id: str) -> None:
     """Delete all remaining rows of a tenant that refer to its users."""
-    for model in (Item, Tag, MetadataName):
+    for model in (Value, Item, Tag, MetadataName):
         model.objects.of(tenant_id).delete()
     delete_tenant_versions(tenant_id=tenant_id)

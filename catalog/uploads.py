@@ -25,6 +25,7 @@ from tenants.rows.fields import now
 from versions import tus, uploads
 from versions.incoming import TooLarge
 from versions.models import UploadSession
+from versions.ordinals import refuse_taken
 from versions.services import Upload
 from versions.upload_requests import Body, ByteStream, locked, wrong_offset
 
@@ -125,7 +126,9 @@ class UploadViewSet(CollectionViewSet):
     def _refuse_unwanted(self, metadata: str) -> None:
         """Raise Refused now if the version that the metadata ask for will be refused at the end."""
         if destination := tus.destination_of(tus.metadata_of(metadata)):
-            self._item(destination)
+            item = self._item(destination)
+            if destination.ordinal is not None:
+                refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=destination.ordinal)
 
     def _item(self, destination: tus.Destination) -> Item:
         item = Item.objects.of(self.user.tenant_id).filter(pk=destination.item).first()
@@ -232,14 +235,8 @@ class UploadViewSet(CollectionViewSet):
         destination = tus.destination_of(pairs)
         if destination is None or session.taken or session.is_partial:
             return
-        upload = Upload(
-            received=uploads.received(session),
-            original=destination.original,
-            mimetype=destination.mimetype,
-            encoding="binary",
-            description=destination.description,
-            creator=self.user.pk,
-        )
+        about = {name: getattr(destination, name) for name in ("original", "mimetype", "description")}
+        upload = Upload(uploads.received(session), encoding="binary", creator=self.user.pk, **about)
         with suppress(uploads.AlreadyTaken):  # by another request that completes it
             item = self._item(destination)
             add_item_version(item=item, upload=upload, ordinal=destination.ordinal, by=self.user, session=session)

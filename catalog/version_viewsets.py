@@ -13,9 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog.documentation import DatasetAnswer, DifferenceAnswer, FilesAnswer, InfoAnswer, VersionAnswer
-from catalog.models import Item
+from catalog.models import Item, Value
 from catalog.query_fields import VERSION_FIELDS
 from catalog.services import add_item_files, add_item_version, delete_item_version, update_item_version
+from catalog.values import VERSIONS
 from catalog.version_files import sent_version
 from catalog.version_parts import PARTS
 from catalog.version_words import FIXED, VersionChanges, VersionForm, VersionInput, words_in
@@ -86,6 +87,9 @@ class VersionViewSet(ItemRoutes):
         """The versions of the item. Raises what `get_object` raises."""
         item = self.get_object()
         return Rows(Version, versions_of_item, (item.tenant_id, item.pk))
+
+    def get_values(self) -> TenantQuerySet[Value]:
+        return Value.objects.of(self.user.tenant_id).filter(item=self.kwargs["pk"], list=VERSIONS)
 
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         """List the versions, newest first."""

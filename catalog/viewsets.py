@@ -9,7 +9,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from catalog.documentation import DatasetAnswer, ItemAnswer
-from catalog.models import Item, item_of_kind
+from catalog.models import Item, Value, item_of_kind
+from catalog.past import answer_past
 from catalog.query_fields import DATASET_FIELDS, ITEM_FIELDS
 from catalog.representation import columns_of, item_documents
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput
@@ -17,6 +18,7 @@ from catalog.services import create_item, delete_item, update_item
 from tenants.models import TenantQuerySet, User
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.permissions import USERS, refusal, refuse_outside_scope
+from tenants.rest.querying.query import time_in
 from tenants.rows.fences import edition_of
 
 OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "timestamp", "lastmod")
@@ -60,6 +62,7 @@ class ItemViewSet(ItemRoutes):
 
     model = Item
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), USERS)
+    parameters: ClassVar = CollectionViewSet.parameters | {"retrieve": ("select", "at")}
     input_class: ClassVar[type[Serializer[Any]]] = ItemInput
     changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
     query_fields: ClassVar = ITEM_FIELDS
@@ -67,6 +70,9 @@ class ItemViewSet(ItemRoutes):
     @classmethod
     def visible_to(cls, user: User) -> TenantQuerySet[Item]:
         return Item.objects.visible_to(user).filter(kind=cls.kind)
+
+    def get_values(self) -> TenantQuerySet[Value]:
+        return Value.objects.of(self.user.tenant_id).filter(list=self.kind)
 
     def columns(self) -> tuple[str, ...]:
         return columns_of(self.kind, self.is_selected)
@@ -77,6 +83,11 @@ class ItemViewSet(ItemRoutes):
     def create_one(self, body: dict[str, Any]) -> Item:
         refuse_outside_scope(self.request, self, body["name"])
         return create_item(kind=self.kind, by=self.user, **body)
+
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:
+        """Get the item, or with `at` the item as it was at that time."""
+        at = time_in(request)
+        return super().retrieve(request) if at is None else answer_past(self, self.kind, at)
 
     def update(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()

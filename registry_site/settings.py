@@ -103,7 +103,7 @@ HOOKS = {
     "tenant_left": "versions.removal.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
     "term_is_used": "catalog.curation.uses_term",  # (term): whether an item or version has this tag or metadata name
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
-    "hold_slot": "registry_site.serving.slots.Slot",  # (): context manager for queries while a response is sent
+    "slot": "registry_site.serving.slots.Slot",  # (): context manager that waits for a slot and holds it
     # (): context manager in which the request holds no slot
     "release_slot_while_waiting": "registry_site.serving.slots.release_slot_while_waiting",
 }

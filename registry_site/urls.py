@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
+from catalog.event_viewsets import ITEM_EVENTS, VERSION_EVENTS, EventViewSet
 from catalog.uploads import UploadViewSet
 from catalog.version_viewsets import ENDINGS, AlgorithmVersions, DatasetVersions, ModelVersions
 from catalog.viewsets import AlgorithmViewSet, DatasetViewSet, ModelViewSet
@@ -58,6 +59,15 @@ def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
     )
 
 
+def events(name: str) -> Sequence[URLPattern]:
+    """Return the routes of the events of a kind of item and of its versions."""
+    prefix, read = f"{settings.VERSION}/{name}/<pk>", cast(Any, {"get": "list"})
+    return (
+        path(f"{prefix}/events", ITEM_EVENTS[name].as_view(read), name=f"{name}-events"),
+        path(f"{prefix}/versions/<version>/events", VERSION_EVENTS[name].as_view(read), name=f"{name}-versions-events"),
+    )
+
+
 def single(route: str, viewset: Any, actions: dict[str, str] | None = None) -> URLPattern:
     """Return the route of a single resource."""
     return path(f"{settings.VERSION}/{route}", viewset.as_view(actions or READ_ONLY), name=route)
@@ -85,10 +95,13 @@ UPLOAD: Any = {"get": "retrieve", "patch": "append", "post": "override", "delete
 TERM = {"get": "retrieve", "delete": "destroy"}
 
 urlpatterns = [  # the most frequent first, because they are tried in their order
+    *events("models"),
     *versions("models", ModelVersions),
     *collection("models", ModelViewSet),
     path(f"{settings.VERSION}/login", LOGIN, name="login"),
     single("version", about.VersionViewSet),
+    *events("datasets"),
+    *events("algorithms"),
     *versions("datasets", DatasetVersions),
     *versions("algorithms", AlgorithmVersions),
     *collection("datasets", DatasetViewSet),
@@ -103,6 +116,7 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     path("login", LOGIN, name="login-alias"),
     single("self/reset", SelfViewSet, {"post": "mail"}),
     single("self", SelfViewSet, {"put": "reset"}),
+    single("events", EventViewSet, {"get": "list"}),
     single("log", LogViewSet, {"get": "list"}),
     single("errors", about.ErrorsViewSet),
     single("types", enumerations.TypesViewSet),

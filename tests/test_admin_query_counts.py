@@ -32,7 +32,7 @@ NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAG
 def many(world: Any) -> None:
     """Several rows of each model, with everything that lists show."""
     for api in (world.acme.owner.api, world.rival.owner.api):
-        ok(api.post("tokens", json=[{"name": "ci", "scopes": ["models:read"]}] * 4))
+        ok(api.post("tokens", json=[{"name": f"ci-{number}", "scopes": ["models:read"]} for number in range(4)]))
         for kind in ("models", "datasets", "algorithms"):
             for number in range(4):
                 words = {"tags": [f"t{number}"], "metadata": [{"name": f"n{number}", "value": number}]}

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from tenants.rest import exports
 from tests.answers import login, ok
 from tests.catalog.items import create
 
@@ -17,7 +18,7 @@ WEIGHT = 1  # the size of a page of more than ten, before its rows are read
 COUNT = 1  # the first time after a change
 ONE = USER + PAGE + USERNAMES + DATASETS + VERSIONS
 EMPTY = USER + PAGE
-CREATE = 13  # with its event
+CREATE = 14  # with its event and the values of its metadata
 LOGIN = 4  # failed attempts, this attempt, user, removal of the attempt
 TIMEOUT = re.compile(r"^SET LOCAL statement_timeout = \d+; ")  # sent with a list's query in the same message
 NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAGMA", "SESSION.")
@@ -68,6 +69,19 @@ def test_usernames_in_a_filter_take_one_query_and_ids_take_none(world: Any, mode
     for filter, more in (({"owner": owner}, 0), ([{"owner": "owner"}, {"owner": {"$in": ["other", owner]}}], 1)):
         query = {"filter": filter, "limit": "50"}
         assert len(_queries(lambda query=query: api.get("models", query=query))) == LIST - EDITION + WEIGHT + more
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_an_export_takes_a_lists_queries_for_each_batch(
+    world: Any, models: list[str], form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "HEAVY", 0)  # batches of ten, of which the first is read before the capture
+    export = world.acme.owner.api.get("models", query={"format": form})
+    with CaptureQueriesContext(connection) as captured:
+        assert len(list(export.response)) == 2  # type: ignore[call-overload]
+    sent = [TIMEOUT.sub("", query["sql"]) for query in captured.captured_queries]
+    batch = WEIGHT + LIST - USER - EDITION
+    assert len([sql for sql in sent if not sql.upper().startswith(NO_QUERY)]) == batch
 
 
 def test_a_page_that_is_not_full_is_not_counted(world: Any, models: list[str]) -> None:

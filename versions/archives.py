@@ -98,7 +98,7 @@ def _zip_size(version: Version, wide: bool) -> int:
 
 
 def _zip_pieces(version: Version) -> Iterator[Piece]:
-    wide, slot = _is_wide(version), hook("hold_slot")
+    wide, slot = _is_wide(version), hook("slot")
     for file in files_of(version, slot):
         yield _local_header(file, wide)
         yield file
@@ -139,7 +139,7 @@ def _zip_end(files: int, length: int, offset: int, wide: bool) -> bytes:
 
 
 def _tar_pieces(version: Version) -> Iterator[Piece]:
-    for file in files_of(version, hook("hold_slot")):
+    for file in files_of(version, hook("slot")):
         yield _tar_header(file)
         yield file
         yield _padding(file)

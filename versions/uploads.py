@@ -16,7 +16,7 @@ from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.rows.batches import batches
 from tenants.rows.fields import now
-from tenants.rows.transactions import atomic, retried
+from tenants.rows.transactions import Conflict, atomic, retried
 from versions.incoming import Received, TooLarge
 from versions.models import Blob, UploadSession
 from versions.removal import remove_unreferenced
@@ -202,8 +202,11 @@ def _remove_row(id: str) -> list[str]:
     """Delete the row and its reference; return the keys of bytes that it referred to."""
     with atomic():
         session = UploadSession.objects.filter(pk=id).first()
-        UploadSession.objects.filter(pk=id).delete()
-        if session is None or session.taken or not session.sha256:
+        if session is None:
+            return []
+        if not UploadSession.objects.filter(pk=id, taken=session.taken, sha256=session.sha256).delete()[0]:
+            raise Conflict(f"the upload {id} was changed meanwhile")  # a version has taken it
+        if session.taken or not session.sha256:
             return []
         Blob.objects.filter(pk=session.blob).update(references=F("references") - 1)
         return [session.blob]

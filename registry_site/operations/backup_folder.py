@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,14 @@ from django.db.models import Model
 
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
-from tenants.models import MachineToken, RequestLog, Tenant, User
+from tenants.models import Chain, Event, MachineToken, RequestLog, Tenant, User
 from versions.models import Blob, LooseFolder, SpentOrdinal, Version, VersionFile
 
 FORMAT, READABLE = 2, (1, 2)
 MANIFEST = "manifest.json"
 # Rows only refer to rows of earlier tables.
-TABLES: tuple[type[Model], ...] = (Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog)
-ADDED_LATER = (MachineToken, VersionFile, LooseFolder, SpentOrdinal)  # backups of the format 1 lack these tables
-TABLES += ADDED_LATER
+LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, VersionFile, LooseFolder, SpentOrdinal)  # not in format 1
+TABLES: tuple[type[Model], ...] = (Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog, *LATER)
 
 
 class BackupError(Exception):
@@ -54,6 +53,11 @@ def label(model: type[Model]) -> str:
     return model._meta.label_lower
 
 
+def tables_of(manifest: Manifest) -> Sequence[type[Model]]:
+    """Return the tables of a backup, which older registries made with fewer of them."""
+    return [model for model in TABLES if model not in LATER or label(model) in manifest.tables]
+
+
 def rows_path(folder: Path, model: type[Model]) -> Path:
     return folder / "rows" / f"{label(model)}.jsonl"
 
@@ -64,7 +68,7 @@ def bytes_path(folder: Path, key: str) -> Path:
 
 def rows_of(folder: Path, model: type[Model]) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table as dictionaries of columns; none if the backup is older than the table."""
-    if model in ADDED_LATER and not rows_path(folder, model).exists():
+    if model in LATER and not rows_path(folder, model).exists():
         return
     with rows_path(folder, model).open("rb") as lines:
         for line in lines:
@@ -114,10 +118,8 @@ def read_manifest(folder: Path) -> Manifest:
 
 def check_rows(folder: Path, manifest: Manifest) -> None:
     """Raise BackupError unless the rows match the manifest."""
-    for model in TABLES:
+    for model in tables_of(manifest):
         expected = manifest.tables.get(label(model))
-        if expected is None and model in ADDED_LATER and manifest.format < FORMAT:
-            continue
         if expected is None:
             raise BackupError(f"{folder} has no {label(model)}")
         try:

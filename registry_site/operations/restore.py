@@ -10,8 +10,9 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.management import call_command
 from django.db.models import Model
 
-from catalog.models import Item
+from catalog.models import Item, Value
 from catalog.renaming import mend_items
+from catalog.values import build_values
 from folksonomy.models import MetadataName, Tag
 from registry_site.config.databases import startup_lock
 from registry_site.operations import CHUNK_SIZE
@@ -26,12 +27,13 @@ from registry_site.operations.backup_folder import (
     label,
     read_manifest,
     rows_of,
+    tables_of,
 )
 from registry_site.operations.progress import Progress
 from tenants.identity.emails import fill_email_keys
 from tenants.identity.renaming import mend_tenants
 from tenants.identity.services import TENANT_ID
-from tenants.models import Tenant, User
+from tenants.models import Chain, Tenant, User
 from tenants.rows.batches import batches
 from tenants.rows.fences import build_fences
 from tenants.rows.fields import now
@@ -105,7 +107,7 @@ def _copy_content(folder: Path, manifest: Manifest, progress: Progress) -> None:
         _copy_file(folder, key)
         progress.step(f"bytes: {number} of {manifest.files} files")
     progress.say(f"bytes: {manifest.files} files")
-    for model in TABLES:
+    for model in tables_of(manifest):
         count = 0
         for batch in batches(rows_of(folder, model), BATCH):
             model._base_manager.bulk_create([_row(model, columns) for columns in batch])
@@ -119,10 +121,13 @@ def _copy_content(folder: Path, manifest: Manifest, progress: Progress) -> None:
     fill_email_keys(User.objects.all())  # missing in older backups
     for tenant in Tenant.objects.all():
         build_fences(tenant)
+        if label(Chain) not in manifest.tables:
+            Chain(tenant_id=tenant.pk).save(force_insert=True)  # its history begins now
     # An old backup may contain names from before the rules for names.
     mend_tenants(Tenant, User)
     mend_items(Item, Tag, MetadataName)
     mend_versions(Version)
+    build_values(Item, Version, Value)
 
 
 def _rows_in(manifest: Manifest, model: type[Model]) -> int:
@@ -160,7 +165,8 @@ def _row(model: type[Model], columns: dict[str, Any]) -> Model:
 
 
 def _remove_rows() -> None:
-    for model in reversed(TABLES):
+    tables: tuple[type[Model], ...] = (Value, *reversed(TABLES))
+    for model in tables:
         rows = model._base_manager
         while keys := list(rows.values_list("pk", flat=True)[:BATCH]):
             rows.filter(pk__in=keys).delete()

@@ -45,6 +45,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
         "page": data,
         "previous": _other_page(request, data.get("prevPage")),
         "next": _other_page(request, data.get("nextPage")),
+        "as_csv": _as_csv(request),
         "last": (data.get("pagingCounter") or 1) + len(docs) - 1,
         "sorts": _choices(collection.sorts, request.query_params.get("sort", "")),
         "limits": _choices(LIMITS, request.query_params.get("limit", "")),
@@ -88,6 +89,15 @@ def _other_page(request: Request, number: int | None) -> str:
         return ""
     query = request.query_params.copy()
     query["page"] = str(number)
+    return f"?{query.urlencode()}"
+
+
+def _as_csv(request: Request) -> str:
+    """Return the query string of all documents of the same list as CSV."""
+    query = request.query_params.copy()
+    for name in ("page", "limit", "after"):
+        query.pop(name, None)
+    query["format"] = "csv"
     return f"?{query.urlencode()}"
 
 

@@ -28,7 +28,8 @@ class Slot:
     def __exit__(self, *error: object) -> None:
         try:
             for connection in connections.all(initialized_only=True):
-                connection.close_if_unusable_or_obsolete()  # and check its health before the next request uses it
+                if not connection.in_atomic_block:  # a test's transaction; a request has none any more
+                    connection.close_if_unusable_or_obsolete()  # and check its health before its next use
                 _return_to_pool(connection)
         finally:
             _free_slots.release()

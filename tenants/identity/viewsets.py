@@ -147,6 +147,9 @@ class UserViewSet(CollectionViewSet):
         visible = self.query_fields if self.user.is_admin else ("_id", "username")
         return {field: self.query_fields[field] for field in visible}
 
+    def document_fields(self) -> Sequence[str]:
+        return list(UserAnswer().fields) if self.user.is_admin else super().document_fields()
+
     def to_api_page(self, rows: Sequence[User]) -> Sequence[dict[str, Any]]:
         if self.user.is_admin:
             return [user.to_api() for user in rows]

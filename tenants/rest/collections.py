@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, StreamingHttpResponse
 from pymongo.errors import PyMongoError
 from rest_framework.exceptions import APIException, ValidationError
@@ -19,6 +19,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet, User
+from tenants.rest.exports import export_form, export_response
 from tenants.rest.querying.page import list_response
 from tenants.rest.querying.query import NEWEST_FIRST, ListQuery, Selection, selection_of
 from tenants.rest.querying.search import Search
@@ -74,6 +75,7 @@ class CollectionViewSet(GenericViewSet[Any]):
     query_fields: ClassVar[dict[str, str]] = {}
     default_sort: ClassVar[str] = NEWEST_FIRST
     input_class: ClassVar[type[Serializer[Any]]]
+    answer_class: ClassVar[type[Serializer[Any]]]
     parameters: ClassVar[dict[str, tuple[str, ...]]] = {"create": ("verbose",), "retrieve": ("select",)}
     lookup_fields: ClassVar[tuple[str, ...]] = ("pk",)
     lookup_value_regex = "[^/]+"
@@ -141,14 +143,28 @@ class CollectionViewSet(GenericViewSet[Any]):
         document = self.to_api_page([row])[0]
         return Response(self.selection.pick(document) if self.selection else document)
 
+    def get_values(self) -> QuerySet[Any] | None:
+        """Return the values of metadata that the list can be sorted by, or None (see `querying.by_value`)."""
+        return None
+
+    def document_fields(self) -> Sequence[str]:
+        """Return the names of the fields of the documents that the caller reads, in their order."""
+        answer: Any = getattr(self, "answers", {}).get("list") or self.answer_class
+        return [name for name, field in answer().fields.items() if field.required]
+
     def columns(self) -> tuple[str, ...] | None:
         """Return the columns that `to_api_page` needs, which then gets named tuples, or None for instances."""
         return None
 
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
-        """Return the response with the page of the rows that the query parameters ask for."""
+        """Return the page of the rows that the query parameters ask for, or all rows as CSV or NDJSON."""
         query = ListQuery.of(self.request, self.get_query_fields(), self.default_sort, self.selection)
-        return list_response(query, self.rows, self.to_api_page, self.totals_key, self.columns())
+        form = export_form(request)
+        if form:
+            return export_response(form, query, self)
+        return list_response(
+            query, self.rows, self.to_api_page, self.totals_key, self.columns(), values=self.get_values()
+        )
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         return self.answer(self.get_object())

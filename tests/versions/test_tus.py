@@ -218,7 +218,8 @@ def test_a_version_by_tus_is_the_same_as_one_by_put(api: Any) -> None:
     path = new_item(api)
     put_file(api, path, "a.csv", CONTENT, ordinal="1")
     other = new_item(api, name="other")
-    sent(api, CONTENT, Upload_Metadata=encoded(item=other.rpartition("/")[2], path="a.csv"))
+    about = encoded(item=other.rpartition("/")[2], path="a.csv", filetype="application/octet-stream")
+    sent(api, CONTENT, Upload_Metadata=about)
     versions = [ok(api.get(each))["versions"][0] | {"timestamp": ""} for each in (path, other)]
     assert versions[0] == versions[1]
     assert len(stored()) == 1

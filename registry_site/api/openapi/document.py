@@ -7,7 +7,8 @@ from drf_spectacular.generators import SchemaGenerator
 
 from registry_site.api.openapi.names import GROUPS
 
-SELECTABLE = ("Item", "Dataset", "Version", "Info", "File", "Term", "User", "Tenant", "Log", "Upload")
+SELECTABLE: tuple[str, ...] = ("Item", "Dataset", "Version", "Info", "File", "Term", "User", "Token", "NewToken")
+SELECTABLE += ("Tenant", "Log", "Upload")
 
 
 class DocumentGenerator(SchemaGenerator):

@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
-from tenants.rest.documentation import FILE_SHA256, GRACE, ITEM, REQUEST, TOKEN, VERSION
+from tenants.rest.documentation import EVENT, FILE_SHA256, GRACE, ITEM, REQUEST, TIME, TOKEN, VERSION
 
 # Collection -> the `{id}` in examples.
 IDS = {"tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
-AFTER = IDS | {"users": GRACE, "tokens": TOKEN, "versions": VERSION, "log": REQUEST}
+AFTER = IDS | {"users": GRACE, "tokens": TOKEN, "versions": VERSION, "log": REQUEST, "events": EVENT}
 IDENTIFIERS = {
     "tags": "The tag itself",
     "metadatas": "The name itself",
@@ -29,6 +29,7 @@ FILTERS = {
     "types": '{"_id": "acme"}',
     "log": '{"status": {"$gte": 400}}',
     "uploads": '{"size": {"$gte": 1000000}}',
+    "events": '{"type": "model.updated"}',
 }
 SORTS = {
     "versions": '{"size": "desc"}',
@@ -40,6 +41,7 @@ SORTS = {
     "types": '{"_id": "desc"}',
     "log": '{"status": "desc"}',
     "uploads": '{"size": "desc"}',
+    "events": '{"type": "asc"}',
 }
 SELECTIONS = {
     "versions": '["ordinal", "sha256"]',
@@ -51,6 +53,7 @@ SELECTIONS = {
     "types": '["_id"]',
     "log": '["method", "url", "status"]',
     "uploads": '["size", "offset"]',
+    "events": '["type", "actor", "item"]',
 }
 
 
@@ -85,6 +88,7 @@ NAMED = {
         _parameter("page", "query", "1", "Number of the page, from 1", pattern="^[0-9]*$"),
         _parameter("limit", "query", "100", "Files per page", pattern="^[0-9]*$"),
         _parameter("after", "query", VERSION, "Instead of `page`: the `_id` of the file before the page"),
+        _parameter("at", "query", TIME, "The item as it was at this time", format="time"),
         _parameter("verbose", "query", "false", "`false`: a list is answered with numbers only"),
         _parameter(
             "ordinal",
@@ -144,6 +148,7 @@ def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, 
         "sort": SORTS.get(key, '{"name": "asc"}'),
         "after": AFTER.get(key, ITEM),
         "select": SELECTIONS.get(key, '["name", "tags"]'),
+        "format": "csv",
     }
     name = parameter["name"]
     if name not in examples:

@@ -10,13 +10,16 @@ from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
 from registry_site.api.openapi.creations import creation_answers, creation_body
 from registry_site.api.openapi.errors import error_answers
 from registry_site.api.openapi.names import group_of, operation_names
 from registry_site.api.openapi.parameters import parameters, with_examples
-from tenants.rest.documentation import ErrorAnswer
+from tenants.rest.documentation import ITEM, ErrorAnswer
+from tenants.rest.exports import TYPES
 from tenants.rest.permissions import ADMINISTRATORS, ANYONE, OPERATOR, USERS
+from tenants.rest.scopes import grammar
 
 UNREADABLE = r"\u0000-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069"  # as in `tenants.rows.texts`
 CALLERS = {
@@ -40,6 +43,9 @@ DOWNLOADED = {
     "Last-Modified": "When the version was stored",
     "Accept-Ranges": "`bytes`",
 }
+
+
+EXPORTED = {"text/csv": f"_id,id\r\n{ITEM},{ITEM}\r\n", "application/x-ndjson": f'{{"_id":"{ITEM}","id":"{ITEM}"}}\n'}
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -91,6 +97,16 @@ class PasswordExtension(TextExtension):  # type: ignore[no-untyped-call]
 class TenantIdExtension(TextExtension):  # type: ignore[no-untyped-call]
     target_class = "tenants.identity.serializers.TenantId"
     rules = {"pattern": "^[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*$"}
+
+
+class ScopeExtension(TextExtension):  # type: ignore[no-untyped-call]
+    target_class = "tenants.identity.serializers.ScopeText"
+    rules = {"pattern": grammar()}
+
+
+class ExpiryExtension(TextExtension):  # type: ignore[no-untyped-call]
+    target_class = "tenants.identity.serializers.Expiry"
+    rules = {"format": "expiry"}
 
 
 class FlagExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
@@ -166,6 +182,8 @@ class RegistrySchema(AutoSchema):
             return {(status, "*/*"): OpenApiTypes.BINARY for status in (200, 206)} | {304: None}
         if self._accepts_lists():
             return creation_answers(self.view.collection, self.view.input_class, answer)
+        if self.view.action == "list":
+            return {(200, "application/json"): answer} | {(200, form): _export(form) for form in TYPES}
         return {200: answer}
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
@@ -179,6 +197,11 @@ class RegistrySchema(AutoSchema):
         for status, described in found.items():
             described["description"] = described["description"] or DESCRIPTIONS[status]
         return found | error_answers(self.view, self.method, self.path, self.names[0])
+
+
+def _export(media_type: str) -> OpenApiResponse:
+    example = OpenApiExample("Example", EXPORTED[media_type], media_type=media_type)
+    return OpenApiResponse(OpenApiTypes.STR, examples=[example])
 
 
 def _headers(texts: dict[str, str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ TEXT = {"type": "string"}
 
 
 class ListParameters(BaseFilterBackend):
-    """Describes `filter`, `sort`, `after` and `select`."""
+    """Describes `filter`, `sort`, `after`, `select` and `format`."""
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         names = ", ".join(f"`{name}`" for name in getattr(view, "query_fields", {}))
@@ -41,6 +41,13 @@ class ListParameters(BaseFilterBackend):
                 "Fields to return, as a JSON list of names; `_id` is always included.",
                 TEXT,
                 '["_id"]',
+            ),
+            _parameter(
+                "format",
+                "`csv` or `ndjson`: all documents in this form, streamed, without `page` and without a default `limit`;"
+                " the header `Accept` can name it too.",
+                TEXT,
+                "csv",
             ),
         ]
 

@@ -13,9 +13,10 @@ from jsonschema import Draft202012Validator
 
 from registry_site.api.openapi.document import openapi
 from tenants.identity import authentication, services
+from tenants.identity.machine_tokens import create_token
 from tenants.identity.resets import digest_of
 from tenants.models import PasswordReset, RequestLog
-from tenants.rest.documentation import GRACE, ITEM, REQUEST, VERSION
+from tenants.rest.documentation import GRACE, ITEM, REQUEST, TOKEN, VERSION
 from tenants.rows.fields import now
 from tests.answers import ok
 from tests.client import ApiClient
@@ -91,7 +92,8 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
     for words, name in (("tags", "vision"), ("tags", "draft"), ("metadata", "licence")):
         ok(ada.post(words, json={"_id": name}))
     ok(ada.post("datasets", json={"name": "churn-2025"}))
-    ids: dict[Any, str] = {GRACE: grace.pk, REQUEST: logged.pk}
+    token = create_token(by=acme.admin, name="other", scopes=["models:read"], expires=None).token
+    ids: dict[Any, str] = {GRACE: grace.pk, REQUEST: logged.pk, TOKEN: token.pk}
     for kind in ("models", "datasets", "algorithms"):
         body = {
             "name": "baseline",
@@ -176,6 +178,11 @@ def _compare(response: Any, documented: Any, request: Request) -> None:
     """The answer is what the schema says, and has the keys that the example has."""
     if JSON not in documented:
         assert response.body() in (FILE, FILE[:2], b"")
+        return
+    media_type = response.headers["Content-Type"].partition(";")[0]
+    assert media_type in documented
+    if media_type != JSON:
+        assert response.body().count(b"\r\n") >= 1
         return
     answer, schema, examples = response.json(), documented[JSON]["schema"], documented[JSON]["examples"]
     assert _problems(schema, answer) == []

@@ -17,7 +17,7 @@ from django.db import connection
 from catalog.models import Item
 from folksonomy.models import Tag
 from registry_site.operations.backup import back_up
-from registry_site.operations.backup_folder import ADDED_LATER, TABLES, label, rows_path
+from registry_site.operations.backup_folder import LATER, TABLES, label, rows_path
 from registry_site.operations.progress import Progress
 from tenants.identity.machine_tokens import create_token
 from tenants.models import RequestLog, Tenant, User
@@ -159,7 +159,7 @@ def _spoil_bytes(backup: Path) -> None:
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "interrupted": (lambda backup: (backup / "manifest.json").unlink(), "not a whole backup"),
     "manifest": (lambda backup: (backup / "manifest.json").write_text('{"format": 1'), "cannot be read"),
-    "format": (lambda backup: _change(backup / "manifest.json", '"format": 2', '"format": 2'), "the format 2"),
+    "format": (lambda backup: _change(backup / "manifest.json", '"format": 2', '"format": 3'), "the format 3"),
     "rows-cut": (_cut_rows, "is damaged"),
     "rows-changed": (lambda backup: _change(backup / "rows" / "tenants.user.jsonl", "shared", "sharer"), "is damaged"),
     "rows-gone": (lambda backup: (backup / "rows" / "tenants.tenant.jsonl").unlink(), "cannot be read"),
@@ -204,13 +204,13 @@ def test_a_token_of_the_backup_works_after_the_restore(world: Any, uploads: Path
 def test_a_backup_from_before_a_table_restores_without_its_rows(backup: Path, uploads: Path) -> None:
     manifest = json.loads((backup / "manifest.json").read_text())
     manifest["format"] = 1
-    for model in ADDED_LATER:
+    for model in LATER:
         del manifest["tables"][label(model)]
         rows_path(backup, model).unlink()
     (backup / "manifest.json").write_text(json.dumps(manifest))
     run("restore", backup)
     assert Item.objects.count() == 2
-    assert not any(model._base_manager.exists() for model in ADDED_LATER)
+    assert not any(model._base_manager.exists() for model in LATER)
 
 
 def test_a_registry_that_is_not_empty_is_not_restored_over(backup: Path, uploads: Path) -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.engines import Server
-from tests.served import Served
+from tests.served import Served, wait_until
 from tests.talk import administrator
 
 SECONDS = 60
@@ -62,6 +62,7 @@ def test_an_export_that_fails_in_the_middle_ends_its_connection(client: httpx.Cl
     threads = [threading.Thread(target=read_others) for _ in range(3)]
     for thread in threads:
         thread.start()
+    wait_until(lambda: others, "the others are answered")
     received = b""
     with (
         pytest.raises(httpx.RemoteProtocolError),

@@ -87,6 +87,7 @@ def test_all_that_a_tenant_has_moves_in_with_its_ids_and_times(furnished: Any) -
         "_id": str(furnished.model),
         "id": str(furnished.model),
         "name": "churn",
+        "description": "",
         "owner": str(furnished.ada),
         "owner_username": "ada",
         "visibility": "private",
