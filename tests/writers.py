@@ -64,6 +64,8 @@ class Writer(threading.Thread):
         id = self._acknowledged("POST", "/models", json={"name": tag, "tags": [tag]}).get("_id")
         self._acknowledged("PUT", f"/models/{id}/versions/raw.bin", content=content)
         self._acknowledged("POST", f"/models/{id}/versions", files={"file": ("form.bin", content[::-1])})
+        parts = [("files", (f"{tag}/{part}.bin", content[part:])) for part in range(3)]
+        self._acknowledged("POST", f"/models/{id}/versions", files=parts)
         self._acknowledged("PUT", f"/models/{id}", json={"metadata": {"add": [{"name": "m", "value": tag}]}})
         if self._answer("PUT", f"/models/{self.shared}", json={"tags": {"add": [tag]}}):
             self.tags.add(tag)
@@ -150,15 +152,22 @@ def all_models(client: httpx.Client) -> Iterator[dict[str, Any]]:
         page = answer["nextPage"]
 
 
+def files_of(client: httpx.Client, version: str) -> Iterator[dict[str, Any]]:
+    """Yield the files of a version, each with its URL."""
+    for file in client.get(f"{version}/files", params={"limit": LIMIT}).json()["docs"]:
+        yield file | {"address": f"{version}/files/{file['path']}"}
+
+
 def assert_bytes_are_whole(client: httpx.Client) -> None:
     """Check that every listed version, acknowledged or not, has its bytes, and that every tag exists."""
     tags = set()
     for item in all_models(client):
         tags |= set(item["tags"])
         for version in item["versions"]:
-            content = client.get(f"/models/{item['_id']}/versions/{version['ordinal']}").content
-            assert len(content) == version["size"]
-            assert sha256(content) == version["sha256"]
+            for file in files_of(client, f"/models/{item['_id']}/versions/{version['ordinal']}"):
+                content = client.get(file["address"]).content
+                assert len(content) == file["size"]
+                assert sha256(content) == file["sha256"]
     for tag in tags:
         assert client.get(f"/tags/{tag}").status_code == httpx.codes.OK
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests import engines
@@ -23,6 +24,7 @@ from tests.writers import (
     assert_changes_have_their_events,
     assert_nothing_is_lost,
     assert_uploads_go_on,
+    files_of,
 )
 
 ROUNDS = int(os.environ.get("TORTURE_ROUNDS") or 3)
@@ -79,7 +81,14 @@ def test_all_that_was_acknowledged_is_there_however_often_it_is_killed(durable: 
             assert_nothing_is_lost(client, written, shared)
             assert_bytes_are_whole(client)
             assert_changes_have_their_events(client)
-            _assert_only_garbage_is_left(registry, {v["sha256"] for m in all_models(client) for v in m["versions"]})
+            _assert_only_garbage_is_left(registry, _named(client))
+
+
+def _named(client: httpx.Client) -> set[str]:
+    """Return the digests of the files of all versions."""
+    versions = [(m["_id"], v["ordinal"]) for m in all_models(client) for v in m["versions"]]
+    paths = [f"/models/{id}/versions/{ordinal}" for id, ordinal in versions]
+    return {file["sha256"] for path in paths for file in files_of(client, path)}
 
 
 def _assert_only_garbage_is_left(registry: Served, named: set[str]) -> None:

@@ -49,6 +49,10 @@ def fill(registry: Served) -> None:
             words = {"description": "d", "tags": {"add": ["été"]}, "metadata": {"add": metadata[:3]}}
             client.patch(f"/models/{model}/versions/1", json=words).raise_for_status()
             client.delete(f"/models/{model}/versions/b.bin").raise_for_status()
+            folder = [
+                ("files", (path, content)) for path, content in {"a/b.bin": b"same", "ü/c.bin": b"folder"}.items()
+            ]
+            client.post(f"/models/{model}/versions", files=folder, data={"original": "folder"}).raise_for_status()
             gone = created(client, "algorithms", name="gone")
             client.put(f"/algorithms/{gone}/versions/f.bin", content=b"gone").raise_for_status()
             client.delete(f"/algorithms/{gone}").raise_for_status()
