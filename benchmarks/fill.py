@@ -23,10 +23,12 @@ from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
 from benchmarks.in_process import LOGIN  # noqa: E402
-from catalog.models import Item  # noqa: E402
+from catalog.models import Item, Value  # noqa: E402
+from catalog.values import build_values  # noqa: E402
 from folksonomy.models import MetadataName, Tag  # noqa: E402
 from tenants.identity.services import create_user  # noqa: E402
 from tenants.models import Tenant, User  # noqa: E402
+from versions.models import Version  # noqa: E402
 
 OWNERS, RARE, BATCH = 50, 10, 2000
 WORDS = [f"word-{number}" for number in range(200)]
@@ -48,6 +50,7 @@ def fill(count: int) -> None:
     rows = items(tenant, users, guest, count)
     while batch := list(islice(rows, BATCH)):
         Item.objects.bulk_create(batch)
+    build_values(Item, Version, Value)
     if connection.vendor != "mongodb":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")

@@ -50,6 +50,16 @@ def upload(contender: Contender, path: Path) -> None:
     _curl(contender, "-T", str(path), contender.url + contender.file.format(name=path.name))
 
 
+def upload_by_tus(contender: Contender, path: Path) -> None:
+    """Send the file as one request of the tus protocol."""
+    words = {"Tus-Resumable": "1.0.0", "Upload-Length": path.stat().st_size}
+    words |= {"Content-Type": "application/offset+octet-stream"}
+    headers = [word for name, value in words.items() for word in ("-H", f"{name}: {value}")]
+    token = _header(contender, "Authorization")
+    target = ["-o", "/dev/null", "-X", "POST", "-T", str(path), f"{contender.url}/v1/uploads"]
+    subprocess.run(["curl", "-fsS", *headers, *token, *target], check=True, timeout=1800)
+
+
 def download(contender: Contender, path: Path) -> None:
     _curl(contender, contender.url + contender.file.format(name=path.name))
 
@@ -110,6 +120,9 @@ def transfers(contenders: list[Contender], folder: Path, mib: int, rounds: int) 
             yield plain.name, "download", speed(lambda path=path: download(plain, path), size)
             for each in [front, *contenders]:
                 yield each.name, "upload", speed(lambda each=each, path=path: upload(each, path), size)
+                if each.name.startswith("registry"):
+                    rate = speed(lambda each=each, path=path: upload_by_tus(each, path), size)
+                    yield each.name, "upload by tus", rate
                 yield each.name, "download", speed(lambda each=each, path=path: download(each, path), size)
             path.unlink()
     for each in contenders:

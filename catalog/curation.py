@@ -12,6 +12,7 @@ from catalog.checks import WORDS
 from catalog.history import item_event, item_state, version_event, version_state
 from catalog.models import Item, has_word
 from catalog.services import _write
+from catalog.values import change_values
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import T, delete_term, record_terms, set_term_usage, suggest_term
 from tenants.exceptions import Refused
@@ -137,6 +138,7 @@ def _replace_in_items(keys: Sequence[str], term: Tag | MetadataName, name: str, 
             before = item_state(item)
             _replace(item, term, name)
             done = _write(item, before, WORDS)
+            change_values(item, before["metadata"])
             events.append(item_event(item, "updated", by, done, reason=f"{term.name} became {name}"))
         record_all(events)
     return {item.pk for item in items}
@@ -155,6 +157,7 @@ def _replace_in_versions(keys: Sequence[str], term: Tag | MetadataName, name: st
             before = version_state(version)
             _replace(version, term, name)
             Version.objects.filter(pk=version.pk).update(tags=version.tags, metadata=version.metadata)
+            change_values(version, before["metadata"])
             changes = {field: [before[field], value] for field, value in version_state(version).items()}
             item, done = items[version.subject], written[version.subject] | changes
             events.append(version_event(item, version, "updated", by, done, reason=f"{term.name} became {name}"))

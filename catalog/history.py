@@ -1,4 +1,4 @@
-"""What events tell about items and versions, and the state of an item at any time."""
+"""What events tell about items and versions."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ STATE = ("name", "description", "visibility", "status", "users", "datasets", "ta
 def item_state(item: Item) -> dict[str, Any]:
     """Return the fields of an item that events record, as they are stored: users and datasets by id."""
     state = {field: getattr(item, field) for field in STATE}
-    return state | {"owner": item.owner_id, "lastmod": iso(item.lastmod)}
+    return state | {"owner": item.owner_id, "timestamp": iso(item.timestamp), "lastmod": iso(item.lastmod)}
 
 
 def version_state(version: Version) -> dict[str, Any]:

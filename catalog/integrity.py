@@ -1,10 +1,15 @@
-"""Checks that everything that items and versions refer to exists."""
+"""Checks that everything that items and versions refer to exists, and the table of their values."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from catalog.models import Item
+from catalog.models import Item, Value
+from catalog.services import _current, _write
+from catalog.values import BATCH, add_values, faults_of_values, remove_values
 from tenants.models import User
+from tenants.rows.batches import batches, keys_of
+from tenants.rows.fences import reference_guard
+from tenants.rows.transactions import retried
 from versions.models import Version
 
 
@@ -32,6 +37,49 @@ def faults_of_subjects(ids: Iterable[str]) -> list[str]:
     items = _known(Item, {version.subject for version in versions})
     orphans = [version for version in versions if (version.subject, version.tenant_id) not in items]
     return [f"version {each.pk}: its item {each.subject} does not exist" for each in orphans]
+
+
+def faults_of_item_values(ids: Iterable[str]) -> list[str]:
+    """Return faults of these items: values in the table that are not those of their metadata."""
+    return faults_of_values(Item.objects.filter(pk__in=ids))
+
+
+def faults_of_version_values(ids: Iterable[str]) -> list[str]:
+    """Return faults of these versions: values in the table that are not those of their metadata."""
+    return faults_of_values(Version.objects.filter(pk__in=ids))
+
+
+def faults_of_holders(ids: Iterable[str]) -> list[str]:
+    """Return faults of these values: items or versions that do not exist in their tenant."""
+    values = list(Value.objects.filter(pk__in=ids))
+    keys = {value.holder for value in values}
+    holders = _known(Item, keys) | _known(Version, keys)
+    orphans = [value for value in values if (value.holder, value.tenant_id) not in holders]
+    return [f"value {each.name} of {each.holder}: its {each.list} does not exist" for each in orphans]
+
+
+def rebuild_values() -> None:
+    """Rebuild the table of values from the metadata of all items and versions, also while the registry serves."""
+    for key in keys_of(Item.objects.all()):
+        _rebuild_values_of(key)
+    for keys in batches(keys_of(Value.objects.all()), BATCH):
+        items = {value.item for value in Value.objects.filter(pk__in=keys)}
+        missing = items - set(Item.objects.filter(pk__in=items).values_list("pk", flat=True))
+        Value.objects.filter(item__in=missing).delete()
+
+
+@retried
+def _rebuild_values_of(key: str) -> None:
+    item = Item.objects.filter(pk=key).first()
+    if item is None:
+        return
+    with reference_guard(item.tenant_id):
+        item, before = _current(item)
+        _write(item, before, at=item.lastmod)  # conflicts with concurrent changes
+        remove_values(item=item)
+        add_values(item)
+        for version in Version.objects.of(item.tenant_id).filter(subject=key):
+            add_values(version)
 
 
 def _known(model: Any, keys: set[str]) -> set[tuple[str, str]]:

@@ -84,6 +84,37 @@ class Item(models.Model):
 item_of_kind = Prepared(lambda tenant, kind, key: Item.objects.of(tenant).filter(kind=kind, pk=key))
 
 
+class Value(models.Model):
+    """A metadata value of an item or version, in an index that sorts lists by it; `catalog.values` maintains the rows.
+
+    `id` is the holder's id and the name. `list` is what the value is sorted among: items of a kind, or versions.
+    Numbers (`type` 0) sort before texts (1) and booleans (2). `number` is 0 for texts, `text` is empty for the others
+    and has the first `SORTED` characters of a text.
+    """
+
+    SORTED = 200  # a key of PostgreSQL's index has at most 2,700 bytes
+
+    id = TextField(primary_key=True, max_length=24 + 255, db_column="_id")
+    tenant_id = TextField(max_length=64)
+    item = TextField(max_length=24)
+    holder = TextField(max_length=24)
+    list = TextField(max_length=16)
+    name = TextField(max_length=255)
+    type = models.PositiveSmallIntegerField()
+    number = models.FloatField()
+    text = TextField(max_length=SORTED)
+
+    objects = TenantQuerySet["Value"].as_manager()
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=["tenant_id", "list", "name", "type", "number", "text", "holder"], name="values_in_order"
+            ),
+            models.Index(fields=["item", "list", "name"], name="values_of_item"),
+        )
+
+
 class Model(Item):
     """An item of the kind `model`, for the admin site."""
 

@@ -15,6 +15,8 @@ DATASET_FIELDS = {
     "versions.original": "text",
     "versions.mimetype": "text",
     "versions.size": "number",
+    "versions.tags": "texts",
+    "versions.metadata": "pairs",
 }
 ITEM_FIELDS = DATASET_FIELDS | {"status": "text?", "datasets": "texts"}
 VERSION_FIELDS = {
@@ -24,5 +26,7 @@ VERSION_FIELDS = {
     "mimetype": "text",
     "size": "number",
     "sha256": "text",
+    "tags": "texts",
+    "metadata": "pairs",
     "timestamp": "date",
 }

@@ -2,22 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
+from catalog.event_viewsets import ITEM_EVENTS, VERSION_EVENTS, EventViewSet
 from catalog.uploads import UploadViewSet
-from catalog.viewsets import (
-    AlgorithmVersions,
-    AlgorithmViewSet,
-    DatasetVersions,
-    DatasetViewSet,
-    ModelVersions,
-    ModelViewSet,
-)
+from catalog.version_viewsets import ENDINGS, AlgorithmVersions, DatasetVersions, ModelVersions
+from catalog.viewsets import AlgorithmViewSet, DatasetViewSet, ModelViewSet
 from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
 from registry_site.api import about, enumerations
 from registry_site.api.errors import method_not_allowed
@@ -47,12 +42,29 @@ def collection(name: str, viewset: Any, detail: dict[str, str] | None = None) ->
 
 
 def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
-    """Return the routes of the versions of a kind of item. A version's name may contain folders."""
+    """Return the routes of the versions of a kind of item.
+
+    A version's name may contain slashes, and so end like the URL of a part of a version: all routes know all methods.
+    """
     prefix = f"{settings.VERSION}/{name}/<pk>/versions"
-    one = {"get": "retrieve", "put": "stream", "patch": "change", "delete": "destroy"}
+    one: Any = {"get": "retrieve", "put": "stream", "patch": "change", "delete": "destroy"}
+    parts = [
+        path(f"{prefix}/<path:version>/{end}", viewset.as_view(one | {"get": part}), name=f"{name}-versions-{part}")
+        for part, end in ENDINGS.items()
+    ]
     return (
         path(prefix, viewset.as_view(LIST), name=f"{name}-versions-list"),
+        *parts,
         path(f"{prefix}/<path:version>", viewset.as_view(one), name=f"{name}-versions-detail"),
+    )
+
+
+def events(name: str) -> Sequence[URLPattern]:
+    """Return the routes of the events of a kind of item and of its versions."""
+    prefix, read = f"{settings.VERSION}/{name}/<pk>", cast(Any, {"get": "list"})
+    return (
+        path(f"{prefix}/events", ITEM_EVENTS[name].as_view(read), name=f"{name}-events"),
+        path(f"{prefix}/versions/<version>/events", VERSION_EVENTS[name].as_view(read), name=f"{name}-versions-events"),
     )
 
 
@@ -83,10 +95,13 @@ UPLOAD: Any = {"get": "retrieve", "patch": "append", "post": "override", "delete
 TERM = {"get": "retrieve", "delete": "destroy"}
 
 urlpatterns = [  # the most frequent first, because they are tried in their order
+    *events("models"),
     *versions("models", ModelVersions),
     *collection("models", ModelViewSet),
     path(f"{settings.VERSION}/login", LOGIN, name="login"),
     single("version", about.VersionViewSet),
+    *events("datasets"),
+    *events("algorithms"),
     *versions("datasets", DatasetVersions),
     *versions("algorithms", AlgorithmVersions),
     *collection("datasets", DatasetViewSet),
@@ -101,6 +116,7 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     path("login", LOGIN, name="login-alias"),
     single("self/reset", SelfViewSet, {"post": "mail"}),
     single("self", SelfViewSet, {"put": "reset"}),
+    single("events", EventViewSet, {"get": "list"}),
     single("log", LogViewSet, {"get": "list"}),
     single("errors", about.ErrorsViewSet),
     single("types", enumerations.TypesViewSet),

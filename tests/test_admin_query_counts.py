@@ -18,6 +18,7 @@ QUERIES = {
     "tenants/tenant": LIST + 3,  # users, items, versions
     "tenants/user": LIST + TENANTS,
     "tenants/machinetoken": LIST + TENANTS,
+    "tenants/event": LIST + TENANTS,
     "tenants/requestlog": LIST + TENANTS,
     "folksonomy/tag": LIST + TENANTS + 2,  # owners, uses
     "folksonomy/metadataname": LIST + TENANTS + 2,
@@ -32,7 +33,7 @@ NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAG
 def many(world: Any) -> None:
     """Several rows of each model, with everything that lists show."""
     for api in (world.acme.owner.api, world.rival.owner.api):
-        ok(api.post("tokens", json=[{"name": "ci", "scopes": ["models:read"]}] * 4))
+        ok(api.post("tokens", json=[{"name": f"ci-{number}", "scopes": ["models:read"]} for number in range(4)]))
         for kind in ("models", "datasets", "algorithms"):
             for number in range(4):
                 words = {"tags": [f"t{number}"], "metadata": [{"name": f"n{number}", "value": number}]}

@@ -16,6 +16,8 @@ import pytest
 
 from tests.served import Served
 from tests.talk import UNSHARED, administrator, at_once, created
+from tests.versions.files import sha256
+from tests.versions.tus import OFFSET, RESUMABLE, begin
 
 ROUNDS = 4 * int(os.environ.get("TORTURE_ROUNDS") or 1)
 WRITERS = 12
@@ -118,7 +120,7 @@ def test_a_deleted_user_leaves_no_token(served: Served, client: httpx.Client) ->
         with administrator(served, {"username": username, "password": PASSWORD}) as own:
 
             def write(index: int, own: httpx.Client = own) -> httpx.Response:
-                return own.post("/tokens", json=body)
+                return own.post("/tokens", json=body | {"name": str(index)})
 
             assert _race(write, lambda user=user: client.delete(f"/users/{user}")).status_code == 200
         assert _found(client, "/tokens", filter=f'{{"owner": "{user}"}}') == []
@@ -132,8 +134,9 @@ def test_concurrent_creations_exceed_no_bound_and_a_revoked_token_is_refused_by_
     credentials = {"username": uuid4().hex, "password": PASSWORD}
     assert client.post("/users", json=credentials).status_code == 200
     with administrator(served, credentials) as own:
-        made = own.post("/tokens", json=[body] * 95).json()["tokens"]
-        answers = at_once(lambda _: own.post("/tokens", json=body), 12)
+        bodies = [body | {"name": str(number)} for number in range(95)]
+        made = own.post("/tokens", json=bodies).json()["tokens"]
+        answers = at_once(lambda index: own.post("/tokens", json=body | {"name": f"c{index}"}), 12)
         assert sorted(answer.status_code for answer in answers) == [200] * 5 + [400] * 7
         headers = UNSHARED | {"Authorization": f"Bearer {made[0]['token']}"}
         url = f"{served.base_url}/v1/models?limit=1"
@@ -215,3 +218,46 @@ def test_nothing_is_left_of_a_tenant_that_is_deleted_while_it_is_used(served: Se
             for path in ("/models", "/datasets", "/tags"):
                 assert _found(client, path) == []
             assert [user["username"] for user in _found(client, "/users")] == ["admin"]
+
+
+@pytest.mark.promise("uploads.races")
+def test_of_requests_at_one_offset_one_sends_the_bytes(client: httpx.Client) -> None:
+    """Each sends other bytes; those that are stored are those of one request."""
+    for _ in range(ROUNDS):
+        model = created(client, "models", name=uuid4().hex)
+        url = begin(client, 200_000, item=model, path="a.bin").removeprefix("/v1")
+
+        def send(index: int, url: str = url) -> httpx.Response:
+            headers = RESUMABLE | {"Upload-Offset": "0", "Content-Type": OFFSET}
+            return client.patch(url, content=bytes([index]) * 200_000, headers=headers)
+
+        answers = at_once(send, WRITERS)
+        assert sorted({answer.status_code for answer in answers} - {409, 423}) == [204]
+        assert sum(answer.status_code == 204 for answer in answers) == 1
+        (version,) = client.get(f"/models/{model}").json()["versions"]
+        content = client.get(f"/models/{model}/versions/1").content
+        assert len(set(content)) == 1
+        assert sha256(content) == version["sha256"]
+
+
+@pytest.mark.promise("uploads.races")
+def test_an_upload_that_is_completed_and_deleted_at_once_leaves_no_wrong_reference(
+    served: Served, client: httpx.Client
+) -> None:
+    for number in range(ROUNDS):
+        model = created(client, "models", name=uuid4().hex)
+        url = begin(client, 1000, item=model, path="a.bin").removeprefix("/v1")
+        headers = RESUMABLE | {"Upload-Offset": "0", "Content-Type": OFFSET}
+        content = number.to_bytes(8, "big") * 125
+
+        def act(index: int, url: str = url, headers: Any = headers, content: bytes = content) -> httpx.Response:
+            if index % 2:
+                return client.delete(url, headers=RESUMABLE)
+            return (
+                client.patch(url, content=content, headers=headers) if not index else client.head(url, headers=headers)
+            )
+
+        answers = at_once(act, WRITERS)
+        assert {answer.status_code for answer in answers} <= {200, 204, 400, 404, 409, 423}, answers
+    checked = served.manage("check_integrity")
+    assert checked.returncode == 0, checked.stderr

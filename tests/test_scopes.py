@@ -3,14 +3,16 @@
 A route that is not in the table must be closed, so that a new route fails until it is listed.
 """
 
+import re
 from base64 import b64encode
 from typing import Any
 
 import pytest
 
 from tenants.identity.machine_tokens import create_token
+from tenants.models import MachineToken
 from tenants.rest.scopes import KINDS as SCOPES
-from tenants.rest.scopes import WRITES_ITEMS, parse_scope
+from tenants.rest.scopes import WRITES_ITEMS, grammar, parse_scope
 from tests.answers import ok
 from tests.catalog.items import KINDS, create
 from tests.client import ApiClient
@@ -29,7 +31,7 @@ OPENED: dict[str, dict[str, tuple[str, ...]]] = {
             "list": ("get", "post"),
             "detail": ("get", "put", "delete"),
             "versions-list": ("get", "post"),
-            "versions-detail": ("get", "put", "delete"),
+            "versions-detail": ("get", "put", "patch", "delete"),
         }.items()
     },
     **{
@@ -62,8 +64,8 @@ def place(world: Any, settings: Any) -> Any:
 
 
 def _token(place: Any, *scopes: str) -> ApiClient:
-    made = create_token(by=place.acme.admin, name="token", scopes=list(scopes), expires=None)
-    return ApiClient(made.secret)
+    name = f"token-{MachineToken.objects.count()}"
+    return ApiClient(create_token(by=place.acme.admin, name=name, scopes=list(scopes), expires=None).secret)
 
 
 def _send(place: Any, api: ApiClient, route: Route, method: str) -> Any:
@@ -95,6 +97,19 @@ def test_a_route_is_closed_to_a_token_until_its_scope_opens_it(place: Any, route
             assert response.status_code not in (401, 403), (method, scope, response)
             if method == "delete":
                 break  # the resource is gone
+
+
+@pytest.mark.promise("tokens.scopes")
+def test_the_documented_grammar_is_that_of_the_parser() -> None:
+    refused = ["models", "models:read:x", "models:write:", "aliases", "aliases:", "users:write", "log:read", "*"]
+    accepted = [*ALL, "models:write:churn-*", "aliases:staging", "datasets:delete:a:b"]
+    assert [bool(re.fullmatch(grammar(), scope)) for scope in accepted] == [True] * len(accepted)
+    for scope in accepted:
+        parse_scope(scope)
+    for scope in refused:
+        assert not re.fullmatch(grammar(), scope)
+        with pytest.raises(ValueError, match="`"):
+            parse_scope(scope)
 
 
 @pytest.mark.promise("tokens.closed")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,14 @@ from django.db.models import Model
 
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
-from tenants.models import MachineToken, RequestLog, Tenant, User
-from versions.models import Blob, Version
+from tenants.models import Chain, Event, MachineToken, RequestLog, Tenant, User
+from versions.models import Blob, LooseFolder, SpentOrdinal, Version, VersionFile
 
-FORMAT = 1
+FORMAT, READABLE = 2, (1, 2)
 MANIFEST = "manifest.json"
 # Rows only refer to rows of earlier tables.
-TABLES: tuple[type[Model], ...] = (Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog, MachineToken)
-
-ADDED_LATER = frozenset({MachineToken})  # older backups lack these tables
+LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, VersionFile, LooseFolder, SpentOrdinal)  # not in format 1
+TABLES: tuple[type[Model], ...] = (Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog, *LATER)
 
 
 class BackupError(Exception):
@@ -54,6 +53,11 @@ def label(model: type[Model]) -> str:
     return model._meta.label_lower
 
 
+def tables_of(manifest: Manifest) -> Sequence[type[Model]]:
+    """Return the tables of a backup, which older registries made with fewer of them."""
+    return [model for model in TABLES if model not in LATER or label(model) in manifest.tables]
+
+
 def rows_path(folder: Path, model: type[Model]) -> Path:
     return folder / "rows" / f"{label(model)}.jsonl"
 
@@ -64,17 +68,20 @@ def bytes_path(folder: Path, key: str) -> Path:
 
 def rows_of(folder: Path, model: type[Model]) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table as dictionaries of columns; none if the backup is older than the table."""
-    if model in ADDED_LATER and not rows_path(folder, model).exists():
+    if model in LATER and not rows_path(folder, model).exists():
         return
     with rows_path(folder, model).open("rb") as lines:
         for line in lines:
             yield orjson.loads(line)
 
 
-def versions_in(folder: Path) -> Iterator[Version]:
-    """Yield the versions of a backup, which refer to its bytes. Several versions may share the same bytes."""
+def files_in(folder: Path) -> Iterator[Version | VersionFile]:
+    """Yield the files of the versions in a backup, which refer to its bytes. Several may share the same bytes."""
     for row in rows_of(folder, Version):
-        yield Version(tenant_id=row["tenant_id"], sha256=row["sha256"], size=row["size"])
+        if row.get("files", 1) == 1:
+            yield Version(tenant_id=row["tenant_id"], sha256=row["sha256"], size=row["size"])
+    for row in rows_of(folder, VersionFile):
+        yield VersionFile(tenant_id=row["tenant_id"], sha256=row["sha256"], size=row["size"])
 
 
 def keys_in(folder: Path) -> Iterator[str]:
@@ -99,7 +106,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Return the manifest. Raises BackupError if the folder is not a complete backup."""
     try:
         document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if document["format"] != FORMAT:
+        if document["format"] not in READABLE:
             raise BackupError(f"{folder} has the format {document['format']}, which this version does not support")
         tables = {name: Table(**table) for name, table in document["tables"].items()}
         return Manifest(**document | {"tables": tables})
@@ -111,10 +118,8 @@ def read_manifest(folder: Path) -> Manifest:
 
 def check_rows(folder: Path, manifest: Manifest) -> None:
     """Raise BackupError unless the rows match the manifest."""
-    for model in TABLES:
+    for model in tables_of(manifest):
         expected = manifest.tables.get(label(model))
-        if expected is None and model in ADDED_LATER:
-            continue
         if expected is None:
             raise BackupError(f"{folder} has no {label(model)}")
         try:
@@ -131,7 +136,7 @@ def check_bytes(folder: Path, manifest: Manifest) -> None:
     files = sum(1 for _ in keys_in(folder))
     if files != manifest.files:
         raise BackupError(f"{folder / 'bytes'} has {files} files, not {manifest.files}")
-    for version in versions_in(folder):
+    for version in files_in(folder):
         path = bytes_path(folder, version.blob)
         try:
             size = path.stat().st_size

@@ -10,13 +10,19 @@ from functools import partial
 
 from django.db.models import ForeignKey, Model
 
-from catalog.integrity import faults_of_items, faults_of_subjects
-from catalog.models import Item
+from catalog.integrity import (
+    faults_of_holders,
+    faults_of_item_values,
+    faults_of_items,
+    faults_of_subjects,
+    faults_of_version_values,
+)
+from catalog.models import Item, Value
 from registry_site.operations.backup_folder import TABLES, label
 from registry_site.operations.progress import Progress
 from tenants.rows.batches import batches, keys_of
-from versions.integrity import faults_of_bytes, faults_of_versions
-from versions.models import Blob, Version
+from versions.integrity import faults_of_bytes, faults_of_files, faults_of_versions
+from versions.models import Blob, Version, VersionFile
 
 BATCH = 500
 PAUSE = 0.2  # seconds until the second check
@@ -74,6 +80,10 @@ def _dangling(model: type[Model], field: "ForeignKey[Model, Model]", keys: Itera
 CHECKS = (
     Check("items' users and datasets", Item, faults_of_items),
     Check("versions' items", Version, faults_of_subjects),
+    Check("items' values", Item, faults_of_item_values),
+    Check("versions' values", Version, faults_of_version_values),
+    Check("values' items and versions", Value, faults_of_holders),
     Check("versions' bytes", Version, faults_of_versions),
+    Check("files of folders", VersionFile, faults_of_files),
     Check("bytes", Blob, faults_of_bytes, batch=1),
 )

@@ -10,8 +10,9 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.management import call_command
 from django.db.models import Model
 
-from catalog.models import Item
+from catalog.models import Item, Value
 from catalog.renaming import mend_items
+from catalog.values import build_values
 from folksonomy.models import MetadataName, Tag
 from registry_site.config.databases import startup_lock
 from registry_site.operations import CHUNK_SIZE
@@ -26,27 +27,31 @@ from registry_site.operations.backup_folder import (
     label,
     read_manifest,
     rows_of,
+    tables_of,
 )
 from registry_site.operations.progress import Progress
 from tenants.identity.emails import fill_email_keys
 from tenants.identity.renaming import mend_tenants
 from tenants.identity.services import TENANT_ID
-from tenants.models import Tenant, User
+from tenants.models import Chain, Tenant, User
 from tenants.rows.batches import batches
 from tenants.rows.fences import build_fences
 from tenants.rows.fields import now
 from versions.garbage import bytes_held, release
-from versions.models import Blob, Hold, Version
+from versions.models import Blob, Hold, Version, VersionFile
 from versions.renaming import mend_versions
 from versions.storage import SHA256, TooLarge, store
 
 BATCH = 500
 HOLD = "restore"
 # Columns that paths of stored bytes are built from, with their formats.
+PATH = re.compile(r"(?:(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f\x7f]+(?:/(?=[^/])|$))+")  # archives contain it
+FILE_ID = re.compile(rf"[0-9a-f]{{24}}/{PATH.pattern}")
 FORMATS: dict[type[Model], dict[str, Pattern[str]]] = {
     Tenant: {"id": TENANT_ID},
     Blob: {"id": re.compile(r"(?!\.+/)[A-Za-z0-9._-]{1,64}/[0-9a-f]{2}/[0-9a-f]{64}"), "tenant_id": TENANT_ID},
     Version: {"tenant_id": TENANT_ID, "sha256": SHA256},
+    VersionFile: {"tenant_id": TENANT_ID, "sha256": SHA256, "path": PATH, "id": FILE_ID},
 }
 
 
@@ -102,7 +107,7 @@ def _copy_content(folder: Path, manifest: Manifest, progress: Progress) -> None:
         _copy_file(folder, key)
         progress.step(f"bytes: {number} of {manifest.files} files")
     progress.say(f"bytes: {manifest.files} files")
-    for model in TABLES:
+    for model in tables_of(manifest):
         count = 0
         for batch in batches(rows_of(folder, model), BATCH):
             model._base_manager.bulk_create([_row(model, columns) for columns in batch])
@@ -116,10 +121,13 @@ def _copy_content(folder: Path, manifest: Manifest, progress: Progress) -> None:
     fill_email_keys(User.objects.all())  # missing in older backups
     for tenant in Tenant.objects.all():
         build_fences(tenant)
+        if label(Chain) not in manifest.tables:
+            Chain(tenant_id=tenant.pk).save(force_insert=True)  # its history begins now
     # An old backup may contain names from before the rules for names.
     mend_tenants(Tenant, User)
     mend_items(Item, Tag, MetadataName)
     mend_versions(Version)
+    build_values(Item, Version, Value)
 
 
 def _rows_in(manifest: Manifest, model: type[Model]) -> int:
@@ -157,7 +165,8 @@ def _row(model: type[Model], columns: dict[str, Any]) -> Model:
 
 
 def _remove_rows() -> None:
-    for model in reversed(TABLES):
+    tables: tuple[type[Model], ...] = (Value, *reversed(TABLES))
+    for model in tables:
         rows = model._base_manager
         while keys := list(rows.values_list("pk", flat=True)[:BATCH]):
             rows.filter(pk__in=keys).delete()

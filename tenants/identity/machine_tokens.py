@@ -120,8 +120,8 @@ class CreatedToken:
 def create_token(*, by: User, name: str, scopes: list[str], expires: datetime | None) -> CreatedToken:
     """Create a token that acts as the user within the scopes.
 
-    Raises Refused (`post_request_error`) for an invalid name, scope or date and for more than MAX_TOKENS tokens, and
-    AuthenticationFailed if the caller's login has ended.
+    Raises Refused (`post_request_error`) for an invalid or taken name, an invalid scope, and more than MAX_TOKENS
+    tokens, and AuthenticationFailed if the caller's login has ended.
     """
     refuse([name], unfit_title, "post_request_error")
     _refuse_scopes(scopes)
@@ -131,7 +131,10 @@ def create_token(*, by: User, name: str, scopes: list[str], expires: datetime | 
     # Writers that change no items share one fence row, so creations of a tenant are serialized and the count is right.
     with reference_guard(token.tenant_id, by, changes_items=False):
         refuse_ended_login(by)
-        if MachineToken.objects.of(by.tenant_id).filter(owner_id=by.pk).count() >= MAX_TOKENS:
+        others = MachineToken.objects.of(by.tenant_id).filter(owner_id=by.pk)
+        if others.filter(name=name).exists():
+            raise Refused("post_request_error", "A token with the same name already exists for this user")
+        if others.count() >= MAX_TOKENS:
             raise Refused("post_request_error", f"A user has at most {MAX_TOKENS} tokens; revoke unused ones")
         token.save(force_insert=True)
         fields = created({"scopes": token.scopes, "expires": iso(expires)})

@@ -41,6 +41,14 @@ class TenantId(Text):
     """The id of a tenant, in URLs and in file paths."""
 
 
+class ScopeText(Text):
+    """A scope of a token for machines, checked by the service."""
+
+
+class Expiry(Text):
+    """A duration or an ISO date, checked by the service."""
+
+
 class Whole(serializers.IntegerField):
     """A whole number, not a text that looks like one."""
 
@@ -128,12 +136,12 @@ class TokenInput(serializers.Serializer[Any]):
 
     name = Text(max_length=255)
     scopes = serializers.ListField(
-        child=Text(max_length=LONGEST_SCOPE),
+        child=ScopeText(max_length=LONGEST_SCOPE),
         min_length=1,
         max_length=MAX_SCOPES,
         help_text="`kind:access` or `kind:access:pattern`; for aliases `aliases:pattern`",
     )
-    expires = Text(
+    expires = Expiry(
         max_length=64,
         required=False,
         allow_null=True,

@@ -10,7 +10,7 @@ from tenants.identity.machine_tokens import create_token, default_expiry, expiry
 from tenants.identity.serializers import TokenInput
 from tenants.models import MachineToken, User
 from tenants.rest.collections import CollectionViewSet
-from tenants.rest.documentation import TokenAnswer
+from tenants.rest.documentation import NewTokenAnswer, TokenAnswer
 from tenants.rest.permissions import USERS
 
 
@@ -22,6 +22,7 @@ class TokenViewSet(CollectionViewSet):
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "destroy"), USERS)
     input_class = TokenInput
     answer_class = TokenAnswer
+    answers: ClassVar = {"create": NewTokenAnswer}
     query_fields: ClassVar = {
         "_id": "text:pk",
         "name": "text",

@@ -5,13 +5,12 @@ API returns it, with its tenant but without `id` and `hash`, as JSON with sorted
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 import orjson
 
 from tenants.models import Chain, Event
-from tenants.rows.batches import batches
 from tenants.rows.statements import Update, update_rows
 from tenants.rows.transactions import Conflict, atomic, retried
 
@@ -20,8 +19,14 @@ READ = 1000  # events verified at a time
 
 
 def hash_of(event: Event, before: str) -> str:
-    """Return the hash of an event that has its sequence, after the event with the hash `before`."""
-    document = event.to_api() | {"tenant": event.tenant_id}
+    """Return the hash of an event that has its sequence, after the event with the hash `before`.
+
+    It is empty if the event's changes are no JSON.
+    """
+    try:
+        document = event.to_api() | {"tenant": event.tenant_id}
+    except orjson.JSONDecodeError:
+        return ""
     del document["id"], document["hash"]
     return hashlib.sha256(before.encode() + b"\n" + orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -69,25 +74,33 @@ def _append(tenant_id: str, events: Sequence[Event]) -> None:
         raise Conflict(f"the chain of {tenant_id!r} was changed concurrently")
 
 
-def find_faults(tenant_id: str) -> Iterator[str]:
+def find_faults(tenant_id: str, expected: Mapping[int, str] | None = None) -> Iterator[str]:
     """Yield what is wrong with a tenant's sealed events, up to the first broken link.
 
     An alteration, a removal, an insertion and a change of order each break a link; the missing end of a chain shows in
-    the chain's own row. It works while the registry serves.
+    the chain's own row. `expected` are hashes by sequence that were kept elsewhere: they show that a chain was replaced
+    by another. It works while the registry serves.
     """
+    known = dict(expected or {})
     chain = Chain.objects.of(tenant_id).first()
     if chain is None:
+        yield from [f"{tenant_id}: there is no chain"] * bool(known)
         return
     sequence, digest = chain.anchor, chain.anchor_hash
     sealed = Event.objects.of(tenant_id).filter(sequence__gt=sequence, sequence__lte=chain.sequence)
-    for group in batches(sealed.order_by("sequence").iterator(READ), READ):
-        for event in group:
-            if event.sequence != sequence + 1:
-                yield f"{tenant_id}: after event {sequence} comes {event.sequence}"
-                return
-            if event.hash != hash_of(event, digest):
-                yield f"{tenant_id}: event {event.sequence} ({event.pk}) was altered, or the one before it"
-                return
-            sequence, digest = event.sequence, event.hash
+    for event in sealed.order_by("sequence").iterator(READ):
+        if event.sequence != sequence + 1:
+            yield f"{tenant_id}: after event {sequence} comes {event.sequence}"
+            return
+        if event.hash != hash_of(event, digest):
+            yield f"{tenant_id}: event {event.sequence} ({event.pk}) was altered, or the one before it"
+            return
+        sequence, digest = event.sequence, event.hash
+        if known.pop(sequence, digest) != digest:
+            yield f"{tenant_id}: event {sequence} has another hash than it had"
+            return
     if (sequence, digest) != (chain.sequence, chain.hash):
         yield f"{tenant_id}: the events after {sequence} are missing, the last one is {chain.sequence}"
+    for place in known:
+        if place > chain.anchor:
+            yield f"{tenant_id}: event {place} is missing, the last one is {sequence}"

@@ -8,9 +8,9 @@ import tenants.rows.fields
 
 
 def start_chains(apps: Any, editor: Any) -> None:
-    """Begin the chain of the installation and of each existing tenant."""
+    """Begin the chain of each existing tenant."""
     chains, existing = apps.get_model("tenants", "Chain"), apps.get_model("tenants", "Tenant")
-    for tenant_id in ("", *existing._base_manager.values_list("pk", flat=True)):
+    for tenant_id in existing._base_manager.values_list("pk", flat=True):
         chains._base_manager.create(tenant_id=tenant_id)
 
 

@@ -23,7 +23,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [models.Index(fields=["tenant", "-timestamp", "-id"], name="tokens_newest")],
-                "constraints": [models.UniqueConstraint(fields=("digest",), name="digest_of_token")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("digest",), name="digest_of_token"),
+                    models.UniqueConstraint(fields=("owner", "name"), name="token_of_owner"),
+                ],
             },
         ),
     ]

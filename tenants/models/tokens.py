@@ -36,7 +36,10 @@ class MachineToken(models.Model):
     objects = MachineTokenQuerySet.as_manager()
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["digest"], name="digest_of_token"),)
+        constraints = (
+            models.UniqueConstraint(fields=["digest"], name="digest_of_token"),
+            models.UniqueConstraint(fields=["owner", "name"], name="token_of_owner"),
+        )
         indexes = (models.Index(fields=["tenant", "-timestamp", "-id"], name="tokens_newest"),)
 
     def __str__(self) -> str:

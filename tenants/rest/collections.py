@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, StreamingHttpResponse
 from pymongo.errors import PyMongoError
 from rest_framework.exceptions import APIException, ValidationError
@@ -143,6 +143,10 @@ class CollectionViewSet(GenericViewSet[Any]):
         document = self.to_api_page([row])[0]
         return Response(self.selection.pick(document) if self.selection else document)
 
+    def get_values(self) -> QuerySet[Any] | None:
+        """Return the values of metadata that the list can be sorted by, or None (see `querying.by_value`)."""
+        return None
+
     def document_fields(self) -> Sequence[str]:
         """Return the names of the fields of the documents that the caller reads, in their order."""
         answer: Any = getattr(self, "answers", {}).get("list") or self.answer_class
@@ -158,7 +162,9 @@ class CollectionViewSet(GenericViewSet[Any]):
         form = export_form(request)
         if form:
             return export_response(form, query, self)
-        return list_response(query, self.rows, self.to_api_page, self.totals_key, self.columns())
+        return list_response(
+            query, self.rows, self.to_api_page, self.totals_key, self.columns(), values=self.get_values()
+        )
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         return self.answer(self.get_object())

@@ -8,7 +8,7 @@ from rest_framework import serializers
 # Ids in the examples. Each denotes the same resource in all examples.
 ADA, GRACE, ALAN = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("01", "02", "03"))
 ITEM, DATASET = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("20", "30"))
-REQUEST, VERSION, TOKEN = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("40", "50", "60"))
+REQUEST, VERSION, TOKEN, EVENT = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("40", "50", "60", "70"))
 FILE_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of the bytes `test`
 STATUSES = ("200", "201", "202")
 TIME = "2026-01-31T09:30:00.000Z"
@@ -123,20 +123,63 @@ class LoginAnswer(serializers.Serializer[Any]):
     token_expiration_time = serializers.CharField()
 
 
+class EventItem(serializers.Serializer[Any]):
+    """What an event is about, as it was named then."""
+
+    _id = serializers.CharField()
+    kind = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+    revision = serializers.IntegerField(allow_null=True, help_text="Orders the events of an item")
+
+
 @example(
-    _id=TOKEN,
-    id=TOKEN,
-    name="ci",
-    scopes=["models:read", "models:write:churn-*", "aliases:staging"],
-    expires=TIME,
-    owner=ADA,
-    owner_username="ada",
-    last_used=None,
-    last_address="",
+    _id=EVENT,
+    id=EVENT,
+    sequence=812,
+    type="model.updated",
+    actor={"_id": ADA, "username": "ada"},
+    item={"_id": ITEM, "kind": "model", "name": "churn", "revision": 4},
+    version=None,
+    changes={"status": ["test", "production"], "tags": [{"0": "draft"}, {"1": "onnx"}]},
+    reason="",
     timestamp=TIME,
+    hash=FILE_SHA256,
 )
+class EventAnswer(serializers.Serializer[Any]):
+    """An event of the ledger. `sequence` and `hash` are null until it is sealed, within a second or so."""
+
+    _id = serializers.CharField()
+    id = serializers.CharField()
+    sequence = serializers.IntegerField(allow_null=True)
+    type = serializers.CharField(help_text="Such as `model.created`, `version.deleted`, `user.role_changed`")
+    actor = UserReference(allow_null=True, help_text="null: the operator, or the registry itself")
+    item = EventItem(allow_null=True)
+    version = serializers.CharField(allow_null=True)
+    changes = serializers.DictField(
+        child=serializers.ListField(), help_text="Field to `[old, new]`; of lists the elements that differ, by position"
+    )
+    reason = serializers.CharField(allow_blank=True)
+    timestamp = serializers.DateTimeField()
+    hash = serializers.CharField(allow_null=True)
+
+
+TOKEN_FIELDS: dict[str, Any] = {
+    "_id": TOKEN,
+    "id": TOKEN,
+    "name": "ci",
+    "scopes": ["models:read", "models:write:churn-*", "aliases:staging"],
+    "expires": TIME,
+    "owner": ADA,
+    "owner_username": "ada",
+    "last_used": None,
+    "last_address": "",
+    "timestamp": TIME,
+}
+
+
+@example(**TOKEN_FIELDS)
 class TokenAnswer(serializers.Serializer[Any]):
-    """A token for a program. `token` is present only on creation."""
+    """A token for a program."""
 
     _id = serializers.CharField()
     id = serializers.CharField()
@@ -148,7 +191,13 @@ class TokenAnswer(serializers.Serializer[Any]):
     last_used = serializers.DateField(allow_null=True)
     last_address = serializers.CharField(allow_blank=True)
     timestamp = serializers.DateTimeField()
-    token = serializers.CharField(required=False)
+
+
+@example(**TOKEN_FIELDS, token="mr_0Aa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0K9kLm2N")
+class NewTokenAnswer(TokenAnswer):
+    """A new token for a program; `token` is never answered again."""
+
+    token = serializers.CharField()
 
 
 @example(

@@ -47,6 +47,16 @@ KINDS: Mapping[str, Kind] = {
 WRITES_ITEMS = ("models:write", "datasets:write", "algorithms:write")
 
 
+def grammar() -> str:
+    """Return the regular expression of all scopes, for the API's documentation."""
+    forms = []
+    for name, kind in KINDS.items():
+        for access in kind.accesses:
+            pattern = ":.+" if access in kind.with_patterns else ""
+            forms.append(f"{name}{pattern}" if kind.only else f"{name}:{access}" + (f"({pattern})?" if pattern else ""))
+    return f"^({'|'.join(forms)})$"
+
+
 @dataclass(frozen=True)
 class Scope:
     """A parsed scope; the pattern `*` matches every name."""

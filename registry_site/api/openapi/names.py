@@ -27,6 +27,10 @@ VERSIONS = {
     "stream": ("stream{Thing}Version", "Upload a version of {a_thing} as the body itself"),
     "change": ("change{Thing}Version", "Change description, tags and metadata of a version of {a_thing}"),
     "destroy": ("delete{Thing}Version", "Delete a version of {a_thing}"),
+    "files": ("list{Thing}VersionFiles", "List the files of a version of {a_thing}"),
+    "file": ("download{Thing}VersionFile", "Download a file of a version of {a_thing}"),
+    "info": ("get{Thing}Version", "Get a version of {a_thing} as JSON"),
+    "diff": ("compare{Thing}Versions", "Compare two versions of {a_thing}"),
 }
 # Single routes: method and route -> id and summary of the operation.
 SINGLES = {
@@ -39,6 +43,7 @@ SINGLES = {
     "PUT /login": ("renewToken", "Exchange a token for a new one"),
     "POST /self/reset": ("requestPasswordReset", "Request a link to reset a forgotten password"),
     "PUT /self": ("resetPassword", "Set a new password with the mailed link"),
+    "GET /events": ("listEvents", "List the events of the tenant that the caller may read"),
     "GET /log": ("listRequests", "List the requests of the tenant"),
     "GET /errors": ("listErrors", "List the errors that the registry answers with"),
     "GET /version": ("getVersion", "Get the registry's version"),
@@ -52,6 +57,15 @@ SINGLES = {
     "GET /docs": ("getOpenAPI", "Get this document"),
     "GET /healthz": ("getHealth", "Get the registry's health"),
 }
+for _kind in ("model", "dataset", "algorithm"):
+    _path, _a = f"GET /{_kind}s/{{id}}", f"{'an' if _kind[0] == 'a' else 'a'} {_kind}"
+    SINGLES |= {
+        f"{_path}/events": (f"list{_kind.capitalize()}Events", f"List the events of {_a} and its versions"),
+        f"{_path}/versions/{{version}}/events": (
+            f"list{_kind.capitalize()}VersionEvents",
+            f"List the events of a version of {_a}",
+        ),
+    }
 DESCRIPTION = """Trained models and datasets with their metadata, tags, versions and bytes.
 
 Log in with `POST /v1/login` and send the token in the `Authorization` header. A body that is a flat JSON object may be
@@ -67,6 +81,7 @@ GROUPS = {
     "Uploads": "Uploads that resume: the tus protocol 1.0.0 (https://tus.io), for large files.",
     "Tags": "Labels of the tenant: `default` ones are suggested by administrators, `folk` ones come from use.",
     "Metadata": "Names of metadata, `default` or `folk` like tags.",
+    "History": "The ledger: who changed what, when and why.",
     "Users": "The users of a tenant and their roles.",
     "Tokens": "Tokens for programs, which act as their user within scopes.",
     "Tenants": "Isolated groups of users. For the operator, who has the `API_TOKEN`.",

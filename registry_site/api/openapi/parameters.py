@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
-from tenants.rest.documentation import FILE_SHA256, GRACE, ITEM, REQUEST, TOKEN, VERSION
+from tenants.rest.documentation import EVENT, FILE_SHA256, GRACE, ITEM, REQUEST, TIME, TOKEN, VERSION
 
 # Collection -> the `{id}` in examples.
 IDS = {"tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
-AFTER = IDS | {"users": GRACE, "tokens": TOKEN, "versions": VERSION, "log": REQUEST}
+AFTER = IDS | {"users": GRACE, "tokens": TOKEN, "versions": VERSION, "log": REQUEST, "events": EVENT}
 IDENTIFIERS = {
     "tags": "The tag itself",
     "metadatas": "The name itself",
@@ -29,6 +29,7 @@ FILTERS = {
     "types": '{"_id": "acme"}',
     "log": '{"status": {"$gte": 400}}',
     "uploads": '{"size": {"$gte": 1000000}}',
+    "events": '{"type": "model.updated"}',
 }
 SORTS = {
     "versions": '{"size": "desc"}',
@@ -40,6 +41,7 @@ SORTS = {
     "types": '{"_id": "desc"}',
     "log": '{"status": "desc"}',
     "uploads": '{"size": "desc"}',
+    "events": '{"type": "asc"}',
 }
 SELECTIONS = {
     "versions": '["ordinal", "sha256"]',
@@ -51,6 +53,7 @@ SELECTIONS = {
     "types": '["_id"]',
     "log": '["method", "url", "status"]',
     "uploads": '["size", "offset"]',
+    "events": '["type", "actor", "item"]',
 }
 
 
@@ -76,6 +79,16 @@ NAMED = {
     parameter.name: parameter
     for parameter in (
         _parameter("version", "path", "churn.onnx", "File name or ordinal of the version"),
+        _parameter("file", "path", "churn.onnx", "Path of the file"),
+        _parameter("format", "query", "zip", "`zip` or `tar`: the archive of a folder", enum=["", "zip", "tar"]),
+        _parameter("from", "query", "1", "The version to compare with; default: the one before"),
+        _parameter("prefix", "query", "churn", "Start of the paths"),
+        _parameter("filter", "query", '{"size": {"$gt": 1}}', "Condition on path, size, sha256 and mimetype, as JSON"),
+        _parameter("sort", "query", '{"size": "desc"}', "Order, as JSON; by path by default"),
+        _parameter("page", "query", "1", "Number of the page, from 1", pattern="^[0-9]*$"),
+        _parameter("limit", "query", "100", "Files per page", pattern="^[0-9]*$"),
+        _parameter("after", "query", VERSION, "Instead of `page`: the `_id` of the file before the page"),
+        _parameter("at", "query", TIME, "The item as it was at this time", format="time"),
         _parameter("verbose", "query", "false", "`false`: a list is answered with numbers only"),
         _parameter(
             "ordinal",
@@ -123,7 +136,7 @@ def parameters(view: Any, path: str) -> Sequence[OpenApiParameter]:
     """Return the parameters of an operation, except those of every list."""
     names = [*view.parameters.get(view.action, ())] if hasattr(view, "parameters") else []
     found = [_id(view.collection)] if "{id}" in path else []
-    found += [NAMED["version"]] if "{version}" in path else []
+    found += [NAMED[name] for name in ("version", "file") if f"{{{name}}}" in path]
     return found + [_select(_key(view, path)) if name == "select" else NAMED[name] for name in names]
 
 

@@ -19,6 +19,7 @@ from registry_site.api.openapi.parameters import parameters, with_examples
 from tenants.rest.documentation import ITEM, ErrorAnswer
 from tenants.rest.exports import TYPES
 from tenants.rest.permissions import ADMINISTRATORS, ANYONE, OPERATOR, USERS
+from tenants.rest.scopes import grammar
 
 UNREADABLE = r"\u0000-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069"  # as in `tenants.rows.texts`
 CALLERS = {
@@ -96,6 +97,16 @@ class PasswordExtension(TextExtension):  # type: ignore[no-untyped-call]
 class TenantIdExtension(TextExtension):  # type: ignore[no-untyped-call]
     target_class = "tenants.identity.serializers.TenantId"
     rules = {"pattern": "^[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*$"}
+
+
+class ScopeExtension(TextExtension):  # type: ignore[no-untyped-call]
+    target_class = "tenants.identity.serializers.ScopeText"
+    rules = {"pattern": grammar()}
+
+
+class ExpiryExtension(TextExtension):  # type: ignore[no-untyped-call]
+    target_class = "tenants.identity.serializers.Expiry"
+    rules = {"format": "expiry"}
 
 
 class FlagExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

@@ -6,10 +6,14 @@ import re
 from collections.abc import Callable, Container, Iterable
 from datetime import datetime
 from hashlib import sha256
+from itertools import accumulate
 from typing import Any
 
+import orjson
+from django.conf import settings
 from rest_framework.exceptions import ValidationError
 
+from catalog.checks import BOUNDS
 from catalog.serializers import Metadatum
 from tenants.identity.emails import EmailField, email_key
 from tenants.identity.serializers import Text
@@ -24,11 +28,13 @@ from tenants.rows.texts import (
     mended_text,
     mended_title,
 )
+from versions.models import Version
 from versions.upload import DEFAULT_TYPE, valid_type
 
 KEY = re.compile(r"[0-9a-f]{24}")
 NOT_IN_TENANT_IDS = re.compile(r"[^A-Za-z0-9._-]+")
-LONGEST_DESCRIPTION = 100_000  # more than the API accepts, because it holds MLflow's data of a version
+LONGEST_DESCRIPTION = 100_000  # of a version more than the API accepts, because earlier imports held MLflow's data
+LARGEST_METADATA = BOUNDS[Version][2] // 2  # bytes; the rest is for tags
 Warn = Callable[[str], None]
 
 
@@ -94,6 +100,17 @@ def convert_metadata(pairs: Iterable[tuple[Any, Any]], warn: Warn) -> list[dict[
     return [{"name": name, "value": value} for name, value in result.items()]
 
 
+def convert_version_metadata(pairs: Iterable[tuple[Any, Any]], warn: Warn) -> list[dict[str, Any]]:
+    """Return the valid metadata of a version, as many of the first as a version can have."""
+    converted = convert_metadata(pairs, warn)
+    sizes = accumulate(len(orjson.dumps(pair)) + 1 for pair in converted)
+    fitting = sum(size <= LARGEST_METADATA for size in sizes)
+    kept = converted[: min(fitting, settings.MAX_LIST_LENGTH)]
+    if len(kept) < len(converted):
+        warn(f"it has {len(converted)} metadata; only the first {len(kept)} fit")
+    return kept
+
+
 def convert_value(value: Any) -> tuple[Any, str]:
     """Return a text, number or boolean that represents `value`, and a description of the change, if any."""
     if isinstance(value, float) and not math.isfinite(value):
@@ -116,7 +133,7 @@ def convert_file_name(name: str, warn: Warn) -> str:
 
 
 def convert_description(text: str, warn: Warn) -> str:
-    """Return the description of a version without null characters, cut to the maximum length."""
+    """Return the description of an item or version without null characters, cut to the maximum length."""
     converted = text.replace("\x00", " ")[:LONGEST_DESCRIPTION]
     if converted != text:
         warn(f"its description was cut to {LONGEST_DESCRIPTION} characters or had null characters")

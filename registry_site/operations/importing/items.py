@@ -15,6 +15,7 @@ from registry_site.operations.importing.conversion import (
     convert_text,
     convert_title,
     convert_type,
+    convert_version_metadata,
 )
 from registry_site.operations.importing.source import SourceItem, SourceReadError, SourceVersion
 from registry_site.operations.importing.target import ImportTarget
@@ -40,9 +41,12 @@ def import_item(target: ImportTarget, source: SourceItem) -> None:
     for version in source.versions:
         warnings: list[str] = []
         ordinal = convert_ordinal(version.ordinal, taken, warnings.append)
-        description = convert_description(version.description, warnings.append)
-        name = convert_file_name(version.name, warnings.append)
-        converted = replace(version, ordinal=ordinal, name=name, description=description)
+        converted = replace(
+            version,
+            ordinal=ordinal,
+            name=convert_file_name(version.name, warnings.append),
+            description=convert_description(version.description, warnings.append),
+        )
         taken.append(ordinal)
         what = f"version {ordinal} ({converted.name}) of {source}"
         if ordinal not in existing:
@@ -70,6 +74,7 @@ def _create(target: ImportTarget, source: SourceItem, key: str) -> bool:
         "users": [user for id in source.users if (user := _user(target, id, warnings.append))],
         "tags": convert_tags(source.tags, warnings.append),
         "metadata": convert_metadata(source.metadata, warnings.append),
+        "description": convert_description(source.description, warnings.append),
     }
     preserved: dict[str, Any] = {"id": key, "timestamp": source.timestamp, "lastmod": source.lastmod}
     if source.kind != "dataset":
@@ -122,7 +127,9 @@ def _import_version(
     if item and received:
         try:
             owner = target.users[item.owner_id]
-            add_item_version(item=item, upload=_upload(version, received), by=owner, ordinal=version.ordinal)
+            add_item_version(
+                item=item, upload=_upload(version, received, warnings.append), by=owner, ordinal=version.ordinal
+            )
         except Refused as refused:
             target.report.left_out("version", what, refused.details)
             return
@@ -146,7 +153,7 @@ def _receive(version: SourceVersion, *, dry: bool) -> Received | None:
             return incoming.finish()
 
 
-def _upload(version: SourceVersion, received: Received) -> Upload:
+def _upload(version: SourceVersion, received: Received, warn: Warn) -> Upload:
     return Upload(
         received=received,
         original=version.name,
@@ -154,4 +161,6 @@ def _upload(version: SourceVersion, received: Received) -> Upload:
         encoding=convert_text(version.encoding, 64) or "binary",
         description=version.description,
         timestamp=version.timestamp,
+        tags=convert_tags(version.tags, warn),
+        metadata=convert_version_metadata(version.metadata, warn),
     )

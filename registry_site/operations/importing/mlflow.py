@@ -1,9 +1,8 @@
 """Imports the registered models of an MLflow server. docs/import.md describes the mapping."""
 
-import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -68,6 +67,7 @@ class RegisteredModel:
             tags=[alias["alias"] for alias in self.model.get("aliases", ())]
             + [key for key, value in pairs(self.model, "tags") if not value],
             metadata=self._metadata(),
+            description=str(self.model.get("description") or ""),
             versions=[self._version(version) for version in self.versions],
         )
 
@@ -75,19 +75,14 @@ class RegisteredModel:
         """Return the model's metadata, including the run of its leading version."""
         leading = leading_version(self.versions)
         run = self.runs.get(str(leading.get("run_id", "")), {})
-        described = [("description", self.model["description"])] if self.model.get("description") else []
         sources: dict[str, Sequence[tuple[str, Any]]] = {
-            "tag": described + [(key, value) for key, value in pairs(self.model, "tags") if value],
+            "tag": [(key, value) for key, value in pairs(self.model, "tags") if value],
             "alias": [(f"alias.{alias['alias']}", str(alias["version"])) for alias in self.model.get("aliases", ())],
             "run": [("mlflow.run_id", leading["run_id"])] if run else [],
             "param": [(key, typed(value)) for key, value in pairs(run, "params")],
             "metric": [(key, number(value)) for key, value in pairs(run, "metrics")],
         }
-        known: dict[str, Any] = {}
-        for source, named in sources.items():
-            for name, value in named:
-                known[name if name not in known else f"{name} ({source})"] = value
-        return list(known.items())
+        return named_apart(sources)
 
     def _version(self, version: Document) -> SourceVersion:
         return SourceVersion(
@@ -97,7 +92,23 @@ class RegisteredModel:
             encoding="binary",
             timestamp=moment(version.get("creation_timestamp")),
             open=self._opener(version),
-            description=self._description(version),
+            description=str(version.get("description") or ""),
+            tags=[key for key, value in pairs(version, "tags") if not value],
+            metadata=self._metadata_of(version),
+        )
+
+    def _metadata_of(self, version: Document) -> list[tuple[str, Any]]:
+        """Return the tags, stage, run, metrics and params of a version."""
+        run_id, stage = str(version.get("run_id", "")), version.get("current_stage")
+        run = self.runs.get(run_id, {})
+        return named_apart(
+            {
+                "tag": [(key, value) for key, value in pairs(version, "tags") if value],
+                "stage": [("mlflow.stage", stage)] if stage and stage != "None" else [],
+                "run": [("mlflow.run_id", run_id)] if run else [],
+                "metric": [(key, number(value)) for key, value in pairs(run, "metrics")],
+                "param": [(key, typed(value)) for key, value in pairs(run, "params")],
+            }
         )
 
     def _opener(self, version: Document) -> Callable[[], Any]:
@@ -108,20 +119,14 @@ class RegisteredModel:
 
         return opened
 
-    def _description(self, version: Document) -> str:
-        """Return the version's description, followed by one line of JSON for each of its other properties."""
-        run_id = str(version.get("run_id", ""))
-        run = self.runs.get(run_id, {})
-        facts = {
-            "stage": version.get("current_stage") if version.get("current_stage") != "None" else None,
-            "tags": dict(pairs(version, "tags")),
-            "run": run_id,
-            "params": {key: typed(value) for key, value in pairs(run, "params")},
-            "metrics": {key: number(value) for key, value in pairs(run, "metrics")},
-        }
-        lines = [f"{name}: {json.dumps(fact, ensure_ascii=False)}" for name, fact in facts.items() if fact]
-        described = version.get("description")
-        return "\n".join([str(described), *lines] if described else lines)
+
+def named_apart(sources: Mapping[str, Sequence[tuple[str, Any]]]) -> list[tuple[str, Any]]:
+    """Return the values of all sources; a name that an earlier source has gets the source added."""
+    known: dict[str, Any] = {}
+    for source, named in sources.items():
+        for name, value in named:
+            known[name if name not in known else f"{name} ({source})"] = value
+    return list(known.items())
 
 
 def leading_version(versions: Sequence[Document]) -> Document:

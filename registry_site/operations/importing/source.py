@@ -48,6 +48,8 @@ class SourceVersion:
     open: Callable[[], AbstractContextManager[Iterator[bytes]]]
     description: str = ""
     size: int | None = None  # according to its record
+    tags: Sequence[Any] = ()
+    metadata: Sequence[tuple[Any, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class SourceItem:
     datasets: Sequence[str] = ()
     tags: Sequence[Any] = ()
     metadata: Sequence[tuple[Any, Any]] = ()
+    description: str = ""
     versions: Sequence[SourceVersion] = field(default=(), repr=False)
 
     def __str__(self) -> str:

@@ -175,7 +175,7 @@ def resolved(node: Node, tenant_id: str | None, model: type[Model]) -> Node:
                 return NEVER if operator == "never" else Compare(field, operator, operand)
             case Some(field, part) if field.kind == "rows":
                 if connection.vendor != "mongodb":
-                    return Some(field, mapped(part, change))
+                    return Some(field, resolved(part, tenant_id, _related(field)[0]))
                 return Compare(ID, "in", tuple(ids_having_row(*_related(field), to_q(part), tenant_id)))
             case Some(field, Compare(_, "eq", str(word)) as part) if connection.vendor == "sqlite" and _is_word(part):
                 if on_sqlite.is_rare(connection, model._meta.get_field(field.path), word):

@@ -18,7 +18,8 @@ A viewset's `query_fields` maps the name that clients use to `kind`, `kind?`, `k
   `metadata.value` and `metadata.<name>`); `rows` (rows of another table).
 - `?`: the column is nullable. Clients see null as an absent field.
 - path: the column's name in the ORM, if it differs from the field's name. For `rows` it is `app.Model.column`, the
-  foreign key of the other table. A field `<rows>.<x>` is a column of that table, named `x` unless it has a path.
+  foreign key of the other table. A field `<rows>.<x>` is a column of that table, named `x` unless it has a path; it may
+  be a list too.
 """
 
 import re
@@ -60,11 +61,15 @@ FieldTable: TypeAlias = Mapping[str, Field]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One sort key; `path` is the column's name in the ORM."""
+    """One sort key; `path` is the column's name in the ORM.
+
+    With `pair`, the column holds pairs, and rows are sorted by the value of the one of that name.
+    """
 
     path: str
     descending: bool = False
     nullable: bool = False
+    pair: str = ""
 
     def expression(self) -> str | OrderBy:
         """Return the key for `order_by`. Nulls sort lowest on every engine."""
@@ -111,5 +116,6 @@ def _members(name: str, kind: str) -> tuple[Field, ...]:
 def _columns(name: str, fields: FieldTable) -> tuple[Field, ...]:
     columns = [field for field in fields.values() if field.name.startswith(f"{name}.")]
     return tuple(
-        Field(field.name, field.kind, field.path.removeprefix(f"{name}."), field.nullable) for field in columns
+        Field(field.name, field.kind, field.path.removeprefix(f"{name}."), field.nullable, field.members)
+        for field in columns
     )

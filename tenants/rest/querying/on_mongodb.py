@@ -8,7 +8,7 @@ from django.db.models import Model
 
 from tenants.rest.querying.fields import Key
 from tenants.rest.querying.patterns import Pattern
-from tenants.rest.querying.tree import All, Any, Compare, Node, Not
+from tenants.rest.querying.tree import ALWAYS, All, Any, Compare, Node, Not
 
 Mql: TypeAlias = dict[str, Anything]
 
@@ -18,6 +18,8 @@ def holds(column: str, element: Anything) -> Mql:
 
 
 def any_element(column: str, node: Node) -> Mql:
+    if node == ALWAYS:
+        return {f"{column}.0": {"$exists": True}}
     return {column: {"$elemMatch": _of_object(node) if _names_members(node) else _of_scalar(node)}}
 
 

@@ -65,7 +65,7 @@ def operand_of(field: Field, value: Any) -> Any:
         raise query_error(f"{field.name} is compared with {description}, not {json.dumps(value)[:100]}")
     if isinstance(value, str):
         text_of(field, value)
-    return _date(field, value) if field.kind == "date" else value
+    return date_of(field, value) if field.kind == "date" else value
 
 
 def text_of(field: Field, value: str) -> str:
@@ -75,7 +75,8 @@ def text_of(field: Field, value: str) -> str:
     return value
 
 
-def _date(field: Field, value: str) -> datetime:
+def date_of(field: Field, value: str) -> datetime:
+    """Return the date in UTC that an ISO 8601 text names. Rejects other texts."""
     try:
         date = datetime.fromisoformat(value)
         return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
@@ -85,7 +86,7 @@ def _date(field: Field, value: str) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a condition applies to: a scalar field, or an element of the list `within`.
+    """What a condition applies to: a scalar field, or an element of the list `within`, or of the list `inner` in one.
 
     The same element must also satisfy `given`. `whole` is true if the filter names the list itself rather than a
     member of its elements.
@@ -95,6 +96,7 @@ class Target:
     within: Field | None = None
     given: tuple[Node, ...] = ()
     whole: bool = False
+    inner: Field | None = None
 
     @property
     def name(self) -> str:
@@ -109,6 +111,7 @@ class Target:
         """Return the node that is true if the scalar, or one element of the list, satisfies all the conditions."""
         parts = (*self.given, *conditions)
         part = parts[0] if len(parts) == 1 else All(parts)
+        part = Some(self.inner, part) if self.inner else part
         return Some(self.within, part) if self.within else part
 
     def absent(self) -> Node:
@@ -124,17 +127,27 @@ def target_of(name: str, fields: FieldTable) -> Target:
     """Return the target that a name in a filter denotes. Rejects unknown names."""
     field, (first, _, rest) = fields.get(name), name.partition(".")
     parent = fields.get(first)
+    if parent and parent.kind == "rows" and rest:
+        return _in_rows(parent, name)
     if field and field.kind == "texts":
         return Target(field.members[0], field, whole=True)
     if field and field.kind in ("pairs", "rows"):
         return Target(field, field, whole=True)
-    if parent and parent.kind == "rows" and field:
-        return Target(next(member for member in parent.members if member.name == name), parent)
     if field:
         return Target(field)
-    if parent and parent.kind == "pairs" and rest:
-        return _part(parent, rest)
+    for pairs in fields.values():
+        rest = name.removeprefix(f"{pairs.name}.")
+        if pairs.kind == "pairs" and rest and rest != name:
+            return _part(pairs, rest)
     raise query_error(f"Unknown field {name[:100]}")
+
+
+def _in_rows(rows: Field, name: str) -> Target:
+    """Return the target in rows of another table: a column, or an element of a list in a column."""
+    target = target_of(name, {member.name: member for member in rows.members})
+    if target.within:
+        return replace(target, within=rows, inner=target.within, whole=False)
+    return replace(target, within=rows)
 
 
 def _part(pairs: Field, name: str) -> Target:

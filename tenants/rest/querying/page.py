@@ -1,7 +1,7 @@
 """Reads the page that a `ListQuery` asks for, and answers it in the envelope that all lists share."""
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from threading import Event, Lock
 from typing import Any, TypeAlias, TypeVar
@@ -14,10 +14,12 @@ from rest_framework.response import Response
 
 from tenants.rest.negotiation import JSONRenderer
 from tenants.rest.querying.bounded import bounded_search, seconds_left, too_long
-from tenants.rest.querying.compile import resolved, with_user_ids
+from tenants.rest.querying.by_value import ValueOrder
+from tenants.rest.querying.compile import ID, resolved, with_user_ids
 from tenants.rest.querying.fields import Key, query_error
 from tenants.rest.querying.query import BATCH, LIMIT, ListQuery
 from tenants.rest.querying.search import Search
+from tenants.rest.querying.tree import All, Compare
 from tenants.rows.batches import batches
 from tenants.rows.prepared import Rows
 
@@ -37,11 +39,14 @@ def list_response(
     to_api_page: ToApiPage,
     totals_key: Callable[[], Hashable],
     columns: tuple[str, ...] | None = None,
+    *,
+    values: QuerySet[Any] | None = None,
 ) -> Response | StreamingHttpResponse:
     """Return the page of the rows. All its queries together take at most `QUERY_TIMEOUT` seconds.
 
     `to_api_page` returns the documents of some rows: named tuples of the columns, which include the key, or instances.
-    If `totals_key` returns equal keys for two requests with the same filter, the total is equal too.
+    `values` are those that the rows can be sorted by (see `querying.by_value`). If `totals_key` returns equal keys for
+    two requests with the same filter, the total is equal too.
 
     A large page is read in two steps, to save memory: first the ids, then the documents in batches. They are encoded
     at once, so that memory holds little more than the text of the answer, whose size is limited.
@@ -50,7 +55,10 @@ def list_response(
     with bounded_search(router.db_for_read(rows.model)):
         position = position_of(query, rows)
         search = search_of(query, rows, columns)
-        page = _read(query, search, position, totals_key)
+        if query.keys[0].pair and values is not None:
+            page = _read_by_value(query, search, ValueOrder(values, query.keys[0]), totals_key)
+        else:
+            page = _read(query, search, position, totals_key)
         if query.in_batches:
             texts = _texts_of(query, search, page.rows, to_api_page)
             return _written(page.envelope(query, []), texts)
@@ -71,7 +79,8 @@ def position_of(query: ListQuery, visible: Rows) -> tuple[Any, ...] | None:
     """Return the sort values of the document `after`. Rejects an id that the caller may not read."""
     if not query.after:
         return None
-    found = Search(visible).position(query.id_path, query.after, query.keys)
+    keys = (Key("pk"),) if query.keys[0].pair else query.keys
+    found = Search(visible).position(query.id_path, query.after, keys)
     if found is None:
         raise query_error(f"after: No such document: {query.after[:100]}")
     return found
@@ -123,7 +132,23 @@ def _read(
         _refuse_heavy_page(search, query.keys, position, query.offset, query.limit)
         read = search.ids if query.in_batches else search.page
         found = read(query.keys, position, query.offset, query.limit + extra)
-    if position is not None:
+    return _page(query, search, found, totals_key)
+
+
+def _read_by_value(query: ListQuery, search: Search, order: ValueOrder, totals_key: Callable[[], Hashable]) -> Page:
+    """Return the page in the order of a value of metadata, with ids as rows if it is read in batches."""
+    position, extra = (order.position(query.after), 1) if query.after else (None, 0)
+    found: Sequence[Any] = []
+    if query.offset < FARTHEST:
+        found = order.ids(search.queryset(), position, query.offset, query.limit + extra)
+        among = replace(search, tree=All((search.tree, Compare(ID, "in", tuple(found)))))
+        _refuse_heavy_page(among, (Key("pk"),), None, 0, query.limit)
+    return _page(query, search, found if query.in_batches else search.by_id(found), totals_key)
+
+
+def _page(query: ListQuery, search: Search, found: Sequence[Any], totals_key: Callable[[], Hashable]) -> Page:
+    """Return the page of the rows that were found. After a document, one row more shows that another page follows."""
+    if query.after:
         total = total_of(search.count, query.filter, totals_key)
         return Page(found[: query.limit], total, len(found) > query.limit)
     if len(found) < query.limit and (found or not query.offset):

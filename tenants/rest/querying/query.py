@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rest_framework.request import Request
 
 from tenants.rest.negotiation import PAGE, JSONRenderer
 from tenants.rest.querying.fields import SCALARS, Field, FieldTable, Key, field_table, query_error
-from tenants.rest.querying.operands import read_json, text_of
+from tenants.rest.querying.operands import date_of, read_json, text_of
 from tenants.rest.querying.parse import parse
 from tenants.rest.querying.tree import Node
 
@@ -98,12 +99,23 @@ def _positive(request: Request, name: str, default: int, largest: int) -> int:
     return int(text)
 
 
+def time_in(request: Request) -> datetime | None:
+    """Return the time that `at` names, or None if it is absent. Raises Refused if it is no date."""
+    text = _single(request, "at").strip()
+    return date_of(Field("at", "date"), text) if text else None
+
+
 def sort_keys(text: str, fields: FieldTable, default: str = NEWEST_FIRST) -> tuple[Key, ...]:
     """Return the keys of `sort`, or of the default if it is empty. The id always breaks ties."""
     chosen = _directions(text) if text.strip() else []
     if not chosen:
         return _with_ties([_default_key(name, fields) for name in default.split(",")])
-    return _with_ties([_key(name, descending, fields) for name, descending in chosen])
+    keys = [_key(name, descending, fields) for name, descending in chosen]
+    if any(key.pair for key in keys):
+        if len(keys) > 1:
+            raise query_error("sort: a value of metadata is the only key of a sort")
+        return tuple(keys)
+    return _with_ties(keys)
 
 
 def _directions(text: str) -> list[tuple[str, bool]]:
@@ -129,6 +141,9 @@ def _key(name: str, descending: bool, fields: FieldTable) -> Key:
     if not field:
         if name == "_id":
             return Key("pk", descending)
+        first, _, rest = name.partition(".")
+        if rest and first in fields and fields[first].kind == "pairs":
+            return Key(fields[first].path, descending, pair=text_of(fields[first], rest))
         raise query_error(f"sort: Unknown field {name[:100]}")
     if field.kind not in SCALARS or name != field.name or "." in name:
         raise query_error(f"sort: {name} is a list")

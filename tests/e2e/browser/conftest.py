@@ -39,12 +39,18 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(chromium: Browser, served: Served) -> Iterator[Page]:
+def errors() -> list[str]:
+    """The errors in the page's console; a test removes those that it causes."""
+    return []
+
+
+@pytest.fixture
+def page(chromium: Browser, served: Served, errors: list[str]) -> Iterator[Page]:
     """A page of a new browser context, relative to the served registry; its console must stay free of errors."""
     context = chromium.new_context(base_url=served.base_url, viewport=WIDE, accept_downloads=True)
     context.set_default_timeout(15_000)
     expect.set_options(timeout=15_000)
-    page, errors = context.new_page(), []
+    page = context.new_page()
 
     def note(message: ConsoleMessage) -> None:
         # Expected errors of the API (4xx) are in the console too.

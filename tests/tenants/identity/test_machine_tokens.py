@@ -29,7 +29,7 @@ def issue(world: Any) -> Callable[..., dict[str, Any]]:
     """Return a function that creates a token, by default acme's owner's for reading models."""
 
     def create_for(user: Any = None, **fields: Any) -> dict[str, Any]:
-        body = {"name": "ci", "scopes": ["models:read"]} | fields
+        body = {"name": f"ci-{MachineToken.objects.count()}", "scopes": ["models:read"]} | fields
         answer: dict[str, Any] = ok((user or world.acme.owner).api.post("tokens", json=body))
         return answer
 
@@ -80,6 +80,14 @@ def test_a_list_of_tokens_is_created_each_on_its_own(world: Any) -> None:
     assert ApiClient(answer["tokens"][0]["token"]).get("models").status_code == 200
     assert answer["errors"] == ["Index: 1 (scopes: Unknown kind of scope in `nothing`: one of models, datasets, "
                                 "algorithms, tags, metadata, users, events, aliases)"]  # fmt: skip
+
+
+@pytest.mark.promise("tokens.create")
+def test_a_user_has_one_token_of_a_name(world: Any, issue: Any) -> None:
+    issue(name="ci")
+    body = {"name": "ci", "scopes": ["models:read"]}
+    assert_error(world.acme.owner.api.post("tokens", json=body), "post_request_error", "already exists")
+    issue(world.acme.other, name="ci")
 
 
 REFUSED_SCOPES = [
@@ -168,7 +176,8 @@ def test_a_token_has_no_end_only_if_the_registry_has_no_limit(world: Any, issue:
 @pytest.mark.promise("tokens.bound")
 def test_a_user_has_at_most_a_hundred_tokens(world: Any, issue: Any) -> None:
     owner = world.acme.owner
-    rows = [MachineToken(tenant_id="acme", owner=owner, name="x", digest=str(number)) for number in range(MAX_TOKENS)]
+    names = map(str, range(MAX_TOKENS))
+    rows = [MachineToken(tenant_id="acme", owner=owner, name=name, digest=name) for name in names]
     MachineToken.objects.bulk_create(rows)
     body = {"name": "one more", "scopes": ["models:read"]}
     assert_error(owner.api.post("tokens", json=body), "post_request_error", "at most 100 tokens")
@@ -221,7 +230,7 @@ def test_a_token_may_do_no_more_than_its_user(world: Any, issue: Any) -> None:
 
 
 @pytest.mark.promise("tokens.closed")
-def test_a_token_neither_renews_itself_nor_makes_others(world: Any, issue: Any) -> None:
+def test_a_token_neither_renews_itself_nor_creates_others(world: Any, issue: Any) -> None:
     token = issue(world.acme.admin, scopes=["users:read", "models:read", "models:write"])
     for api in (_client(token), _basic("admin", token["token"])):
         assert_error(api.put("login"), "authentication_error")
@@ -341,8 +350,8 @@ def test_creation_and_revocation_are_events_without_the_secret(world: Any, issue
     ok(world.acme.admin.api.delete(f"tokens/{made['_id']}"))
     first, second = Event.objects.filter(item_id=made["_id"]).order_by("pk")
     assert [(each.type, each.actor_name, each.item_kind, each.item_name) for each in (first, second)] == [
-        ("token.created", "owner", "token", "ci"),
-        ("token.revoked", "admin", "token", "ci"),
+        ("token.created", "owner", "token", "ci-0"),
+        ("token.revoked", "admin", "token", "ci-0"),
     ]
     for each in (first, second):
         assert "models:read" in each.changes

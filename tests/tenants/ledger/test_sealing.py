@@ -54,6 +54,7 @@ def _swap(events: Any) -> None:
 TAMPERED: dict[str, Callable[[Any], Any]] = {
     "actor": _alter(actor_name="another"),
     "changes": _alter(changes='{"status":["test","production"]}'),
+    "no JSON": _alter(changes="{"),
     "time": _alter(timestamp=now() - timedelta(days=1)),
     "reason": _alter(reason=""),
     "tenant": lambda events: events.filter(sequence=5).update(tenant_id="rival"),

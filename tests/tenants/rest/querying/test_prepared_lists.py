@@ -1,6 +1,7 @@
 """Prepared lists answer what lists that are compiled each time answer, whatever values a plan was made for."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tenants.rest.querying.compile import resolved
 from tenants.rest.querying.parse import parse
 from tenants.rest.querying.query import sort_keys
 from tenants.rest.querying.search import Search
+from tenants.rows.marks import MOST_MARKS, TEXTS
 from tenants.rows.prepared import Rows
 from tenants.rows.visibility import rows_for
 from tests.tenants.rest.querying import filters, items
@@ -66,3 +68,33 @@ def test_a_prepared_list_answers_as_a_compiled_one(few: int, monkeypatch: pytest
 
     agrees()
     assert search._pages.plan.cache_info().hits > 100
+
+
+@pytest.mark.promise("lists.prepared")
+@pytest.mark.parametrize("value", [TEXTS[0], f"${TEXTS[1]}", json.dumps(TEXTS[0]), "2000000001", "$name", "%s"])
+def test_values_that_look_like_marks_are_values(value: str) -> None:
+    items.make_items(9)
+    Item.objects.filter(pk=Item.objects.all()[4].pk).update(name=value, tags=[value])
+    (named,) = Item.objects.filter(name=value)
+    admin = User.objects.create(tenant_id="queries", username="boss", role="admin")
+    rows = rows_for(Item, Item.objects.visible_to, admin)
+    for condition in (value, {"$in": [value, "other"]}, {"$regex": re.escape(value)}):
+        for field in ("name", "tags"):
+            document = {field: condition, "lastmod": {"$gte": "2000-01-01"}}
+            tree = resolved(parse(json.dumps(document), items.FIELDS), "queries", Item)
+            for _ in range(2):
+                found = Search(rows, tree).page(sort_keys("", items.FIELDS), None, 0, 10)
+                assert [item.pk for item in found] == [named.pk], document
+
+
+@pytest.mark.promise("lists.prepared")
+def test_a_list_of_more_values_than_marks_is_compiled(django_assert_num_queries: Any) -> None:
+    items.make_items(9)
+    names = [f"nobody {number}" for number in range(MOST_MARKS)]
+    tree = parse(json.dumps({"name": {"$in": [*names, "a"]}}), items.FIELDS)
+    admin = User.objects.create(tenant_id="queries", username="boss", role="admin")
+    before = search._counts.plan.cache_info().currsize
+    expected = Item.objects.filter(name="a").count()
+    with django_assert_num_queries(1):
+        assert Search(rows_for(Item, Item.objects.visible_to, admin), tree).count() == expected
+    assert search._counts.plan.cache_info().currsize == before
