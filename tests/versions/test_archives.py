@@ -127,7 +127,7 @@ def test_a_zip_of_more_than_four_gigabytes_has_64_bit_fields(monkeypatch: pytest
     for piece in archive.pieces(version):
         sparse.add(piece)
     assert sparse.size == archive.size
-    with zipfile.ZipFile(sparse) as read:  # type: ignore[type-var]
+    with zipfile.ZipFile(sparse) as read:
         assert {info.filename: info.file_size for info in read.infolist()} == sizes
         assert [info.CRC for info in read.infolist()] == [7, 7]
         assert read.open("b.txt", "r").read(0) == b""  # the header that its offset points to is its own

@@ -20,7 +20,7 @@ from registry_site.operations.backup import back_up
 from registry_site.operations.backup_folder import LATER, TABLES, label, rows_path
 from registry_site.operations.progress import Progress
 from tenants.identity.machine_tokens import create_token
-from tenants.models import RequestLog, Tenant, User
+from tenants.models import Chain, RequestLog, Tenant, User
 from tenants.rows.fields import now
 from tests.answers import ok
 from tests.catalog.items import create
@@ -210,7 +210,8 @@ def test_a_backup_from_before_a_table_restores_without_its_rows(backup: Path, up
     (backup / "manifest.json").write_text(json.dumps(manifest))
     run("restore", backup)
     assert Item.objects.count() == 2
-    assert not any(model._base_manager.exists() for model in LATER)
+    filled = [model for model in LATER if model._base_manager.exists()]
+    assert filled in ([], [Chain])  # a restore begins the chain of a tenant that has none
 
 
 def test_a_registry_that_is_not_empty_is_not_restored_over(backup: Path, uploads: Path) -> None:
