@@ -208,3 +208,11 @@ class UploadAnswer(serializers.Serializer[Any]):
     sha256 = serializers.CharField(allow_blank=True)
     timestamp = serializers.DateTimeField()
     expires = serializers.DateTimeField()
+
+
+OFFSET, EXPIRY = "The number of bytes that are there", "When the upload is removed"
+UPLOAD_HEADERS = {  # of responses, by action
+    "create": {"Location": "The path of the upload", "Upload-Offset": OFFSET, "Upload-Expires": EXPIRY},
+    "append": {"Upload-Offset": OFFSET, "Upload-Expires": EXPIRY},
+    "retrieve": {"Upload-Offset": OFFSET, "Upload-Length": "The size of the file", "Upload-Expires": EXPIRY},
+}

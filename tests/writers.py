@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from tests.versions.tus import OFFSET, RESUMABLE, encoded
 LARGEST = 200_000  # bytes of a file
 TUS = "tus.bin"
 LIMIT = 500  # items of a page
+SEALED_SECONDS = 30  # on a busy machine
 
 
 @dataclass
@@ -168,3 +170,41 @@ def assert_bytes_are_whole(client: httpx.Client) -> None:
                 assert sha256(content) == file["sha256"]
     for tag in tags:
         assert client.get(f"/tags/{tag}").status_code == httpx.codes.OK
+
+
+def all_events(client: httpx.Client) -> list[dict[str, Any]]:
+    """Return every event in the order of the sequence, once all are sealed."""
+    deadline = time.monotonic() + SEALED_SECONDS
+    while client.get("/events", params={"filter": '{"sequence": {"$exists": false}}'}).json()["totalDocs"]:
+        assert time.monotonic() < deadline, "events are not sealed"
+        time.sleep(0.2)
+    events: list[dict[str, Any]] = []
+    while True:
+        after = {"after": str(len(events)), "limit": str(LIMIT)}
+        page = client.get("/events", params=after).raise_for_status().json()["docs"]
+        if not page:
+            return events
+        events += page
+        assert [event["sequence"] for event in events] == list(range(1, len(events) + 1)), "there are gaps"
+
+
+def assert_changes_have_their_events(client: httpx.Client) -> None:
+    """Check that each revision of a model has one event, and that the events tell what the model is."""
+    of_items: dict[str, list[dict[str, Any]]] = {}
+    for event in all_events(client):
+        if event["item"]["kind"] == "model":
+            of_items.setdefault(event["item"]["_id"], []).append(event)
+    models = {model["_id"]: model for model in all_models(client)}
+    for id, events in of_items.items():
+        types = [event["type"] for event in events]
+        assert [event["item"]["revision"] for event in events] == list(range(len(events))), id
+        assert (types[-1] == "model.deleted") == (id not in models), id
+        if id in models:
+            assert types.count("version.created") == models[id]["versions_count"], id
+            tags = [tag for event in events for tag in _added(event["changes"].get("tags", [[], []])[1])]
+            assert sorted(tags) == sorted(models[id]["tags"]), id
+    assert set(models) <= set(of_items)
+
+
+def _added(elements: Any) -> list[str]:
+    return list(elements.values()) if isinstance(elements, dict) else elements

@@ -21,6 +21,7 @@ from tests.writers import (
     Writer,
     all_models,
     assert_bytes_are_whole,
+    assert_changes_have_their_events,
     assert_nothing_is_lost,
     assert_uploads_go_on,
     files_of,
@@ -44,6 +45,7 @@ def durable(engine: str) -> Iterator[Server]:
     server.stop()
 
 
+@pytest.mark.promise("events.atomic", "events.sealed")
 @pytest.mark.timeout(300 + ROUNDS * ROUND_SECONDS)
 def test_all_that_was_acknowledged_is_there_however_often_it_is_killed(durable: Server, tmp_path: Path) -> None:
     """Kill the registry's processes while they write, and every second time the database's too."""
@@ -78,6 +80,7 @@ def test_all_that_was_acknowledged_is_there_however_often_it_is_killed(durable: 
         with administrator(registry) as client:
             assert_nothing_is_lost(client, written, shared)
             assert_bytes_are_whole(client)
+            assert_changes_have_their_events(client)
             _assert_only_garbage_is_left(registry, _named(client))
 
 
@@ -90,6 +93,8 @@ def _named(client: httpx.Client) -> set[str]:
 
 def _assert_only_garbage_is_left(registry: Served, named: set[str]) -> None:
     """Check that rows and bytes are consistent, and that `collect_garbage` removes what crashes left."""
+    verified = registry.manage("verify_ledger")
+    assert verified.returncode == 0, verified.stderr
     checked = registry.manage("check_integrity")
     assert checked.returncode == 0, checked.stderr
     last = ""

@@ -52,6 +52,7 @@ HEADERS = {
     "416": {"Content-Range": "The size of the file in bytes"},
     "429": {"Retry-After": "Seconds to wait"},
 }
+TUS_HEADERS = {"Tus-Version": "The versions of the protocol that the registry knows"}
 DETAILS = {
     "authentication_error": "The token is not valid or has expired",
     "generic_request_error": "The body is not valid JSON: Expecting value: line 1 column 1 (char 0)",
@@ -103,8 +104,8 @@ def _answer(status: str, names: list[str]) -> dict[str, Any]:
         "description": "; ".join(f"`{name}`: {row.message}" for name, row in rows.items()),
         "content": {"application/json": {"schema": schema, "examples": examples}},
     }
+    told = TUS_HEADERS if "tus_version" in names else HEADERS.get(status, {})
     headers = {
-        name: {"description": text, "required": True, "schema": {"type": "string"}}
-        for name, text in HEADERS.get(status, {}).items()
+        name: {"description": text, "required": True, "schema": {"type": "string"}} for name, text in told.items()
     }
     return {"headers": headers} | answer if headers else answer

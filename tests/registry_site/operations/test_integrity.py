@@ -1,4 +1,4 @@
-"""`check_integrity` names whatever is wrong, `collect_garbage` removes what nothing needs and nothing else."""
+"""`check_integrity` names every fault; `collect_garbage` removes only what nothing refers to."""
 
 import os
 import time
@@ -36,12 +36,12 @@ YESTERDAY = time.time() - 25 * 3600
 
 @pytest.fixture(autouse=True)
 def committed(transactional_db: None) -> None:
-    """Commands see what is committed."""
+    """Run without an enclosing transaction, because commands see only committed data."""
 
 
 @pytest.fixture
 def item(world: Any) -> str:
-    """The path of a model that names everything it can, with one version."""
+    """The path of a model with every kind of reference and one version."""
     api = world.acme.owner.api
     create(api, "datasets", name="data")
     path = new_item(api, name="m", datasets=["data"], users=["shared"], tags=["t"])
@@ -50,7 +50,7 @@ def item(world: Any) -> str:
 
 
 def run(*words: str) -> tuple[list[str], str]:
-    """Run a command; return the lines of its errors, and its last line or why it failed."""
+    """Run a command; return its error lines, and its last line or the reason of its failure."""
     out, err = StringIO(), StringIO()
     try:
         call_command(*words, stdout=out, stderr=err)
@@ -60,7 +60,7 @@ def run(*words: str) -> tuple[list[str], str]:
 
 
 def stored(uploads: Path, content: bytes = KEPT) -> Path:
-    """Return the file that the store keeps these bytes in."""
+    """Return the file in which the store keeps these bytes."""
     return next(uploads.glob(f"*/*/{sha256(content)}"))
 
 
@@ -68,7 +68,7 @@ def files(uploads: Path) -> set[str]:
     return {file.name for file in uploads.rglob("*") if file.is_file()}
 
 
-def test_a_whole_registry_is_told_to_be_whole(world: Any, item: str) -> None:
+def test_a_consistent_registry_has_no_faults(world: Any, item: str) -> None:
     api = world.acme.owner.api
     put_file(api, item, "same.bin", KEPT)
     put_file(api, item, "gone.bin", b"gone")
@@ -94,7 +94,7 @@ def _folder(uploads: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", sorted(DAMAGES))
-def test_what_is_wrong_is_named_and_the_exit_status_tells(item: str, uploads: Path, damage: str) -> None:
+def test_faults_are_named_and_set_the_exit_status(item: str, uploads: Path, damage: str) -> None:
     spoil, words = DAMAGES[damage]
     spoil(uploads)
     faults, end = run("check_integrity")
@@ -102,7 +102,7 @@ def test_what_is_wrong_is_named_and_the_exit_status_tells(item: str, uploads: Pa
     assert end == f"{len(faults)} faults"
 
 
-def test_a_reference_to_another_tenants_things_is_wrong(world: Any, item: str) -> None:
+def test_a_reference_to_another_tenants_row_is_a_fault(world: Any, item: str) -> None:
     theirs = create(world.rival.owner.api, "datasets", name="theirs")["_id"]
     Item.objects.filter(kind="model").update(datasets=[theirs])
     assert run("check_integrity") == (
@@ -111,9 +111,7 @@ def test_a_reference_to_another_tenants_things_is_wrong(world: Any, item: str) -
     )
 
 
-def test_a_row_that_names_a_row_which_is_not_there_is_wrong_on_engines_that_allow_it(
-    world: Any, item: str, engine: str
-) -> None:
+def test_a_dangling_reference_is_a_fault_on_engines_that_allow_it(world: Any, item: str, engine: str) -> None:
     if engine != "mongodb":
         pytest.skip("this engine watches over its references itself")
     Tag.objects.update(owner_id="0" * 24)
@@ -122,7 +120,7 @@ def test_a_row_that_names_a_row_which_is_not_there_is_wrong_on_engines_that_allo
     assert faults[0].endswith("its owner 000000000000000000000000 does not exist")
 
 
-def test_garbage_is_shown_first_and_removed_when_asked_to(item: str, uploads: Path) -> None:
+def test_garbage_is_listed_and_removed_on_request(item: str, uploads: Path) -> None:
     Blob(pk=Blob.key("acme", sha256(b"unnamed")), tenant_id="acme").save(force_insert=True)
     for content in (b"unnamed", b"unknown"):
         file = uploads / Blob.key("acme", sha256(content))
@@ -142,7 +140,7 @@ def test_garbage_is_shown_first_and_removed_when_asked_to(item: str, uploads: Pa
     assert run("check_integrity") == ([], "No faults")
 
 
-def test_an_upload_that_still_grows_is_no_garbage(item: str, uploads: Path) -> None:
+def test_a_running_upload_is_not_garbage(item: str, uploads: Path) -> None:
     growing = uploads / "+incoming" / "growing"
     growing.write_bytes(b"half")
     assert run("collect_garbage", "--delete") == ([], "0 removed")
@@ -151,7 +149,7 @@ def test_an_upload_that_still_grows_is_no_garbage(item: str, uploads: Path) -> N
     assert run("collect_garbage", "--delete", "--older-than", "1d") == ([], "1 removed")
 
 
-def test_what_is_no_file_of_the_store_is_left_alone(item: str, uploads: Path) -> None:
+def test_foreign_files_in_the_store_are_kept(item: str, uploads: Path) -> None:
     (uploads / "lost+found").mkdir()
     (uploads / "README").touch()
     (uploads / "acme" / "note").touch()
@@ -159,7 +157,7 @@ def test_what_is_no_file_of_the_store_is_left_alone(item: str, uploads: Path) ->
     assert run("collect_garbage", "--delete", "--older-than", "0s") == ([], "0 removed")
 
 
-def test_held_bytes_are_removed_by_nobody_until_they_are_let_go(world: Any, item: str, uploads: Path) -> None:
+def test_held_bytes_are_not_removed_until_they_are_released(world: Any, item: str, uploads: Path) -> None:
     with bytes_held("backup of a test"):
         ok(world.acme.owner.api.delete(f"{item}/versions/a.bin"))
         assert stored(uploads).read_bytes() == KEPT
@@ -169,7 +167,7 @@ def test_held_bytes_are_removed_by_nobody_until_they_are_let_go(world: Any, item
     assert files(uploads) == set()
 
 
-def test_held_bytes_can_be_uploaded_again_and_stay(world: Any, item: str, uploads: Path) -> None:
+def test_held_bytes_can_be_uploaded_again_and_are_kept(world: Any, item: str, uploads: Path) -> None:
     with bytes_held("backup of a test"):
         ok(world.acme.owner.api.delete(f"{item}/versions/a.bin"))
         ok(send_bytes(world.acme.owner.api, item, "again.bin", KEPT))
@@ -177,7 +175,7 @@ def test_held_bytes_can_be_uploaded_again_and_stay(world: Any, item: str, upload
     assert world.acme.owner.api.get(f"{item}/versions/again.bin").body() == KEPT
 
 
-def test_bytes_whose_upload_is_about_to_be_committed_are_no_garbage(world: Any, item: str) -> None:
+def test_bytes_of_an_uncommitted_upload_are_not_garbage(world: Any, item: str) -> None:
     placed, go_on = Event(), Event()
 
     def upload() -> None:
@@ -204,7 +202,7 @@ def test_bytes_whose_upload_is_about_to_be_committed_are_no_garbage(world: Any, 
         assert list(find_garbage(timedelta(days=1))) == [], "it is as young as its upload"
         found = next(find_garbage(timedelta(0)))
         assert found.reason == "no version names it"
-        threads.submit(lambda: (time.sleep(0.3), go_on.set()))  # no engine tells alike that somebody waits for a lock
+        threads.submit(lambda: (time.sleep(0.3), go_on.set()))  # the engines report lock waits differently
         found.remove()
         uploading.result()
     assert world.acme.owner.api.get(f"{item}/versions/new.bin").body() == b"new"
