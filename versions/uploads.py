@@ -164,9 +164,10 @@ def claim_all(*, tenant_id: str, owner_id: str, ids: Sequence[str]) -> None:
     """
     for batch in batches(ids, CLAIMED):
         mine = UploadSession.objects.of(tenant_id).filter(owner_id=owner_id, pk__in=batch, taken=False)
-        sessions = {session.pk: session for session in mine.exclude(sha256="")}
+        sessions = {session.pk: session for session in mine.exclude(sha256="").exclude(concat="partial")}
         for id in batch:
             if id not in sessions:
+                finished(tenant_id=tenant_id, owner_id=owner_id, id=id)  # raises what is wrong
                 raise AlreadyTaken(id)
         if UploadSession.objects.filter(pk__in=batch, taken=False).update(taken=True) != len(batch):
             raise AlreadyTaken(batch[0])

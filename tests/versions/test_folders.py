@@ -39,8 +39,8 @@ def post_folder(api: Any, path: str, files: dict[str, bytes] = FILES, original: 
 
 def digest(files: dict[str, bytes]) -> str:
     """Return the digest of a folder, as the documentation computes it."""
-    paths = sorted(files, key=str.encode)
-    rows = [[path, hashlib.sha256(files[path]).hexdigest(), len(files[path])] for path in paths]
+    rows = [[path, hashlib.sha256(content).hexdigest(), len(content)] for path, content in files.items()]
+    rows.sort(key=lambda row: str(row[0]).encode())
     return hashlib.sha256(json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 
