@@ -25,7 +25,8 @@ from tenants.rows.fields import now
 from versions import tus, uploads
 from versions.incoming import TooLarge
 from versions.models import UploadSession
-from versions.services import Upload, refuse_taken
+from versions.ordinals import refuse_taken
+from versions.services import Upload
 from versions.upload_requests import Body, ByteStream, locked, wrong_offset
 
 
@@ -232,13 +233,8 @@ class UploadViewSet(CollectionViewSet):
         destination = tus.destination_of(pairs)
         if destination is None or session.taken or session.is_partial:
             return
-        upload = Upload(
-            received=uploads.received(session),
-            original=destination.original,
-            mimetype=destination.mimetype,
-            encoding="binary",
-            description=destination.description,
-        )
+        about = {name: getattr(destination, name) for name in ("original", "mimetype", "description")}
+        upload = Upload(uploads.received(session), encoding="binary", creator=self.user.pk, **about)
         with suppress(uploads.AlreadyTaken):  # by another request that completes it
             item = self._item(destination)
             add_item_version(item=item, upload=upload, ordinal=destination.ordinal, by=self.user, session=session)

@@ -25,6 +25,8 @@ VERSIONS = {
     "stream": FILE,
     "retrieve": ("get_request_error", "generic_download_error"),
     "destroy": ("delete_request_error",),
+    "file": ("get_request_error", "generic_download_error"),
+    **dict.fromkeys(("files", "info", "diff"), ("get_request_error",)),
 }
 SINGLES: dict[str, tuple[str, ...]] = {
     "listUploads": ("get_request_error",),
@@ -42,7 +44,8 @@ SINGLES: dict[str, tuple[str, ...]] = {
     "createDemo": ("demo_tenant_required", "post_request_error"),
     "deleteDemo": ("demo_tenant_required", "delete_request_error"),
 }
-STATUSES = {("retrieve", "get_request_error"): (412, 416)}  # where HTTP requires statuses other than the table's
+# Where HTTP requires statuses other than the table's.
+STATUSES = dict.fromkeys((("retrieve", "get_request_error"), ("file", "get_request_error")), (412, 416))
 HEADERS = {
     "401": {"WWW-Authenticate": "The authentication scheme of the missing or refused token"},
     "412": {"ETag": "The ETag of the file"},

@@ -1,4 +1,4 @@
-"""A backup is the whole registry at one moment, and comes back as it was, on any engine, or not at all."""
+"""A backup is a snapshot of the whole registry, and is restored completely, on any engine, or not at all."""
 
 import json
 import os
@@ -29,7 +29,7 @@ LOGGED = 5_000  # rows that keep a restore busy
 
 
 def fill(registry: Served) -> None:
-    """Put into a registry something of everything that it can hold."""
+    """Fill a registry with every kind of data."""
     operator = {"Authorization": registry.api_token}
     body = {"_id": "acme", "organization": "Acmé", "email": "info@acme.example"}
     body |= {"admin_username": ADA["username"], "admin_password": ADA["password"]}
@@ -42,17 +42,24 @@ def fill(registry: Served) -> None:
             client.post("/metadata", json={"_id": "a name"}).raise_for_status()
             created(client, "datasets", name="data", visibility="public", tags=["folk"])
             metadata = [{"name": f"m{number}", "value": value} for number, value in enumerate(METADATA)]
-            model = created(client, "models", name="m", datasets=["data"], users=USERS, metadata=metadata)
+            about: Any = {"datasets": ["data"], "users": USERS, "metadata": metadata, "description": "# Title\n"}
+            model = created(client, "models", name="m", **about)
             for name, content in CONTENTS.items():
                 client.put(f"/models/{model}/versions/{name}", content=content).raise_for_status()
+            words = {"description": "d", "tags": {"add": ["été"]}, "metadata": {"add": metadata[:3]}}
+            client.patch(f"/models/{model}/versions/1", json=words).raise_for_status()
             client.delete(f"/models/{model}/versions/b.bin").raise_for_status()
+            folder = [
+                ("files", (path, content)) for path, content in {"a/b.bin": b"same", "ü/c.bin": b"folder"}.items()
+            ]
+            client.post(f"/models/{model}/versions", files=folder, data={"original": "folder"}).raise_for_status()
             gone = created(client, "algorithms", name="gone")
             client.put(f"/algorithms/{gone}/versions/f.bin", content=b"gone").raise_for_status()
             client.delete(f"/algorithms/{gone}").raise_for_status()
 
 
 def told(registry: Served) -> Any:
-    """Return all that a registry tells of what it holds, bytes included, to its tenants' administrators."""
+    """Return everything that administrators can read of a registry, including bytes."""
     answers: dict[str, Any] = {}
     for credentials in (ADA, None):
         with administrator(registry, credentials) as client:
@@ -79,7 +86,7 @@ def restored(registry: Served, backup: Path) -> None:
 
 @pytest.fixture
 def others(engine: str) -> Iterator[list[Server]]:
-    """The two engines that this run is not about."""
+    """The two engines that this run does not use."""
     with ExitStack() as started:
         servers = []
         for name in engines.ENGINES:
@@ -100,7 +107,7 @@ def target(server: Server, tmp_path: Path) -> Iterator[Served]:
 
 
 @pytest.mark.timeout(900)  # three engines start, and six commands
-def test_what_was_backed_up_on_one_engine_is_the_same_on_all_others(
+def test_a_backup_of_one_engine_restores_equally_on_all_others(
     fresh_served: Served, server: Server, others: list[Server], tmp_path: Path
 ) -> None:
     fill(fresh_served)
@@ -118,7 +125,7 @@ def test_what_was_backed_up_on_one_engine_is_the_same_on_all_others(
                 assert told(registry) == before
 
 
-def test_a_killed_restore_serves_nothing_and_can_be_run_again(
+def test_a_killed_restore_prevents_serving_and_can_be_repeated(
     fresh_served: Served, target: Served, tmp_path: Path
 ) -> None:
     fill(fresh_served)
