@@ -85,7 +85,6 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
 }
 # Methods that are answered only if a header names another method; versions/test_upload_sessions.py tests them.
 STANDS_FOR_OTHERS = {"uploads-detail": {"post"}}
-ITEM_ROUTES = ("list", "detail", "versions-list", "versions-detail", "events", "versions-events")
 ENDS_OF_VERSIONS: tuple[str, ...] = ("versions-files", "versions-file", "versions-info", "versions-diff")
 ITEM_ROUTES: tuple[str, ...] = ("list", "detail", "versions-list", "versions-detail", "events", "versions-events")
 ITEM_ROUTES += ENDS_OF_VERSIONS
