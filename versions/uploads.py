@@ -164,7 +164,7 @@ def claim_all(*, tenant_id: str, owner_id: str, ids: Sequence[str]) -> None:
     """
     for batch in batches(ids, CLAIMED):
         mine = UploadSession.objects.of(tenant_id).filter(owner_id=owner_id, pk__in=batch, taken=False)
-        sessions = {session.pk: session for session in mine.exclude(sha256="")}
+        sessions = {session.pk: session for session in mine.exclude(sha256="").exclude(concat="partial")}
         for id in batch:
             if id not in sessions:
                 raise AlreadyTaken(id)
