@@ -223,10 +223,12 @@ def test_a_version_takes_an_upload_once(world: Any, api: Any) -> None:
     id = sent(api, CONTENT).rpartition("/")[2]
     for other in ({"owner_id": world.acme.other.pk}, {"tenant_id": "rival"}):
         with pytest.raises(Refused, match="no upload"):
+            uploads.finished(**taken | other, id=id)
+        with pytest.raises(Refused):
             uploads.claim_all(**taken | other, ids=[id])
     received = uploads.finished(**taken, id=id)
-    uploads.claim_all(**taken, ids=[id])
     assert (received.sha256, received.size, received.place) == (sha256(CONTENT), 26, Blob.key("acme", sha256(CONTENT)))
+    uploads.claim_all(**taken, ids=[id])
     with pytest.raises(uploads.AlreadyTaken):
         uploads.claim_all(**taken, ids=[id])
     for url in (begin(api, 5), sent(api, CONTENT, Upload_Concat="partial")):

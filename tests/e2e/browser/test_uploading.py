@@ -167,3 +167,21 @@ def test_files_can_be_dropped(page: Page, look: Look, api: httpx.Client, model: 
     press(page, "Upload")
     expect(page.get_by_role("status").first).to_have_text("dropped.txt was uploaded")
     assert versions(api, model) == {"dropped.txt": sha256(b"dropped")}
+
+
+@pytest.mark.promise("uploads.pages")
+def test_a_folder_becomes_one_version(page: Page, api: httpx.Client, model: str, tmp_path: Path) -> None:
+    folder = tmp_path / "churn"
+    (folder / "deep" / "er").mkdir(parents=True)
+    contents = {f"deep/part {number}.bin": uuid4().bytes * 100 for number in range(8)}
+    contents |= {"deep/er/empty.txt": b"", "MLmodel": b"flavors"}
+    for path, content in contents.items():
+        (folder / path).write_bytes(content)
+    page.locator("[data-folder]").set_input_files(folder)
+    expect(page.locator("[data-chosen]")).to_contain_text("churn: 10 files")
+    press(page, "Upload")
+    expect(page.get_by_role("status").first).to_have_text("churn was uploaded")
+    (version,) = api.get(model).json()["versions"]
+    assert version["original"] == "churn"
+    stored = {each["path"]: each["sha256"] for each in api.get(f"{model}/versions/1/files").json()["docs"]}
+    assert stored == {path: sha256(content) for path, content in contents.items()}
