@@ -7,7 +7,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from registry_site.api.openapi.names import GROUPS
 
-SELECTABLE = ("Item", "Dataset", "Version", "Term", "User", "Token", "NewToken", "Tenant", "Log", "Upload")
+SELECTABLE = ("Item", "Dataset", "Version", "Term", "User", "Token", "NewToken", "Tenant", "Log", "Event", "Upload")
 
 
 class DocumentGenerator(SchemaGenerator):
