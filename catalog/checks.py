@@ -12,6 +12,7 @@ from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import use_terms
 from tenants.exceptions import Refused
+from tenants.ledger import Row
 from tenants.models import User
 from versions.models import Version
 from versions.ordinals import refuse_taken
@@ -48,12 +49,6 @@ def single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
     return [{"name": pair["name"], "value": pair["value"]} for pair in metadata]
 
 
-def use_words(tags: Iterable[str], metadata: Iterable[Mapping[str, Any]], *, by: User, error: str) -> None:
-    """Add new words to the folksonomy. Raises Refused with that error for an invalid one."""
-    use_terms(Tag, tags, by=by, error=error)
-    use_terms(MetadataName, (pair["name"] for pair in metadata), by=by, error=error)
-
-
 def checked_version(item: Item, upload: Upload, ordinal: str | None) -> Upload:
     """Return the upload with the words to store. Raises Refused (`post_request_error`), before bytes are copied."""
     upload = replace(upload, tags=unique(upload.tags), metadata=single_valued(upload.metadata))
@@ -61,3 +56,12 @@ def checked_version(item: Item, upload: Upload, ordinal: str | None) -> Upload:
     if ordinal is not None:
         refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
     return upload
+
+
+def use_words(tags: Iterable[str], metadata: Iterable[Mapping[str, Any]], *, by: User, error: str) -> list[Row]:
+    """Add new words to the folksonomy, and return their events. Raises Refused with that error for an invalid one."""
+    names = (pair["name"] for pair in metadata)
+    return [
+        *use_terms(Tag, tags, by=by, error=error),
+        *use_terms(MetadataName, names, by=by, error=error),
+    ]

@@ -72,10 +72,10 @@ def create_item(
             setattr(item, field, value)
         refuse_too_large(item, CREATION)
         item.derive_readers()
-        use_words(item.tags, item.metadata, by=by, error=CREATION)
+        words = use_words(item.tags, item.metadata, by=by, error=CREATION)
         item.save(force_insert=True)
         add_values(item)
-        record_all([item_event(item, "imported" if kept else "created", by, created(item_state(item)))])
+        record_all([*words, item_event(item, "imported" if kept else "created", by, created(item_state(item)))])
     return item
 
 
@@ -95,10 +95,10 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
             setattr(item, field, LISTS[field](getattr(item, field), change, by) if is_list else change)
         refuse_too_large(item, CHANGE)
         new = {field: changes.get(field, ListChange()).new for field in WORDS}
-        use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
+        words = use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
         done = _write(item, before, (*CHANGEABLE, "readers"))
         change_values(item, before["metadata"])
-        record_all([item_event(item, "updated", by, done)])
+        record_all([*words, item_event(item, "updated", by, done)])
     return item
 
 
@@ -168,12 +168,12 @@ def _name_version(
     with reference_guard(item.tenant_id, by):
         item, before = _current(item)
         done = _write(item, before, at=item.lastmod if upload.timestamp else None)
-        if upload.tags or upload.metadata:
-            use_words(upload.tags, upload.metadata, by=by, error=CREATION)
+        used = bool(upload.tags or upload.metadata)
+        words = use_words(upload.tags, upload.metadata, by=by, error=CREATION) if used else []
         version = add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
         add_values(version)
         changes, verb = done | created(version_state(version)), "imported" if upload.timestamp else "created"
-        record_all([version_event(item, version, verb, by, changes)])
+        record_all([*words, version_event(item, version, verb, by, changes)])
         if sessions:
             claim_all(tenant_id=item.tenant_id, owner_id=by.pk, ids=sessions)
     return item
@@ -198,13 +198,13 @@ def update_item_version(*, item: Item, version: Version, by: User, changes: Mapp
             setattr(current, field, LISTS[field](getattr(current, field), change, by) if is_list else change)
         refuse_too_large(current, CHANGE)
         new = {field: changes.get(field, ListChange()).new for field in WORDS}
-        use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
+        words = use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
         Version.objects.of(item.tenant_id).filter(pk=current.pk).update(
             description=current.description, tags=current.tags, metadata=current.metadata
         )
         change_values(current, old["metadata"])
         done |= {field: [old[field], value] for field, value in version_state(current).items()}
-        record_all([version_event(item, current, "updated", by, done)])
+        record_all([*words, version_event(item, current, "updated", by, done)])
     return current
 
 

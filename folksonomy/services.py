@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from folksonomy.models import USAGES, MetadataName, Tag
 from tenants.exceptions import Refused
-from tenants.ledger import created, event, record, record_all
+from tenants.ledger import Row, created, event, record, record_all
 from tenants.models import User
 from tenants.rows.fences import reference_guard, removal_guard
 from tenants.rows.fields import now
@@ -32,29 +32,40 @@ def use_terms(
     by: User,
     timestamp: datetime | None = None,
     error: str = "post_request_error",
-) -> None:
-    """Add the names that are new in the tenant as `folk` terms. Call it in the transaction that refers to them.
+) -> Sequence[Row]:
+    """Add the names that are new in the tenant as `folk` terms, and return their events, which the caller records.
+
+    Call it in the transaction that refers to them.
 
     Raises Refused with that error for an invalid name.
     """
     used = set(names)
     refuse(used, unfit_name, error)
     if not used:
-        return
+        return ()
     known = {name for (name,) in KNOWN[model].rows(by.tenant_id or "", sorted(used))}
     common = {"tenant_id": by.tenant_id, "usage": "folk", "owner": by.as_owner, "timestamp": timestamp or now()}
     terms = model.objects.bulk_create([model(name=name, **common) for name in sorted(used - known)])
-    record_terms(terms, "imported" if timestamp else "created", by)
+    return _events(terms, "imported" if timestamp else "created", by)
+
+
+@retried
+def import_term(model: type[T], name: str, *, by: User, timestamp: datetime | None) -> None:
+    """Add a `folk` term, unless it exists."""
+    with reference_guard(by.tenant_id, by):
+        record_all(use_terms(model, [name], by=by, timestamp=timestamp))
 
 
 def record_terms(terms: Sequence[Tag | MetadataName], verb: str, by: User | None) -> None:
     """Write the events of new terms, in the transaction that creates them."""
-    record_all(
-        [
-            event(tenant=term.tenant_id, type=f"{term.kind}.{verb}", actor=by, item=term, changes=created(_state(term)))
-            for term in terms
-        ]
-    )
+    record_all(_events(terms, verb, by))
+
+
+def _events(terms: Sequence[Tag | MetadataName], verb: str, by: User | None) -> Sequence[Row]:
+    return [
+        event(tenant=term.tenant_id, type=f"{term.kind}.{verb}", actor=by, item=term, changes=created(_state(term)))
+        for term in terms
+    ]
 
 
 def _state(term: Tag | MetadataName) -> dict[str, Any]:

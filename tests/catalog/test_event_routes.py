@@ -7,6 +7,7 @@ import pytest
 from tenants.ledger.chains import seal_all
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
+from tests.client import ApiClient
 
 
 def _types(answer: Any) -> list[str]:
@@ -59,6 +60,16 @@ def test_a_caller_reads_the_events_of_what_they_may_read(world: Any) -> None:
     assert_error(owner.get(f"models/{gone}/events"), "resource_not_found")
     assert _types(admin.get(f"models/{gone}/events")) == ["model.deleted", "model.created"]
     assert_error(world.acme.other.api.get(f"models/{ids['private']}/events"), "restricted_access_read")
+
+
+@pytest.mark.promise("events.readable")
+def test_a_token_for_machines_needs_the_scope_of_events(world: Any) -> None:
+    path = f"models/{create(world.acme.owner.api)['_id']}/events"
+    for scope, opens in (("events:read", True), ("models:read", False)):
+        body = {"name": scope, "scopes": [scope], "expires": "1d"}
+        machine = ApiClient(ok(world.acme.owner.api.post("tokens", json=body))["token"])
+        for each in (path, "events"):
+            assert (machine.get(each).status_code == 200) == opens, (scope, each)
 
 
 @pytest.mark.promise("events.follow")

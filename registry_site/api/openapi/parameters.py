@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
-from tenants.rest.documentation import EVENT, FILE_SHA256, GRACE, ITEM, REQUEST, TIME, TOKEN, VERSION
+from tenants.rest.documentation import FILE_SHA256, GRACE, ITEM, REQUEST, TIME, TOKEN, VERSION
 
 # Collection -> the `{id}` in examples.
 IDS = {"tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
-AFTER = IDS | {"users": GRACE, "tokens": TOKEN, "versions": VERSION, "log": REQUEST, "events": EVENT}
+AFTER = IDS | {"users": GRACE, "tokens": TOKEN, "versions": VERSION, "log": REQUEST, "events": "0"}
 IDENTIFIERS = {
     "tags": "The tag itself",
     "metadatas": "The name itself",
@@ -159,6 +159,8 @@ def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, 
 
 
 def _key(view: Any, path: str) -> str:
+    if path.endswith("/events"):
+        return "events"
     return "versions" if "/versions" in path else str(view.collection)
 
 

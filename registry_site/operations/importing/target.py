@@ -9,7 +9,7 @@ from django.contrib.auth.hashers import make_password
 
 from catalog.models import Item
 from folksonomy.models import USAGES, MetadataName, Tag
-from folksonomy.services import suggest_term, use_terms
+from folksonomy.services import import_term, suggest_term
 from registry_site.operations.importing.conversion import (
     Warn,
     convert_email,
@@ -149,7 +149,7 @@ class ImportTarget:
             if term.usage == USAGES[0]:
                 suggest_term(model, name=name, by=owner, timestamp=term.timestamp)
             else:
-                use_terms(model, [name], by=owner, timestamp=term.timestamp)
+                import_term(model, name, by=owner, timestamp=term.timestamp)
         self.report.imported(kind)
         if warnings:
             self.report.changed(kind, f"{kind} {term.name[:80]!r}", "; ".join(warnings))
