@@ -16,7 +16,7 @@ from rest_framework.serializers import Serializer
 from catalog.documentation import DatasetAnswer, ItemAnswer, VersionAnswer
 from catalog.models import Item, Value, item_of_kind
 from catalog.past import answer_past
-from catalog.query_fields import DATASET_FIELDS, ITEM_FIELDS, VERSION_FIELDS
+from catalog.query_fields import DATASET_FIELDS, FIXED_FIELDS, ITEM_FIELDS, VERSION_FIELDS
 from catalog.representation import columns_of, item_documents
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput, VersionForm
 from catalog.services import (
@@ -49,9 +49,6 @@ from versions.upload import (
     upload_from_form,
     valid_ordinal,
 )
-
-OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "timestamp", "lastmod")
-FIXED_FIELDS = ("_id", "id", "name", *OF_THE_REGISTRY, "status", "datasets")
 
 
 def versions_of_item(tenant_id: str, subject: str) -> TenantQuerySet[Version]:
@@ -183,8 +180,8 @@ class VersionViewSet(ItemRoutes):
 
     def get_parsers(self) -> list[BaseParser]:
         """Return the parsers of JSON for a change, and otherwise those of an upload."""
-        changes = getattr(self.request, "method", "") == "PATCH"
-        return [JSONParser(), FlatFormParser()] if changes else super().get_parsers()
+        is_change = getattr(self.request, "method", "") == "PATCH"
+        return [JSONParser(), FlatFormParser()] if is_change else super().get_parsers()
 
     @property
     def rows(self) -> Rows:
