@@ -1,8 +1,5 @@
 """The fields that lists of items and versions can be filtered and sorted by (see `tenants.rest.querying.fields`)."""
 
-# Fields of an item that no request changes.
-OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "timestamp", "lastmod")
-FIXED_FIELDS = ("_id", "id", "name", *OF_THE_REGISTRY, "status", "datasets")
 DATASET_FIELDS = {
     "_id": "text:pk",
     "name": "text",

@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import reverse
 
 from catalog.models import STATUSES, VISIBILITIES
+from registry_site.pages.activity import newest_of_item, newest_of_user
 from registry_site.pages.markdown import render
 from registry_site.pages.versions import address_of, shared_names
 from tenants.models import ROLES, User
@@ -28,13 +29,19 @@ def item_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
         "older_versions": document.get("versions_count", 0) - len(document.get("versions", ())),
         "has_status": item.kind != "dataset",
         "uses": _uses(item.pk) if item.kind == "dataset" else (),
+        "events": newest_of_item(item.tenant_id, item.pk),
+        "all_events": reverse(f"{route}-events", kwargs={"pk": item.pk}),
     }
 
 
 def user_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
     """Return the template context of a user."""
     own = document["_id"] == caller.pk
-    return {"person": document, "pk": document["_id"], "own": own, "may_change": own or caller.is_admin}
+    may_change = own or caller.is_admin
+    shown = {"person": document, "pk": document["_id"], "own": own, "may_change": may_change}
+    condition = json.dumps([{"item": document["_id"]}, {"actor": document["_id"]}])
+    events = newest_of_user(view.get_object()) if may_change else ()
+    return shown | {"events": events, "all_events": reverse("events", query={"filter": condition})}
 
 
 def term_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:

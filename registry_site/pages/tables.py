@@ -145,6 +145,20 @@ VERSION_LIST = Collection(
     sorts=NEWEST | OLDEST | {"Largest first": '{"size":"desc"}'},
     example='{"size": {"$gt": 1000000}}',
 )
+EVENTS = Collection(
+    title="Activity",
+    one="event",
+    many="events",
+    columns=(
+        Column("timestamp", "When", "moment"),
+        Column("type", "What", "sentence"),
+        Column("reason", "Why"),
+        Column("sequence", "Number"),
+    ),
+    searches=(Search("type", "Type contains"), Search("name", "Name contains"), Search("actor", "By", "equals")),
+    sorts=NEWEST | OLDEST,
+    example='{"type": "model.updated", "actor": "ada"}',
+)
 LOG = Collection(
     title="Log",
     one="request",
@@ -174,6 +188,7 @@ COLLECTIONS = {
     "tags": WORDS,
     "metadata": replace(WORDS, title="Metadata", one="metadata name", many="metadata names"),
     "users": USERS,
+    "events": EVENTS,
     "tokens": TOKENS,
     "log": LOG,
 } | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), VERSION_LIST)

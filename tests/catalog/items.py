@@ -15,13 +15,13 @@ def create(api: Any, kind: str = "models", **fields: Any) -> dict[str, Any]:
 
 
 def read(api: Any, path: str) -> dict[str, Any]:
-    """Return what the registry answers for a path that the caller may read."""
+    """Return the JSON of a path that the caller may read."""
     document: dict[str, Any] = ok(api.get(path))
     return document
 
 
 def change(api: Any, path: str, **fields: Any) -> dict[str, Any]:
-    """Change an item and return it as it is read afterwards."""
+    """Change an item, then read and return it."""
     ok(api.put(path, json=fields))
     return read(api, path)
 
@@ -32,7 +32,7 @@ def words(references: list[dict[str, Any]], field: str) -> set[str]:
 
 
 def pairs(document: dict[str, Any]) -> dict[str, Any]:
-    """Return an item's metadata as name and value; every name is there once."""
+    """Return an item's metadata as a dictionary; fail if a name occurs twice."""
     names = [entry["name"] for entry in document["metadata"]]
     assert len(names) == len(set(names))
     return {entry["name"]: entry["value"] for entry in document["metadata"]}

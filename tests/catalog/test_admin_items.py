@@ -61,7 +61,7 @@ def test_saving_an_unchanged_page_changes_nothing(desk: Desk, world: Any, model:
     assert read(world.acme.owner.api, f"models/{model['_id']}") == before
 
 
-def test_what_is_changed_on_the_page_is_changed_in_the_model(desk: Desk, world: Any, model: Any) -> None:
+def test_a_change_on_the_page_changes_the_model(desk: Desk, world: Any, model: Any) -> None:
     data = _form(desk, _path(model)) | {"visibility": "public", "status": "production", "tags": ["b", "new"]}
     data |= {"users": [world.acme.other.pk], "datasets": [], "description": "# New\r\n\r\n*text*\r\n"}
     assert "changed successfully" in messages(_save(desk, _path(model), data))
@@ -104,7 +104,7 @@ def test_concurrent_changes_by_others_are_kept(desk: Desk, world: Any, model: An
     assert after["visibility"] == "public"
 
 
-def test_what_the_api_would_refuse_is_refused_and_changes_nothing(desk: Desk, world: Any, model: Any) -> None:
+def test_input_that_the_api_refuses_is_refused_and_changes_nothing(desk: Desk, world: Any, model: Any) -> None:
     api = world.acme.owner.api
     before = read(api, f"models/{model['_id']}")
     name, kind, value = "metadata-name", "metadata-kind", "metadata-value"

@@ -1,4 +1,4 @@
-"""Many clients at once, over real connections to several processes."""
+"""Many concurrent clients, over real connections to several processes."""
 
 from uuid import uuid4
 
@@ -9,7 +9,7 @@ from tests.talk import administrator, at_once, created
 
 
 @pytest.mark.promise("versions.concurrent")
-def test_fifty_uploads_at_once_get_fifty_ordinals(served: Served) -> None:
+def test_fifty_concurrent_uploads_get_fifty_ordinals(served: Served) -> None:
     with administrator(served) as client:
         model = created(client, "models", name=uuid4().hex)
         path = f"/models/{model}/versions"
@@ -20,7 +20,7 @@ def test_fifty_uploads_at_once_get_fifty_ordinals(served: Served) -> None:
 
 
 @pytest.mark.promise("items.put-concurrent")
-def test_twenty_changes_at_once_lose_nothing(served: Served) -> None:
+def test_no_change_of_twenty_concurrent_ones_is_lost(served: Served) -> None:
     with administrator(served) as client:
         model = created(client, "models", name=uuid4().hex)
         tags = [f"{model}-{index}" for index in range(20)]

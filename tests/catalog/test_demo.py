@@ -86,7 +86,7 @@ def test_deleting_the_demo_deletes_its_users_and_keeps_other_items(world: Any) -
     assert set(User.objects.of("acme").values_list("pk", flat=True)) == before
 
 
-def test_a_user_of_the_demo_who_owns_something_else_stays(world: Any) -> None:
+def test_a_demo_user_who_owns_another_item_is_kept(world: Any) -> None:
     create_demo(by=world.acme.admin)
     user = User.objects.of("acme").get(username=USERS[0])
     Item(tenant_id="acme", kind="model", name="foreign", owner=user, status="training").save(force_insert=True)

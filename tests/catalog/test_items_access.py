@@ -115,7 +115,7 @@ def test_a_user_removed_from_the_list_can_no_longer_read(world: Any) -> None:
 
 
 @pytest.mark.promise("items.who-reads")
-def test_visibility_takes_effect_at_once(world: Any) -> None:
+def test_visibility_takes_effect_immediately(world: Any) -> None:
     path = _item(world, "models", "private")
     change(world.acme.owner.api, path, visibility="public")
     read(world.acme.other.api, path)
@@ -125,7 +125,7 @@ def test_visibility_takes_effect_at_once(world: Any) -> None:
 
 @pytest.mark.promise("items.lists-show-readable")
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_filter_reaches_what_the_caller_may_not_read(world: Any, kind: str) -> None:
+def test_a_filter_never_finds_items_that_the_caller_may_not_read(world: Any, kind: str) -> None:
     path = _item(world, kind, "private")
     id = path.split("/")[1]
     for condition in ({"_id": id}, {"name": "thing"}, {"versions.original": "a.bin"}, {"$or": [{"_id": id}, {}]}):

@@ -38,7 +38,7 @@ def test_a_deleted_items_versions_and_bytes_are_gone_too(
 
 @pytest.mark.promise("items.used-dataset-stays")
 @pytest.mark.parametrize("kind", USERS)
-def test_a_used_dataset_is_not_deleted_and_the_refusal_names_the_user(world: Any, kind: str) -> None:
+def test_a_dataset_in_use_is_not_deleted_and_the_error_names_the_item_that_uses_it(world: Any, kind: str) -> None:
     dataset = create(world.acme.owner.api, "datasets", name="used", visibility="public")
     user = create(world.acme.other.api, kind, datasets=["used"])
     path = f"datasets/{dataset['_id']}"
@@ -64,7 +64,7 @@ def test_a_dataset_that_is_no_longer_used_can_be_deleted(world: Any, kind: str, 
 @pytest.mark.promise("items.kinds")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("id", ["0" * 24, "ghost", "Z" * 24, "0" * 23])
-def test_an_id_that_names_nothing_is_not_found(world: Any, kind: str, id: str) -> None:
+def test_an_unknown_id_is_not_found(world: Any, kind: str, id: str) -> None:
     api = world.acme.admin.api
     answers = (
         api.get(f"{kind}/{id}"),

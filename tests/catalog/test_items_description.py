@@ -35,7 +35,7 @@ def test_a_description_is_stored_as_sent(world: Any, kind: str) -> None:
 
 @pytest.mark.promise("items.description")
 @pytest.mark.parametrize("text", [None, 5, True, ["a"], {"a": 1}, "a\x00b", "x" * (LONGEST + 1)], ids=repr)
-def test_what_is_no_text_is_refused_and_changes_nothing(world: Any, text: Any) -> None:
+def test_a_description_that_is_not_text_is_refused_and_changes_nothing(world: Any, text: Any) -> None:
     api = world.acme.owner.api
     item = create(api, description="kept")
     assert_error(api.post("models", json={"name": "other", "description": text}), "post_request_error")
@@ -56,7 +56,7 @@ def test_a_description_is_selected_like_other_fields(world: Any) -> None:
 
 
 @pytest.mark.promise("lists.heaviest")
-def test_descriptions_count_for_the_weight_of_a_page(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_descriptions_count_toward_the_size_of_a_page(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tenants.rest.querying.page.HEAVIEST", 15 * LONGEST)
     api = world.acme.owner.api
     for number in range(20):

@@ -67,7 +67,7 @@ def test_an_owner_has_one_item_of_a_kind_and_name(world: Any, kind: str) -> None
 
 
 @pytest.mark.promise("items.name-unique")
-def test_the_refusal_of_a_taken_name_has_the_words_of_the_original(world: Any) -> None:
+def test_the_error_for_a_taken_name_has_the_wording_of_the_original(world: Any) -> None:
     create(world.acme.owner.api, "datasets")
     body = world.acme.owner.api.post("datasets", json={"name": "thing"}).json()
     assert body["details"] == "A dataset with the same name already exists for this user"
@@ -75,7 +75,7 @@ def test_the_refusal_of_a_taken_name_has_the_words_of_the_original(world: Any) -
 
 
 @pytest.mark.promise("items.name-unique")
-def test_a_name_is_free_for_other_owners_kinds_and_tenants_and_after_deletion(world: Any) -> None:
+def test_other_owners_kinds_and_tenants_can_use_a_name_and_anyone_after_deletion(world: Any) -> None:
     first = create(world.acme.owner.api, "models")
     for user, kind in (
         (world.acme.other, "models"),
@@ -147,9 +147,7 @@ def test_a_dataset_has_neither_status_nor_datasets(world: Any) -> None:
     ],
     ids=str,
 )
-def test_a_field_of_the_wrong_shape_is_refused_and_nothing_is_kept(
-    world: Any, kind: str, field: dict[str, Any]
-) -> None:
+def test_a_field_of_a_wrong_type_is_refused_and_nothing_is_stored(world: Any, kind: str, field: dict[str, Any]) -> None:
     assert_error(world.acme.owner.api.post(kind, json={"name": "thing"} | field), "post_request_error")
     assert read(world.acme.admin.api, kind)["totalDocs"] == 0
 
@@ -163,7 +161,7 @@ def test_an_unknown_status_is_refused(world: Any, status: Any) -> None:
 
 @pytest.mark.promise("items.timestamps")
 @pytest.mark.parametrize("kind", KINDS)
-def test_timestamps_are_set_by_the_registry_alone(world: Any, kind: str) -> None:
+def test_only_the_registry_sets_timestamps(world: Any, kind: str) -> None:
     world.acme.owner.api.post(kind, json={"name": "claims", "timestamp": "1999-01-01", "lastmod": "1999-01-01"})
     created = create(world.acme.owner.api, kind)
     for document in read(world.acme.owner.api, kind)["docs"]:
@@ -179,7 +177,7 @@ def test_timestamps_are_set_by_the_registry_alone(world: Any, kind: str) -> None
 
 @pytest.mark.promise("items.versions-field")
 @pytest.mark.parametrize("kind", KINDS)
-def test_versions_come_only_through_their_own_routes(world: Any, kind: str) -> None:
+def test_versions_are_added_only_through_their_own_routes(world: Any, kind: str) -> None:
     claim = [{"ordinal": "1", "original": "a.bin", "size": 1}]
     world.acme.owner.api.post(kind, json={"name": "claims", "versions": claim})
     created = create(world.acme.owner.api, kind)

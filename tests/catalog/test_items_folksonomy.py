@@ -1,4 +1,4 @@
-"""New words join the folksonomy together with the item that uses them, or not at all."""
+"""New words are added to the folksonomy together with the item that uses them, or not at all."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ ADDED = {field: {"add": values} for field, values in WORDS.items()}
 @pytest.mark.promise("items.folksonomy")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("verb", ["POST", "PUT"])
-def test_words_of_an_item_join_the_folksonomy_as_folk(world: Any, kind: str, verb: str) -> None:
+def test_words_of_an_item_are_added_to_the_folksonomy_as_folk(world: Any, kind: str, verb: str) -> None:
     if verb == "POST":
         create(world.acme.owner.api, kind, **WORDS)
     else:
@@ -26,7 +26,7 @@ def test_words_of_an_item_join_the_folksonomy_as_folk(world: Any, kind: str, ver
 
 @pytest.mark.promise("items.folksonomy")
 @pytest.mark.parametrize("kind", KINDS)
-def test_words_of_a_refused_item_do_not_join(world: Any, kind: str) -> None:
+def test_words_of_a_refused_item_are_not_added(world: Any, kind: str) -> None:
     refused = {"name": "thing", "users": ["ghost"]} | WORDS
     assert_error(world.acme.owner.api.post(kind, json=refused), "post_request_error")
     create(world.acme.owner.api, kind)
@@ -44,7 +44,7 @@ def test_a_default_word_stays_default_when_items_use_it(world: Any) -> None:
 
 
 @pytest.mark.promise("items.folksonomy")
-def test_words_used_twice_are_there_once_and_stay_when_the_item_goes(world: Any) -> None:
+def test_a_word_used_twice_is_added_once_and_outlives_its_item(world: Any) -> None:
     create(world.acme.other.api, "datasets", **WORDS)
     created = create(world.acme.owner.api, **WORDS)
     ok(world.acme.owner.api.delete(f"models/{created['_id']}"))
@@ -52,7 +52,7 @@ def test_words_used_twice_are_there_once_and_stay_when_the_item_goes(world: Any)
 
 
 @pytest.mark.promise("items.folksonomy")
-def test_words_of_a_list_of_items_join_with_the_items_that_were_created(world: Any) -> None:
+def test_a_bulk_creation_adds_the_words_of_the_created_items(world: Any) -> None:
     bodies = [{"name": "good", "tags": ["good"]}, {"name": "bad", "tags": ["bad"], "users": ["ghost"]}]
     ok(world.acme.owner.api.post("models", json=bodies), 202)
     assert terms(world.acme.owner.api, "tags") == {"good": "folk"}

@@ -43,7 +43,7 @@ def test_a_metadata_value_may_be_any_finite_number(world: Any, kind: str) -> Non
 
 @pytest.mark.promise("items.metadata-types")
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: text[:10])
-def test_text_comes_back_character_by_character(world: Any, text: str) -> None:
+def test_text_is_returned_unchanged(world: Any, text: str) -> None:
     created = create(world.acme.owner.api, metadata=[{"name": "text", "value": text}])
     assert pairs(read(world.acme.owner.api, f"models/{created['_id']}")) == {"text": text}
 

@@ -55,7 +55,7 @@ def api(world: Any) -> ApiClient:
 
 
 @pytest.mark.promise("items.kinds", "items.put-lists", "items.put-metadata")
-def test_the_originals_dataset_is_created_and_changed_as_it_says(api: ApiClient) -> None:
+def test_the_originals_dataset_example_is_created_and_changed(api: ApiClient) -> None:
     created = ok(api.post("datasets", json=DATASET))
     assert created["metadata"] == METADATA
     assert (created["visibility"], created["tags"]) == ("public", ["tag_1", "tag_2"])
@@ -70,7 +70,7 @@ def test_the_originals_dataset_is_created_and_changed_as_it_says(api: ApiClient)
 
 @pytest.mark.promise("items.kinds", "items.put-lists", "items.put-values", "items.put-metadata")
 @pytest.mark.parametrize("kind", ["models", "algorithms"])
-def test_the_originals_model_is_created_and_changed_as_it_says(api: ApiClient, kind: str) -> None:
+def test_the_originals_model_example_is_created_and_changed(api: ApiClient, kind: str) -> None:
     created = ok(api.post(kind, json=MODEL))
     assert words(created["datasets"], "name") == {"dataset_1"}
     assert (created["status"], created["tags"], created["metadata"]) == ("training", ["tag_1"], METADATA)
@@ -85,9 +85,7 @@ def test_the_originals_model_is_created_and_changed_as_it_says(api: ApiClient, k
 
 @pytest.mark.promise("items.kinds")
 @pytest.mark.parametrize(("kind", "body"), [("datasets", DATASET), ("models", MODEL)])
-def test_the_originals_filter_finds_by_tag_and_deletion_removes(
-    api: ApiClient, kind: str, body: dict[str, Any]
-) -> None:
+def test_the_originals_filter_finds_by_tag_and_deletion_works(api: ApiClient, kind: str, body: dict[str, Any]) -> None:
     created = ok(api.post(kind, json=body | {"tags": ["tag_1", "tag_2"]}))
     found = read(api, f'{kind}?filter={{"tags":"tag_2"}}')
     assert words(found["docs"], "_id") == {created["_id"]}

@@ -13,7 +13,7 @@ LINEAGE = ("models", "algorithms")
 @pytest.mark.promise("items.users")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("by", ["pk", "username"])
-def test_users_go_in_by_id_or_username_and_come_out_as_references(world: Any, kind: str, by: str) -> None:
+def test_users_are_given_by_id_or_username_and_returned_as_references(world: Any, kind: str, by: str) -> None:
     shared = world.acme.shared
     reference = {"_id": shared.pk, "username": shared.username}
     created = create(world.acme.owner.api, kind, users=[getattr(shared, by)])
@@ -34,7 +34,7 @@ def test_a_user_named_twice_is_listed_once(world: Any) -> None:
 
 @pytest.mark.promise("items.unknown-reference")
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_unknown_user_is_refused_by_name(world: Any, kind: str) -> None:
+def test_the_error_names_an_unknown_user(world: Any, kind: str) -> None:
     unknown_keys = ["ghost", "f" * 24, world.rival.owner.pk]
     for unknown in unknown_keys:
         response = world.acme.owner.api.post(kind, json={"name": "thing", "users": [world.acme.shared.pk, unknown]})
@@ -48,7 +48,7 @@ def test_an_unknown_user_is_refused_by_name(world: Any, kind: str) -> None:
 @pytest.mark.promise("items.datasets")
 @pytest.mark.parametrize("kind", LINEAGE)
 @pytest.mark.parametrize("by", ["_id", "name"])
-def test_datasets_go_in_by_id_or_name_and_come_out_as_references(world: Any, kind: str, by: str) -> None:
+def test_datasets_are_given_by_id_or_name_and_returned_as_references(world: Any, kind: str, by: str) -> None:
     dataset = create(world.acme.owner.api, "datasets", name="irises")
     reference = {"_id": dataset["_id"], "name": "irises"}
     created = create(world.acme.owner.api, kind, datasets=[dataset[by]])
@@ -60,7 +60,7 @@ def test_datasets_go_in_by_id_or_name_and_come_out_as_references(world: Any, kin
 
 @pytest.mark.promise("items.unknown-reference")
 @pytest.mark.parametrize("kind", LINEAGE)
-def test_an_unknown_dataset_is_refused_by_name(world: Any, kind: str) -> None:
+def test_the_error_names_an_unknown_dataset(world: Any, kind: str) -> None:
     model = create(world.acme.owner.api, "models", name="not a dataset")
     foreign = create(world.rival.owner.api, "datasets", name="foreign", visibility="public")
     unknown_keys = ["ghost", "f" * 24, model["_id"], model["name"], foreign["_id"], "foreign"]

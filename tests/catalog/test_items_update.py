@@ -12,7 +12,7 @@ LISTS = ("users", "datasets", "tags", "metadata")
 
 @pytest.mark.promise("items.put-lists")
 @pytest.mark.parametrize("kind", KINDS)
-def test_lists_lose_what_is_removed_and_gain_what_is_added(world: Any, kind: str) -> None:
+def test_elements_are_removed_from_and_added_to_lists(world: Any, kind: str) -> None:
     acme = world.acme
     created = create(acme.owner.api, kind, tags=["a", "b"], users=[acme.shared.pk])
     changed = change(
@@ -70,7 +70,7 @@ def test_visibility_and_status_take_a_value(world: Any, kind: str) -> None:
 @pytest.mark.parametrize(
     "removal", [{"name": "m", "value": 1}, {"name": "m", "value": "other"}, {"name": "m"}], ids=str
 )
-def test_metadata_is_removed_by_name_whatever_the_value(world: Any, removal: dict[str, Any]) -> None:
+def test_metadata_is_removed_by_name_regardless_of_its_value(world: Any, removal: dict[str, Any]) -> None:
     created = create(world.acme.owner.api, metadata=[{"name": "m", "value": 1}, {"name": "n", "value": 2}])
     changed = change(world.acme.owner.api, f"models/{created['_id']}", metadata={"remove": [removal]})
     assert pairs(changed) == {"n": 2}
@@ -78,7 +78,7 @@ def test_metadata_is_removed_by_name_whatever_the_value(world: Any, removal: dic
 
 @pytest.mark.promise("items.put-metadata")
 @pytest.mark.parametrize("value", ["1", 2, 1.5, False])
-def test_metadata_added_under_a_name_that_is_there_replaces_its_value(world: Any, value: Any) -> None:
+def test_adding_metadata_of_an_existing_name_replaces_its_value(world: Any, value: Any) -> None:
     created = create(world.acme.owner.api, metadata=[{"name": "m", "value": 1}, {"name": "n", "value": 2}])
     addition = {"add": [{"name": "m", "value": value}]}
     answered = pairs(change(world.acme.owner.api, f"models/{created['_id']}", metadata=addition))
@@ -87,7 +87,7 @@ def test_metadata_added_under_a_name_that_is_there_replaces_its_value(world: Any
 
 
 @pytest.mark.promise("items.put-nothing-new")
-def test_adding_what_is_there_or_removing_what_is_not_changes_nothing(world: Any) -> None:
+def test_adding_an_existing_element_or_removing_a_missing_one_changes_nothing(world: Any) -> None:
     acme = world.acme
     create(acme.owner.api, "datasets", name="used")
     create(acme.owner.api, "datasets", name="unused")
@@ -109,7 +109,7 @@ def test_adding_what_is_there_or_removing_what_is_not_changes_nothing(world: Any
 
 @pytest.mark.promise("items.put-unknown-removal")
 @pytest.mark.parametrize("field", ["users", "datasets", "tags"])
-def test_removing_what_does_not_exist_is_refused_by_name(world: Any, field: str) -> None:
+def test_removing_an_unknown_element_is_an_error_that_names_it(world: Any, field: str) -> None:
     created = create(world.acme.owner.api, tags=["a"])
     response = world.acme.owner.api.put(f"models/{created['_id']}", json={field: {"remove": ["ghost"]}})
     assert_error(response, "put_request_error", "Resource to be removed from list not found: ghost")
@@ -118,7 +118,7 @@ def test_removing_what_does_not_exist_is_refused_by_name(world: Any, field: str)
 @pytest.mark.promise("items.put-fixed-field")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("field", ["name", "owner", "_id", "timestamp", "lastmod", "versions", "colour"])
-def test_a_field_that_cannot_be_changed_is_refused_by_name(world: Any, kind: str, field: str) -> None:
+def test_changing_a_fixed_field_is_an_error_that_names_it(world: Any, kind: str, field: str) -> None:
     created = create(world.acme.owner.api, kind)
     response = world.acme.owner.api.put(f"{kind}/{created['_id']}", json={field: "x", "visibility": "public"})
     assert_error(response, "put_request_error", f"Request field cannot be updated ({field})")
@@ -135,7 +135,7 @@ def test_a_dataset_takes_neither_status_nor_datasets(world: Any, change_: dict[s
 
 @pytest.mark.promise("items.put-no-body")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_change_without_anything_to_change_is_refused(world: Any, kind: str) -> None:
+def test_an_empty_change_is_refused(world: Any, kind: str) -> None:
     path = f"{kind}/{create(world.acme.owner.api, kind)['_id']}"
     assert_error(world.acme.owner.api.put(path), "missing_info")
     assert_error(world.acme.owner.api.put(path, json={}), "missing_info")
@@ -163,7 +163,7 @@ def test_a_change_without_anything_to_change_is_refused(world: Any, kind: str) -
     ],
     ids=str,
 )
-def test_changes_of_the_wrong_shape_are_refused_and_nothing_changes(world: Any, changes: dict[str, Any]) -> None:
+def test_malformed_changes_are_refused_and_change_nothing(world: Any, changes: dict[str, Any]) -> None:
     created = create(world.acme.owner.api)
     response = world.acme.owner.api.put(f"models/{created['_id']}", json=changes)
     assert_error(response, "put_request_error", next(iter(changes)))
@@ -186,7 +186,7 @@ def test_changes_of_the_wrong_shape_are_refused_and_nothing_changes(world: Any, 
     ids=str,
 )
 @pytest.mark.parametrize("bad_first", [True, False])
-def test_one_bad_part_keeps_the_whole_change_out(world: Any, bad: dict[str, Any], bad_first: bool) -> None:
+def test_an_invalid_part_refuses_the_whole_change(world: Any, bad: dict[str, Any], bad_first: bool) -> None:
     created = create(world.acme.owner.api, tags=["a"], metadata=[{"name": "m", "value": 1}])
     good = {"tags": {"remove": ["a"], "add": ["new-tag"]}, "metadata": {"add": [{"name": "new-name", "value": 2}]}}
     changes = bad | good | bad if bad_first else good | bad

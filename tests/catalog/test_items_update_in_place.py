@@ -16,7 +16,7 @@ def _update(old: str, /, **new: Any) -> dict[str, Any]:
 
 @pytest.mark.promise("items.put-update")
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_edit_of_the_originals_gui_replaces_a_value_in_its_place(world: Any, kind: str) -> None:
+def test_an_edit_of_the_originals_gui_replaces_a_value_in_place(world: Any, kind: str) -> None:
     created = create(world.acme.owner.api, kind, metadata=PAIRS, tags=["t"])
     edit = {"add": [], "remove": [], "update": [_update("acc", name="acc", value="0.97")]}
     untouched = {"add": [], "remove": [], "update": []}
@@ -27,7 +27,7 @@ def test_an_edit_of_the_originals_gui_replaces_a_value_in_its_place(world: Any, 
 
 
 @pytest.mark.promise("items.put-update", "items.folksonomy")
-def test_an_update_renames_a_pair_in_its_place_and_its_name_joins_the_folksonomy(world: Any) -> None:
+def test_an_update_renames_a_pair_in_place_and_adds_its_name_to_the_folksonomy(world: Any) -> None:
     created = create(world.acme.owner.api, metadata=PAIRS)
     edit = {
         "update": [
@@ -57,7 +57,7 @@ def test_removal_comes_before_update_and_addition_after_it(world: Any) -> None:
 
 
 @pytest.mark.promise("items.put-update")
-def test_two_elements_take_each_others_name(world: Any) -> None:
+def test_two_elements_can_swap_their_names(world: Any) -> None:
     created = create(world.acme.owner.api, metadata=PAIRS, tags=["a", "b"])
     edit = {
         "metadata": {"update": [_update("a", name="z", value=1), _update("z", name="a", value=2)]},
@@ -70,7 +70,7 @@ def test_two_elements_take_each_others_name(world: Any) -> None:
 
 @pytest.mark.promise("items.put-update")
 @pytest.mark.parametrize("key", ["old", "name", "_id"])
-def test_users_datasets_and_tags_are_replaced_likewise(world: Any, key: str) -> None:
+def test_users_datasets_and_tags_are_replaced_in_place_too(world: Any, key: str) -> None:
     acme = world.acme
     data = [create(acme.owner.api, "datasets", name=name)["_id"] for name in ("d0", "d1", "d2")]
     created = create(acme.owner.api, users=["shared", "admin"], datasets=["d0", "d1"], tags=["a", "b"])
@@ -121,7 +121,7 @@ def filled(world: Any) -> Any:
 
 
 @pytest.mark.promise("items.put-update-refused", "items.put-atomic")
-def test_an_update_that_cannot_be_done_is_refused_and_changes_nothing(world: Any, filled: Any) -> None:
+def test_an_impossible_update_is_refused_and_changes_nothing(world: Any, filled: Any) -> None:
     path = f"models/{filled['_id']}"
     for field, entry, details in REFUSED:
         response = world.acme.owner.api.put(path, json={"visibility": "public", field: {"update": [entry]}})

@@ -138,7 +138,7 @@ def test_totals_are_exact_after_every_kind_of_write(place: Any, write: str) -> N
 
 
 @pytest.mark.promise("lists.total")
-def test_a_new_tenant_of_an_old_name_has_none_of_the_old_totals(place: Any) -> None:
+def test_a_recreated_tenant_has_no_cached_totals_of_the_old_one(place: Any) -> None:
     edition = edition_of("acme")
     ok(place.operator.delete("tenants/acme"))
     create_tenant(id="acme", email="info@acme.example", admin_username="admin", admin_password=PASSWORD)
@@ -159,7 +159,7 @@ def test_a_total_is_counted_once_until_something_changes(place: Any) -> None:
 
 
 @pytest.mark.promise("lists.total")
-def test_a_writer_that_fails_leaves_the_edition_as_it_was(place: Any) -> None:
+def test_a_failed_write_keeps_the_edition(place: Any) -> None:
     edition = edition_of("acme")
     assert place.acme.owner.api.post("models", json={"name": "first"}).status_code == 400
     assert place.acme.owner.api.put(place.paths["models"], json={"users": {"add": ["nobody"]}}).status_code == 400
@@ -167,7 +167,7 @@ def test_a_writer_that_fails_leaves_the_edition_as_it_was(place: Any) -> None:
 
 
 @pytest.mark.promise("lists.total")
-def test_the_request_log_leaves_the_edition_as_it_was(place: Any) -> None:
+def test_the_request_log_keeps_the_edition(place: Any) -> None:
     edition = edition_of("acme")
     keep([Answered("acme", now(), None, "", "GET", "/here", "", 200, 1.0, "")], "acme")
     assert RequestLog.objects.of("acme").filter(url="/here").exists()
@@ -190,7 +190,7 @@ def test_no_process_answers_an_outdated_total_after_a_write_in_another(served: S
 
 
 @pytest.mark.promise("lists.total")
-def test_totals_are_exact_while_many_write(served: Served) -> None:
+def test_totals_are_exact_during_concurrent_writes(served: Served) -> None:
     tag, lock, numbers = uuid4().hex, Lock(), {"begun": 1, "done": 1}
 
     def write_and_read(index: int) -> None:

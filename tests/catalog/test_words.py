@@ -32,7 +32,7 @@ def assert_indexed(*some: str) -> None:
     assert {word for _, word, _ in found} >= set(some)
 
 
-def test_words_come_change_and_go_with_items(world: Any) -> None:
+def test_the_index_follows_creations_changes_and_deletions(world: Any) -> None:
     api = world.acme.owner.api
     data = create(api, "datasets", name="data", tags=["csv", "it's", '"', "100%"])
     model = create(api, name="model", users=["shared"], datasets=["data"], tags=["one", "two"])
@@ -49,7 +49,7 @@ def test_words_come_change_and_go_with_items(world: Any) -> None:
     assert_indexed()
 
 
-def test_words_of_rows_that_are_written_at_once_are_indexed(world: Any) -> None:
+def test_words_of_rows_written_in_bulk_are_indexed(world: Any) -> None:
     owner = User.objects.get(tenant="acme", username="owner")
     rows = [Item(tenant_id="acme", kind="model", name=f"m{n}", owner=owner, tags=["all", f"t{n}"]) for n in range(5)]
     Item.objects.bulk_create(rows)

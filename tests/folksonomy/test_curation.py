@@ -53,7 +53,7 @@ def test_a_list_shows_how_many_items_use_each_word(desk: Desk, items: dict[str, 
     assert count_uses([]) == {}
 
 
-def test_several_words_are_suggested_at_once(desk: Desk, items: dict[str, str], world: Any) -> None:
+def test_several_words_can_be_suggested_together(desk: Desk, items: dict[str, str], world: Any) -> None:
     answer = desk.post("folksonomy/tag/add/", tenant="acme", words="vision\n\n  audio \r\nold\nvision\n")
     assert "3 words are default now, 0 were already" in messages(answer)
     usages = terms(world.acme.owner.api, "tags")
@@ -63,7 +63,7 @@ def test_several_words_are_suggested_at_once(desk: Desk, items: dict[str, str], 
     assert ok(world.acme.owner.api.get("tags/vision"))["owner"] is None
 
 
-def test_words_that_the_api_would_refuse_are_refused(desk: Desk, world: Any) -> None:
+def test_words_that_the_api_refuses_are_refused(desk: Desk, world: Any) -> None:
     before = Tag.objects.count()
     for tenant, words in (
         ("acme", "good\nbad/"),
@@ -77,7 +77,7 @@ def test_words_that_the_api_would_refuse_are_refused(desk: Desk, world: Any) -> 
 
 
 @pytest.mark.parametrize(("action", "usage"), [("promote", "default"), ("demote", "folk")])
-def test_words_become_default_or_folk_once_that_is_confirmed(
+def test_words_become_default_or_folk_after_confirmation(
     desk: Desk, items: dict[str, str], world: Any, action: str, usage: str
 ) -> None:
     rows = [_tag("old"), _tag("new")]
@@ -107,7 +107,7 @@ def test_merged_tags_become_one_in_every_item_of_the_tenant(desk: Desk, items: d
     assert ok(api.get("models", query={"filter": {"tags": "new"}}))["totalDocs"] == 3
 
 
-def test_merged_metadata_names_keep_the_value_of_the_one_that_stays(
+def test_merged_metadata_names_keep_the_value_of_the_remaining_name(
     desk: Desk, items: dict[str, str], world: Any
 ) -> None:
     api = world.acme.owner.api
@@ -131,13 +131,13 @@ def test_a_renamed_word_keeps_its_usage_and_its_owner(desk: Desk, items: dict[st
     assert "old" not in terms(api, "tags")
 
 
-def test_a_word_renamed_to_one_that_exists_becomes_one_with_it(desk: Desk, items: dict[str, str], world: Any) -> None:
+def test_renaming_a_word_to_an_existing_one_merges_them(desk: Desk, items: dict[str, str], world: Any) -> None:
     desk.act("folksonomy/tag", "rename", [_tag("old")], asked="yes", confirmed="yes", name="new")
     assert read(world.acme.owner.api, f"models/{items['b']}")["tags"] == ["new"]
     assert set(terms(world.acme.owner.api, "tags")) == {"x", "y", "new"}
 
 
-def test_what_cannot_be_merged_or_renamed_is_said_and_changes_nothing(
+def test_an_impossible_merge_or_rename_shows_an_error_and_changes_nothing(
     desk: Desk, items: dict[str, str], world: Any
 ) -> None:
     before = sorted(Tag.objects.values_list("tenant_id", "name"))
@@ -205,7 +205,7 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
     assert not Item.objects.of("acme").filter(tags__holds="old").exists()
 
 
-def test_items_get_no_word_that_was_deleted_meanwhile(items: dict[str, str], world: Any) -> None:
+def test_items_get_no_word_that_is_deleted_concurrently(items: dict[str, str], world: Any) -> None:
     into = _tag("new")
     Tag.objects.filter(pk=into.pk).delete()
     with pytest.raises(Refused):
@@ -237,7 +237,7 @@ def test_a_merge_loses_no_concurrent_change(items: dict[str, str], world: Any) -
 
 
 @pytest.mark.parametrize("word", ["report\u202egpj.exe", "a/"])
-def test_the_admin_site_creates_no_word_that_the_api_would_refuse(desk: Desk, items: dict[str, str], word: str) -> None:
+def test_the_admin_site_creates_no_word_that_the_api_refuses(desk: Desk, items: dict[str, str], word: str) -> None:
     before = set(Tag.objects.values_list("tenant_id", "name"))
     assert errors(desk.post("folksonomy/tag/add/", tenant="acme", words=f"fine\n{word}"))
     desk.act("folksonomy/tag", "rename", [_tag("x")], asked="1", confirmed="1", name=word)

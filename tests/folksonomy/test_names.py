@@ -9,7 +9,7 @@ from tests.answers import assert_error
 
 @pytest.mark.promise("terms.names")
 @pytest.mark.parametrize("collection", ["tags", "metadata"])
-def test_a_word_that_ends_with_a_slash_is_refused_since_no_route_would_lead_to_it(world: Any, collection: str) -> None:
+def test_a_word_that_ends_with_a_slash_is_refused_because_no_url_reaches_it(world: Any, collection: str) -> None:
     assert_error(world.acme.admin.api.post(collection, json={"_id": "a/"}), "post_request_error", "slash")
     assert world.acme.admin.api.post(collection, json={"_id": "a/b"}).status_code == 200
     assert world.acme.admin.api.delete(f"{collection}/a/b").status_code == 200
@@ -23,7 +23,7 @@ def test_an_item_with_such_a_word_is_refused(world: Any, field: dict[str, Any]) 
 
 @pytest.mark.promise("routes.any-host")
 @pytest.mark.parametrize("host", ["model_registry:8084", "127.0.0.1", "a;b"])
-def test_any_host_is_answered_with_the_length_of_the_answer(world: Any, host: str) -> None:
+def test_responses_for_any_host_have_a_content_length(world: Any, host: str) -> None:
     answer = world.acme.owner.api.get("models", headers={"Host": host})
     assert answer.status_code == 200
     assert int(answer.headers["Content-Length"]) == len(answer.body())

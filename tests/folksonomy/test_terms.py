@@ -99,7 +99,7 @@ def test_an_invalid_usage_is_refused(world: Any, collection: str, usage: Any) ->
 
 @both
 @pytest.mark.promise("terms.create")
-def test_regular_users_create_no_terms(world: Any, collection: str) -> None:
+def test_regular_users_cannot_create_terms(world: Any, collection: str) -> None:
     assert_error(world.acme.owner.api.post(collection, json={"_id": "word"}), "only_administrator")
     assert_error(world.acme.owner.api.get(f"{collection}/word"), "resource_not_found")
 

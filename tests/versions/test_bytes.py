@@ -25,7 +25,7 @@ def test_bytes_are_deleted_with_the_version(world: Any, content: bytes) -> None:
 
 
 @pytest.mark.promise("versions.delete")
-def test_bytes_stay_while_another_version_of_the_tenant_refers_to_them(world: Any) -> None:
+def test_bytes_are_kept_while_another_version_of_the_tenant_refers_to_them(world: Any) -> None:
     mine = new_item(world.acme.owner.api)
     second = new_item(world.acme.other.api, "datasets")
     put_file(world.acme.owner.api, mine, "a.bin")
@@ -61,7 +61,7 @@ def test_deleted_bytes_can_be_uploaded_again(world: Any) -> None:
 
 
 @pytest.mark.promise("tenants.delete")
-def test_a_deleted_tenants_bytes_are_gone_and_no_other_tenants(world: Any) -> None:
+def test_deleting_a_tenant_deletes_its_bytes_and_no_others(world: Any) -> None:
     for user in (world.acme.owner, world.rival.owner):
         put_file(user.api, new_item(user.api), "a.bin")
     ok(world.operator.delete("tenants/acme"))

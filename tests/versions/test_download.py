@@ -60,7 +60,7 @@ def test_every_kind_of_item_has_downloads(world: Any, kind: str) -> None:
 
 
 @pytest.mark.promise("versions.download")
-def test_a_stored_page_cannot_act_as_a_page_of_the_registry(world: Any) -> None:
+def test_an_uploaded_page_cannot_run_as_a_page_of_the_registry(world: Any) -> None:
     path = new_item(world.acme.owner.api)
     post_file(world.acme.owner.api, path, "a.html", b"<script>1</script>", content_type="text/html")
     headers = world.acme.owner.api.get(f"{path}/versions/a.html").headers
@@ -83,7 +83,7 @@ def test_a_stored_page_cannot_act_as_a_page_of_the_registry(world: Any) -> None:
         ("bytes=5-99999999999999999", 5, 26),
     ],
 )
-def test_a_range_is_answered_with_its_part(get: Get, asked: str, start: int, stop: int) -> None:
+def test_a_range_returns_that_part(get: Get, asked: str, start: int, stop: int) -> None:
     response = get({"Range": asked})
     assert (response.status_code, response.body()) == (206, CONTENT[start:stop])
     assert response.headers["Content-Range"] == f"bytes {start}-{stop - 1}/26"
@@ -93,7 +93,7 @@ def test_a_range_is_answered_with_its_part(get: Get, asked: str, start: int, sto
 
 @pytest.mark.promise("versions.ranges")
 @pytest.mark.parametrize("asked", ["bytes=26-", "bytes=26-30", "bytes=999-", "bytes=-0"])
-def test_a_range_beyond_the_end_is_416_and_tells_the_size(get: Get, asked: str) -> None:
+def test_a_range_beyond_the_end_is_416_with_the_size(get: Get, asked: str) -> None:
     response = get({"Range": asked})
     assert response.status_code == 416
     assert response.headers["Content-Range"] == "bytes */26"
@@ -101,7 +101,7 @@ def test_a_range_beyond_the_end_is_416_and_tells_the_size(get: Get, asked: str) 
 
 
 @pytest.mark.promise("versions.ranges", "errors.shape")
-def test_a_range_beyond_the_end_is_an_error_in_the_shape_of_every_error(get: Get) -> None:
+def test_a_range_beyond_the_end_is_an_error_of_the_contracts_shape(get: Get) -> None:
     assert set(get({"Range": "bytes=26-"}).json()) == {"status", "value", "message", "details"}
 
 
@@ -113,7 +113,7 @@ def test_a_malformed_range_is_ignored(get: Get, asked: str) -> None:
 
 
 @pytest.mark.promise("versions.ranges")
-def test_several_ranges_are_answered_whole_or_in_parts(get: Get) -> None:
+def test_several_ranges_return_the_whole_file_or_parts(get: Get) -> None:
     response = get({"Range": "bytes=0-1,4-5"})
     if response.status_code == 206:
         assert response.headers["Content-Type"].startswith("multipart/byteranges")
@@ -124,7 +124,7 @@ def test_several_ranges_are_answered_whole_or_in_parts(get: Get) -> None:
 
 @pytest.mark.promise("versions.ranges")
 @pytest.mark.parametrize("asked", ["bytes=0-", "bytes=-5", "bytes=0-0"])
-def test_a_range_of_an_empty_file_holds_nothing(world: Any, asked: str) -> None:
+def test_a_range_of_an_empty_file_is_empty(world: Any, asked: str) -> None:
     path = new_item(world.acme.owner.api)
     put_file(world.acme.owner.api, path, "empty", b"")
     response = world.acme.owner.api.get(f"{path}/versions/empty", headers={"Range": asked})
@@ -133,7 +133,7 @@ def test_a_range_of_an_empty_file_holds_nothing(world: Any, asked: str) -> None:
 
 
 @pytest.mark.promise("versions.ranges")
-def test_a_range_holds_only_while_the_file_is_the_same(get: Get) -> None:
+def test_if_range_applies_the_range_only_to_the_same_file(get: Get) -> None:
     date = get().headers["Last-Modified"]
     expected = {ETAG: 206, date: 206, '"other"': 200, f"W/{ETAG}": 200, later(date, -60): 200, "nonsense": 200}
     for condition, status in expected.items():
@@ -158,7 +158,7 @@ def test_a_client_that_has_other_bytes_gets_the_file(get: Get, condition: str) -
 
 
 @pytest.mark.promise("versions.not-modified")
-def test_dates_count_if_the_request_has_no_etag(get: Get) -> None:
+def test_dates_are_compared_if_the_request_has_no_etag(get: Get) -> None:
     date = get().headers["Last-Modified"]
     assert get({"If-Modified-Since": date}).status_code == 304
     assert get({"If-Modified-Since": later(date, 60)}).status_code == 304
@@ -168,12 +168,12 @@ def test_dates_count_if_the_request_has_no_etag(get: Get) -> None:
 
 
 @pytest.mark.promise("versions.not-modified", "versions.ranges")
-def test_a_range_of_what_the_client_has_is_not_modified(get: Get) -> None:
+def test_a_range_that_the_client_has_is_not_modified(get: Get) -> None:
     assert get({"If-None-Match": ETAG, "Range": "bytes=0-4"}).status_code == 304
 
 
 @pytest.mark.promise("versions.head")
-def test_head_answers_the_headers_of_get_and_no_bytes(get: Get) -> None:
+def test_head_returns_the_headers_of_get_without_the_bytes(get: Get) -> None:
     whole, head = get(), get(method="head")
     assert (head.status_code, head.body()) == (200, b"")
     for header in (*DESCRIBING, "Content-Type", "Content-Length", "Content-Disposition"):
@@ -198,7 +198,7 @@ def test_head_of_an_unknown_version_is_not_found(world: Any) -> None:
 
 @pytest.mark.promise("versions.precondition")
 @pytest.mark.parametrize("condition", ["If-Match", "If-Unmodified-Since"])
-def test_a_condition_that_does_not_hold_is_an_error_in_the_shape_of_every_error(get: Get, condition: str) -> None:
+def test_a_failed_precondition_is_an_error_of_the_contracts_shape(get: Get, condition: str) -> None:
     headers = {condition: '"other"' if condition == "If-Match" else "Mon, 01 Jan 2001 00:00:00 GMT"}
     response = get(headers)
     assert response.status_code == 412

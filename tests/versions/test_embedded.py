@@ -64,23 +64,21 @@ def test_an_item_lists_its_versions_oldest_first_and_their_collection_newest_fir
 
 
 @pytest.mark.promise("items.versions-order", "items.versions-newest")
-def test_an_item_shows_its_newest_hundred_versions_and_tells_how_many_there_are(
-    world: Any, items: dict[str, str]
-) -> None:
+def test_an_item_shows_its_newest_hundred_versions_and_their_count(world: Any, items: dict[str, str]) -> None:
     for name, count in COUNTS.items():
         document = read(world.acme.owner.api, items[name])
         assert (_ordinals(document), document["versions_count"]) == (_shown(count), count), name
 
 
 @pytest.mark.promise("items.versions-order", "items.versions-newest")
-def test_a_list_shows_of_each_item_what_the_item_shows(world: Any, items: dict[str, str]) -> None:
+def test_a_list_shows_each_item_as_a_single_request_does(world: Any, items: dict[str, str]) -> None:
     for document in read(world.acme.owner.api, "models")["docs"]:
         count = COUNTS[document["name"]]
         assert (_ordinals(document), document["versions_count"]) == (_shown(count), count), document["name"]
 
 
 @pytest.mark.promise("items.versions-newest")
-def test_a_page_takes_three_queries_on_versions_however_many_there_are(world: Any, items: dict[str, str]) -> None:
+def test_a_page_takes_three_queries_for_any_number_of_versions(world: Any, items: dict[str, str]) -> None:
     few, _ = _queries_on_versions(lambda: world.acme.owner.api.get("models", query={"filter": {"name": "few"}}))
     assert len(few) == 1
     many, page = _queries_on_versions(lambda: world.acme.owner.api.get("models"))

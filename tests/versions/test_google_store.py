@@ -53,7 +53,7 @@ def test_repeated_parts_and_parts_from_another_process_make_the_same_object(goog
     prefix, content = uuid4().hex, bytes(range(256)) * (12 * MIB // 256)
     place = GoogleStorage(**google_store.options(prefix)).begin(f"{prefix}/+incoming/one")
     for number, start in enumerate(range(0, len(content), 5 * MIB), 1):
-        store = GoogleStorage(**google_store.options(prefix))  # knows only the place
+        store = GoogleStorage(**google_store.options(prefix))  # knows nothing of the other process
         store.send(place, Part(number, start, content[start : start + 5 * MIB], last=start + 5 * MIB >= len(content)))
     store.complete(place, [])
     assert google_store.content(f"{prefix}/+incoming/one") == content

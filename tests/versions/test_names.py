@@ -29,7 +29,7 @@ QUOTED = ('say "hi".bin', "back\\slash.bin")
 
 @pytest.mark.promise("versions.names", "versions.put", "versions.lookup")
 @pytest.mark.parametrize("name", [*NAMES, *QUOTED], ids=lambda name: name[:12])
-def test_a_name_put_in_the_path_is_kept_and_found(world: Any, name: str) -> None:
+def test_a_name_in_the_path_is_stored_and_found(world: Any, name: str) -> None:
     path = new_item(world.acme.owner.api)
     assert put_file(world.acme.owner.api, path, name)["original"] == name
     response = world.acme.owner.api.get(f"{path}/versions/{quote(name)}")
@@ -40,7 +40,7 @@ def test_a_name_put_in_the_path_is_kept_and_found(world: Any, name: str) -> None
 
 @pytest.mark.promise("versions.names", "versions.post", "versions.lookup")
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: name[:12])
-def test_a_name_sent_in_a_form_is_kept_and_found(world: Any, name: str) -> None:
+def test_a_name_in_a_form_is_stored_and_found(world: Any, name: str) -> None:
     path = new_item(world.acme.owner.api)
     assert post_file(world.acme.owner.api, path, name)["original"] == name
     assert saved_name(world.acme.owner.api.get(f"{path}/versions/{quote(name)}")) == name
@@ -62,7 +62,7 @@ def test_a_form_keeps_the_last_part_of_a_path(world: Any, sent: str, kept: str) 
 
 
 @pytest.mark.promise("versions.names", "versions.lookup")
-def test_a_name_put_in_the_path_may_lie_in_folders(world: Any) -> None:
+def test_a_name_in_the_path_can_contain_folders(world: Any) -> None:
     path = new_item(world.acme.owner.api)
     assert put_file(world.acme.owner.api, path, "saved model/variables/a.bin", b"deep")["original"] == (
         "saved model/variables/a.bin"

@@ -84,7 +84,7 @@ def test_a_part_that_the_store_refuses_leaves_nothing_of_the_upload(
 
 
 @pytest.mark.parametrize("size", [0, 1, 5 * MIB - 1, 5 * MIB, 5 * MIB + 1, 10 * MIB, 12 * MIB])
-def test_sizes_about_those_of_parts_are_kept_whole(
+def test_files_of_about_the_size_of_parts_are_stored_completely(
     object_store: ObjectStore, storage: dict[str, Any], size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = object_store.backend.rpartition(".")[0]
@@ -147,7 +147,7 @@ def test_tenants_whose_names_differ_by_dots_share_no_bytes(object_store: ObjectS
         store.read(".a/aa/key")
 
 
-def test_a_copy_that_a_crash_interrupted_is_left_over_and_what_others_upload_is_not(s3_store: ObjectStore) -> None:
+def test_an_interrupted_copy_is_garbage_and_running_uploads_are_not(s3_store: ObjectStore) -> None:
     location, key = uuid4().hex, f"acme/{'0' * 2}/{'0' * 64}"
     store, client = opened(s3_store, s3_store.options(location)), s3_store.client
     for name in (key, "others/upload"):
@@ -158,7 +158,7 @@ def test_a_copy_that_a_crash_interrupted_is_left_over_and_what_others_upload_is_
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_commands_back_up_restore_check_and_sweep_objects_as_they_do_files(
+def test_commands_back_up_restore_check_and_collect_objects_like_files(
     world: Any, use: Use, storage: dict[str, Any], object_store: ObjectStore, tmp_path: Path
 ) -> None:
     use(storage)

@@ -46,7 +46,7 @@ def blocks(count: int) -> Iterator[bytes]:
         yield bytes([number % 251]) * MIB
 
 
-def test_a_large_file_goes_in_by_parts_and_comes_from_the_store_and_through_the_registry(
+def test_a_large_file_is_uploaded_in_parts_and_downloaded_from_the_store_and_the_registry(
     served: Served, client: httpx.Client, model: str, object_store: ObjectStore
 ) -> None:
     digest = hashlib.sha256()

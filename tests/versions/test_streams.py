@@ -39,7 +39,9 @@ def large_file(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.promise("versions.streamed")
-def test_a_gibibyte_goes_in_and_out_in_little_memory(fresh_served: Served, large_file: Path, tmp_path: Path) -> None:
+def test_a_gibibyte_is_uploaded_and_downloaded_in_little_memory(
+    fresh_served: Served, large_file: Path, tmp_path: Path
+) -> None:
     with administrator(fresh_served) as client:
         model = created(client, "models", name=uuid4().hex)
         curl = ["curl", "-fsS", "-H", f"Authorization: {client.headers['Authorization']}"]
@@ -62,7 +64,7 @@ def test_a_gibibyte_goes_in_and_out_in_little_memory(fresh_served: Served, large
 
 
 @pytest.mark.promise("versions.put", "versions.chunked")
-def test_a_body_of_unknown_length_is_kept_where_its_digest_proves_it_whole(served: Served) -> None:
+def test_a_body_of_unknown_length_is_stored_if_its_digest_proves_it_complete(served: Served) -> None:
     blocks = [bytes([number]) * 10_000 for number in range(100)]
     digest = hashlib.sha256(b"".join(blocks)).hexdigest()
     with administrator(served) as client:
@@ -112,7 +114,7 @@ def test_a_client_that_disconnects_leaves_nothing(served: Served, sent: bytes) -
 
 
 @pytest.mark.promise("versions.streamed")
-def test_a_slow_download_does_not_keep_others_waiting(served: Served) -> None:
+def test_a_slow_download_does_not_delay_others(served: Served) -> None:
     with administrator(served) as client:
         model = created(client, "models", name=uuid4().hex)
         client.put(f"/models/{model}/versions/big.bin", content=b"x" * 30_000_000)

@@ -29,7 +29,7 @@ def published(api: Any, path: str, content: bytes, name: str = "a.bin") -> dict[
 
 
 @pytest.mark.promise("uploads.tus")
-def test_options_tell_what_the_registry_knows_of_the_protocol(world: Any, settings: Any) -> None:
+def test_options_list_the_supported_parts_of_the_protocol(world: Any, settings: Any) -> None:
     settings.MAX_UPLOAD_SIZE = 1000
     for caller in (world.anonymous, world.acme.owner.api):
         answer = caller.request("options", "uploads")
@@ -50,7 +50,7 @@ def test_options_tell_what_the_registry_knows_of_the_protocol(world: Any, settin
 @pytest.mark.promise("uploads.resume", "uploads.version")
 @pytest.mark.parametrize("cuts", [(), (10,), (1, 2, 25)], ids=str)
 @pytest.mark.parametrize("remembered", [True, False], ids=["hashed-on-the-way", "hashed-at-the-end"])
-def test_bytes_that_come_in_several_requests_become_a_version(api: Any, cuts: Any, remembered: bool) -> None:
+def test_bytes_sent_in_several_requests_become_a_version(api: Any, cuts: Any, remembered: bool) -> None:
     path = new_item(api)
     url = begin(api, len(CONTENT), item=path.rpartition("/")[2], path="a.bin", sha256=sha256(CONTENT), filetype="a/b")
     for start, stop in zip((0, *cuts), (*cuts, len(CONTENT)), strict=True):
@@ -86,7 +86,7 @@ def _is_object_store(settings: Any) -> bool:
 
 @pytest.mark.promise("uploads.tus")
 @pytest.mark.parametrize("content", [b"", CONTENT], ids=["empty", "bytes"])
-def test_all_bytes_may_come_with_the_creation(api: Any, content: bytes) -> None:
+def test_the_creation_can_contain_all_bytes(api: Any, content: bytes) -> None:
     path = new_item(api)
     about = encoded(item=path.rpartition("/")[2], name="a.bin", description="first", ordinal="70")
     answer = post(api, len(content), content, Upload_Metadata=about)
@@ -96,7 +96,7 @@ def test_all_bytes_may_come_with_the_creation(api: Any, content: bytes) -> None:
 
 
 @pytest.mark.promise("uploads.owner")
-def test_an_upload_is_its_users_alone(world: Any) -> None:
+def test_an_upload_is_private_to_its_user(world: Any) -> None:
     url = begin(world.acme.owner.api, 10)
     for other in (world.acme.admin.api, world.acme.shared.api, world.rival.owner.api):
         assert head(other, url).status_code == 404
@@ -151,7 +151,7 @@ def test_parts_sent_in_parallel_are_joined(api: Any) -> None:
 
 
 @pytest.mark.promise("uploads.concatenate")
-def test_only_finished_parts_of_ones_own_are_joined(world: Any) -> None:
+def test_only_the_users_own_finished_parts_are_joined(world: Any) -> None:
     api = world.acme.owner.api
     whole, part, theirs = (
         sent(api, CONTENT),
@@ -198,7 +198,7 @@ def expire(*urls: str) -> None:
 
 
 @pytest.mark.promise("uploads.resume")
-def test_what_a_crash_left_beyond_the_offset_is_written_again(api: Any, settings: Any) -> None:
+def test_bytes_that_a_crash_left_beyond_the_offset_are_written_again(api: Any, settings: Any) -> None:
     """A killed process has written more than the row says."""
     url = begin(api, 26)
     patch(api, url, 0, CONTENT[:10])

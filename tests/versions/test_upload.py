@@ -58,7 +58,7 @@ def test_an_upload_answers_the_item_with_the_version(world: Any, kind: str, way:
 
 
 @pytest.mark.promise("versions.post")
-def test_a_form_may_describe_its_file(world: Any) -> None:
+def test_a_form_can_describe_its_file(world: Any) -> None:
     path = new_item(world.acme.owner.api)
     for before, after in (("first", ""), ("", "last")):
         fields = [
@@ -73,7 +73,7 @@ def test_a_form_may_describe_its_file(world: Any) -> None:
 
 
 @pytest.mark.promise("versions.put")
-def test_bare_bytes_are_described_by_the_query(world: Any) -> None:
+def test_query_parameters_describe_a_raw_body(world: Any) -> None:
     path = new_item(world.acme.owner.api)
     version = put_file(world.acme.owner.api, path, "a.bin", description="été 🧪", ordinal="70", sha256=sha256(CONTENT))
     assert (version["description"], version["ordinal"]) == ("été 🧪", "70")
@@ -84,7 +84,7 @@ def test_bare_bytes_are_described_by_the_query(world: Any) -> None:
     "content_type",
     ["application/octet-stream", "application/json", "multipart/form-data; boundary=b", "text/plain", "odd"],
 )
-def test_bare_bytes_of_any_content_type_are_kept_as_they_are(world: Any, content_type: str) -> None:
+def test_a_raw_body_of_any_content_type_is_stored_unchanged(world: Any, content_type: str) -> None:
     content = b'{"not": "read", \xff\x00\r\n--b'
     path = new_item(world.acme.owner.api)
     ok(send_bytes(world.acme.owner.api, path, "a.bin", content, content_type=content_type))
@@ -108,7 +108,7 @@ FIRST_BEYOND = 10**15  # client-chosen ordinals influence the next one below thi
 
 @pytest.mark.promise("versions.ordinal")
 @pytest.mark.parametrize("ordinal", [str(2**63 - 1), str(2**63 - 2), str(2**63), str(FIRST_BEYOND), "9" * 64])
-def test_ordinals_beyond_a_bound_are_kept_and_do_not_count(world: Any, ordinal: str) -> None:
+def test_ordinals_above_the_limit_are_stored_and_do_not_count(world: Any, ordinal: str) -> None:
     path = new_item(world.acme.owner.api)
     given = [put_file(world.acme.owner.api, path, "a.bin", ordinal=ordinal)["ordinal"]]
     given += [ok(send_bytes(world.acme.owner.api, path, "a.bin"))["versions"][-1]["ordinal"] for _ in range(2)]
@@ -116,7 +116,7 @@ def test_ordinals_beyond_a_bound_are_kept_and_do_not_count(world: Any, ordinal: 
 
 
 @pytest.mark.promise("versions.ordinal")
-def test_counting_continues_beyond_the_bound_and_skips_taken_ordinals(world: Any) -> None:
+def test_counting_continues_above_the_limit_and_skips_taken_ordinals(world: Any) -> None:
     api = world.acme.owner.api
     path = new_item(api)
     for ordinal in (FIRST_BEYOND + 1, FIRST_BEYOND + 2, FIRST_BEYOND - 1):
@@ -136,7 +136,7 @@ def test_an_item_with_the_largest_ordinals_of_older_data_counts_again(world: Any
 
 
 @pytest.mark.promise("versions.ordinal")
-def test_every_item_counts_for_itself(world: Any) -> None:
+def test_each_item_counts_its_own_ordinals(world: Any) -> None:
     first, second = (new_item(world.acme.owner.api, name=name) for name in ("first", "second"))
     for path in (first, first, second):
         version = put_file(world.acme.owner.api, path, "a.bin")
@@ -145,7 +145,7 @@ def test_every_item_counts_for_itself(world: Any) -> None:
 
 @pytest.mark.promise("versions.ordinal")
 @pytest.mark.parametrize("ordinal", ["1/2", "x" * 65, "a\x1f"])
-def test_an_ordinal_that_no_path_could_name_is_refused(world: Any, ordinal: str) -> None:
+def test_an_ordinal_that_does_not_fit_in_a_path_is_refused(world: Any, ordinal: str) -> None:
     path = new_item(world.acme.owner.api)
     assert_error(send_bytes(world.acme.owner.api, path, "a.bin", query={"ordinal": ordinal}), "post_request_error")
 
@@ -184,7 +184,7 @@ def test_a_form_without_the_file_is_refused(world: Any, form: str) -> None:
 
 @pytest.mark.promise("versions.digest")
 @pytest.mark.parametrize("way", WAYS)
-def test_bytes_that_match_their_digest_are_kept(world: Any, way: str) -> None:
+def test_bytes_that_match_their_digest_are_stored(world: Any, way: str) -> None:
     path = new_item(world.acme.owner.api)
     ok(send(way, world.acme.owner.api, path, query={"sha256": sha256(CONTENT)}))
     ok(send(way, world.acme.owner.api, path, query={"sha256": sha256(CONTENT).upper()}))
@@ -218,7 +218,7 @@ def test_bytes_that_do_not_match_their_digest_leave_nothing(world: Any, way: str
 @pytest.mark.promise("versions.post", "versions.put")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("id", ["0" * 24, "ghost"])
-def test_an_upload_to_what_does_not_exist_is_not_found(world: Any, way: str, id: str) -> None:
+def test_an_upload_to_an_unknown_item_is_not_found(world: Any, way: str, id: str) -> None:
     content = f"to nothing {way}".encode()
     assert_error(send(way, world.acme.owner.api, f"models/{id}", "a.bin", content), "resource_not_found")
     assert copies(content) == 0

@@ -54,7 +54,7 @@ def test_another_version_of_the_protocol_is_refused(api: Any, method: str) -> No
 
 
 @pytest.mark.promise("uploads.tus")
-def test_a_client_that_can_only_post_says_what_it_means(api: Any) -> None:
+def test_a_client_that_can_only_post_overrides_the_method(api: Any) -> None:
     url = begin(api, 26)
     headers = RESUMABLE | {"Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"}
     answer = api.post(url, data=CONTENT, content_type=OFFSET, headers=headers)
@@ -84,7 +84,7 @@ MALFORMED = {
 
 @pytest.mark.promise("uploads.create")
 @pytest.mark.parametrize("name", MALFORMED)
-def test_a_malformed_creation_makes_nothing(api: Any, name: str) -> None:
+def test_a_malformed_creation_creates_nothing(api: Any, name: str) -> None:
     assert_error(api.post("uploads", headers=RESUMABLE | MALFORMED[name]), "post_request_error")
     assert not UploadSession.objects.exists()
 
@@ -102,14 +102,14 @@ def test_a_malformed_creation_makes_nothing(api: Any, name: str) -> None:
     ],
     ids=str,
 )
-def test_what_would_be_refused_at_the_end_is_refused_at_the_start(api: Any, pairs: Any, error: str) -> None:
+def test_an_upload_that_would_fail_at_its_end_is_refused_at_its_start(api: Any, pairs: Any, error: str) -> None:
     item = new_item(api).rpartition("/")[2]
     assert_error(post(api, 5, Upload_Metadata=encoded(**{"item": item} | pairs)), error)
     assert not UploadSession.objects.exists()
 
 
 @pytest.mark.promise("uploads.version")
-def test_only_who_may_change_an_item_uploads_to_it(world: Any) -> None:
+def test_only_users_who_may_change_an_item_upload_to_it(world: Any) -> None:
     item = new_item(world.acme.owner.api, users=["shared"]).rpartition("/")[2]
     about = {"Upload_Metadata": encoded(item=item, path="a.bin")}
     assert_error(post(world.acme.shared.api, 5, **about), "restricted_access_modify")
@@ -182,7 +182,7 @@ class _Stream:
 
 @pytest.mark.promise("uploads.resume")
 @pytest.mark.parametrize("before", [b"", b"de"], ids=["at-once", "later"])
-def test_what_arrived_before_a_connection_broke_is_kept(api: Any, before: bytes) -> None:
+def test_bytes_received_before_a_connection_broke_are_kept(api: Any, before: bytes) -> None:
     url = begin(api, 26)
     assert patch(api, url, 0, b"abc").status_code == 204
     with locked(session_of(url)) as lease, pytest.raises(OSError, match="gone"):
@@ -194,7 +194,7 @@ def test_what_arrived_before_a_connection_broke_is_kept(api: Any, before: bytes)
 
 @pytest.mark.promise("uploads.resume", "uploads.version")
 @pytest.mark.parametrize("stage", ["before-joining", "before-the-version"])
-def test_a_crash_after_the_last_byte_is_made_good_by_the_next_question(
+def test_the_next_request_repairs_a_crash_after_the_last_byte(
     api: Any, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     path = new_item(api)
@@ -234,7 +234,7 @@ def test_a_version_takes_an_upload_once(world: Any, api: Any) -> None:
 
 
 @pytest.mark.promise("uploads.expire")
-def test_a_tenants_uploads_go_with_it(world: Any) -> None:
+def test_deleting_a_tenant_deletes_its_uploads(world: Any) -> None:
     api = world.rival.owner.api
     sent(api, CONTENT)
     patch(api, begin(api, 26), 0, b"x")

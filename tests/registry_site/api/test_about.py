@@ -1,4 +1,4 @@
-"""What the registry tells about itself, and to whom."""
+"""What the registry says about itself, and who may read it."""
 
 import re
 from typing import Any
@@ -41,13 +41,13 @@ def demo(world: Any, settings: Any) -> Any:
     "about.version", "about.types", "about.password-strength", "about.docs", "about.docs-page", "about.healthz"
 )
 @pytest.mark.parametrize("path", PUBLIC)
-def test_what_is_public_needs_no_token_and_minds_no_bad_one(world: Any, path: str) -> None:
+def test_public_routes_need_no_token_and_ignore_an_invalid_one(world: Any, path: str) -> None:
     assert world.anonymous.get(path).status_code == 200
     assert world.anonymous.get(path, headers={"Authorization": "JWT expired.or.forged"}).status_code == 200
 
 
 @pytest.mark.promise("about.version")
-def test_the_version_is_answered(world: Any) -> None:
+def test_the_version_is_returned(world: Any) -> None:
     assert ok(world.anonymous.get("version")) == {"version": __version__}
 
 
@@ -59,7 +59,7 @@ def test_enumerations_have_the_values_that_are_accepted(world: Any, name: str) -
 
 
 @pytest.mark.promise("about.password-strength")
-def test_the_least_strength_of_passwords_is_answered(world: Any, settings: Any) -> None:
+def test_the_minimum_strength_of_passwords_is_returned(world: Any, settings: Any) -> None:
     settings.MIN_PASSWORD_STRENGTH = 2
     assert ok(world.anonymous.get("types/passwordStrength"))["passwordStrength"] == 2
 
@@ -77,7 +77,7 @@ def test_the_openapi_document_describes_every_route_and_method(world: Any) -> No
 
 
 @pytest.mark.promise("about.docs")
-def test_every_operation_is_described_with_its_answers(world: Any) -> None:
+def test_every_operation_is_described_with_its_responses(world: Any) -> None:
     for path, methods in ok(world.anonymous.get("docs"))["paths"].items():
         for method, operation in methods.items():
             assert operation.get("summary") or operation.get("description"), (method, path)
@@ -86,7 +86,7 @@ def test_every_operation_is_described_with_its_answers(world: Any) -> None:
 
 @pytest.mark.promise("about.prefix")
 @pytest.mark.parametrize("path", ["/v1", "/v1/"])
-def test_the_prefix_leads_to_the_documentation(world: Any, path: str) -> None:
+def test_the_prefix_redirects_to_the_documentation(world: Any, path: str) -> None:
     for headers in ({}, {"Accept": "text/html"}):
         answer = world.anonymous.get(path, headers=headers)
         assert (answer.status_code, answer.headers["Location"]) == (302, "/docs.html")
@@ -94,7 +94,7 @@ def test_the_prefix_leads_to_the_documentation(world: Any, path: str) -> None:
 
 
 @pytest.mark.promise("about.docs-page")
-def test_the_page_of_documentation_loads_nothing_from_elsewhere(world: Any) -> None:
+def test_the_documentation_page_loads_nothing_from_other_hosts(world: Any) -> None:
     response = world.anonymous.get("/docs.html")
     assert response.headers["Content-Type"].startswith("text/html")
     page = response.body().decode()
@@ -103,7 +103,7 @@ def test_the_page_of_documentation_loads_nothing_from_elsewhere(world: Any) -> N
 
 
 @pytest.mark.promise("about.landing")
-def test_the_first_page_tells_browsers_and_programs_where_everything_is(world: Any) -> None:
+def test_the_landing_page_links_to_everything_for_browsers_and_programs(world: Any) -> None:
     page = world.anonymous.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert page.headers["Content-Type"].startswith("text/html")
     told = ok(world.anonymous.get("/"))
@@ -114,7 +114,7 @@ def test_the_first_page_tells_browsers_and_programs_where_everything_is(world: A
 
 
 @pytest.mark.promise("about.landing")
-def test_the_first_page_says_what_fails(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_landing_page_shows_what_fails(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     page = {"headers": {"Accept": "text/html"}}
     assert "Healthy" in world.anonymous.get("/", **page).body().decode()
     monkeypatch.setattr("registry_site.api.about.storage_is_healthy", lambda: False)
@@ -123,7 +123,7 @@ def test_the_first_page_says_what_fails(world: Any, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.promise("about.docs-page")
-def test_no_page_has_a_script_or_style_within(world: Any) -> None:
+def test_no_page_has_inline_scripts_or_styles(world: Any) -> None:
     for path in ("/", "/docs.html", "/reset.html"):
         page = world.anonymous.get(path, headers={"Accept": "text/html"}).body().decode()
         assert re.findall(r"<style|style=|\son\w+=|<script(?![^>]*\ssrc=)", page) == [], path
@@ -133,7 +133,7 @@ def test_no_page_has_a_script_or_style_within(world: Any) -> None:
 @pytest.mark.parametrize(
     "part", ["registry_site.api.about.HealthViewSet.check_database", "registry_site.api.about.storage_is_healthy"]
 )
-def test_health_is_denied_when_a_part_fails(world: Any, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+def test_healthz_is_503_when_a_part_fails(world: Any, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     def fail() -> bool:
         raise OSError("/secret/path is gone")
 
@@ -146,7 +146,7 @@ def test_health_is_denied_when_a_part_fails(world: Any, monkeypatch: pytest.Monk
 
 
 @pytest.mark.promise("about.info")
-def test_info_is_for_every_user(world: Any, engine: str, settings: Any) -> None:
+def test_every_user_may_read_info(world: Any, engine: str, settings: Any) -> None:
     answer = ok(world.acme.owner.api.get("info"))
     assert {"version", "environment", "engine", "token_expiration_time", "demo", "log", "timestamp"} <= set(answer)
     assert answer["version"] == __version__
@@ -159,7 +159,7 @@ def test_info_is_for_every_user(world: Any, engine: str, settings: Any) -> None:
 
 @pytest.mark.promise("about.no-connection-string")
 @pytest.mark.parametrize("path", [*PUBLIC, "info", "/nothing"])
-def test_no_answer_tells_a_secret_or_where_things_are_kept(world: Any, settings: Any, path: str) -> None:
+def test_no_response_contains_a_secret_or_a_storage_location(world: Any, settings: Any, path: str) -> None:
     response = world.acme.admin.api.get(path)
     told = response.body().decode() + str(dict(response.headers))
     name = str(settings.DATABASES["default"]["NAME"])
@@ -180,7 +180,7 @@ def test_the_demo_is_for_administrators_of_the_demo_tenant(world: Any, demo: Any
 
 
 @pytest.mark.promise("demo.items")
-def test_the_demo_makes_lists_and_removes_its_items(world: Any, demo: Any) -> None:
+def test_the_demo_creates_lists_and_deletes_its_items(world: Any, demo: Any) -> None:
     ok(world.acme.admin.api.post("models", json={"name": "mine"}))
     empty = {name: [] for name in ("users", "tags", "metadata", "datasets", "models")}
     assert ok(demo.get("demo")) == empty

@@ -1,4 +1,4 @@
-"""What holds on every route: prefix, slashes, JSON, ids, dates, references, tokens."""
+"""Conventions of all routes: prefix, slashes, JSON, ids, dates, references, tokens."""
 
 import json
 import re
@@ -17,7 +17,7 @@ LOGIN = {"tenant": "acme", "username": "owner", "password": "Passw0rd!x"}
 
 @pytest.mark.promise("routes.prefix")
 @pytest.mark.parametrize("path", ["/models", "/users", "/v2/models", "/version"])
-def test_routes_of_the_api_lie_under_the_prefix_only(world: Any, path: str) -> None:
+def test_routes_of_the_api_exist_only_below_the_prefix(world: Any, path: str) -> None:
     assert_error(world.acme.owner.api.get(path), "resource_not_found")
 
 
@@ -35,12 +35,12 @@ def test_a_trailing_slash_changes_nothing_on_any_route(world: Any, path: str) ->
         plain, slashed = (world.anonymous.request(method, each) for each in (path, f"{path}/"))
         assert slashed.status_code == plain.status_code
         assert slashed.headers.get("Location") == plain.headers.get("Location")
-        assert not 300 <= slashed.status_code < 400 or path == "/v1"  # which leads to the documentation
+        assert not 300 <= slashed.status_code < 400 or path == "/v1"  # it redirects to the documentation
 
 
 @pytest.mark.promise("routes.trailing-slash", "status.success")
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_a_post_keeps_its_body_whatever_the_slash(world: Any, slash: str) -> None:
+def test_a_post_keeps_its_body_with_or_without_a_slash(world: Any, slash: str) -> None:
     api = world.acme.owner.api
     created = ok(api.post(f"models{slash}", json={"name": "kept"}))
     assert created["name"] == "kept"
@@ -51,7 +51,7 @@ def test_a_post_keeps_its_body_whatever_the_slash(world: Any, slash: str) -> Non
 
 @pytest.mark.promise("json.utf-8")
 @pytest.mark.parametrize("text", ["città", "モデル", "🧪", 'q"uote', "back\\slash", "no\u00a0break", "\u200fright"])
-def test_text_comes_back_as_it_was_sent(world: Any, text: str) -> None:
+def test_text_is_returned_as_it_was_sent(world: Any, text: str) -> None:
     value = f"line\u2028{text}"
     created = create(world.acme.owner.api, name=text, tags=[text], metadata=[{"name": "m", "value": value}])
     response = world.acme.owner.api.get(f"models/{created['_id']}")
@@ -61,7 +61,7 @@ def test_text_comes_back_as_it_was_sent(world: Any, text: str) -> None:
 
 @pytest.mark.promise("json.utf-8")
 @pytest.mark.parametrize("accept", ["*/*", "text/html", "application/xml", "application/octet-stream", "nonsense", ""])
-def test_json_is_answered_whatever_is_accepted(world: Any, accept: str) -> None:
+def test_json_is_returned_for_any_accept_header(world: Any, accept: str) -> None:
     headers = {"Accept": accept}
     response = world.acme.owner.api.get("models", headers=headers)
     assert ok(response)["totalDocs"] == 0
@@ -71,13 +71,13 @@ def test_json_is_answered_whatever_is_accepted(world: Any, accept: str) -> None:
 
 @pytest.mark.promise("json.utf-8")
 @pytest.mark.parametrize("format", ["json", "xml", "api"])
-def test_no_parameter_changes_the_form_of_answers(world: Any, format: str) -> None:
+def test_no_parameter_changes_the_format_of_responses(world: Any, format: str) -> None:
     assert ok(world.acme.owner.api.get("models", query={"format": format}))["totalDocs"] == 0
 
 
 @pytest.mark.promise("versions.download")
 @pytest.mark.parametrize("accept", ["application/octet-stream", "text/csv", "image/*", "*/*"])
-def test_bytes_are_answered_whatever_is_accepted(world: Any, accept: str) -> None:
+def test_bytes_are_returned_for_any_accept_header(world: Any, accept: str) -> None:
     api = world.acme.owner.api
     path = f"models/{create(api)['_id']}/versions"
     ok(api.upload(path, "file.bin", b"bytes"))
@@ -95,14 +95,14 @@ def test_dates_are_iso_8601_in_utc_with_milliseconds(world: Any) -> None:
 
 @pytest.mark.promise("json.ids")
 @pytest.mark.parametrize("kind", KINDS)
-def test_items_have_an_id_of_24_hex_characters_twice(world: Any, kind: str) -> None:
+def test_items_have_the_same_24_hex_characters_as_both_ids(world: Any, kind: str) -> None:
     item = create(world.acme.owner.api, kind)
     assert ID.fullmatch(item["_id"])
     assert item["id"] == item["_id"]
 
 
 @pytest.mark.promise("json.ids")
-def test_users_have_an_id_of_24_hex_characters_twice(world: Any) -> None:
+def test_users_have_the_same_24_hex_characters_as_both_ids(world: Any) -> None:
     for api in (world.acme.admin.api, world.acme.owner.api):
         for user in ok(api.get("users"))["docs"]:
             assert ID.fullmatch(user["_id"])
@@ -120,7 +120,7 @@ def test_tenants_tags_and_metadata_names_are_their_own_id(world: Any) -> None:
 
 
 @pytest.mark.promise("json.references")
-def test_references_hold_an_id_and_a_name_and_no_more(world: Any) -> None:
+def test_references_have_only_an_id_and_a_name(world: Any) -> None:
     api, owner, shared = world.acme.owner.api, world.acme.owner, world.acme.shared
     data = create(api, "datasets", name="data")
     model = create(api, "models", users=["shared"], datasets=["data"], tags=["t"])

@@ -1,4 +1,4 @@
-"""Every failure has the contract's shape, and none tells more than it should."""
+"""Every error has the contract's shape and reveals nothing internal."""
 
 import errno
 import json
@@ -37,7 +37,7 @@ BODIES = [
 
 
 @pytest.mark.promise("errors.table")
-def test_the_error_table_is_public_and_is_the_contracts(world: Any) -> None:
+def test_the_error_table_is_public_and_equals_the_contracts(world: Any) -> None:
     assert ok(world.anonymous.get("errors")) == ERRORS
     assert len(ERRORS) == 25
 
@@ -45,19 +45,19 @@ def test_the_error_table_is_public_and_is_the_contracts(world: Any) -> None:
 @pytest.mark.promise("errors.unknown-route", "errors.shape")
 @pytest.mark.parametrize("path", ["/v2", "/v1/nothing", "/nothing/at/all", "/v1/%00", "/%ff"])
 @pytest.mark.parametrize("method", METHODS[:1] + METHODS[2:])
-def test_an_unknown_route_is_not_found_whatever_the_method(world: Any, path: str, method: str) -> None:
+def test_an_unknown_route_is_not_found_for_any_method(world: Any, path: str, method: str) -> None:
     assert_error(world.anonymous.request(method, path), "resource_not_found")
 
 
 @pytest.mark.promise("errors.shape")
 @pytest.mark.parametrize("query", [{"filter": '{"\\ud800": null}'}, {"sort": '{"\\ud800": 1}'}])
-def test_an_error_names_even_what_is_no_text(world: Any, query: dict[str, str]) -> None:
+def test_an_error_can_quote_input_that_is_not_text(world: Any, query: dict[str, str]) -> None:
     assert_error(world.acme.owner.api.get("models", query=query), "get_request_error", "\\ud800")
 
 
 @pytest.mark.promise("errors.method", "errors.shape")
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
-def test_a_method_that_a_route_does_not_know_is_refused_with_those_it_knows(world: Any, route: Any) -> None:
+def test_an_unsupported_method_is_405_with_the_supported_ones(world: Any, route: Any) -> None:
     caller = world.operator if "tenants" in route.template else world.acme.admin.api
     for method in set(METHODS) - set(route.methods) - {"head", "options"}:
         response = caller.request(method, route.example)
@@ -78,7 +78,7 @@ def test_malformed_json_is_refused(world: Any, method: str, path: str, content: 
 @pytest.mark.promise("errors.malformed-json", "errors.shape")
 @pytest.mark.parametrize("body", ["text", 5, True, 1.5, [[]], ["x"], [None], {"name": {}}, {"name": []}, {"_id": {}}])
 @pytest.mark.parametrize(("method", "path"), BODIES)
-def test_json_of_another_form_is_a_request_error_and_never_a_crash(
+def test_json_of_another_type_is_a_request_error_and_never_a_crash(
     world: Any, method: str, path: str, body: Any
 ) -> None:
     response = world.acme.admin.api.request(method, path, json=body)
@@ -89,7 +89,7 @@ def test_json_of_another_form_is_a_request_error_and_never_a_crash(
 
 @pytest.mark.promise("errors.shape")
 @pytest.mark.parametrize("text", ["nul \x00 inside", "\x00"])
-def test_text_that_a_database_cannot_keep_is_refused(world: Any, text: str) -> None:
+def test_text_that_a_database_cannot_store_is_refused(world: Any, text: str) -> None:
     api = world.acme.admin.api
     assert_error(api.post("models", json={"name": text}), "post_request_error")
     assert_error(api.post("tags", json={"_id": text}), "post_request_error")
@@ -102,7 +102,7 @@ def test_text_that_a_database_cannot_keep_is_refused(world: Any, text: str) -> N
 
 @pytest.mark.promise("errors.media-type")
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "multipart/form-data"])
-def test_a_body_of_a_type_that_the_route_does_not_read_is_refused(world: Any, content_type: str) -> None:
+def test_a_body_of_an_unsupported_type_is_refused(world: Any, content_type: str) -> None:
     for method, path in BODIES:
         response = world.acme.admin.api.request(method, path, data=b"name=x", content_type=content_type)
         assert_error(response, "unsupported_media_type")
@@ -116,7 +116,7 @@ def test_a_body_above_the_limit_is_refused(world: Any, settings: Any) -> None:
 
 
 @pytest.mark.promise("errors.too-large")
-def test_a_file_above_the_limit_is_refused_and_nothing_is_kept(world: Any, settings: Any) -> None:
+def test_a_file_above_the_limit_is_refused_and_nothing_is_stored(world: Any, settings: Any) -> None:
     settings.MAX_UPLOAD_SIZE = 100
     api = world.acme.owner.api
     path = f"models/{create(api)['_id']}"
@@ -136,7 +136,7 @@ def test_a_file_above_the_limit_is_refused_and_nothing_is_kept(world: Any, setti
         (errno.EIO, "generic_upload_error"),
     ],
 )
-def test_a_storage_that_takes_no_bytes_is_told_without_its_place(
+def test_the_error_of_a_failing_upload_does_not_reveal_the_storage(
     world: Any, settings: Any, monkeypatch: pytest.MonkeyPatch, number: int, name: str
 ) -> None:
     def fail(*args: Any, **kwargs: Any) -> None:
@@ -154,7 +154,7 @@ def test_a_storage_that_takes_no_bytes_is_told_without_its_place(
 
 
 @pytest.mark.promise("errors.storage")
-def test_a_storage_that_gives_no_bytes_is_told_without_its_place(
+def test_the_error_of_a_failing_download_does_not_reveal_the_storage(
     world: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any, **kwargs: Any) -> None:
@@ -172,7 +172,7 @@ def test_a_storage_that_gives_no_bytes_is_told_without_its_place(
 @pytest.mark.promise("errors.crash", "errors.shape")
 @pytest.mark.parametrize("error", [RuntimeError, DatabaseError, KeyError, ZeroDivisionError, RecursionError])
 @pytest.mark.parametrize("method", ["list", "create", "retrieve", "update", "destroy"])
-def test_a_crash_is_answered_in_the_shape_of_all_errors_and_tells_nothing(
+def test_a_crash_is_an_error_of_the_contracts_shape_without_details(
     world: Any, monkeypatch: pytest.MonkeyPatch, error: type[Exception], method: str
 ) -> None:
     def crash(*args: Any, **kwargs: Any) -> None:
@@ -191,7 +191,7 @@ def test_a_crash_is_answered_in_the_shape_of_all_errors_and_tells_nothing(
 
 
 @pytest.mark.promise("errors.crash")
-def test_a_crash_outside_of_views_is_answered_in_the_shape_of_all_errors(
+def test_a_crash_outside_of_views_is_an_error_of_the_contracts_shape(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(*args: Any, **kwargs: Any) -> None:
@@ -220,7 +220,7 @@ def test_every_401_names_the_scheme(world: Any, token: str) -> None:
 
 
 @pytest.mark.promise("errors.retry-after")
-def test_every_429_tells_when_to_try_again(world: Any, settings: Any) -> None:
+def test_every_429_has_a_retry_after(world: Any, settings: Any) -> None:
     settings.LOGIN_FAILURES_LIMIT, settings.LOGIN_FAILURES_WINDOW = 1, 60
     wrong = {"username": "owner", "tenant": "acme", "password": "wrong"}
     world.anonymous.post("login", json=wrong)

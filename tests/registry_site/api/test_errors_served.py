@@ -1,4 +1,4 @@
-"""Failures as the server itself passes them on, beyond what a test client can send."""
+"""Errors of a served registry, for requests that Django's test client cannot send."""
 
 import json
 import socket
@@ -13,14 +13,14 @@ SECONDS = 10
 
 
 def _answer(registry: Served, request: bytes) -> tuple[int, dict[str, object]]:
-    """Send bytes as they are; return status and JSON of what comes back."""
+    """Send raw bytes; return the status and the JSON of the response."""
     with socket.create_connection(("127.0.0.1", registry.port), timeout=SECONDS) as connection:
         connection.sendall(request)
         answer = b""
         while chunk := connection.recv(65536):
             answer += chunk
     head, _, body = answer.partition(b"\r\n\r\n")
-    start, end = body.index(b"{"), body.rindex(b"}")  # within the frames of a chunked answer
+    start, end = body.index(b"{"), body.rindex(b"}")  # inside the frames of a chunked response
     return int(head.split()[1]), json.loads(body[start : end + 1])
 
 
@@ -43,7 +43,9 @@ def _answer(registry: Served, request: bytes) -> tuple[int, dict[str, object]]:
         ),
     ],
 )
-def test_a_failure_has_its_shape_on_the_wire(served: Served, start: str, headers: str, body: str, name: str) -> None:
+def test_a_failure_has_the_contracts_shape_on_the_wire(
+    served: Served, start: str, headers: str, body: str, name: str
+) -> None:
     request = f"{start} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n{headers}\r\n{body}"
     status, document = _answer(served, request.encode())
     assert status == ERRORS[name]["status"]

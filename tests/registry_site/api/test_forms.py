@@ -1,4 +1,4 @@
-"""Bodies that are forms, as the original's clients may send them where a flat JSON object would do."""
+"""Bodies that are forms, which the original's clients may send instead of a flat JSON object."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +21,7 @@ def _send(api: Any, method: str, path: str, fields: Any) -> ApiResponse:
 
 @pytest.mark.promise("bodies.forms", "login.answer")
 @pytest.mark.parametrize("path", ["login", "/login"])
-def test_a_login_is_sent_as_a_form(world: Any, path: str) -> None:
+def test_a_login_can_be_sent_as_a_form(world: Any, path: str) -> None:
     fields = {"tenant": "acme", "username": "owner", "password": world.password}
     answer = ok(_send(world.anonymous, "post", path, fields))
     assert answer["user"]["_id"] == world.acme.owner.pk
@@ -29,7 +29,7 @@ def test_a_login_is_sent_as_a_form(world: Any, path: str) -> None:
 
 
 @pytest.mark.promise("bodies.forms")
-def test_users_tags_tenants_and_items_without_lists_are_sent_as_forms(world: Any) -> None:
+def test_users_tags_tenants_and_items_without_lists_can_be_sent_as_forms(world: Any) -> None:
     admin, owner = world.acme.admin.api, world.acme.owner.api
     user = {"username": "né w+&=", "password": "Passw0rd!x", "email": "new@acme.example", "role": "admin"}
     assert ok(_send(admin, "post", "users", user))["role"] == "admin"
@@ -67,7 +67,7 @@ def test_values_of_a_form_stay_texts(world: Any) -> None:
         (b"name=%00", "post_request_error", "name"),
     ],
 )
-def test_a_form_that_is_none_is_refused(world: Any, body: bytes, error: str, details: str) -> None:
+def test_a_malformed_form_is_refused(world: Any, body: bytes, error: str, details: str) -> None:
     assert_error(_send(world.acme.owner.api, "post", "models", body), error, details)
 
 
@@ -93,7 +93,7 @@ def test_the_log_has_no_secret_of_a_form(world: Any, settings: Any, monkeypatch:
 
 
 @pytest.mark.promise("bodies.forms", "browser.csrf")
-def test_a_form_of_another_site_changes_nothing(world: Any) -> None:
+def test_a_form_from_another_site_changes_nothing(world: Any) -> None:
     browser = BrowserClient("acme", "owner", world.password)
     for headers in ({"X-CSRFToken": ""}, {"Origin": "https://evil.example"}):
         data = urlencode({"name": "forged", "csrfmiddlewaretoken": browser.csrf_token * (not headers.get("Origin"))})

@@ -1,4 +1,4 @@
-"""Requests that break the rules of HTTP or of forms, on the wire: refused at once, and nothing changes."""
+"""Requests that violate HTTP or the format of forms, on the wire: they are refused and change nothing."""
 
 import errno
 import socket
@@ -11,7 +11,7 @@ from tests.served import Served
 from tests.talk import administrator, created
 
 SECONDS = 20
-HUNG_UP = (errno.ENOTCONN, errno.ECONNRESET, errno.EPIPE)  # before all was sent
+HUNG_UP = (errno.ENOTCONN, errno.ECONNRESET, errno.EPIPE)  # before everything was sent
 JSON = "Content-Type: application/json\r\n"
 FORM = "multipart/form-data; boundary=b"
 PART = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f.bin"\r\n\r\nbytes'
@@ -21,7 +21,7 @@ NO_NAME = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nx\r\n--b--
 
 
 def _send(registry: Served, start: str, headers: str, body: bytes) -> int:
-    """Send bytes as they are and end the sending; return the status of the answer, 0 where the server hangs up."""
+    """Send raw bytes and shut down the sending side; return the status, or 0 if the server disconnects."""
     with socket.create_connection(("127.0.0.1", registry.port), timeout=SECONDS) as connection:
         head = f"{start} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n{headers}\r\n"
         answer = b""
@@ -62,7 +62,7 @@ def client(served: Served) -> Any:
     ],
     ids=range(14),
 )
-def test_a_body_that_is_not_what_its_headers_say_makes_nothing(
+def test_a_body_that_contradicts_its_headers_creates_nothing(
     served: Served, client: httpx.Client, headers: str, body: bytes
 ) -> None:
     before = client.get("/models").json()["totalDocs"]
@@ -95,7 +95,7 @@ def test_a_body_that_is_not_what_its_headers_say_makes_nothing(
     ],
     ids=range(16),
 )
-def test_a_malformed_form_makes_no_version(client: httpx.Client, content_type: str, body: bytes) -> None:
+def test_a_malformed_form_creates_no_version(client: httpx.Client, content_type: str, body: bytes) -> None:
     item = created(client, "models", name=f"{content_type} {len(body)} {body[50:90]!r}"[:250])
     answer = client.post(f"/models/{item}/versions", content=body, headers={"Content-Type": content_type})
     assert 400 <= answer.status_code < 500, answer.text
@@ -118,7 +118,7 @@ def test_a_connection_with_an_unread_body_is_not_used_again(client: httpx.Client
 
 
 @pytest.mark.promise("versions.names")
-def test_no_name_of_a_file_leads_out_of_the_store(served: Served, client: httpx.Client) -> None:
+def test_no_file_name_leads_out_of_the_store(served: Served, client: httpx.Client) -> None:
     item = created(client, "models", name="names that lead astray")
     names = ["..%2f..%2fevil", "%2fetc%2fevil", "C:%5cevil", "..%5c..%5cevil", "CON", "NUL", "aux.txt", "COM1", "~root"]
     names += ["a%00b", "%2e%2e", "$(touch evil)", "|evil", "%0aevil", "evil%2f"]

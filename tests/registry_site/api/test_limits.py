@@ -1,4 +1,4 @@
-"""Every size has a limit, which a variable sets, with an error that tells it; what is refused changes nothing."""
+"""Every size has a limit that a variable sets and an error names; a refused request changes nothing."""
 
 import time
 from typing import Any
@@ -26,8 +26,8 @@ def test_headers_and_urls_have_a_limit(world: Any, settings: Any) -> None:
 
 @pytest.mark.promise("errors.headers")
 @pytest.mark.parametrize(("header", "longest"), [("Content-Type", 1024), ("Accept", 2048)])
-def test_a_header_that_is_parsed_has_a_limit_of_its_own(served: Served, header: str, longest: int) -> None:
-    """Python parses them in time that grows with the square of their length."""
+def test_a_parsed_header_has_its_own_limit(served: Served, header: str, longest: int) -> None:
+    """Python takes time quadratic in their length to parse them."""
     started = time.monotonic()
     for path in ("/v1/version", "/login.html", "/nothing"):
         for filler in (";", ",", ";a=", "*"):
@@ -42,7 +42,7 @@ def test_a_header_that_is_parsed_has_a_limit_of_its_own(served: Served, header: 
 @pytest.mark.promise("errors.headers", "errors.shape")
 @pytest.mark.parametrize("header", ["Content-Type", "Accept"])
 @pytest.mark.parametrize("value", ["a/b; x*=nothing'x'y", "a/b; charset=zip", "a/b; charset=punycode"])
-def test_a_header_names_any_charset(served: Served, header: str, value: str) -> None:
+def test_a_header_can_name_any_charset(served: Served, header: str, value: str) -> None:
     for path in ("/v1/version", "/v1/models?x=%ff%00", "/v1/models?x=%ff", "/login.html?x=%ff", "/nothing"):
         for method in ("GET", "POST"):
             headers = {"Accept": "text/html"} | {header: f"text/html, {value}" if header == "Accept" else value}
@@ -107,7 +107,7 @@ def test_lists_of_an_item_have_a_limited_length(world: Any, settings: Any, field
 
 
 @pytest.mark.promise("items.longest")
-def test_an_item_is_no_larger_than_every_engine_can_keep(world: Any) -> None:
+def test_an_item_fits_on_every_engine(world: Any) -> None:
     api = world.acme.owner.api
     large = [{"name": f"n{number}", "value": "x" * 100_000} for number in range(170)]
     assert_error(api.post("models", json={"name": "large", "metadata": large}), "post_request_error", "bytes")
@@ -118,7 +118,7 @@ def test_an_item_is_no_larger_than_every_engine_can_keep(world: Any) -> None:
 
 @pytest.mark.promise("items.readable-names")
 @pytest.mark.parametrize("character", TURNING, ids=ascii)
-def test_no_name_turns_the_direction_of_reading(world: Any, character: str) -> None:
+def test_no_name_changes_the_direction_of_text(world: Any, character: str) -> None:
     api, name = world.acme.admin.api, f"report{character}gpj.exe"
     item = create(api)["_id"]
     bodies = [(kind, {"name": name}) for kind in KINDS] + [("tags", {"_id": name}), ("metadata", {"_id": name})]
@@ -138,7 +138,7 @@ def test_no_name_turns_the_direction_of_reading(world: Any, character: str) -> N
 
 @pytest.mark.promise("items.readable-names")
 @pytest.mark.parametrize("name", ["مرحبا \u200f(1)", "שלום\u200e", "\u061cنموذج", "👩\u200d🔬"])
-def test_writing_from_right_to_left_is_welcome(world: Any, name: str) -> None:
+def test_right_to_left_text_is_accepted(world: Any, name: str) -> None:
     assert create(world.acme.owner.api, name=name, tags=[name])["name"] == name
 
 
@@ -152,7 +152,7 @@ def test_a_url_holds_no_null_characters(world: Any) -> None:
 
 
 @pytest.mark.promise("errors.shape", "browser.errors")
-def test_what_is_refused_early_is_shown_to_browsers(world: Any) -> None:
+def test_errors_of_middleware_are_pages_for_browsers(world: Any) -> None:
     browser: dict[str, Any] = {"headers": {"Accept": "text/html"}}
     large = {"headers": {"Accept": "text/html", "X-Filler": "x" * 70_000}}
     for path in ("/v1/models", "/", "/docs.html", "/login.html", "/admin/", "/nothing"):

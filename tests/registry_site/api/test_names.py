@@ -1,4 +1,4 @@
-"""The rules for names, wherever a name comes in: what breaks them is refused and changes nothing."""
+"""The rules for names, for every input: a name that breaks them is refused, and nothing changes."""
 
 from typing import Any
 from urllib.parse import quote
@@ -40,13 +40,13 @@ ORDINALS = ("..", ".", "", "  ", "a b", "a/b", '{"$ne": 1}', "é", "１", "a\n",
 
 
 def _creations(name: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return every body of a creation that a name comes in by, with its collection."""
+    """Return every creation whose body contains the name, with its collection."""
     bodies: list[tuple[str, dict[str, Any]]] = [(kind, {"name": name}) for kind in KINDS]
     return bodies + _creations_of_words(name)
 
 
 def _creations_of_words(name: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return those whose name stands in a URL."""
+    """Return the creations whose name becomes part of a URL."""
     return [
         ("tags", {"_id": name}),
         ("metadata", {"_id": name}),
@@ -75,7 +75,7 @@ def test_a_name_that_is_blank_or_has_control_characters_is_refused(world: Any, n
 
 @pytest.mark.promise("names.readable")
 @pytest.mark.parametrize("name", ["a\nb", "a\u2028b", "a\x1b[31mb"], ids=ascii)
-def test_a_tenant_has_no_control_characters_in_what_is_one_line(world: Any, name: str) -> None:
+def test_one_line_fields_of_a_tenant_have_no_control_characters(world: Any, name: str) -> None:
     tenant = {"_id": "fresh", "email": "info@fresh.example", "admin_password": PASSWORD}
     for field in ("organization", "phone", "database", "admin_username"):
         assert_error(world.operator.post("tenants", json=tenant | {field: name}), "post_request_error", "control")
@@ -86,7 +86,7 @@ def test_a_tenant_has_no_control_characters_in_what_is_one_line(world: Any, name
 
 @pytest.mark.promise("terms.names")
 @pytest.mark.parametrize("name", STEPS)
-def test_no_part_of_a_name_in_a_url_is_a_step_that_clients_resolve(world: Any, name: str) -> None:
+def test_a_name_in_a_url_has_no_dot_segments(world: Any, name: str) -> None:
     for collection, body in _creations_of_words(name):
         assert_error(world.acme.admin.api.post(collection, json=body), "post_request_error", "part of a name")
     assert create(world.acme.owner.api, name=name)["name"] == name
@@ -94,7 +94,7 @@ def test_no_part_of_a_name_in_a_url_is_a_step_that_clients_resolve(world: Any, n
 
 @pytest.mark.promise("names.kept")
 @pytest.mark.parametrize("name", WELCOME)
-def test_any_other_name_is_kept_as_it_was_sent_and_found_and_shown(world: Any, name: str) -> None:
+def test_any_other_name_is_stored_found_and_shown_as_sent(world: Any, name: str) -> None:
     api = world.acme.admin.api
     item = create(api, name=name, tags=[name], metadata=[{"name": name, "value": "two\n\tlines"}])
     assert (item["name"], item["tags"]) == (name, [name])
@@ -110,7 +110,7 @@ def test_any_other_name_is_kept_as_it_was_sent_and_found_and_shown(world: Any, n
 
 @pytest.mark.promise("versions.ordinal")
 @pytest.mark.parametrize("ordinal", ORDINALS, ids=ascii)
-def test_an_ordinal_that_is_none_is_refused(world: Any, ordinal: str) -> None:
+def test_an_invalid_ordinal_is_refused(world: Any, ordinal: str) -> None:
     api, raw = world.acme.owner.api, {"content_type": "application/octet-stream", "data": b"x"}
     path = f"models/{create(api)['_id']}/versions"
     if not ordinal:
@@ -123,7 +123,7 @@ def test_an_ordinal_that_is_none_is_refused(world: Any, ordinal: str) -> None:
 
 @pytest.mark.promise("versions.ordinal")
 @pytest.mark.parametrize("ordinal", ["1", "0", "v1.2.3-rc_1", "...", "-", "x" * 64])
-def test_an_ordinal_of_letters_digits_dots_and_dashes_is_kept(world: Any, ordinal: str) -> None:
+def test_an_ordinal_of_letters_digits_dots_and_dashes_is_stored(world: Any, ordinal: str) -> None:
     api, raw = world.acme.owner.api, {"content_type": "application/octet-stream", "data": b"x"}
     path = f"models/{create(api)['_id']}/versions"
     (version,) = ok(api.put(f"{path}/f", query={"ordinal": ordinal}, **raw))["versions"]

@@ -1,4 +1,4 @@
-"""The examples of the OpenAPI document are true: each request is sent, and answered as the document says."""
+"""The examples of the OpenAPI document are correct: each request gets the documented response."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -67,7 +67,7 @@ OPERATIONS = {operation["operationId"]: [*_requests(name, operation)] for name, 
 
 @pytest.fixture
 def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
-    """A registry that holds what the examples speak of; `ids` are the real ones of the examples' ids."""
+    """A registry with the resources of the examples; `ids` maps the examples' ids to the real ones."""
     cache.clear()
     settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
     acme = services.create_tenant(
@@ -110,7 +110,7 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
 
 
 def _real(place: Any, kind: list[str], parameter: Any) -> str:
-    """Return a parameter's example, or the id of what really is in its place."""
+    """Return a parameter's example, or the real id in place of an example's."""
     example = _example(parameter)
     return str(place.ids.get((*kind, example)) or place.ids.get(example) or example)
 
@@ -147,7 +147,7 @@ def _problems(schema: Any, value: Any) -> list[str]:
 
 
 def _keys(value: Any, path: str = "$") -> set[str]:
-    """Return the paths of all keys within; a list's elements share theirs."""
+    """Return the paths of all nested keys; the elements of a list share a path."""
     if isinstance(value, dict):
         return {f"{path}.{key}" for key in value}.union(
             *(_keys(inner, f"{path}.{key}") for key, inner in value.items())
@@ -156,7 +156,7 @@ def _keys(value: Any, path: str = "$") -> set[str]:
 
 
 def _told_by_both(keys: set[str], others: set[str]) -> set[str]:
-    """Return those keys that are not within a list which the others have empty."""
+    """Return the keys outside lists that are empty in the other document."""
     lists = {other.rpartition("[]")[0] for other in others}
     return {key for key in keys if key.rpartition("[]")[0] in lists | {""}}
 
@@ -175,7 +175,7 @@ def test_the_examples_of_an_operation_are_answered_as_documented(place: Any, nam
 
 
 def _compare(response: Any, documented: Any, request: Request) -> None:
-    """The answer is what the schema says, and has the keys that the example has."""
+    """Assert that the response matches the schema and has the keys of the example."""
     if JSON not in documented:
         assert response.body() in (FILE, FILE[:2], b"")
         return
@@ -195,7 +195,7 @@ def _compare(response: Any, documented: Any, request: Request) -> None:
 
 
 @pytest.mark.promise("about.docs")
-def test_every_example_is_what_its_schema_says() -> None:
+def test_every_example_matches_its_schema() -> None:
     wrong = []
     for name, operation in operations(DOCUMENT):
         parts = {"body": operation.get("requestBody", {})} | operation["responses"]
@@ -208,7 +208,7 @@ def test_every_example_is_what_its_schema_says() -> None:
 
 
 @pytest.mark.promise("about.docs")
-def test_every_operation_names_its_errors_as_the_error_table_has_them() -> None:
+def test_every_operation_lists_its_errors_as_in_the_error_table() -> None:
     table = {error["value"]: error for error in ok(ApiClient().get("errors")).values()}
     for name, operation in operations(DOCUMENT):
         assert "default" not in operation["responses"], name

@@ -1,4 +1,4 @@
-"""The OpenAPI document says all that a client needs, with examples."""
+"""The OpenAPI document describes everything that a client needs, with examples."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -46,7 +46,7 @@ def test_every_body_and_answer_has_an_example(document: Any) -> None:
 
 
 @pytest.mark.promise("about.docs")
-def test_operations_have_names_of_their_own(document: Any) -> None:
+def test_operations_have_unique_names(document: Any) -> None:
     names = [operation["operationId"] for _, operation in operations(document)]
     assert len(names) == len(set(names)) > 50
     assert all(operation["summary"] for _, operation in operations(document))

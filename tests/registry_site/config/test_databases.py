@@ -1,4 +1,4 @@
-"""DATABASE: three engines, one variable."""
+"""The variable DATABASE selects one of three engines."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from registry_site.config import databases
 from registry_site.config.databases import parse
 
 
-def test_sqlite_lies_in_the_project_or_where_it_says(tmp_path: Path) -> None:
+def test_sqlite_is_in_the_project_or_at_the_given_path(tmp_path: Path) -> None:
     assert parse("sqlite:///data/r.sqlite3", tmp_path).default["NAME"] == tmp_path / "data" / "r.sqlite3"
     assert parse(f"sqlite:///{tmp_path}/x%20y.db", Path("/elsewhere")).default["NAME"] == tmp_path / "x y.db"
     assert (tmp_path / "data").is_dir()
 
 
-def test_sqlite_keeps_what_it_acknowledged_and_does_not_fail_on_a_second_writer(tmp_path: Path) -> None:
+def test_sqlite_is_durable_and_waits_for_a_second_writer(tmp_path: Path) -> None:
     options = parse("sqlite:///r.sqlite3", tmp_path).default["OPTIONS"]
     assert options["transaction_mode"] == "IMMEDIATE"
     assert "journal_mode=WAL" in options["init_command"]
@@ -49,7 +49,7 @@ def test_mongodb(url: str, host: str, name: str) -> None:
     assert "journal=true" in database.default["HOST"]
 
 
-def test_mongodb_options_of_the_url_beat_the_defaults() -> None:
+def test_options_in_the_url_of_mongodb_override_the_defaults() -> None:
     host = parse("mongodb://h/x?W=2&authSource=a%2Fb", Path()).default["HOST"]
     assert host.startswith("mongodb://h/?W=2&authSource=a%2Fb&journal=true")
     assert "w=majority" not in host
@@ -60,17 +60,17 @@ def test_mongodb_options_of_the_url_beat_the_defaults() -> None:
     ["", "x", "oracle://u:secret@h/x", "sqlite://", "sqlite:///", "sqlite://secret/x", "postgres://u:secret@h:x/y"]
     + ["postgres://u:sec/ret@h/y", "postgres://u@[secret/y"],
 )
-def test_what_is_none_of_them_is_refused_without_telling_it(url: str) -> None:
+def test_an_invalid_url_is_refused_by_an_error_that_does_not_contain_it(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^DATABASE is malformed: ") as caught:
         parse(url, Path())
     assert not any(word in str(caught.value) for word in ("secret", "sec", "ret@"))
 
 
-def test_a_running_database_is_found_well(db: None) -> None:
+def test_a_running_database_is_healthy(db: None) -> None:
     assert databases.connection_error() == ""
 
 
-def test_settings_of_the_connection_hold(db: None, engine: str) -> None:
+def test_connection_settings_are_applied(db: None, engine: str) -> None:
     assert connection.vendor == {"sqlite": "sqlite", "postgres": "postgresql", "mongodb": "mongodb"}[engine]
     if engine != "sqlite":
         return

@@ -1,4 +1,4 @@
-"""Variables: from the file, from the environment, trimmed, typed, and never told to anybody."""
+"""Variables: read from the file and the environment, trimmed, typed, and never printed."""
 
 import os
 import re
@@ -35,7 +35,7 @@ DEFAULT_TENANT_DATABASE=registry-default
 DEFAULT_TENANT_ADMIN_USERNAME=admin 
 DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD=admin 
 DEFAULT_TENANT_PASSWORDHASH=true 
-"""  # noqa: W291 - the stray blanks are real
+"""  # noqa: W291 - the original has these trailing spaces
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_the_original_file_is_read_with_its_stray_blanks(file: Path) -> None:
+def test_the_originals_file_is_read_with_its_stray_spaces(file: Path) -> None:
     file.write_text(ORIGINAL)
     variables = load()
     assert (variables.PROTOCOL, variables.HTTP_PORT, variables.HTTPS_PORT) == ("https", 80, 443)
@@ -59,14 +59,14 @@ def test_the_original_file_is_read_with_its_stray_blanks(file: Path) -> None:
     assert variables.DATABASE == "mongodb://localhost:27017/registry-catalog"
 
 
-def test_the_environment_beats_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_overrides_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text(NEEDED + "HTTP_PORT=1000\nLOG=true\n")
     monkeypatch.setenv("HTTP_PORT", " 2000 ")
     monkeypatch.setenv("LOG", " false\t")
     assert (load().HTTP_PORT, load().LOG) == (2000, False)
 
 
-def test_a_value_of_blanks_is_none(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_blank_value_counts_as_absent(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text(NEEDED + "HTTP_PORT=\nSMTP_SERVER=  \nEMAIL_TAG=[Registry]\n")
     monkeypatch.setenv("MIN_PASSWORD_STRENGTH", "  ")
     monkeypatch.setenv("API_TOKEN", "")
@@ -75,12 +75,12 @@ def test_a_value_of_blanks_is_none(file: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (variables.EMAIL_TAG, variables.API_TOKEN) == ("[Registry]", "secret-token")
 
 
-def test_variables_that_the_registry_does_not_know_are_passed_over(file: Path) -> None:
+def test_unknown_variables_are_ignored(file: Path) -> None:
     file.write_text(NEEDED + "CSV_DELIMITER=,\nCSV_VECTOR_DELIMITER=;\n")
     load()
 
 
-def test_defaults_serve_http_on_this_machine_alone(file: Path) -> None:
+def test_defaults_serve_http_on_localhost_only(file: Path) -> None:
     file.write_text(NEEDED)
     variables = load()
     assert (variables.PROTOCOL, variables.HOST, variables.HTTP_PORT) == ("http", "127.0.0.1", 8084)
@@ -96,7 +96,7 @@ def test_defaults_serve_http_on_this_machine_alone(file: Path) -> None:
         ("PUBLIC_URL=https://models.example/", "https://models.example"),
     ],
 )
-def test_links_lead_to_where_the_registry_is(file: Path, lines: str, url: str) -> None:
+def test_links_use_the_address_of_the_registry(file: Path, lines: str, url: str) -> None:
     file.write_text(NEEDED + lines)
     assert load().public_url == url
 
@@ -111,7 +111,7 @@ def test_durations(text: str, duration: timedelta) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "30", "m", "-5m", "1.5h", "30 m", "30M", "٣0m", "9999999999m", "30m\n"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
+def test_an_invalid_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         lifetime(text)
 
@@ -121,7 +121,7 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
     ["HTTP_PORT=0", "HTTP_PORT=x", "LOG=perhaps", "PROTOCOL=ftp", "JWT_EXPIRATIONTIME=soon", "WORKERS=0"]
     + ["VERSION=v1/x", "DEFAULT_TENANT=a/b", "PUBLIC_URL=example.com", "MAX_UPLOAD_SIZE=-1", "MIN_PASSWORD_STRENGTH=9"],
 )
-def test_a_malformed_value_is_named_in_one_line_that_does_not_hold_it(file: Path, line: str) -> None:
+def test_a_malformed_value_is_reported_in_one_line_that_does_not_contain_it(file: Path, line: str) -> None:
     name, _, value = line.partition("=")
     file.write_text(f"{NEEDED}{name}={value}\nDEFAULT_TENANT_EMAIL=hidden-value\n")
     with pytest.raises(VariableError) as caught:
@@ -138,13 +138,13 @@ def test_missing_secrets_are_named(file: Path) -> None:
         load()
 
 
-def test_a_file_that_cannot_be_read_is_said_in_one_line(file: Path) -> None:
+def test_an_unreadable_file_is_reported_in_one_line(file: Path) -> None:
     file.write_bytes(b"API_TOKEN=\xff\xfe\n")
     with pytest.raises(VariableError, match="Cannot read"):
         load()
 
 
-def test_sessions_have_a_key_that_changes_with_the_secret_of_tokens(file: Path) -> None:
+def test_the_session_key_changes_with_the_secret_of_tokens(file: Path) -> None:
     file.write_text(NEEDED)
     first = load().secret_key
     file.write_text(NEEDED + "SECRET_KEY=mine\n")
@@ -153,7 +153,7 @@ def test_sessions_have_a_key_that_changes_with_the_secret_of_tokens(file: Path) 
     assert load().secret_key not in (first, "other")
 
 
-def test_missing_secrets_are_made_once(file: Path) -> None:
+def test_missing_secrets_are_generated_once(file: Path) -> None:
     assert environment.prepare() == file
     text = file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -165,7 +165,7 @@ def test_missing_secrets_are_made_once(file: Path) -> None:
     assert min(map(len, secrets)) >= 40
 
 
-def test_a_file_of_the_operators_own_is_never_touched(file: Path) -> None:
+def test_an_operators_own_file_is_never_changed(file: Path) -> None:
     file.write_text(NEEDED)
     assert environment.prepare() is None
     assert file.read_text() == NEEDED
@@ -178,7 +178,7 @@ def test_secrets_in_the_environment_need_no_file(file: Path, monkeypatch: pytest
     assert not file.exists()
 
 
-def test_processes_that_start_at_once_agree_on_the_secrets(file: Path) -> None:
+def test_processes_that_start_concurrently_agree_on_the_secrets(file: Path) -> None:
     code = "from registry_site.config import environment; environment.prepare(); print(environment.load().API_TOKEN)"
     env = {"PATH": os.environ["PATH"], "VARIABLES_FILE": str(file)}
 
@@ -219,7 +219,7 @@ def test_each_variable_is_in_one_table_and_the_essential_ones_come_first() -> No
         assert needed in SECTIONS["Essential"]
 
 
-def test_home_is_what_is_named_or_the_checkout_or_where_the_command_is_called(
+def test_home_is_the_named_folder_the_checkout_or_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

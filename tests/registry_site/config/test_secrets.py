@@ -1,4 +1,4 @@
-"""Secrets that anybody could guess serve nobody but the machine itself."""
+"""A registry with guessable secrets serves only localhost."""
 
 import os
 import socket
@@ -35,7 +35,7 @@ def _start(folder: Path, *options: str, **variables: str) -> subprocess.Complete
     ("name", "value"),
     [*SAMPLES.items(), *((name, "x" * (length - 1)) for name, length in MINIMUM_LENGTHS.items())],
 )
-def test_a_sample_or_short_secret_is_named_and_never_shown(name: str, value: str) -> None:
+def test_the_name_of_a_sample_or_short_secret_is_reported_and_never_its_value(name: str, value: str) -> None:
     secrets: dict[str, Any] = {"API_TOKEN": GOOD, "JWT_SECRET": GOOD} | {name: value}
     (validation_error,) = weaknesses(Environment(_env_file=None, **secrets))
     assert validation_error.startswith(f"{name} ")
@@ -45,7 +45,7 @@ def test_a_sample_or_short_secret_is_named_and_never_shown(name: str, value: str
 
 
 @pytest.mark.parametrize("name", ["API_TOKEN", "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD"])
-def test_a_start_for_other_machines_with_a_known_secret_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+def test_a_start_on_a_public_address_with_a_known_secret_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
     refused = _start(tmp_path, HOST="0.0.0.0", **{name: SAMPLES[name]})
     assert refused.returncode == 1
     assert len(refused.stderr.splitlines()) == 1
@@ -53,7 +53,7 @@ def test_a_start_for_other_machines_with_a_known_secret_is_refused_in_one_line(t
     assert not (tmp_path / "registry.sqlite3").exists()
 
 
-def test_a_start_for_this_machine_alone_warns_and_one_with_good_secrets_says_nothing(tmp_path: Path) -> None:
+def test_a_start_on_localhost_warns_of_weak_secrets_and_is_silent_with_strong_ones(tmp_path: Path) -> None:
     warned = _start(tmp_path, JWT_SECRET="short")
     assert warned.returncode == 0
     assert warned.stderr.startswith("Warning: JWT_SECRET has 5 characters")
@@ -72,9 +72,9 @@ def test_a_start_for_this_machine_alone_warns_and_one_with_good_secrets_says_not
         ({"HOST": "0.0.0.0", "TRUSTED_PROXIES": "10.0.0.0/8"}, False),
     ],
 )
-def test_plain_http_for_other_machines_warns(tmp_path: Path, variables: dict[str, str], warned: bool) -> None:
+def test_plain_http_on_a_public_address_warns(tmp_path: Path, variables: dict[str, str], warned: bool) -> None:
     family = socket.AF_INET6 if variables["HOST"] == "::" else socket.AF_INET
-    with socket.socket(family) as taken:  # so that it warns and ends, instead of listening to the world
+    with socket.socket(family) as taken:  # the port is in use, so the start warns and ends
         taken.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
@@ -90,6 +90,6 @@ def test_a_start_without_secrets_is_refused(tmp_path: Path) -> None:
     assert "API_TOKEN, JWT_SECRET" in refused.stderr
 
 
-def test_loopback_is_this_machine_alone() -> None:
+def test_only_loopback_addresses_count_as_localhost() -> None:
     hosts = ("127.0.0.1", "127.8.9.10", "::1", "localhost", "0.0.0.0", "::", "10.0.0.1", "models.example")
     assert [is_loopback(host) for host in hosts] == [True] * 4 + [False] * 4

@@ -1,4 +1,4 @@
-"""Of several starts at once one migrates, and one that was killed keeps the others waiting for moments only."""
+"""One of several concurrent starts migrates; a killed one blocks the others only briefly."""
 
 import select
 import subprocess
@@ -28,7 +28,7 @@ with databases.startup_lock():
 
 
 class Start:
-    """A process that holds the lock until it is told to end."""
+    """A process that holds the lock until `end` is called."""
 
     def __init__(self, registry: Served) -> None:
         env = registry.env | {"DJANGO_SETTINGS_MODULE": "registry_site.settings", "PYTHONPATH": str(ROOT)}
@@ -49,7 +49,7 @@ def registry(server: Server, tmp_path: Path) -> Iterator[Served]:
         yield registry
 
 
-def test_a_start_that_was_killed_while_it_migrated_keeps_nobody_waiting_for_long(registry: Served) -> None:
+def test_a_start_killed_during_a_migration_does_not_block_others_for_long(registry: Served) -> None:
     killed = Start(registry)
     assert [killed.says(), killed.says()] == ["waits", "holds"]
     killed.process.kill()
@@ -58,7 +58,7 @@ def test_a_start_that_was_killed_while_it_migrated_keeps_nobody_waiting_for_long
     assert started.returncode == 0, started.stderr
 
 
-def test_a_start_that_takes_longer_than_the_lock_outlives_it_is_waited_for(registry: Served) -> None:
+def test_other_starts_wait_for_one_that_takes_longer_than_the_lease(registry: Served) -> None:
     first = Start(registry)
     assert [first.says(), first.says()] == ["waits", "holds"]
     second = Start(registry)

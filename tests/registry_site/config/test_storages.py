@@ -1,4 +1,4 @@
-"""STORAGE: files in a folder or objects in a store, one variable."""
+"""The variable STORAGE selects files in a folder or an object store."""
 
 import base64
 import json
@@ -28,13 +28,13 @@ def variables(**given: Any) -> Environment:
     return Environment.model_construct(**given)
 
 
-def test_without_storage_bytes_lie_in_files() -> None:
+def test_without_storage_bytes_are_files_in_a_folder() -> None:
     entry = parse(variables())
     assert entry == {"BACKEND": "versions.storage.ContentStorage", "OPTIONS": {"location": ROOT / "uploads"}}
     assert parse(variables(DOWNLOADS="accel")) == entry
 
 
-def test_an_object_store_is_named_by_a_url_and_its_options() -> None:
+def test_a_url_names_an_object_store_and_its_options() -> None:
     url = "s3://models/registry/one?endpoint_url=https%3A%2F%2Fs3.example&region=eu-1&addressing=path"
     keys = {"STORAGE_ACCESS_KEY": "me", "STORAGE_SECRET_KEY": "mine"}
     entry = parse(variables(STORAGE=f"{url}&part_size=64&timeout=5", DOWNLOADS="redirect", **keys))
@@ -59,7 +59,7 @@ def test_an_object_store_is_named_by_a_url_and_its_options() -> None:
 KEYS = {"STORAGE_ACCESS_KEY": "me1", "STORAGE_SECRET_KEY": "bWluZQ=="}
 
 
-def test_googles_store_speaks_s3_to_who_has_an_hmac_key_but_copies_no_pieces() -> None:
+def test_google_with_an_hmac_key_uses_s3_without_multipart_copies() -> None:
     entry = parse(variables(STORAGE="gs://models.example/one?part_size=8", **KEYS))
     assert entry["BACKEND"] == "versions.object_storage.ObjectStorage"
     assert entry["OPTIONS"] == {
@@ -75,7 +75,7 @@ def test_googles_store_speaks_s3_to_who_has_an_hmac_key_but_copies_no_pieces() -
     }
 
 
-def test_googles_store_is_spoken_to_in_its_own_protocol_by_a_service_account(tmp_path: Path) -> None:
+def test_google_with_a_service_account_uses_its_own_protocol(tmp_path: Path) -> None:
     entry = parse(variables(STORAGE="gs://models/one"))
     assert entry["BACKEND"] == "versions.google_storage.GoogleStorage"
     assert entry["OPTIONS"] == {"bucket_name": "models", "location": "one"}
@@ -93,7 +93,7 @@ def test_googles_store_is_spoken_to_in_its_own_protocol_by_a_service_account(tmp
     }
 
 
-def test_azures_store_is_named_by_its_container_and_its_account_by_the_key() -> None:
+def test_azure_is_named_by_container_and_the_key_names_its_account() -> None:
     entry = parse(variables(STORAGE="azure://models/one?timeout=5", DOWNLOADS="redirect", **KEYS))
     assert entry["BACKEND"] == "versions.azure_storage.AzureStorage"
     keys = {"account_name": "me1", "account_key": "bWluZQ=="}
@@ -107,7 +107,7 @@ def opened(entry: dict[str, Any]) -> Any:
     return import_string(entry["BACKEND"])(**entry["OPTIONS"])
 
 
-def test_azures_store_is_opened_by_a_key_a_sas_token_or_a_managed_identity() -> None:
+def test_azure_accepts_a_key_a_sas_token_or_a_managed_identity() -> None:
     account = {"STORAGE_ACCESS_KEY": "me1"}
     token = "sv=2024-01-01&sp=rwdl&sig=c2ln%3D"
     with_token = opened(parse(variables(STORAGE="azure://models", **account, STORAGE_SECRET_KEY=f"?{token}")))
@@ -118,8 +118,8 @@ def test_azures_store_is_opened_by_a_key_a_sas_token_or_a_managed_identity() -> 
     assert identity.client_id == "mine"
 
 
-def test_names_that_look_alike_to_a_maker_s_library_stay_apart_in_its_store(tmp_path: Path) -> None:
-    """A library that mends names could have one tenant's bytes removed with another's."""
+def test_names_that_a_providers_library_normalizes_stay_distinct(tmp_path: Path) -> None:
+    """If a library normalized names, deleting one tenant's bytes could delete another's."""
     for scheme in ("s3", "azure"):
         storage = opened(parse(variables(STORAGE=f"{scheme}://models", **KEYS)))
         links = {storage.link(f"{tenant}/aa/key", mimetype="", disposition="") for tenant in ("a", ".a", "a.", "..a")}
@@ -128,7 +128,7 @@ def test_names_that_look_alike_to_a_maker_s_library_stay_apart_in_its_store(tmp_
     assert azure._get_valid_path(".a/aa/key") == ".a/aa/key"
 
 
-def test_links_through_a_cdn_of_amazons_are_signed_and_end(tmp_path: Path) -> None:
+def test_links_through_cloudfront_are_signed_and_expire(tmp_path: Path) -> None:
     key = generate_private_key(65537, 2048)
     pem = tmp_path / "cdn.pem"
     pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
@@ -154,7 +154,7 @@ def test_links_through_a_cdn_of_amazons_are_signed_and_end(tmp_path: Path) -> No
         ("azure://models", KEYS | {"STORAGE_SECRET_KEY": "sv=2024-01-01&sig=c2ln"}, "a SAS token cannot sign links"),
     ],
 )
-def test_who_cannot_sign_links_that_end_sends_nobody_to_the_store(url: str, keys: Any, reason: str) -> None:
+def test_a_store_that_cannot_sign_expiring_links_cannot_redirect(url: str, keys: Any, reason: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"^DOWNLOADS: redirect needs signed links; {reason}"):
         parse(variables(STORAGE=url, DOWNLOADS="redirect", **keys))
     assert parse(variables(STORAGE=url, **keys))
@@ -164,7 +164,7 @@ def test_who_cannot_sign_links_that_end_sends_nobody_to_the_store(url: str, keys
     ("url", "missing"),
     [("gs://models", variable) for variable in KEYS] + [("azure://models", "STORAGE_ACCESS_KEY")],
 )
-def test_half_of_what_lets_in_is_refused(url: str, missing: str) -> None:
+def test_incomplete_credentials_are_refused(url: str, missing: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"^{missing}: .* needs one$"):
         parse(variables(STORAGE=url, **KEYS | {missing: ""}))
 
@@ -174,14 +174,14 @@ def test_half_of_what_lets_in_is_refused(url: str, missing: str) -> None:
     [("STORAGE_ACCESS_KEY", "Hidden"), ("STORAGE_ACCESS_KEY", "hidden.example/")]
     + [("STORAGE_SECRET_KEY", "hidden"), ("STORAGE_SECRET_KEY", "hiddenhidden="), ("STORAGE_SECRET_KEY", "hidden=é")],
 )
-def test_keys_that_azure_cannot_have_made_are_refused_without_being_told(variable: str, value: str) -> None:
+def test_malformed_azure_keys_are_refused_by_an_error_that_does_not_contain_them(variable: str, value: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"^{variable}: .* needs one of another form$") as caught:
         parse(variables(STORAGE="azure://models", **KEYS | {variable: value}))
     assert "hidden" not in str(caught.value).lower()
 
 
 @pytest.mark.parametrize("module", ["azure", "boto3", "google.cloud", "storages", "versions.objects"])
-def test_what_other_stores_need_is_not_loaded_where_bytes_lie_in_files(module: str) -> None:
+def test_libraries_of_object_stores_are_not_loaded_for_the_file_store(module: str) -> None:
     code = f"import django; django.setup(); import registry_site.urls, sys; print({module!r} in sys.modules)"
     env = os.environ | {"DJANGO_SETTINGS_MODULE": "registry_site.settings"}
     told = subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -197,7 +197,7 @@ def test_what_other_stores_need_is_not_loaded_where_bytes_lie_in_files(module: s
     + ["gs://models?credentials_file=/hidden", "azure://models?credentials_file=hidden"]
     + ["gs://", "gs://models?nothing=hidden", "azure://", "azure://models?region=hidden", "azure://me:hidden@models"],
 )
-def test_what_is_none_is_refused_in_one_line_without_secrets(url: str) -> None:
+def test_an_invalid_url_of_a_store_is_refused_in_one_line_without_secrets(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^STORAGE is malformed: s3://bucket") as caught:
         parse(variables(STORAGE=url))
     assert "hidden" not in str(caught.value)
@@ -205,6 +205,6 @@ def test_what_is_none_is_refused_in_one_line_without_secrets(url: str) -> None:
 
 
 @pytest.mark.parametrize(("storage", "downloads"), [("", "redirect"), ("s3://models", "accel")])
-def test_downloads_are_sent_by_somebody_who_has_the_bytes(storage: str, downloads: str) -> None:
+def test_downloads_are_sent_by_a_server_that_has_the_bytes(storage: str, downloads: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"^DOWNLOADS: {downloads} needs "):
         parse(variables(STORAGE=storage, DOWNLOADS=downloads))

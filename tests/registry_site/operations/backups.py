@@ -1,4 +1,4 @@
-"""How the tests of backups look into one, and change it."""
+"""Helpers that read and change a backup."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ LOG_ROWS = Path("rows", "tenants.requestlog.jsonl")
 
 
 def contents(backup: Path) -> dict[str, Any]:
-    """Return all that a backup holds but for the order of its rows."""
+    """Return the whole content of a backup, regardless of the order of its rows."""
     rows = {file.name: sorted(file.read_bytes().splitlines()) for file in (backup / "rows").iterdir()}
     return rows | {str(file.relative_to(backup)): file.read_bytes() for file in backup_bytes(backup)}
 
@@ -20,7 +20,7 @@ def backup_bytes(backup: Path) -> list[Path]:
 
 
 def rewrite_log(backup: Path, lines: list[bytes]) -> None:
-    """Make a backup one of another log."""
+    """Replace the log in a backup."""
     content = b"".join(line + b"\n" for line in lines)
     (backup / LOG_ROWS).write_bytes(content)
     manifest = json.loads((backup / "manifest.json").read_text())
@@ -29,7 +29,7 @@ def rewrite_log(backup: Path, lines: list[bytes]) -> None:
 
 
 def change_rows(backup: Path, table: str, old: bytes, new: bytes) -> None:
-    """Make a backup one of other rows, which its manifest vouches for."""
+    """Replace text in the rows of a backup, and update the manifest."""
     path = backup / "rows" / f"{table}.jsonl"
     content = path.read_bytes()
     assert old in content, content

@@ -1,4 +1,4 @@
-"""A backup is the whole registry at one moment, and comes back as it was, on any engine, or not at all."""
+"""A backup is a snapshot of the whole registry, and is restored completely, on any engine, or not at all."""
 
 import json
 import os
@@ -29,7 +29,7 @@ LOGGED = 5_000  # rows that keep a restore busy
 
 
 def fill(registry: Served) -> None:
-    """Put into a registry something of everything that it can hold."""
+    """Fill a registry with every kind of data."""
     operator = {"Authorization": registry.api_token}
     body = {"_id": "acme", "organization": "Acmé", "email": "info@acme.example"}
     body |= {"admin_username": ADA["username"], "admin_password": ADA["password"]}
@@ -49,13 +49,17 @@ def fill(registry: Served) -> None:
             words = {"description": "d", "tags": {"add": ["été"]}, "metadata": {"add": metadata[:3]}}
             client.patch(f"/models/{model}/versions/1", json=words).raise_for_status()
             client.delete(f"/models/{model}/versions/b.bin").raise_for_status()
+            folder = [
+                ("files", (path, content)) for path, content in {"a/b.bin": b"same", "ü/c.bin": b"folder"}.items()
+            ]
+            client.post(f"/models/{model}/versions", files=folder, data={"original": "folder"}).raise_for_status()
             gone = created(client, "algorithms", name="gone")
             client.put(f"/algorithms/{gone}/versions/f.bin", content=b"gone").raise_for_status()
             client.delete(f"/algorithms/{gone}").raise_for_status()
 
 
 def told(registry: Served) -> Any:
-    """Return all that a registry tells of what it holds, bytes included, to its tenants' administrators."""
+    """Return everything that administrators can read of a registry, including bytes."""
     answers: dict[str, Any] = {}
     for credentials in (ADA, None):
         with administrator(registry, credentials) as client:
@@ -82,7 +86,7 @@ def restored(registry: Served, backup: Path) -> None:
 
 @pytest.fixture
 def others(engine: str) -> Iterator[list[Server]]:
-    """The two engines that this run is not about."""
+    """The two engines that this run does not use."""
     with ExitStack() as started:
         servers = []
         for name in engines.ENGINES:
@@ -103,7 +107,7 @@ def target(server: Server, tmp_path: Path) -> Iterator[Served]:
 
 
 @pytest.mark.timeout(900)  # three engines start, and six commands
-def test_what_was_backed_up_on_one_engine_is_the_same_on_all_others(
+def test_a_backup_of_one_engine_restores_equally_on_all_others(
     fresh_served: Served, server: Server, others: list[Server], tmp_path: Path
 ) -> None:
     fill(fresh_served)
@@ -121,7 +125,7 @@ def test_what_was_backed_up_on_one_engine_is_the_same_on_all_others(
                 assert told(registry) == before
 
 
-def test_a_killed_restore_serves_nothing_and_can_be_run_again(
+def test_a_killed_restore_prevents_serving_and_can_be_repeated(
     fresh_served: Served, target: Served, tmp_path: Path
 ) -> None:
     fill(fresh_served)

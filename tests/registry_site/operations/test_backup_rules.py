@@ -1,4 +1,4 @@
-"""A backup is of one moment, whatever is written beside it; what is not a whole one restores nothing."""
+"""A backup is a snapshot despite concurrent writes; an incomplete backup restores nothing."""
 
 import json
 import os
@@ -15,12 +15,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from catalog.models import Item, Value
+from catalog.services import create_item
 from folksonomy.models import Tag
 from registry_site.operations.backup import back_up
 from registry_site.operations.backup_folder import LATER, TABLES, label, rows_path
 from registry_site.operations.progress import Progress
 from tenants.identity.machine_tokens import create_token
-from tenants.models import RequestLog, Tenant, User
+from tenants.ledger.chains import find_faults, seal_all
+from tenants.models import Chain, Event, RequestLog, Tenant, User
 from tenants.rows.fields import now
 from tests.answers import ok
 from tests.catalog.items import create
@@ -49,12 +51,12 @@ LEFT_OUT = {
 
 @pytest.fixture(autouse=True)
 def committed(transactional_db: None) -> None:
-    """Commands see what is committed."""
+    """Run without an enclosing transaction, because commands see only committed data."""
 
 
 @pytest.fixture
 def filled(world: Any) -> None:
-    """A registry with something of everything."""
+    """A registry with every kind of data."""
     api = world.acme.owner.api
     create(api, "datasets", name="data")
     path = new_item(api, datasets=["data"], users=["shared"], tags=["t"], metadata=[{"name": "n", "value": 1.5}])
@@ -66,7 +68,7 @@ def filled(world: Any) -> None:
 
 @pytest.fixture
 def backup(filled: None, uploads: Path, tmp_path: Path) -> Path:
-    """Its backup, and the registry is empty."""
+    """A backup of the filled registry, which is then emptied."""
     folder = tmp_path / "backup"
     run("backup", folder)
     empty()
@@ -75,14 +77,14 @@ def backup(filled: None, uploads: Path, tmp_path: Path) -> Path:
 
 
 def run(command: str, folder: Path) -> str:
-    """Run a command and return what it says."""
+    """Run a command and return its output."""
     output = StringIO()
     call_command(command, str(folder), stdout=output)
     return output.getvalue()
 
 
 def refused(command: str, folder: Path) -> str:
-    """Run a command that must fail, and return why it does."""
+    """Run a command that must fail, and return its error."""
     with pytest.raises(CommandError) as error:
         run(command, folder)
     return str(error.value)
@@ -94,7 +96,7 @@ def assert_is_empty(uploads: Path) -> None:
 
 
 def back_up_beside(folder: Path, moment: str, work: Callable[[], object]) -> None:
-    """Make a backup, and run other work once `moment` is reported as done."""
+    """Make a backup, and call `work` when the progress reports `moment`."""
 
     def say(text: str) -> None:
         if text.startswith(moment):
@@ -111,9 +113,7 @@ def _ended(work: Callable[[], object]) -> None:
         connection.close()
 
 
-def test_rows_are_of_one_moment_whatever_is_written_while_they_are_read(
-    world: Any, filled: None, tmp_path: Path
-) -> None:
+def test_rows_are_a_snapshot_despite_concurrent_writes(world: Any, filled: None, tmp_path: Path) -> None:
     def write() -> None:
         ok(world.acme.admin.api.post("users", json={"username": "late", "password": "L4te-comer"}))
         put_file(world.acme.owner.api, new_item(world.acme.owner.api, name="late", tags=["late"]), "late.bin")
@@ -126,7 +126,7 @@ def test_rows_are_of_one_moment_whatever_is_written_while_they_are_read(
     assert b"late.bin" in (tmp_path / "after" / "rows" / "versions.version.jsonl").read_bytes()
 
 
-def test_what_is_deleted_before_its_bytes_are_copied_is_in_the_backup_and_then_gone(
+def test_bytes_deleted_during_a_backup_are_in_it_and_then_removed(
     world: Any, filled: None, uploads: Path, tmp_path: Path
 ) -> None:
     def delete() -> None:
@@ -150,7 +150,7 @@ def _change(path: Path, old: str, new: str) -> None:
 
 
 def _spoil_bytes(backup: Path) -> None:
-    """Change one bit in the last file that a restore brings."""
+    """Flip one bit in the last file that a restore copies."""
     file = max(backup_bytes(backup), key=lambda each: each.stat().st_size)
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
@@ -160,7 +160,7 @@ def _spoil_bytes(backup: Path) -> None:
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "interrupted": (lambda backup: (backup / "manifest.json").unlink(), "not a whole backup"),
     "manifest": (lambda backup: (backup / "manifest.json").write_text('{"format": 1'), "cannot be read"),
-    "format": (lambda backup: _change(backup / "manifest.json", '"format": 1', '"format": 2'), "the format 2"),
+    "format": (lambda backup: _change(backup / "manifest.json", '"format": 2', '"format": 3'), "the format 3"),
     "rows-cut": (_cut_rows, "is damaged"),
     "rows-changed": (lambda backup: _change(backup / "rows" / "tenants.user.jsonl", "shared", "sharer"), "is damaged"),
     "rows-gone": (lambda backup: (backup / "rows" / "tenants.tenant.jsonl").unlink(), "cannot be read"),
@@ -170,7 +170,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-def test_a_backup_that_is_not_whole_restores_nothing(backup: Path, uploads: Path, tmp_path: Path) -> None:
+def test_an_incomplete_backup_restores_nothing(backup: Path, uploads: Path, tmp_path: Path) -> None:
     for name, (damage, words) in DAMAGES.items():
         copy = Path(shutil.copytree(backup, tmp_path / name))
         damage(copy)
@@ -181,7 +181,7 @@ def test_a_backup_that_is_not_whole_restores_nothing(backup: Path, uploads: Path
     run("restore", backup)
 
 
-def test_a_restore_that_fails_among_the_rows_leaves_nothing(backup: Path, uploads: Path, tmp_path: Path) -> None:
+def test_a_restore_that_fails_while_writing_rows_leaves_nothing(backup: Path, uploads: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(backup, tmp_path / "newer"))
     lines = (copy / LOG_ROWS).read_bytes().splitlines()
     rewrite_log(copy, [line.replace(b'"duration_ms"', b'"duration_of_a_newer_registry"') for line in lines])
@@ -204,6 +204,7 @@ def test_a_token_of_the_backup_works_after_the_restore(world: Any, uploads: Path
 
 def test_a_backup_from_before_a_table_restores_without_its_rows(backup: Path, uploads: Path) -> None:
     manifest = json.loads((backup / "manifest.json").read_text())
+    manifest["format"] = 1
     for model in LATER:
         del manifest["tables"][label(model)]
         rows_path(backup, model).unlink()
@@ -213,7 +214,7 @@ def test_a_backup_from_before_a_table_restores_without_its_rows(backup: Path, up
     assert not any(model._base_manager.exists() for model in LATER)
 
 
-def test_a_registry_that_is_not_empty_is_not_restored_over(backup: Path, uploads: Path) -> None:
+def test_a_restore_into_a_registry_with_data_is_refused(backup: Path, uploads: Path) -> None:
     Tenant(pk="mine", email="info@mine.example").save(force_insert=True)
     assert "is not empty" in refused("restore", backup)
     assert list(Tenant.objects.values_list("pk", flat=True)) == ["mine"]
@@ -221,13 +222,13 @@ def test_a_registry_that_is_not_empty_is_not_restored_over(backup: Path, uploads
     assert_is_empty(uploads)
 
 
-def test_a_file_above_the_limit_is_not_restored_in_silence(backup: Path, uploads: Path, settings: Any) -> None:
+def test_a_restore_reports_a_file_above_the_limit(backup: Path, uploads: Path, settings: Any) -> None:
     settings.MAX_UPLOAD_SIZE = 8
     assert "raise MAX_UPLOAD_SIZE" in refused("restore", backup)
     assert_is_empty(uploads)
 
 
-def test_a_backup_goes_only_where_nothing_is(filled: None, tmp_path: Path) -> None:
+def test_a_backup_needs_an_empty_folder(filled: None, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
     assert refused("backup", tmp_path / "taken") == f"No backup was made: {tmp_path / 'taken'} is not empty"
@@ -235,7 +236,7 @@ def test_a_backup_goes_only_where_nothing_is(filled: None, tmp_path: Path) -> No
     run("backup", tmp_path / "taken")
 
 
-def test_a_backup_of_missing_or_damaged_bytes_is_none(filled: None, uploads: Path, tmp_path: Path) -> None:
+def test_a_backup_with_missing_or_damaged_bytes_fails(filled: None, uploads: Path, tmp_path: Path) -> None:
     files = [file for file in uploads.rglob("*") if file.is_file() and file.stat().st_size]
     files[0].unlink()
     files[1].write_bytes(b"other")
@@ -248,7 +249,7 @@ def test_others_on_the_machine_cannot_read_a_backup(backup: Path) -> None:
 
 
 @pytest.mark.promise("files.private")
-def test_a_folder_that_was_open_to_others_is_tightened_before_a_backup_is_in_it(filled: None, tmp_path: Path) -> None:
+def test_a_folder_readable_by_others_is_restricted_before_a_backup_is_written(filled: None, tmp_path: Path) -> None:
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o755)
     run("backup", tmp_path / "open")
@@ -256,7 +257,7 @@ def test_a_folder_that_was_open_to_others_is_tightened_before_a_backup_is_in_it(
 
 
 @pytest.mark.promise("names.stored")
-def test_names_of_an_old_backup_follow_the_rules_once_it_is_restored(backup: Path) -> None:
+def test_a_restore_corrects_the_names_of_an_old_backup(backup: Path) -> None:
     change_rows(backup, "folksonomy.tag", b'"name":"t"', b'"name":"t\\n"')
     change_rows(backup, "catalog.item", b'"tags":["t"]', b'"tags":["t\\n"]')
     change_rows(backup, "tenants.user", b'"username":"shared"', b'"username":"sha\\u2028red"')
@@ -276,7 +277,7 @@ def test_names_of_an_old_backup_follow_the_rules_once_it_is_restored(backup: Pat
         ("tenants.tenant", b'"id":"acme"', b'"id":"../acme"'),
     ],
 )
-def test_a_forged_backup_names_nothing_outside_of_the_store(
+def test_a_forged_backup_reaches_nothing_outside_the_store(
     backup: Path, uploads: Path, table: str, old: bytes, new: bytes
 ) -> None:
     change_rows(backup, table, old, new)
@@ -297,7 +298,35 @@ def test_the_table_of_values_is_built_by_a_restore(filled: None, world: Any, upl
     call_command("check_integrity", stdout=StringIO())
 
 
-def test_every_table_is_in_a_backup_or_said_not_to_be() -> None:
+@pytest.mark.promise("events.backup")
+def test_a_restored_ledger_has_its_events_and_can_be_verified(filled: None, uploads: Path, tmp_path: Path) -> None:
+    sealed = seal_all()
+    create_item(kind="model", by=User.objects.get(tenant="acme", username="owner"), name="not sealed yet")
+    told = [event.to_api() for event in Event.objects.order_by("id")]
+    run("backup", tmp_path / "backup")
+    empty()
+    shutil.rmtree(uploads)
+    run("restore", tmp_path / "backup")
+    assert [event.to_api() for event in Event.objects.order_by("id")] == told
+    assert (seal_all(), Event.objects.count()) == (1, sealed + 1)
+    assert [*find_faults("acme"), *find_faults("rival")] == []
+
+
+@pytest.mark.promise("events.backup")
+def test_a_backup_from_before_the_ledger_begins_one(backup: Path) -> None:
+    manifest = json.loads((backup / "manifest.json").read_text())
+    for table in ("tenants.event", "tenants.chain"):
+        del manifest["tables"][table]
+        (backup / "rows" / f"{table}.jsonl").unlink()
+    (backup / "manifest.json").write_text(json.dumps(manifest))
+    before = now()
+    run("restore", backup)
+    assert not Event.objects.exists()
+    assert all(chain.since >= before for chain in Chain.objects.filter(pk__in=("acme", "rival")))
+    assert Chain.objects.count() == Tenant.objects.count()
+
+
+def test_every_table_is_in_a_backup_or_listed_as_left_out() -> None:
     in_it = {model._meta.label_lower for model in TABLES}
     all_tables = {model._meta.label_lower for model in apps.get_models() if not model._meta.proxy}
     assert in_it | set(LEFT_OUT) == all_tables

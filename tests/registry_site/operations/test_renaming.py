@@ -1,4 +1,4 @@
-"""Names that were stored before there were rules for them follow them after an upgrade, and nothing else is changed."""
+"""An upgrade corrects stored names from before the rules for names, and changes nothing else."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -32,7 +32,7 @@ METADATA = {"m\r": 1, "m": "two\nlines", "\u2028": True, "fine": 0.5}
 
 @pytest.fixture
 def before(transactional_db: None) -> Iterator[Any]:
-    """The models of a database as it was before there were rules for names; it is up to date again afterwards."""
+    """The models of a database from before the rules for names; it is migrated again afterwards."""
     executor = MigrationExecutor(connection)
     executor.migrate(BEFORE)
     yield executor.loader.project_state(BEFORE).apps
@@ -89,7 +89,7 @@ def _breaking() -> list[str]:
 
 
 @pytest.mark.promise("names.stored")
-def test_an_upgrade_mends_all_names_and_loses_nothing(filled: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_upgrade_corrects_all_names_and_loses_nothing(filled: Any, caplog: pytest.LogCaptureFixture) -> None:
     call_command("migrate", verbosity=0)
     assert _breaking() == []
     item = Item.objects.get(pk=filled.pk)
@@ -113,7 +113,7 @@ def test_an_upgrade_mends_all_names_and_loses_nothing(filled: Any, caplog: pytes
 
 
 @pytest.mark.promise("names.stored")
-def test_what_was_renamed_is_found_and_deleted_by_the_api(filled: Any) -> None:
+def test_the_api_finds_and_deletes_renamed_resources(filled: Any) -> None:
     call_command("migrate", verbosity=0)
     api = ApiClient(issue_token(User.objects.of("acme").get(username="root")))
     item = ok(api.get(f"models/{filled.pk}"))
@@ -126,8 +126,8 @@ def test_what_was_renamed_is_found_and_deleted_by_the_api(filled: Any) -> None:
 
 
 @pytest.mark.promise("names.stored")
-def test_an_upgrade_that_was_interrupted_is_finished_by_the_next(filled: Any) -> None:
-    """On MongoDB no transaction undoes what was done before a kill: here, all but the folksonomy's own rows."""
+def test_the_next_upgrade_finishes_an_interrupted_one(filled: Any) -> None:
+    """On MongoDB no transaction rolls back changes before a kill: here, all except the folksonomy's own rows."""
     items, past = type(filled), type(filled)._meta.apps
     terms = {"tags": past.get_model("folksonomy", "Tag"), "metadata": past.get_model("folksonomy", "MetadataName")}
     unfit, _ = _unfit_words(items, terms)

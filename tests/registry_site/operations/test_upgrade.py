@@ -1,4 +1,4 @@
-"""A start brings a database of an earlier schema up to date, and all that is in it stays."""
+"""A start migrates a database with an earlier schema and keeps its data."""
 
 import hashlib
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.served import Served
 PASSWORD = "Passw0rd!x"
 CONTENT = b"weights of long ago"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-# Makes the tables as the first migrations did, with a row in each that a registry cannot do without.
+# Creates the tables of the first migrations, with a row in each that a registry needs.
 FIRST = f"""
 from django.contrib.auth.hashers import make_password
 from django.db import connection
@@ -40,7 +40,7 @@ make(
 
 
 def _check_emails(client: httpx.Client) -> None:
-    """Two users had one address in two cases: both keep theirs, and no third one gets it."""
+    """Two users have addresses that differ in case: both keep them, and no other user can take either."""
     emails = {user["username"]: user.get("email") for user in client.get("/users").json()["docs"]}
     kept = {"ada": None, "eve": "Eve@acme.example", "sam": "Sam@acme.example", "tom": "sam@ACME.example"}
     assert emails == kept
@@ -49,9 +49,7 @@ def _check_emails(client: httpx.Client) -> None:
     assert client.put("/users/tom", json={"email": "tom@acme.example"}).status_code == 200
 
 
-def test_what_an_earlier_registry_kept_is_there_and_can_be_changed_after_an_upgrade(
-    server: Server, tmp_path: Path
-) -> None:
+def test_data_of_an_earlier_version_is_kept_and_can_be_changed_after_an_upgrade(server: Server, tmp_path: Path) -> None:
     with Served.prepared(server, tmp_path) as registry:
         made = registry.manage("shell", "--no-imports", "--command", FIRST)
         assert made.returncode == 0, made.stderr

@@ -87,7 +87,7 @@ def _example(route: str) -> str:
 
 
 @pytest.mark.parametrize("caller", ["anonymous", "administrator", "regular"])
-def test_no_page_is_open_but_to_superusers(world: Any, caller: str) -> None:
+def test_every_page_is_closed_to_all_but_superusers(world: Any, caller: str) -> None:
     client = Client()
     if caller != "anonymous":
         client.force_login(world.acme.admin if caller == "administrator" else world.acme.owner)
@@ -118,18 +118,18 @@ def test_a_superuser_logs_in_and_out(desk: Desk) -> None:
     assert client.get("/admin/tenants/tenant/").status_code == 302
 
 
-def test_a_deactivated_superuser_is_out_at_once(desk: Desk) -> None:
+def test_a_deactivated_superuser_loses_access_immediately(desk: Desk) -> None:
     type(desk.user).objects.filter(pk=desk.user.pk).update(is_active=False)
     assert desk.get("tenants/tenant/").status_code == 302
 
 
-def test_a_superusers_login_does_not_open_the_api(desk: Desk, world: Any) -> None:
+def test_a_superusers_login_gives_no_access_to_the_api(desk: Desk, world: Any) -> None:
     for tenant in ("acme", ""):
         body = {"username": SUPERUSER, "password": PASSWORD, "tenant": tenant}
         assert world.anonymous.post("login", json=body).status_code == 401
 
 
-def test_guessing_a_superusers_password_is_slowed(desk: Desk, settings: Any) -> None:
+def test_guesses_of_a_superusers_password_are_throttled(desk: Desk, settings: Any) -> None:
     settings.LOGIN_FAILURES_LIMIT = 3
     client = Client()
     for _ in range(3):
@@ -139,7 +139,7 @@ def test_guessing_a_superusers_password_is_slowed(desk: Desk, settings: Any) -> 
     assert client.get("/admin/tenants/tenant/").status_code == 302
 
 
-def test_forms_of_other_sites_are_refused(desk: Desk) -> None:
+def test_forms_from_other_sites_are_refused(desk: Desk) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(desk.user)
     for path in ("tenants/tenant/add/", "catalog/model/", "folksonomy/tag/", "logout/"):
@@ -212,14 +212,14 @@ def test_bad_forms_and_actions_do_not_crash(desk: Desk, rows: dict[str, str], mo
     assert list(RequestLog.objects.values_list("pk")) == before
 
 
-def test_the_log_of_requests_cannot_be_changed(desk: Desk, rows: dict[str, str]) -> None:
+def test_the_request_log_cannot_be_changed(desk: Desk, rows: dict[str, str]) -> None:
     path = f"tenants/requestlog/{rows['tenants/requestlog']}"
     assert desk.client.post(f"/admin/{path}/change/", {"url": "/"}).status_code == 403
     assert desk.client.post(f"/admin/{path}/delete/", {"post": "yes"}).status_code == 403
     assert RequestLog.objects.count() == 1
 
 
-def test_what_superusers_do_is_noted(desk: Desk, rows: dict[str, str]) -> None:
+def test_actions_of_superusers_are_recorded(desk: Desk, rows: dict[str, str]) -> None:
     path = f"tenants/tenant/{rows['tenants/tenant']}"
     answer = desk.post(f"{path}/change/", organization="Another", email="new@acme.example")
     assert "changed successfully" in messages(answer)

@@ -171,7 +171,7 @@ def test_links_have_a_rel_and_images_come_from_the_registry() -> None:
     assert [image["alt"] for image in found.all("img")] == list("pqrs")
 
 
-def test_what_people_write_is_rendered() -> None:
+def test_common_markdown_is_rendered() -> None:
     text = "# A\n\n**b** *c* ~~d~~ `e`\n\n1. f\n\n```py\ng < h\n```\n\n| i | j |\n| :-: | - |\n| k | l |\n\n"
     text += "<details><summary>m</summary>n</details>"
     html = render(text)

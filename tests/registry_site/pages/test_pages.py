@@ -244,7 +244,7 @@ def test_the_list_of_tenants_is_in_the_form_only_where_it_is_public(world: Any, 
 @pytest.mark.parametrize(
     "path", ["info", "version", "errors", "types", "types/passwordStrength", "users", "tokens", "tags", "log"]
 )
-def test_every_route_that_is_read_has_a_page(admin: BrowserClient, path: str) -> None:
+def test_every_readable_route_has_a_page(admin: BrowserClient, path: str) -> None:
     assert "Raw request and response" in seen(admin.page(path))
 
 

@@ -1,4 +1,4 @@
-"""What a body may cost: it is bounded before it is parsed, and gives its memory back."""
+"""The cost of a body: it is bounded before it is parsed, and its memory is freed."""
 
 import gc
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ PUBLIC = [("post", "login"), ("put", "login"), ("post", "/login"), ("post", "sel
 KIB = 1024
 FORM = "multipart/form-data; boundary=b"
 FIELD = b'--b\r\nContent-Disposition: form-data; name="f"\r\n\r\nx\r\n'
-MARK = 12_347  # elements of a list that nothing else has
+MARK = 12_347  # elements of a list; no other list has this many
 
 
 @pytest.mark.promise("bodies.public")
@@ -47,7 +47,7 @@ def test_json_has_a_limited_number_of_names_and_values(world: Any, settings: Any
 
 @pytest.mark.promise("bodies.elements")
 @pytest.mark.parametrize("text", [",[{:" * 1000, '\\",' * 1000, "\\\\" * 999 + "," * 2000, '\\\\\\",' * 1000])
-def test_texts_hold_as_many_separators_as_they_like(world: Any, settings: Any, text: str) -> None:
+def test_separators_inside_texts_do_not_count(world: Any, settings: Any, text: str) -> None:
     settings.MAX_JSON_ELEMENTS = 1000
     body = f'{{"name": "m", "metadata": [{{"name": "csv", "value": "{text}"}}]}}'
     ok(world.acme.owner.api.post("models", data=body, content_type="application/json"))
@@ -55,7 +55,7 @@ def test_texts_hold_as_many_separators_as_they_like(world: Any, settings: Any, t
 
 @pytest.fixture
 def uncollected() -> Iterator[None]:
-    """Only what nothing refers to any more is given back."""
+    """Disable the garbage collector, so that only reference counting frees memory."""
     gc.collect()
     gc.disable()
     yield
@@ -77,7 +77,7 @@ def uncollected() -> Iterator[None]:
     ],
 )
 @pytest.mark.usefixtures("uncollected")
-def test_a_body_is_given_back_with_the_answer(world: Any, method: str, path: str, body: Any) -> None:
+def test_the_memory_of_a_body_is_freed_with_the_response(world: Any, method: str, path: str, body: Any) -> None:
     marked = [[]] * MARK
     body = [*body, {"more": marked}] if isinstance(body, list) else body | {"more": marked}
     answer = world.acme.admin.api.request(method, path, json=body)

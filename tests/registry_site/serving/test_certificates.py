@@ -23,14 +23,14 @@ ENCRYPTED = {"aes": "aes-256-cbc", "des": "des3"}
 
 @pytest.fixture(autouse=True)
 def needs_openssl() -> None:
-    """Make certificates with a real openssl."""
+    """Generate certificates with a real openssl."""
     if shutil.which("openssl") is None:
         cannot_run("no openssl to make certificates with")
 
 
 @pytest.fixture(autouse=True)
 def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the registry's own certificates, which is not this machine's."""
+    """A folder for self-signed certificates, instead of this machine's own."""
     monkeypatch.setattr(certificates, "OURS", tmp_path / "ours")
     return tmp_path / "ours"
 
@@ -44,7 +44,7 @@ def openssl(*words: str, folder: Path) -> None:
 
 
 def make(folder: Path, *, kind: str = "plain", name: str = "privkey.pem") -> None:
-    """Put a certificate and a key of some kind into a folder."""
+    """Write a certificate and a key of this format into a folder."""
     certificate = ["-keyout", "plain.pem", "-out", "fullchain.pem", "-days", "2", "-subj", "/CN=localhost", "-nodes"]
     openssl("req", "-x509", "-newkey", "rsa:2048", *certificate, folder=folder)
     if kind == "plain":
@@ -65,7 +65,7 @@ def test_a_certificate_and_its_key_serve_https(tmp_path: Path, name: str) -> Non
 
 
 @pytest.mark.parametrize("kind", ["plain", "traditional", "aes", "des"])
-def test_keys_of_all_kinds_are_opened_for_the_server(tmp_path: Path, kind: str) -> None:
+def test_keys_of_all_formats_are_decrypted_for_the_server(tmp_path: Path, kind: str) -> None:
     make(tmp_path, kind=kind)
     found, problem = certificates.find(wanted(tmp_path, SECRET))
     assert found is not None, problem
@@ -80,14 +80,14 @@ def test_a_key_with_a_passphrase_needs_it(tmp_path: Path) -> None:
         assert "HTTPSSECRET" in problem
 
 
-def test_only_we_can_read_the_opened_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_owner_can_read_the_decrypted_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, kind="aes")
     shared = tmp_path / "memory"
     shared.mkdir()
     monkeypatch.setattr(certificates, "MEMORY", shared)
     found, _ = certificates.find(wanted(tmp_path, SECRET))
     assert found is not None
-    for _ in range(2):  # the second start leaves no key of the first
+    for _ in range(2):  # the second start removes the key of the first
         opened = certificates.write_decrypted_pem(found, 443)
     assert list(shared.iterdir()) == [opened]
     assert stat.S_IMODE(opened.stat().st_mode) == 0o600
@@ -120,7 +120,7 @@ def names(file: Path) -> set[str]:
     return {str(name.value) for name in held}
 
 
-def test_without_files_a_certificate_is_signed_for_the_names_of_the_host_and_kept(tmp_path: Path) -> None:
+def test_without_files_a_certificate_for_the_hosts_names_is_generated_and_kept(tmp_path: Path) -> None:
     known = {"HOST": "192.0.2.7", "PUBLIC_URL": "https://models.example/"}
     made, problem = certificates.ensure(wanted(tmp_path, **known))
     assert made is not None
@@ -134,7 +134,7 @@ def test_without_files_a_certificate_is_signed_for_the_names_of_the_host_and_kep
     assert certificates.find(wanted(tmp_path))[0] == made
 
 
-def test_our_own_certificate_is_for_servers_and_signs_no_others(tmp_path: Path) -> None:
+def test_the_self_signed_certificate_is_for_servers_and_signs_no_others(tmp_path: Path) -> None:
     made, _ = certificates.ensure(wanted(tmp_path))
     assert made is not None
     extensions = x509.load_pem_x509_certificate(made.chain.read_bytes()).extensions
@@ -148,7 +148,7 @@ def test_our_own_certificate_is_for_servers_and_signs_no_others(tmp_path: Path) 
     assert list(purposes) == [x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]
 
 
-def test_who_trusts_our_own_certificate_trusts_none_that_its_key_signs(tmp_path: Path) -> None:
+def test_trusting_the_self_signed_certificate_trusts_none_that_its_key_signs(tmp_path: Path) -> None:
     made, _ = certificates.ensure(wanted(tmp_path))
     assert made is not None
     openssl(
@@ -182,7 +182,7 @@ def known_names() -> list[str]:
     return ["localhost", socket.gethostname(), "127.0.0.1", "::1", "127.0.0.1"]
 
 
-def test_a_certificate_of_our_own_is_signed_anew_for_a_new_name_before_its_end_and_when_broken(
+def test_a_self_signed_certificate_is_renewed_for_a_new_name_before_its_end_and_when_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, _ = certificates.ensure(wanted(tmp_path))
@@ -201,7 +201,7 @@ def test_a_certificate_of_our_own_is_signed_anew_for_a_new_name_before_its_end_a
     assert made.validation_error() == ""
 
 
-def test_a_certificate_that_cannot_be_used_gives_way_to_our_own(tmp_path: Path) -> None:
+def test_an_unusable_certificate_is_replaced_by_a_self_signed_one(tmp_path: Path) -> None:
     make(tmp_path, kind="aes")
     found, problem = certificates.ensure(wanted(tmp_path, "wrong"))
     assert found is not None
@@ -209,14 +209,14 @@ def test_a_certificate_that_cannot_be_used_gives_way_to_our_own(tmp_path: Path) 
     assert "HTTPSSECRET" in problem
 
 
-def test_where_the_folder_is_read_only_our_own_certificate_lies_with_the_data(tmp_path: Path, ours: Path) -> None:
-    (tmp_path / "file").touch()  # in which nobody can make a file, not even root
+def test_in_a_read_only_folder_the_self_signed_certificate_is_stored_with_the_data(tmp_path: Path, ours: Path) -> None:
+    (tmp_path / "file").touch()  # a file in place of the folder: not even root can write in it
     found, _ = certificates.ensure(wanted(tmp_path / "file"))
     assert found is not None
     assert found.chain == ours / "self-signed.pem"
 
 
-def test_where_none_can_be_written_http_is_served_and_the_reason_told(tmp_path: Path, ours: Path) -> None:
+def test_if_no_certificate_can_be_written_http_is_served_with_a_warning(tmp_path: Path, ours: Path) -> None:
     ours.touch()
     found, problem = certificates.ensure(wanted(ours))
     assert found is None
@@ -224,5 +224,5 @@ def test_where_none_can_be_written_http_is_served_and_the_reason_told(tmp_path: 
     assert "HTTP is served" in problem
 
 
-def test_http_asks_for_no_certificate(tmp_path: Path) -> None:
+def test_http_needs_no_certificate(tmp_path: Path) -> None:
     assert certificates.ensure(Environment.model_construct(PROTOCOL="http")) == (None, "")

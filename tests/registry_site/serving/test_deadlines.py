@@ -1,4 +1,4 @@
-"""Bodies that come too slowly and answers that nobody fetches are ended; honest slow clients are not."""
+"""Connections with too slow bodies or unread responses are closed; those of slow but steady clients are not."""
 
 import json as jsonlib
 import socket
@@ -37,7 +37,7 @@ def client(narrow: Served) -> Iterator[httpx.Client]:
 
 
 def _begin(registry: Served, ended: ExitStack, request: bytes, receives: int = 0) -> socket.socket:
-    """Begin a request whose body does not end, or whose answer is not fetched."""
+    """Start a request whose body does not end, or whose response is not read."""
     connection = ended.enter_context(socket.socket())
     if receives:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
@@ -88,7 +88,7 @@ def test_a_body_that_comes_too_slowly_is_ended(narrow: Served, client: httpx.Cli
 
 
 @pytest.mark.promise("bodies.deadline")
-def test_half_sent_bodies_shut_nobody_out(narrow: Served, client: httpx.Client) -> None:
+def test_unfinished_bodies_do_not_block_others(narrow: Served, client: httpx.Client) -> None:
     half = _half_sent(client.headers["Authorization"], created(client, "models", name="half-sent"))
     with ExitStack() as ended:
         for _ in range(FLOOD // 4):
@@ -98,7 +98,7 @@ def test_half_sent_bodies_shut_nobody_out(narrow: Served, client: httpx.Client) 
 
 
 @pytest.mark.promise("bodies.deadline")
-def test_answers_that_nobody_fetches_shut_nobody_out(narrow: Served) -> None:
+def test_unread_responses_do_not_block_others(narrow: Served) -> None:
     with ExitStack() as ended:
         for _ in range(FLOOD):
             _begin(narrow, ended, f"GET {STATIC} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 4, receives=4096)
@@ -109,12 +109,12 @@ def _answers_quickly(registry: Served) -> None:
     for _ in range(5):
         started = time.monotonic()
         assert httpx.get(f"{registry.base_url}/v1/version", timeout=SECONDS).status_code == 200
-        assert time.monotonic() - started < 15  # without deadlines it never is
+        assert time.monotonic() - started < 15  # without deadlines it would wait forever
 
 
 @pytest.mark.promise("bodies.deadline")
-def test_slow_uploads_of_many_go_on(narrow: Served, client: httpx.Client) -> None:
-    """They take several times as long as a body may make no progress."""
+def test_many_slow_uploads_continue(narrow: Served, client: httpx.Client) -> None:
+    """They take several times BODY_TIMEOUT in all, but make progress."""
     many, block = 64, 40_000
     item = created(client, "models", name="slow uploads")
 
@@ -149,8 +149,8 @@ def test_a_download_may_pause(narrow: Served, client: httpx.Client) -> None:
 
 
 @pytest.mark.promise("bodies.deadline")
-def test_a_long_request_is_not_taken_for_a_slow_one(narrow: Served, client: httpx.Client) -> None:
-    """It waits for nobody, while bodies beside it, from the same address, are ended."""
+def test_a_long_request_does_not_count_as_a_slow_one(narrow: Served, client: httpx.Client) -> None:
+    """It continues while slow bodies from the same address are ended."""
     half = _half_sent(client.headers["Authorization"], "")["public"]
     flooding = threading.Event()
 
@@ -198,10 +198,10 @@ def test_a_connection_that_is_opened_while_others_are_ended_is_not_ended(narrow:
 
 
 @pytest.mark.promise("bodies.deadline")
-def test_a_request_without_end_of_its_headers_is_ended(narrow: Served) -> None:
+def test_a_request_with_unfinished_headers_is_ended(narrow: Served) -> None:
     with ExitStack() as ended:
         starts = (b"", b"GET /v1/version HTTP/1.1\r\nHos", b"GET /v1/version HTTP/1.1\r\nHost: x\r\n\r\n")
         connections = [_begin(narrow, ended, start) for start in starts]
         assert connections[2].recv(65536).startswith(b"HTTP/1.1 200 ")
         for connection in connections:
-            assert connection.recv(65536) == b""  # within SECONDS
+            assert connection.recv(65536) == b""  # closed within SECONDS

@@ -1,4 +1,4 @@
-"""The nginx site of the docs in front of a registry: it sends the bytes, and all that the contract says stays true."""
+"""A registry behind the nginx configuration of the docs: nginx sends the bytes, and the contract holds."""
 
 import base64
 import hashlib
@@ -41,7 +41,7 @@ def front(registry: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def client(registry: Served, front: Front) -> Iterator[httpx.Client]:
-    """The administrator, who comes through nginx and trusts its certificate."""
+    """A client of the administrator that connects to nginx and trusts its certificate."""
     with httpx.Client(base_url=front.url, verify=front.trusting, timeout=60) as client:
         client.headers["Authorization"] = client.post("/login", json=registry.administrator).json()["token"]
         client.base_url = httpx.URL(f"{front.url}/v1")
@@ -84,7 +84,7 @@ def test_nginx_sends_the_bytes_and_describes_them_as_the_registry_does(
     ("asked", "start", "stop"),
     [("bytes=0-4", 0, 5), ("bytes=5-", 5, SIZE), ("bytes=-5", SIZE - 5, SIZE), ("bytes=20-99999999", 20, SIZE)],
 )
-def test_a_range_is_answered_with_its_part(get: Get, asked: str, start: int, stop: int) -> None:
+def test_a_range_returns_that_part(get: Get, asked: str, start: int, stop: int) -> None:
     answer = get(Range=asked)
     assert (answer.status_code, answer.content) == (206, CONTENT[start:stop])
     assert answer.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{SIZE}"
@@ -97,13 +97,13 @@ def test_a_malformed_range_is_ignored(get: Get, asked: str) -> None:
     assert (answer.status_code, answer.content) == (200, CONTENT)
 
 
-def test_a_range_beyond_the_end_is_an_error_in_the_shape_of_every_error(get: Get) -> None:
+def test_a_range_beyond_the_end_is_an_error_of_the_contracts_shape(get: Get) -> None:
     answer = get(Range=f"bytes={SIZE}-")
     assert (answer.status_code, answer.headers["Content-Range"]) == (416, f"bytes */{SIZE}")
     assert set(answer.json()) == {"status", "value", "message", "details"}
 
 
-def test_conditions_are_judged_by_the_registry(get: Get) -> None:
+def test_the_registry_evaluates_conditions(get: Get) -> None:
     date = get().headers["Last-Modified"]
     long_ago = "Mon, 01 Jan 2001 00:00:00 GMT"
     expected: list[tuple[dict[str, str], int]] = [
@@ -121,7 +121,7 @@ def test_conditions_are_judged_by_the_registry(get: Get) -> None:
     assert [(headers, get(**headers).status_code) for headers, _ in expected] == expected
 
 
-def test_only_who_may_read_gets_the_bytes(front: Front, client: httpx.Client, path: str, registry: Served) -> None:
+def test_only_readers_get_the_bytes(front: Front, client: httpx.Client, path: str, registry: Served) -> None:
     anonymous = httpx.get(f"{front.url}/v1{path}", verify=front.trusting)
     assert_error(anonymous, "authentication_error")
     uploads = Path(registry.env["UPLOAD_PATH"])
@@ -132,10 +132,10 @@ def test_only_who_may_read_gets_the_bytes(front: Front, client: httpx.Client, pa
         assert CONTENT[:26] not in taken.content
 
 
-def test_a_body_reaches_the_registry_once_it_is_there(client: httpx.Client) -> None:
+def test_a_body_reaches_the_registry_when_it_is_complete(client: httpx.Client) -> None:
     def body() -> Iterator[bytes]:
         yield b'{"name": '
-        time.sleep(6)  # longer than the registry would wait
+        time.sleep(6)  # longer than the registry's timeout
         yield b'"buffered"}'
 
     headers = {"Content-Type": "application/json", "Content-Length": "20"}
@@ -147,7 +147,7 @@ def test_a_body_that_nginx_refuses_gets_the_usual_error(client: httpx.Client) ->
     assert_error(answer, "payload_too_large")
 
 
-def test_an_upload_reaches_the_registry_as_it_comes(client: httpx.Client, registry: Served, front: Front) -> None:
+def test_an_upload_is_streamed_to_the_registry(client: httpx.Client, registry: Served, front: Front) -> None:
     arrived = threading.Event()
     incoming = Path(registry.env["UPLOAD_PATH"], "+incoming")
     sizes: list[int] = []
@@ -168,12 +168,12 @@ def test_an_upload_reaches_the_registry_as_it_comes(client: httpx.Client, regist
     assert [file for file in (front.folder / "body").rglob("*") if file.is_file()] == []
 
 
-def test_http_leads_to_https(front: Front) -> None:
+def test_http_redirects_to_https(front: Front) -> None:
     answer = httpx.get(f"{front.plain_url}/v1/models?limit=1")
     assert (answer.status_code, answer.headers["Location"]) == (308, "https://127.0.0.1/v1/models?limit=1")
 
 
-def test_what_certbot_puts_there_is_answered_over_http(front: Front) -> None:
+def test_files_of_certbot_are_served_over_http(front: Front) -> None:
     folder = front.challenges / ".well-known" / "acme-challenge"
     folder.mkdir(parents=True)
     (folder / "token").write_text("token.thumbprint")
@@ -181,7 +181,7 @@ def test_what_certbot_puts_there_is_answered_over_http(front: Front) -> None:
     assert (answer.status_code, answer.text) == (200, "token.thumbprint")
 
 
-def test_the_log_holds_a_download_that_nginx_sent(client: httpx.Client, get: Get, path: str) -> None:
+def test_the_log_contains_a_download_that_nginx_sent(client: httpx.Client, get: Get, path: str) -> None:
     get()
     deadline = time.monotonic() + 10
     while True:

@@ -1,4 +1,4 @@
-"""What the redirect server answers on HTTP."""
+"""The responses of the redirect server on HTTP."""
 
 import json
 
@@ -36,7 +36,7 @@ def test_the_location_is_the_same_url_under_https(target: bytes, host: bytes, po
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
     ],
 )
-def test_what_is_not_a_request_gets_an_error_of_the_contracts_shape(request_: bytes) -> None:
+def test_an_invalid_request_gets_an_error_of_the_contracts_shape(request_: bytes) -> None:
     head, _, body = answer(request_, 443).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     document = json.loads(body)

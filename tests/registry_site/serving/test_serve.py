@@ -1,4 +1,4 @@
-"""The served registry: from an empty folder to answers, through stops and crashes."""
+"""The served registry: first start, stops, crashes and restarts."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def manage(*words: str, env: dict[str, str], timeout: float = 120) -> subprocess
 
 @pytest.fixture
 def variables(tmp_path: Path) -> dict[str, str]:
-    """The environment of a machine that never saw the registry."""
+    """The environment of a machine without a registry."""
     return {
         "PATH": os.environ["PATH"],
         "VARIABLES_FILE": str(tmp_path / "init" / "variables.env"),
@@ -48,7 +48,7 @@ def variables(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("ending", ["stop", "kill"])
-def test_everything_is_there_after_an_end_and_a_new_start(fresh_served: Served, ending: str) -> None:
+def test_everything_is_kept_after_a_stop_or_a_kill(fresh_served: Served, ending: str) -> None:
     headers = login(fresh_served)
     url = f"{fresh_served.base_url}/v1/datasets"
     made = httpx.post(url, json={"name": "kept", "tags": ["t"]}, headers=headers).json()
@@ -66,7 +66,7 @@ def test_a_stop_lets_running_requests_end_and_the_log_keeps_them(fresh_served: S
     url = f"{fresh_served.base_url}/v1/datasets"
     made = httpx.post(url, json={"name": "slow"}, headers=headers).json()
 
-    stopping, size = Event(), 2_000_000  # bytes; the registry starts on small uploads when they have ended
+    stopping, size = Event(), 2_000_000  # bytes; the registry handles small uploads only once they are complete
 
     def body() -> Any:
         yield b"x" * 1000
@@ -88,7 +88,7 @@ def test_a_stop_lets_running_requests_end_and_the_log_keeps_them(fresh_served: S
     assert [entry["status"] for entry in logged if entry["url"].endswith("/versions/slow.bin")] == [200]
 
 
-def test_a_request_that_does_not_end_keeps_no_server_from_stopping(server: Server, tmp_path: Path) -> None:
+def test_an_endless_request_does_not_prevent_a_stop(server: Server, tmp_path: Path) -> None:
     with Served.on(server, tmp_path, STOP_SECONDS="2") as registry:
         headers = login(registry)
         url = f"{registry.base_url}/v1/datasets"
@@ -98,14 +98,14 @@ def test_a_request_that_does_not_end_keeps_no_server_from_stopping(server: Serve
         with socket.create_connection(("127.0.0.1", registry.port)) as connection:
             connection.sendall(f"{head}Content-Length: 10000000\r\n\r\n".encode() + b"x" * 1000)
             wait_until(lambda: registry.receives)
-            registry.stop()  # which waits for a minute at most
+            registry.stop()  # waits for at most a minute
         registry.start()
         assert httpx.get(f"{registry.base_url}{path}", headers=headers, timeout=30).json()["docs"] == []
         logged = httpx.get(f"{registry.base_url}/v1/log", headers=headers, timeout=30).json()["docs"]
         assert [entry["status"] for entry in logged if entry["url"] == "/v1/datasets"] == [200]
 
 
-def test_workers_end_when_the_main_process_was_killed_alone(fresh_served: Served) -> None:
+def test_workers_end_when_only_the_main_process_is_killed(fresh_served: Served) -> None:
     os.kill(fresh_served.pid, signal.SIGKILL)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -153,7 +153,7 @@ def test_idle_connections_do_not_stop_others(served: Served) -> None:
             connection.close()
 
 
-def test_several_starts_at_once_prepare_once(server: Server, tmp_path: Path) -> None:
+def test_concurrent_starts_prepare_once(server: Server, tmp_path: Path) -> None:
     name = f"starts_{os.getpid()}"
     server.create(name)
     env = {
@@ -170,7 +170,7 @@ def test_several_starts_at_once_prepare_once(server: Server, tmp_path: Path) -> 
         server.drop(name)
 
 
-def test_the_first_start_makes_secrets_that_later_starts_keep(variables: dict[str, str]) -> None:
+def test_the_first_start_generates_secrets_that_later_starts_keep(variables: dict[str, str]) -> None:
     path = Path(variables["VARIABLES_FILE"])
     first = manage("serve", "--prepare-only", env=variables)
     assert first.returncode == 0, first.stderr
@@ -184,7 +184,9 @@ def test_the_first_start_makes_secrets_that_later_starts_keep(variables: dict[st
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_the_console_names_the_secrets_places_but_not_the_secrets(variables: dict[str, str], tmp_path: Path) -> None:
+def test_the_console_names_the_locations_of_secrets_but_not_the_secrets(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
     served = Served(variables["DATABASE"], tmp_path)
     for name in SECRETS:
         served.env.pop(name)
@@ -202,7 +204,7 @@ def test_the_console_names_the_secrets_places_but_not_the_secrets(variables: dic
     assert not [name for name in SECRETS if values[name] in served.output]
 
 
-def test_a_first_password_that_stands_nowhere_is_shown_once(variables: dict[str, str]) -> None:
+def test_a_first_password_that_is_stored_nowhere_is_shown_once(variables: dict[str, str]) -> None:
     env = variables | {"API_TOKEN": "given", "JWT_SECRET": "given"}
     assert "shown once: " in manage("serve", "--prepare-only", env=env).stdout
     assert manage("serve", "--prepare-only", env=env).stdout == ""
@@ -268,7 +270,7 @@ def _superuser_enters(served: Served, password: str) -> bool:
         return browser.post("/admin/login/", data=form).status_code == 302
 
 
-def test_the_variables_make_a_superuser_and_never_change_his_password(fresh_served: Served) -> None:
+def test_the_variables_create_a_superuser_and_never_change_the_password(fresh_served: Served) -> None:
     assert _superuser_enters(fresh_served, SUPERUSER_PASSWORD)
     fresh_served.stop()
     fresh_served.env["SUPERUSER_PASSWORD"] = "An0ther-one!"
@@ -277,14 +279,14 @@ def test_the_variables_make_a_superuser_and_never_change_his_password(fresh_serv
     assert not _superuser_enters(fresh_served, "An0ther-one!")
 
 
-def test_a_weak_superuser_password_is_refused_in_words(variables: dict[str, str]) -> None:
+def test_a_weak_superuser_password_is_refused_with_the_reason(variables: dict[str, str]) -> None:
     done = manage("serve", "--prepare-only", env=variables | {"SUPERUSER_PASSWORD": "weak"})
     assert done.returncode != 0
     assert "SUPERUSER_PASSWORD: The password strength is Too weak" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_createsuperuser_needs_no_question_and_refuses_a_second_of_the_name(variables: dict[str, str]) -> None:
+def test_createsuperuser_asks_no_question_and_refuses_a_duplicate_name(variables: dict[str, str]) -> None:
     manage("serve", "--prepare-only", env=variables)
     env = variables | {"DJANGO_SUPERUSER_PASSWORD": "Superuser1!"}
     words = ("createsuperuser", "--noinput", "--username", "boss")
@@ -295,12 +297,12 @@ def test_createsuperuser_needs_no_question_and_refuses_a_second_of_the_name(vari
 
 
 def _open_to_others(folder: Path) -> list[str]:
-    """Return what of the folder others than its owner may read or enter."""
+    """Return the files and folders that other users may read or enter."""
     return [str(path.relative_to(folder)) for path in folder.rglob("*") if path.stat().st_mode & 0o077]
 
 
 @pytest.mark.promise("files.private")
-def test_all_that_the_registry_writes_is_closed_to_others(server: Server, tmp_path: Path) -> None:
+def test_other_users_cannot_read_what_the_registry_writes(server: Server, tmp_path: Path) -> None:
     (tmp_path / "uploads").mkdir(mode=0o755)
     sqlite = server.name == "sqlite"
     database = Path(tmp_path, "data", "registry.sqlite3") if sqlite else tmp_path / "none"

@@ -1,4 +1,4 @@
-"""Slow clients, however many, keep no turn, no connection to the database and nobody else waiting."""
+"""Any number of slow clients hold no slot and no database connection, and delay no one."""
 
 import socket
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ SECONDS = 60
 
 @pytest.fixture(scope="module")
 def narrow(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A registry with one process in which few requests work at once."""
+    """A registry with one process and few slots."""
     variables = {"WORKERS": "1", "THREADS": str(TURNS), "TRANSFERS": "128", "STOP_SECONDS": "1"}
     with Served.on(server, tmp_path_factory.mktemp("narrow"), **variables) as registry:
         yield registry
@@ -33,7 +33,7 @@ def client(narrow: Served) -> Iterator[httpx.Client]:
 
 
 def _begin(registry: Served, ended: ExitStack, head: str, body: bytes = b"", receives: int = 0) -> socket.socket:
-    """Begin a request that stays without its end, or one whose answer nobody fetches."""
+    """Start a request that never ends, or one whose response is never read."""
     connection = socket.socket()
     ended.callback(connection.close)
     if receives:
@@ -62,7 +62,7 @@ def _heads(client: httpx.Client, item: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", ["upload", "form", "body", "chunks"])
-def test_those_who_send_slowly_keep_nobody_waiting(narrow: Served, client: httpx.Client, kind: str) -> None:
+def test_slow_senders_do_not_delay_others(narrow: Served, client: httpx.Client, kind: str) -> None:
     item = created(client, "models", name=f"slow {kind}")
     start = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n' if kind == "form" else b""
     with ExitStack() as ended:
@@ -72,7 +72,7 @@ def test_those_who_send_slowly_keep_nobody_waiting(narrow: Served, client: httpx
     assert client.get(f"/models/{item}").json()["versions"] == []
 
 
-def test_those_who_fetch_slowly_keep_nobody_waiting(narrow: Served, client: httpx.Client, tmp_path: Path) -> None:
+def test_slow_readers_do_not_delay_others(narrow: Served, client: httpx.Client, tmp_path: Path) -> None:
     item = created(client, "models", name="fetched slowly")
     content = bytes(64 * MIB)
     assert client.put(f"/models/{item}/versions/f.bin", content=content, timeout=SECONDS).status_code == 200
@@ -83,7 +83,7 @@ def test_those_who_fetch_slowly_keep_nobody_waiting(narrow: Served, client: http
         _works(client, item)
 
 
-def test_a_slow_sender_is_heard_to_the_end(narrow: Served, client: httpx.Client) -> None:
+def test_a_slow_upload_is_completed(narrow: Served, client: httpx.Client) -> None:
     item = created(client, "models", name="patient")
 
     def blocks() -> Iterator[bytes]:

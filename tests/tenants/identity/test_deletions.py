@@ -85,7 +85,9 @@ def test_a_user_is_removed_from_many_items_with_few_queries(world: Any) -> None:
 
 
 @pytest.mark.promise("tenants.delete-interrupted")
-def test_nobody_has_access_once_the_tenants_deletion_started_and_a_second_deletion_completes_it(world: Any) -> None:
+def test_all_users_lose_access_when_their_tenants_deletion_starts_and_a_second_deletion_completes_it(
+    world: Any,
+) -> None:
     path = f"models/{create(world.acme.owner.api, tags=['t'])['_id']}"
     ok(world.acme.owner.api.upload(f"{path}/versions", "same.bin", b"same bytes"))
     _block_users(world.acme.tenant, None)

@@ -19,7 +19,7 @@ EXPIRED = "Password validity expired, please reset password"
 
 @pytest.mark.promise("login.answer")
 @pytest.mark.parametrize("username", ["owner", "admin"])
-def test_login_answers_user_token_and_lifetime(world: Any, settings: Any, username: str) -> None:
+def test_login_returns_user_token_and_lifetime(world: Any, settings: Any, username: str) -> None:
     response = login(world.anonymous, "acme", username, PASSWORD)
     answer = ok(response)
     assert set(answer) == {"user", "token", "token_expiration_time"}
@@ -31,7 +31,7 @@ def test_login_answers_user_token_and_lifetime(world: Any, settings: Any, userna
 
 
 @pytest.mark.promise("login.answer", "users.no-password")
-def test_login_answers_no_password(world: Any) -> None:
+def test_login_returns_no_password(world: Any) -> None:
     response = login(world.anonymous, "acme", "owner", PASSWORD)
     world.acme.owner.refresh_from_db()
     text = response.body().decode()
@@ -43,7 +43,7 @@ def test_login_answers_no_password(world: Any) -> None:
 
 @pytest.mark.promise("login.default-tenant")
 @pytest.mark.parametrize("named", [{}, {"tenant": ""}])
-def test_login_without_a_tenant_means_the_default_one(world: Any, settings: Any, named: dict[str, str]) -> None:
+def test_login_without_a_tenant_uses_the_default_tenant(world: Any, settings: Any, named: dict[str, str]) -> None:
     body = {"username": "owner", "password": PASSWORD} | named
     settings.DEFAULT_TENANT = "rival"
     assert ok(world.anonymous.post("login", json=body))["user"]["_id"] == world.rival.owner.pk
@@ -116,7 +116,7 @@ def test_a_password_without_a_validity_never_expires(world: Any) -> None:
 
 @pytest.mark.promise("login.refused", "login.unknown-user")
 @pytest.mark.parametrize("username", ["owner", "imported", "nobody"])
-def test_a_refused_login_hashes_alike_for_every_username(world: Any, monkeypatch: Any, username: str) -> None:
+def test_a_refused_login_hashes_equally_for_every_username(world: Any, monkeypatch: Any, username: str) -> None:
     hashed = ImportedHasher().encode("Another1!x", ImportedHasher().salt())  # type: ignore[arg-type]
     kept = {"password": hashed}
     create_user(tenant=world.acme.tenant, username="imported", password="", check_strength=False, kept=kept)

@@ -63,7 +63,7 @@ def test_a_change_whose_login_has_ended_is_refused(world: Any, ended: dict[str, 
 
 
 @pytest.mark.promise("users.change-ended-login")
-def test_an_administrator_whose_login_has_ended_changes_nobody(world: Any) -> None:
+def test_an_administrator_whose_login_has_ended_changes_no_user(world: Any) -> None:
     caller = User.objects.of("acme").get(username="admin")
     update_user(user=caller, password=NEW)
     with pytest.raises(AuthenticationFailed):

@@ -230,7 +230,7 @@ def test_a_token_may_do_no_more_than_its_user(world: Any, issue: Any) -> None:
 
 
 @pytest.mark.promise("tokens.closed")
-def test_a_token_neither_renews_itself_nor_makes_others(world: Any, issue: Any) -> None:
+def test_a_token_neither_renews_itself_nor_creates_others(world: Any, issue: Any) -> None:
     token = issue(world.acme.admin, scopes=["users:read", "models:read", "models:write"])
     for api in (_client(token), _basic("admin", token["token"])):
         assert_error(api.put("login"), "authentication_error")

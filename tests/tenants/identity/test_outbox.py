@@ -115,7 +115,7 @@ def test_a_failing_mail_does_not_block_others(world: Any, monkeypatch: pytest.Mo
 
 
 @pytest.mark.promise("self.mail-kept")
-def test_of_two_concurrent_drains_only_one_sends(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_of_two_concurrent_drains_sends(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     _ask(world)
     send = resets.mail_reset_link
 

@@ -55,7 +55,7 @@ def test_an_unknown_address_gets_the_same_answer_and_no_mail(world: Any, email: 
 
 
 @pytest.mark.promise("self.host")
-def test_the_link_uses_the_configured_url_whatever_the_host_header(world: Any, settings: Any) -> None:
+def test_the_link_uses_the_configured_url_for_any_host_header(world: Any, settings: Any) -> None:
     settings.PUBLIC_URL = "https://models.example/registry/"
     forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": "https://evil.example"}
     body = {"email": "owner@acme.example"}

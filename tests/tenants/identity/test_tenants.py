@@ -48,7 +48,7 @@ def test_the_api_token_gives_no_access_to_tenants_data(world: Any) -> None:
 
 
 @pytest.mark.promise("tenants.read")
-def test_tenants_are_listed_and_answered(world: Any) -> None:
+def test_tenants_are_listed_and_returned(world: Any) -> None:
     page = ok(world.operator.get("tenants", query={"sort": {"_id": "asc"}}))
     ids = [tenant["_id"] for tenant in page["docs"]]
     assert {"acme", "rival"} <= set(ids)
@@ -79,7 +79,7 @@ def test_the_names_of_database_and_flag_are_only_echoed(world: Any) -> None:
 
 @pytest.mark.promise("tenants.required")
 @pytest.mark.parametrize("field", ["_id", "email"])
-def test_a_tenant_without_a_required_field_is_refused_by_its_name(world: Any, field: str) -> None:
+def test_the_error_names_the_missing_field_of_a_tenant(world: Any, field: str) -> None:
     body = {key: value for key, value in ORIGINAL.items() if key != field}
     assert_error(world.operator.post("tenants", json=body), "post_request_error", f"Path `{field}` is required")
 
@@ -100,7 +100,7 @@ def test_a_tenant_id_has_letters_digits_and_a_few_symbols(world: Any, id: str) -
 
 
 @pytest.mark.promise("tenants.admin")
-def test_the_password_of_the_administrator_may_be_weak_and_is_never_answered(world: Any) -> None:
+def test_the_administrators_password_may_be_weak_and_is_never_returned(world: Any) -> None:
     made = world.operator.post("tenants", json=ORIGINAL | {"admin_password": "x1y2z3w4"})
     one, page = (world.operator.get(path) for path in (f"tenants/{ORIGINAL['_id']}", "tenants"))
     for response in (made, one, page):
@@ -110,7 +110,7 @@ def test_the_password_of_the_administrator_may_be_weak_and_is_never_answered(wor
 
 
 @pytest.mark.promise("tenants.admin", "tenants.generated-password")
-def test_a_missing_password_is_generated_and_answered_once(world: Any, settings: Any) -> None:
+def test_a_missing_password_is_generated_and_returned_once(world: Any, settings: Any) -> None:
     bodies = [{"_id": id, "email": "a@b.example"} for id in ("one", "two")]
     first, second = ok(world.operator.post("tenants", json=bodies))["tenants"]
     assert first["admin_password"] != second["admin_password"]

@@ -21,7 +21,7 @@ SHOWN = {"_id", "id", "username", "email", "role", "validityPasswordDays", "crea
 
 
 @pytest.mark.promise("users.read", "users.no-password")
-def test_administrators_see_everything_but_passwords(world: Any) -> None:
+def test_administrators_see_all_fields_except_passwords(world: Any) -> None:
     response = world.acme.admin.api.get("users")
     page = ok(response)
     assert {user["username"] for user in page["docs"]} == {"admin", "owner", "shared", "other"}

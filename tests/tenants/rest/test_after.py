@@ -41,7 +41,7 @@ def _walk(api: Any, path: str, **query: Any) -> list[str]:
 @pytest.mark.promise("lists.after")
 @pytest.mark.parametrize("filter", ["", {"tags": "even"}, {"name": {"$regex": "m[1-7]"}}], ids=str)
 @pytest.mark.parametrize("sort", SORTS, ids=str)
-def test_following_pages_are_those_that_are_counted(models: Any, sort: Any, filter: Any) -> None:
+def test_pages_after_a_document_equal_numbered_pages(models: Any, sort: Any, filter: Any) -> None:
     for caller in ("admin", "owner", "shared"):
         api = getattr(models.acme, caller).api
         whole = ok(api.get("models", query={"limit": "1000", "sort": sort, "filter": filter}))["docs"]
@@ -61,7 +61,7 @@ def test_every_list_can_be_followed(models: Any, path: str) -> None:
 
 
 @pytest.mark.promise("lists.after")
-def test_the_envelope_tells_what_is_known_of_a_page_that_follows(models: Any) -> None:
+def test_the_envelope_of_a_page_after_a_document_has_no_page_numbers(models: Any) -> None:
     api = models.acme.admin.api
     first = ok(api.get("models", query={"limit": "4"}))["docs"][-1]["_id"]
     answer = ok(api.get("models", query={"limit": "4", "after": first}))
@@ -74,7 +74,7 @@ def test_the_envelope_tells_what_is_known_of_a_page_that_follows(models: Any) ->
 
 
 @pytest.mark.promise("lists.after")
-def test_what_no_longer_matches_is_a_place_still(models: Any) -> None:
+def test_a_document_that_no_longer_matches_still_marks_a_position(models: Any) -> None:
     api = models.acme.admin.api
     even = ok(api.get("models", query={"filter": {"tags": "even"}}))["docs"]
     ok(api.put(f"models/{even[1]['_id']}", json={"tags": {"remove": ["even"]}}))
@@ -83,7 +83,7 @@ def test_what_no_longer_matches_is_a_place_still(models: Any) -> None:
 
 
 @pytest.mark.promise("lists.after")
-def test_a_browser_shows_what_follows(models: Any) -> None:
+def test_a_browser_shows_the_page_after_a_document(models: Any) -> None:
     api = models.acme.admin.api
     first = ok(api.get("models"))["docs"][0]["_id"]
     page = api.get("models", query={"after": first}, headers={"Accept": "text/html"})
@@ -98,7 +98,7 @@ def test_an_unknown_document_is_refused(models: Any, after: str) -> None:
 
 
 @pytest.mark.promise("lists.after-refused")
-def test_what_the_caller_may_not_read_is_as_unknown_as_anything(models: Any) -> None:
+def test_a_document_that_the_caller_may_not_read_counts_as_unknown(models: Any) -> None:
     hidden = ok(models.acme.owner.api.get("models", query={"filter": {"visibility": "private"}}))["docs"][0]["_id"]
     for stranger in (models.acme.shared, models.rival.admin):
         response = stranger.api.get("models", query={"after": hidden})
@@ -106,7 +106,7 @@ def test_what_the_caller_may_not_read_is_as_unknown_as_anything(models: Any) -> 
 
 
 @pytest.mark.promise("lists.after-refused")
-def test_a_page_has_one_place(models: Any) -> None:
+def test_after_and_page_exclude_each_other(models: Any) -> None:
     api = models.acme.admin.api
     first = ok(api.get("models"))["docs"][0]["_id"]
     assert_error(api.get("models", query={"after": first, "page": "2"}), "get_request_error", "exclude each other")

@@ -44,7 +44,7 @@ def test_a_list_of_tenants_creates_each(world: Any) -> None:
 
 @pytest.mark.promise("bulk.partial", "status.success")
 @pytest.mark.parametrize("collection", [*KINDS, "users", "tags", "metadata"])
-def test_what_cannot_be_created_is_told_by_index_and_the_rest_is_kept(world: Any, collection: str) -> None:
+def test_errors_are_listed_by_index_and_the_other_elements_are_created(world: Any, collection: str) -> None:
     api = world.acme.admin.api
     good, better = _bodies(collection)
     answer = ok(api.post(collection, json=[good, {}, "text", better, good]), 202)
@@ -56,13 +56,13 @@ def test_what_cannot_be_created_is_told_by_index_and_the_rest_is_kept(world: Any
 
 
 @pytest.mark.promise("bulk.partial")
-def test_a_list_of_nothing_but_errors_is_accepted_in_part_too(world: Any) -> None:
+def test_a_list_with_only_errors_is_202_too(world: Any) -> None:
     answer = ok(world.acme.owner.api.post("models", json=[{}, {"name": ""}]), 202)
     assert (answer["models"], len(answer["errors"])) == ([], 2)
 
 
 @pytest.mark.promise("bulk.partial")
-def test_an_error_in_a_list_has_the_reason_that_a_single_one_has(world: Any) -> None:
+def test_an_error_in_a_list_has_the_reason_of_a_single_creation(world: Any) -> None:
     api = world.acme.owner.api
     body = {"name": "m", "users": ["nobody"]}
     single = api.post("models", json=body)
@@ -76,7 +76,7 @@ def test_an_empty_list_creates_nothing(world: Any) -> None:
 
 
 @pytest.mark.promise("bulk.not-verbose")
-def test_the_short_answer_counts(world: Any) -> None:
+def test_the_short_response_has_counts(world: Any) -> None:
     api = world.acme.owner.api
     whole = ok(api.post("models", query={"verbose": "false"}, json=[{"name": "a"}, {"name": "b"}]))
     assert whole == {"saved": 2, "errors": 0, "Indexes": []}
@@ -87,7 +87,7 @@ def test_the_short_answer_counts(world: Any) -> None:
 
 
 @pytest.mark.promise("bulk.partial")
-def test_a_list_may_not_create_more_than_its_sender_may(world: Any) -> None:
+def test_a_list_creates_nothing_that_its_sender_may_not_create(world: Any) -> None:
     for collection in ("users", "tags", "metadata"):
         assert_error(world.acme.owner.api.post(collection, json=_bodies(collection)), "only_administrator")
     assert_error(world.acme.admin.api.post("tenants", json=[{"_id": "x"}]), "authentication_error")

@@ -45,17 +45,17 @@ def _assert_all(api: Any, cases: list[tuple[Any, str]]) -> None:
 
 
 @pytest.mark.promise("filter.operators", "filter.engines")
-def test_each_operator_means_what_it_means_in_mongodb(models: Any) -> None:
+def test_each_operator_has_the_meaning_that_it_has_in_mongodb(models: Any) -> None:
     _assert_all(models, OPERATORS)
 
 
 @pytest.mark.promise("filter.membership", "filter.engines")
-def test_a_condition_on_a_list_is_one_on_its_elements(models: Any) -> None:
+def test_a_condition_on_a_list_applies_to_its_elements(models: Any) -> None:
     _assert_all(models, MEMBERSHIP)
 
 
 @pytest.mark.promise("filter.metadata-shorthand", "filter.engines")
-def test_a_metadata_is_compared_by_its_name(models: Any) -> None:
+def test_metadata_is_compared_by_name(models: Any) -> None:
     _assert_all(models, METADATA)
 
 
@@ -117,7 +117,7 @@ def test_a_list_means_or(models: Any) -> None:
 
 
 @pytest.mark.promise("filter.refused")
-def test_what_is_not_understood_is_refused_by_name(models: Any) -> None:
+def test_an_invalid_filter_is_an_error_that_names_the_problem(models: Any) -> None:
     answers = {text: models.get("models", query={"filter": text}) for text, _ in REFUSED}
     for response in answers.values():
         assert_error(response, "get_request_error")
@@ -131,7 +131,7 @@ def test_what_is_not_understood_is_refused_by_name(models: Any) -> None:
 
 @pytest.mark.promise("filter.refused", "items.kinds")
 @pytest.mark.parametrize("field", ["status", "datasets"])
-def test_datasets_are_not_filtered_by_what_they_have_not(world: Any, field: str) -> None:
+def test_datasets_cannot_be_filtered_by_fields_that_they_lack(world: Any, field: str) -> None:
     response = world.acme.owner.api.get("datasets", query={"filter": {field: "x"}})
     assert_error(response, "get_request_error", field)
 
@@ -165,7 +165,7 @@ def test_the_lists_of_a_filter_have_a_thousand_values_together(models: Any) -> N
 
 @pytest.mark.promise("filter.operators", "filter.engines")
 @pytest.mark.parametrize("size", [2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1])
-def test_no_list_is_as_long_as_the_largest_numbers(models: Any, size: int) -> None:
+def test_a_size_at_the_limit_of_numbers_matches_no_list(models: Any, size: int) -> None:
     assert _found(models, {"tags": {"$size": size}}) == ""
     assert _found(models, {"tags": {"$not": {"$size": size}}}) == ALL
 

@@ -66,7 +66,7 @@ def _docs(api: Any, **query: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.promise("lists.page-limit", "lists.large-page")
 @pytest.mark.parametrize("query", [{}, {"sort": {"name": 1}}, {"filter": {"tags": "t"}, "select": ["name"]}])
-def test_a_large_page_is_what_small_pages_are_together(models: Any, query: dict[str, Any]) -> None:
+def test_a_large_page_equals_the_small_pages_together(models: Any, query: dict[str, Any]) -> None:
     pages = [ok(models.get("models", query=query | {"limit": "50", "page": str(number)})) for number in range(1, 6)]
     large = ok(models.get("models", query=query | {"limit": "10000"}))
     assert large["docs"] == [document for page in pages for document in page["docs"]]
@@ -104,7 +104,7 @@ def test_a_large_page_above_its_size_is_refused_and_a_small_one_is_not(
 
 
 @pytest.mark.promise("lists.page-limit")
-def test_a_page_of_a_browser_has_at_most_a_thousand_documents(world: Any, models: Any) -> None:
+def test_a_browser_page_has_at_most_a_thousand_documents(world: Any, models: Any) -> None:
     browser = BrowserClient("acme", "owner", world.password)
     assert browser.page("models?limit=1000").body().decode().count("<tr>") == COUNT + 1
     refused = browser.page("models?limit=1001")

@@ -47,12 +47,12 @@ def models(world: Any) -> Any:
 
 @pytest.mark.promise("lists.envelope")
 @pytest.mark.parametrize("path", LISTS)
-def test_every_list_answers_the_envelope(world: Any, path: str) -> None:
+def test_every_list_returns_the_envelope(world: Any, path: str) -> None:
     assert set(ok(world.acme.admin.api.get(path))) == ENVELOPE
 
 
 @pytest.mark.promise("lists.envelope")
-def test_the_list_of_tenants_and_of_versions_answers_the_envelope(world: Any) -> None:
+def test_the_lists_of_tenants_and_versions_return_the_envelope(world: Any) -> None:
     model = create(world.acme.owner.api)
     assert set(ok(world.operator.get("tenants"))) == ENVELOPE
     assert set(ok(world.acme.owner.api.get(f"models/{model['_id']}/versions"))) == ENVELOPE
@@ -79,7 +79,7 @@ def test_an_empty_list_has_one_page(world: Any) -> None:
     ("page", "documents", "counter", "previous", "following"),
     [(1, 3, 1, None, 2), (2, 3, 4, 1, 3), (3, 1, 7, 2, None)],
 )
-def test_the_envelope_tells_where_the_page_is(
+def test_the_envelope_has_the_position_of_the_page(
     models: Any, page: int, documents: int, counter: int, previous: int | None, following: int | None
 ) -> None:
     answer = ok(models.get("models", query={"page": page, "limit": 3}))
@@ -105,7 +105,7 @@ def test_a_page_beyond_the_last_is_empty(models: Any) -> None:
 
 
 @pytest.mark.promise("lists.page-limit")
-def test_the_farthest_page_is_answered_and_none_beyond_it(models: Any) -> None:
+def test_the_largest_page_number_is_accepted_and_no_larger_one(models: Any) -> None:
     farthest = ok(models.get("models", query={"page": 2**53 - 1, "limit": 1000}))
     assert (farthest["docs"], farthest["pagingCounter"]) == ([], (2**53 - 2) * 1000 + 1)
     assert_error(models.get("models", query={"page": 2**53}), "get_request_error", "page")
@@ -123,7 +123,7 @@ def test_a_page_or_limit_out_of_range_is_refused(models: Any, name: str, value: 
 
 
 @pytest.mark.promise("lists.page-limit")
-def test_a_page_holds_ten_by_default_and_a_thousand_at_most(models: Any) -> None:
+def test_a_page_has_ten_documents_by_default_and_at_most_the_limit(models: Any) -> None:
     for number in range(7, 12):
         create(models, name=f"m{number}")
     assert len(_names(models)) == 10
@@ -138,7 +138,7 @@ def test_each_spelling_of_a_direction_sorts(models: Any, direction: Any, descend
 
 
 @pytest.mark.promise("lists.sort")
-def test_several_keys_count_in_their_order(models: Any) -> None:
+def test_several_sort_keys_apply_in_order(models: Any) -> None:
     public, private = ["m5", "m3", "m1"], ["m6", "m4", "m2", "m0"]
     assert _names(models, sort='{"visibility": "asc", "name": "desc"}') == private + public
     assert _names(models, sort='{"visibility": "desc", "name": "desc"}') == public + private
@@ -181,7 +181,7 @@ def test_text_is_sorted_by_code_point(world: Any) -> None:
         '{"tags": 1}',
     ],
 )
-def test_a_sort_that_cannot_be_is_refused(models: Any, sort: str) -> None:
+def test_an_invalid_sort_is_refused(models: Any, sort: str) -> None:
     assert_error(models.get("models", query={"sort": sort}), "get_request_error", "sort")
 
 
@@ -211,7 +211,7 @@ def test_pages_never_overlap_where_all_values_are_equal(models: Any, direction: 
         (["id"], {"_id", "id"}),
     ],
 )
-def test_selected_fields_and_the_id_are_answered(models: Any, select: list[str], fields: set[str]) -> None:
+def test_selected_fields_and_the_id_are_returned(models: Any, select: list[str], fields: set[str]) -> None:
     page = ok(models.get("models", query={"select": select}))
     assert set(page) == ENVELOPE
     assert all(set(document) == fields for document in page["docs"])
@@ -221,7 +221,7 @@ def test_selected_fields_and_the_id_are_answered(models: Any, select: list[str],
 
 @pytest.mark.promise("lists.select")
 @pytest.mark.parametrize("path", ["users/owner", "tags/word", "metadata/word"])
-def test_a_single_resource_of_any_collection_is_cut(world: Any, path: str) -> None:
+def test_select_applies_to_a_single_resource_of_any_collection(world: Any, path: str) -> None:
     for collection in ("tags", "metadata"):
         ok(world.acme.admin.api.post(collection, json={"_id": "word"}))
     assert set(ok(world.acme.admin.api.get(path, query={"select": []}))) == {"_id"}
@@ -229,7 +229,7 @@ def test_a_single_resource_of_any_collection_is_cut(world: Any, path: str) -> No
 
 @pytest.mark.promise("lists.select-lenient")
 @pytest.mark.parametrize("select", ["['name']", "name", "{", '{"name": 1}', "5", "null", '"name"'])
-def test_a_select_that_is_no_json_list_is_ignored(models: Any, select: str) -> None:
+def test_a_select_that_is_not_a_json_list_is_ignored(models: Any, select: str) -> None:
     assert ok(models.get("models", query={"select": select})) == ok(models.get("models"))
 
 
@@ -269,5 +269,5 @@ def test_a_page_that_is_too_large_for_memory_is_refused(world: Any, monkeypatch:
 
 @pytest.mark.promise("lists.empty-parameters")
 @pytest.mark.parametrize("name", ["page", "limit", "sort", "select", "filter"])
-def test_an_empty_parameter_is_as_if_it_were_absent(models: Any, name: str) -> None:
+def test_an_empty_parameter_counts_as_absent(models: Any, name: str) -> None:
     assert ok(models.get("models", query={name: ""})) == ok(models.get("models"))

@@ -74,7 +74,7 @@ def test_an_update_changes_the_matching_rows_and_returns_their_number(world: Any
     }
 
 
-def test_an_update_takes_values_as_they_are(world: Any, names: list[str]) -> None:
+def test_an_update_stores_values_unchanged(world: Any, names: list[str]) -> None:
     tenant = world.acme.tenant.pk
     for number, name in enumerate(("$username", "' OR 1=1 --", "%s", '"')):
         assert renamed(tenant, name, "other", 1) == 0

@@ -1,4 +1,4 @@
-"""What tests of imports start from: servers of the other registries."""
+"""Servers of the other registries, from which tests import."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.registry_site.operations.importing.original import OriginalRegistry
 
 @pytest.fixture(scope="session")
 def mongod(server: engines.Server) -> Iterator[engines.Server]:
-    """A MongoDB: the one that the tests run on, or one of its own where they run on another engine."""
+    """A MongoDB: the engine of this run, or a separate one if the run uses another engine."""
     if server.name == "mongodb":
         yield server
         return
@@ -27,7 +27,7 @@ def mongod(server: engines.Server) -> Iterator[engines.Server]:
 
 @pytest.fixture(scope="session")
 def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MLflowServer]:
-    """An MLflow server for the whole run; what it holds stays there from test to test."""
+    """An MLflow server for the whole run; its content persists between tests."""
     if not BINARY.exists():
         cannot_run("there is no MLflow in .venv-mlflow, which `make test` installs")
     server = MLflowServer(tmp_path_factory.mktemp("mlflow"))
@@ -37,7 +37,7 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MLflowServer]:
 
 @pytest.fixture
 def original(mongod: engines.Server, tmp_path: Path, uploads: Path, db: None) -> Iterator[OriginalRegistry]:
-    """An empty registry of the original, beside an empty one of ours."""
+    """An empty registry of the original and an empty one of this project."""
     folder = tmp_path / "original"
     folder.mkdir()
     registry = OriginalRegistry(mongod, folder)

@@ -1,4 +1,4 @@
-"""A real `mlflow server` in an environment of its own, and how tests fill it."""
+"""A real `mlflow server` in its own virtual environment, and methods that fill it."""
 
 import os
 import subprocess
@@ -13,11 +13,11 @@ from tests.engines import free_port
 
 ROOT = Path(__file__).resolve().parents[4]
 BINARY = ROOT / ".venv-mlflow" / "bin" / "mlflow"
-START_SECONDS = 240  # it imports a great deal
-# It is to serve models and nothing else, and to tell nobody.
+START_SECONDS = 240  # it imports many packages
+# Serve only models, and send no telemetry.
 QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 USERNAME, PASSWORD, TOKEN = "admin", "password-of-the-tests", "token-of-the-tests"
-# Whom it lets in: who has the administrator's password, or, as companies add to it, a token.
+# Accept the administrator's password or a token, which companies add to MLflow.
 AUTHENTICATION = f"""
 [mlflow]
 default_permission = READ
@@ -44,7 +44,7 @@ def authenticate():
 
 
 class MLflowServer:
-    """MLflow with a database and a folder of artifacts of its own; every method talks to it over its REST API."""
+    """MLflow with its own database and artifact folder; every method uses its REST API."""
 
     def __init__(self, folder: Path) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
@@ -69,13 +69,13 @@ class MLflowServer:
         self._wait()
 
     def stop(self) -> None:
-        """End it and all processes that it started."""
+        """Stop the server and all processes that it started."""
         self.client.close()
         os.killpg(self.process.pid, 9)
         self.process.wait()
 
     def run(self, params: dict[str, str], metrics: dict[str, Any], files: dict[str, bytes]) -> tuple[str, str]:
-        """Log a run; return its id and where its files lie."""
+        """Log a run; return its id and the location of its files."""
         run = self.post("runs/create", experiment_id="0", start_time=1_700_000_000_000)["run"]
         id = run["info"]["run_id"]
         for key, value in params.items():
@@ -88,11 +88,11 @@ class MLflowServer:
         return id, f"mlflow-artifacts:/{place}"
 
     def folder(self, place: str) -> Path:
-        """Return the folder of this machine that the files of a run lie in."""
+        """Return the local folder with the files of a run."""
         return self.files / place.removeprefix("mlflow-artifacts:/")
 
     def logged_model(self, files: dict[str, bytes]) -> str:
-        """Log a model apart from any run, as MLflow does since version 3; return its id."""
+        """Log a model without a run, as MLflow 3 does; return its id."""
         info = self.post("logged-models", experiment_id="0", name="logged")["model"]["info"]
         place = info["artifact_uri"].removeprefix("mlflow-artifacts:/")
         for name, content in files.items():

@@ -1,4 +1,4 @@
-"""A registry of the original, as its Node server leaves it in MongoDB and on disk."""
+"""A registry of the original: the documents and files that its Node server stores."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +16,12 @@ COLLECTIONS = {"model": "models", "dataset": "datasets", "algorithm": "algorithm
 
 
 def at(day: int, hour: int = 12) -> datetime:
-    """Return a time in a month of long ago."""
+    """Return a time in a past month."""
     return datetime(2023, 5, day, hour, 30, 15, 123000, tzinfo=UTC)
 
 
 def bcrypted(password: str) -> str:
-    """Return a hash as bcryptjs makes them."""
+    """Return a hash in the format of bcryptjs."""
     return bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(COST, b"2a")).decode()
 
 
@@ -68,7 +68,7 @@ class OriginalTenant:
         return self._insert(COLLECTIONS[kind], document | fields)
 
     def change(self, kind: str, id: Any, **fields: Any) -> None:
-        """Change an item behind the server's back."""
+        """Change an item directly in the database."""
         self.database[COLLECTIONS[kind]].update_one({"_id": id}, {"$set": fields})
 
     def _insert(self, collection: str, document: dict[str, Any]) -> Any:
@@ -103,7 +103,7 @@ class OriginalRegistry:
         return OriginalTenant(self, id, database)
 
     def version(self, ordinal: Any, original: str, content: bytes, **fields: Any) -> dict[str, Any]:
-        """Lay a file into the uploads and return the version that names it."""
+        """Write a file into the uploads and return the version that refers to it."""
         key = uuid4().hex
         (self.folder / key).write_bytes(content)
         return {

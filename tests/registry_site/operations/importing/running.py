@@ -1,4 +1,4 @@
-"""How tests run the commands that import, and what they compare."""
+"""Helpers that run the import commands and compare databases."""
 
 import io
 import re
@@ -14,7 +14,7 @@ ROW = re.compile(r"^(tenant|user|tag|metadata name|dataset|algorithm|model|versi
 
 
 class Outcome:
-    """What a command printed, and the table at its end."""
+    """The output of a command, and the table at its end."""
 
     def __init__(self, output: str) -> None:
         self.output = output
@@ -24,14 +24,14 @@ class Outcome:
         )
 
     def line(self, *words: str) -> str:
-        """Return the one line that holds all these words."""
+        """Return the only line that contains all these words."""
         lines = [line for line in self.output.splitlines() if all(word in line for word in words)]
         assert len(lines) == 1, (words, self.output)
         return lines[0]
 
 
 def run(command: str, *words: Any) -> Outcome:
-    """Run a command of `manage.py` within the test."""
+    """Run a command of `manage.py` in this process."""
     output = io.StringIO()
     call_command(command, *map(str, words), stdout=output)
     return Outcome(output.getvalue())

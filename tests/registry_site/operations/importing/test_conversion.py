@@ -74,7 +74,7 @@ def root(acme: OriginalTenant) -> Any:
         ({"metadata": [{"value": "1"}, "odd"]}, "removed the metadata 'None'", {"metadata": []}),
     ],
 )
-def test_what_an_item_cannot_have_is_told_and_the_rest_of_it_is_brought(
+def test_invalid_parts_of_an_item_are_reported_and_the_rest_is_imported(
     acme: OriginalTenant, root: Any, fields: dict[str, Any], told: str, expected: dict[str, Any]
 ) -> None:
     id = acme.item("model", "thing", root)
@@ -95,7 +95,7 @@ def test_numbers_and_booleans_keep_their_type(acme: OriginalTenant, root: Any) -
     assert [type(pair["value"]) for pair in found] == [int, float, bool, str]
 
 
-def test_of_two_items_of_one_name_and_owner_the_second_gets_another_name(acme: OriginalTenant, root: Any) -> None:
+def test_the_second_of_two_items_with_one_name_and_owner_gets_another_name(acme: OriginalTenant, root: Any) -> None:
     first, second = (acme.item("model", "thing", root) for _ in range(2))
     acme.item("dataset", "thing", root)
     acme.item("model", "Thing", root)
@@ -114,7 +114,7 @@ def test_of_two_items_of_one_name_and_owner_the_second_gets_another_name(acme: O
         ({"role": "emperor"}, "the role 'emperor' is unknown; it is now regular", "eve@example.org"),
     ],
 )
-def test_what_a_user_cannot_have_is_told_and_he_is_brought(
+def test_invalid_fields_of_a_user_are_reported_and_the_user_is_imported(
     acme: OriginalTenant, root: Any, fields: dict[str, str], told: str, email: str | None
 ) -> None:
     acme.user("eve", **fields)
@@ -123,14 +123,14 @@ def test_what_a_user_cannot_have_is_told_and_he_is_brought(
     assert (eve.email, eve.role) == (email, "regular")
 
 
-def test_users_without_an_address_are_nothing_special(acme: OriginalTenant, root: Any) -> None:
+def test_users_without_an_address_are_imported(acme: OriginalTenant, root: Any) -> None:
     for username in ("eve", "Eve"):
         acme.user(username, email=None)
     assert bring(acme.registry).changed == {}
     assert User.objects.filter(username__in=["eve", "Eve"], email=None).count() == 2
 
 
-def test_what_belongs_to_a_user_who_cannot_be_is_the_administrators(acme: OriginalTenant, root: Any) -> None:
+def test_items_of_a_user_who_cannot_be_imported_go_to_the_administrator(acme: OriginalTenant, root: Any) -> None:
     nameless = acme.user("")
     id = acme.item("dataset", "thing", nameless)
     outcome = bring(acme.registry)
@@ -138,7 +138,7 @@ def test_what_belongs_to_a_user_who_cannot_be_is_the_administrators(acme: Origin
     assert ok(api_of("acme", "root").get(f"datasets/{id}"))["owner_username"] == "root"
 
 
-def test_words_that_cannot_be_are_mended_and_lost_owners_are_told(acme: OriginalTenant, root: Any) -> None:
+def test_invalid_words_are_corrected_and_missing_owners_are_reported(acme: OriginalTenant, root: Any) -> None:
     acme.word("tags", "ends/", root)
     acme.word("tags", TURNED, root)
     acme.word("tags", "  ", root)
@@ -153,9 +153,7 @@ def test_words_that_cannot_be_are_mended_and_lost_owners_are_told(acme: Original
     assert ok(api_of("acme", "root").get("metadata/odd"))["usage"] == "folk"
 
 
-def test_a_user_whose_name_cannot_be_gets_one_that_nobody_has_and_keeps_what_is_theirs(
-    acme: OriginalTenant, root: Any
-) -> None:
+def test_a_user_with_an_invalid_name_gets_a_free_one_and_keeps_their_items(acme: OriginalTenant, root: Any) -> None:
     disguised = acme.user("root\n", email="eve@example.org", password=bcrypted("Ev3-Passw0rd"))
     id = acme.item("model", "thing", disguised)
     assert bring(acme.registry).line("changed", f"({disguised})", "it is now 'root (53175bcc)'")
@@ -165,7 +163,7 @@ def test_a_user_whose_name_cannot_be_gets_one_that_nobody_has_and_keeps_what_is_
     assert bring(acme.registry).imported == {}
 
 
-def test_a_mended_username_is_not_that_of_a_user_who_comes_later(acme: OriginalTenant, root: Any) -> None:
+def test_a_corrected_username_is_not_that_of_a_later_user(acme: OriginalTenant, root: Any) -> None:
     disguised, ada = acme.user("ada\n", email="eve@example.org"), acme.user("ada")
     id = acme.item("model", "thing", ada)
     bring(acme.registry)
@@ -179,7 +177,7 @@ def _versions(acme: OriginalTenant, root: Any, *versions: dict[str, Any]) -> tup
     return outcome, {version.ordinal: version for version in Version.objects.all()}
 
 
-def test_of_versions_of_one_ordinal_the_second_gets_a_free_one(acme: OriginalTenant, root: Any) -> None:
+def test_the_second_of_two_versions_with_one_ordinal_gets_a_free_one(acme: OriginalTenant, root: Any) -> None:
     one, two, three = (acme.registry.version(ordinal, "m.bin", bytes(3)) for ordinal in ("7", "7", "a/b"))
     outcome, found = _versions(acme, root, one, two, three)
     assert set(found) == {"7", "8", "a-b"}
@@ -219,7 +217,7 @@ def test_a_version_whose_file_is_not_in_the_uploads_is_left_out(acme: OriginalTe
         ({"original": ""}, "its name '' is not allowed; it is now 'unnamed'", {"original": "unnamed"}),
     ],
 )
-def test_what_a_version_cannot_have_is_told_and_it_is_brought(
+def test_invalid_fields_of_a_version_are_reported_and_the_version_is_imported(
     acme: OriginalTenant, root: Any, fields: dict[str, Any], told: str, expected: dict[str, Any]
 ) -> None:
     outcome, found = _versions(acme, root, acme.registry.version(1, "m.bin", b"abcd") | fields)
@@ -227,7 +225,7 @@ def test_what_a_version_cannot_have_is_told_and_it_is_brought(
     assert {field: getattr(found["1"], field) for field in expected} == expected
 
 
-def test_media_types_that_are_none_become_the_general_one(acme: OriginalTenant, root: Any) -> None:
+def test_invalid_media_types_become_the_default_one(acme: OriginalTenant, root: Any) -> None:
     version = acme.registry.version(1, "m.bin", b"abcd", mimetype="mimetype", encoding="encoding")
     _, found = _versions(acme, root, version)
     assert found["1"].mimetype == "application/octet-stream"

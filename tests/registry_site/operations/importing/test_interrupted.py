@@ -1,4 +1,4 @@
-"""An import that is killed midway is finished by running it again."""
+"""Running a killed import again completes it."""
 
 import os
 import subprocess
@@ -16,14 +16,12 @@ CONTENT = b"weights" * 100_000
 DEADLINE = 180
 
 
-def test_an_import_that_was_killed_goes_on_where_it_stopped(
-    original: OriginalRegistry, server: Server, tmp_path: Path
-) -> None:
+def test_a_killed_import_continues_where_it_stopped(original: OriginalRegistry, server: Server, tmp_path: Path) -> None:
     acme = original.tenant("acme")
     root = acme.user("root", role="admin")
     first, second = (original.version(number, f"{number}.bin", CONTENT) for number in (1, 2))
     model = acme.item("model", "churn", root, versions=[first, second])
-    # A pipe that nobody writes to: the reader of the second file waits there.
+    # A pipe without a writer: the import blocks when it reads the second file.
     pipe = original.folder / second["key"]
     pipe.unlink()
     os.mkfifo(pipe)
@@ -59,11 +57,11 @@ def _start(registry: Served, original: OriginalRegistry) -> subprocess.Popen[str
 
 
 def _writer(pipe: Path, process: subprocess.Popen[str]) -> int:
-    """Return the open end of the pipe that somebody waits to read from, as soon as somebody does."""
+    """Return the write end of the pipe once a reader has opened it."""
     deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline and process.poll() is None:
         try:
             return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:  # nobody yet
+        except OSError:  # no reader yet
             time.sleep(0.05)
     raise AssertionError(f"the import did not come to the second file: {process.communicate()[0]}")

@@ -34,7 +34,7 @@ def hex_of(time: Any) -> str:
 
 @pytest.fixture
 def furnished(original: OriginalRegistry) -> Any:
-    """An original with a tenant that has some of everything."""
+    """An original with a tenant that has every kind of data."""
     acme = original.tenant("acme")
     ids: dict[str, Any] = {"root": acme.user("root", role="admin"), "ada": acme.user("ada"), "bob": acme.user("bob")}
     acme.word("tags", "vision", ids["root"], usage="default")
@@ -66,7 +66,7 @@ def furnished(original: OriginalRegistry) -> Any:
     return SimpleNamespace(tenant=acme, registry=original, **ids)
 
 
-def test_all_that_a_tenant_has_moves_in_with_its_ids_and_times(furnished: Any) -> None:
+def test_everything_of_a_tenant_is_imported_with_its_ids_and_times(furnished: Any) -> None:
     outcome = bring(furnished.registry)
     assert outcome.left_out == outcome.changed == outcome.existing == {}
     assert outcome.imported == {
@@ -123,7 +123,7 @@ def test_all_that_a_tenant_has_moves_in_with_its_ids_and_times(furnished: Any) -
     assert Tenant.objects.get(pk="acme").organization == "Measurify org"
 
 
-def test_a_download_gives_the_bytes_that_were_uploaded_to_the_original(furnished: Any) -> None:
+def test_a_download_returns_the_bytes_that_were_uploaded_to_the_original(furnished: Any) -> None:
     bring(furnished.registry)
     api = api_of("acme", "bob")
     for ordinal, content in {"1": b"first", "rc-2": ONNX}.items():
@@ -141,7 +141,7 @@ def test_running_it_again_changes_nothing(furnished: Any) -> None:
     assert again.imported == again.changed == again.left_out == {}
 
 
-def test_running_it_again_brings_what_came_since(furnished: Any) -> None:
+def test_running_it_again_imports_what_was_added_since(furnished: Any) -> None:
     bring(furnished.registry)
     model, registry = furnished.model, furnished.registry
     stored = furnished.tenant.database["models"].find_one({"_id": model})
@@ -150,7 +150,7 @@ def test_running_it_again_brings_what_came_since(furnished: Any) -> None:
     assert api_of("acme", "ada").get(f"models/{model}/versions/3").body() == b"third"
 
 
-def test_a_dry_run_changes_nothing_and_tells_what_a_real_one_would(furnished: Any) -> None:
+def test_a_dry_run_changes_nothing_and_prints_the_report_of_a_real_run(furnished: Any) -> None:
     furnished.tenant.item("model", "orphan", ObjectId(), versions=[{"ordinal": "1", "key": "gone", "original": "x"}])
     before = everything()
     dry = bring(furnished.registry, "--dry-run")
@@ -160,21 +160,21 @@ def test_a_dry_run_changes_nothing_and_tells_what_a_real_one_would(furnished: An
     assert (dry.imported, dry.changed, dry.left_out) == (real.imported, real.changed, real.left_out)
 
 
-def test_only_the_tenants_asked_for_are_brought(furnished: Any) -> None:
+def test_only_the_requested_tenants_are_imported(furnished: Any) -> None:
     furnished.registry.tenant("rival").user("root", role="admin")
     with pytest.raises(CommandError, match="'nowhere'"):
         bring(furnished.registry, "--tenant", "rival", "--tenant", "nowhere")
     assert set(Tenant.objects.values_list("pk", flat=True)) == {"rival"}
 
 
-def test_a_tenant_whose_database_is_not_there_is_named_and_the_others_are_brought(furnished: Any) -> None:
+def test_a_tenant_without_a_database_is_reported_and_the_others_are_imported(furnished: Any) -> None:
     furnished.registry.tenant("ghost")
     with pytest.raises(CommandError, match="'ghost'"):
         bring(furnished.registry)
     assert set(Tenant.objects.values_list("pk", flat=True)) == {"acme"}
 
 
-def test_a_catalogue_that_is_not_there_is_an_error(original: OriginalRegistry) -> None:
+def test_a_missing_catalogue_is_an_error(original: OriginalRegistry) -> None:
     with pytest.raises(CommandError, match="has no tenants"):
         bring(original)
 
@@ -189,7 +189,7 @@ def _shapes(document: Any, path: str) -> set[str]:
     return shapes
 
 
-def test_the_page_on_imports_says_what_becomes_of_every_field_of_the_original(furnished: Any) -> None:
+def test_the_import_page_covers_every_field_of_the_original(furnished: Any) -> None:
     found: set[str] = set()
     client = furnished.registry.client
     for database in furnished.registry.databases():
@@ -201,7 +201,7 @@ def test_the_page_on_imports_says_what_becomes_of_every_field_of_the_original(fu
 
 
 @pytest.mark.promise("password.hashed")
-def test_an_old_password_logs_in_and_is_hashed_with_argon2_from_then_on(furnished: Any) -> None:
+def test_an_imported_password_logs_in_and_is_rehashed_with_argon2(furnished: Any) -> None:
     bring(furnished.registry)
     api, ada = ApiClient(), User.objects.get(username="ada")
     earlier = ApiClient(issue_token(ada))
@@ -215,7 +215,7 @@ def test_an_old_password_logs_in_and_is_hashed_with_argon2_from_then_on(furnishe
         ok(ApiClient(token).get("models"))
 
 
-def test_a_password_beyond_72_bytes_counts_as_far_as_it_counted_before(furnished: Any) -> None:
+def test_only_the_first_72_bytes_of_an_imported_password_count(furnished: Any) -> None:
     password = "Passw0rd" * 9 + "not looked at"
     furnished.tenant.user("long", password=bcrypted(password))
     bring(furnished.registry)
@@ -224,7 +224,7 @@ def test_a_password_beyond_72_bytes_counts_as_far_as_it_counted_before(furnished
 
 
 @pytest.mark.promise("password.hashed")
-def test_a_clear_password_is_hashed_on_the_way(original: OriginalRegistry) -> None:
+def test_a_clear_text_password_is_hashed_by_the_import(original: OriginalRegistry) -> None:
     original.tenant("open", passwordhash=False).user("ada", role="admin", password="Op3n-door")
     bring(original)
     assert "Op3n-door" not in str(everything())
@@ -233,7 +233,7 @@ def test_a_clear_password_is_hashed_on_the_way(original: OriginalRegistry) -> No
 
 
 @pytest.mark.parametrize("kept", ["5f4dcc3b5aa765d61d8327deb882cf99", "", "$2a$31$" + "a" * 53])
-def test_a_password_of_an_unknown_form_opens_nothing(original: OriginalRegistry, kept: str) -> None:
+def test_a_password_hash_of_an_unknown_format_allows_no_login(original: OriginalRegistry, kept: str) -> None:
     original.tenant("acme").user("ada", role="admin", password=kept)
     assert bring(original).line("user 'ada'", "the password cannot be imported")
     assert login(ApiClient(), "acme", "ada", kept).status_code in (400, 401)
@@ -245,7 +245,7 @@ def test_a_password_keeps_its_age_and_its_validity(original: OriginalRegistry) -
     assert_error(login(ApiClient(), "acme", "ada", "ada-Passw0rd"), "authentication_error", "validity expired")
 
 
-def test_a_user_of_a_name_that_is_here_stays_and_gets_what_was_the_others(furnished: Any) -> None:
+def test_an_existing_user_stays_and_gets_the_items_of_an_imported_one_of_the_same_name(furnished: Any) -> None:
     bring(furnished.registry)
     here = User.objects.get(username="ada")
     furnished.tenant.database["users"].delete_one({"_id": furnished.ada})
@@ -257,7 +257,7 @@ def test_a_user_of_a_name_that_is_here_stays_and_gets_what_was_the_others(furnis
     ok(login(ApiClient(), "acme", "ada", "ada-Passw0rd"))
 
 
-def test_tenants_whose_databases_are_copies_of_each_other_stay_apart(furnished: Any) -> None:
+def test_tenants_with_copied_databases_stay_separate(furnished: Any) -> None:
     copy = furnished.registry.tenant("copy", database=furnished.tenant.database.name)
     outcome = bring(furnished.registry)
     assert outcome.left_out == {}
@@ -270,7 +270,7 @@ def test_tenants_whose_databases_are_copies_of_each_other_stay_apart(furnished: 
     assert everything() == before
 
 
-def test_a_tenant_whose_id_cannot_be_gets_one_that_nobody_has(original: OriginalRegistry) -> None:
+def test_a_tenant_with_an_invalid_id_gets_a_free_one(original: OriginalRegistry) -> None:
     for id in ("our lab!", "our-lab"):
         original.tenant(id).user(f"root of {id}", role="admin")
     assert bring(original).line("tenant 'our lab!'", "now 'our-lab-2'")
@@ -294,7 +294,7 @@ def test_a_tenant_without_an_administrator_gets_one(original: OriginalRegistry) 
         (["--database", "mongodb://localhost/x", "--uploads", "/nowhere"], "not a folder"),
     ],
 )
-def test_what_cannot_be_read_ends_the_command_with_a_line(
+def test_an_unreadable_source_ends_the_command_with_one_line(
     original: OriginalRegistry, words: list[str], message: str
 ) -> None:
     with pytest.raises(CommandError, match=message) as error:

@@ -22,13 +22,13 @@ from tests.engines import free_port
 from tests.registry_site.operations.importing.mlflow_server import PASSWORD, TOKEN, USERNAME, MLflowServer
 from tests.registry_site.operations.importing.running import Outcome, everything, run
 
-pytestmark = pytest.mark.timeout(600)  # the server that they share is slow to start
+pytestmark = pytest.mark.timeout(600)  # the shared server starts slowly
 FILES = {"MLmodel": b"flavors: {}\n", "data/weights é.bin": b"\x00\xff" * 600_000, "data/deep/empty": b""}
 
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the server lets in, as its own clients are told it."""
+    """The credentials of the server, in the variables that MLflow's own clients read."""
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", USERNAME)
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
 
@@ -67,9 +67,7 @@ def found(world: Any, name: str) -> Any:
     return docs[0]
 
 
-def test_a_registered_model_comes_with_what_mlflow_knows_of_it(
-    world: Any, mlflow: MLflowServer, registered: str
-) -> None:
+def test_a_registered_model_is_imported_with_its_details(world: Any, mlflow: MLflowServer, registered: str) -> None:
     outcome = bring(mlflow)
     assert outcome.imported == {"model": 1, "version": 2}
     assert outcome.changed == outcome.left_out == {}
@@ -92,7 +90,7 @@ def test_a_registered_model_comes_with_what_mlflow_knows_of_it(
     assert model["timestamp"].endswith(f"{there['creation_timestamp'] % 1000:03}Z")
 
 
-def test_a_version_comes_as_a_zip_of_its_files(world: Any, mlflow: MLflowServer, registered: str) -> None:
+def test_a_version_is_imported_as_a_zip_of_its_files(world: Any, mlflow: MLflowServer, registered: str) -> None:
     bring(mlflow)
     model = found(world, registered)
     versions = {version["ordinal"]: version for version in model["versions"]}
@@ -110,7 +108,7 @@ def test_a_version_comes_as_a_zip_of_its_files(world: Any, mlflow: MLflowServer,
         assert {name: archive.read(name) for name in archive.namelist()} == FILES
 
 
-def test_a_model_logged_apart_from_a_run_comes_with_its_files_whatever_its_name(
+def test_a_model_logged_without_a_run_is_imported_with_its_files_under_any_name(
     world: Any, mlflow: MLflowServer, registered: str
 ) -> None:
     name = f"""it's "new" {registered}"""
@@ -123,9 +121,7 @@ def test_a_model_logged_apart_from_a_run_comes_with_its_files_whatever_its_name(
         assert archive.read("MLmodel") == b"flavors: {}"
 
 
-def test_running_it_again_changes_nothing_and_brings_what_came_since(
-    world: Any, mlflow: MLflowServer, registered: str
-) -> None:
+def test_running_it_again_imports_only_what_was_added_since(world: Any, mlflow: MLflowServer, registered: str) -> None:
     bring(mlflow)
     before = everything()
     again = bring(mlflow)
@@ -137,7 +133,7 @@ def test_running_it_again_changes_nothing_and_brings_what_came_since(
     assert bring(mlflow).imported == {"version": 1}
 
 
-def test_a_dry_run_changes_nothing_and_tells_what_a_real_one_would(
+def test_a_dry_run_changes_nothing_and_prints_the_report_of_a_real_run(
     world: Any, mlflow: MLflowServer, registered: str
 ) -> None:
     before = everything()
@@ -146,14 +142,14 @@ def test_a_dry_run_changes_nothing_and_tells_what_a_real_one_would(
     assert dry.imported == bring(mlflow).imported
 
 
-def test_models_belong_to_whom_they_are_brought_for(world: Any, mlflow: MLflowServer, registered: str) -> None:
+def test_models_belong_to_the_user_whom_the_import_names(world: Any, mlflow: MLflowServer, registered: str) -> None:
     bring(mlflow, "--owner", "owner", "--visibility", "public")
     model = found(world, registered)
     assert model["owner_username"] == "owner"
     assert model["visibility"] == "public"
 
 
-def test_a_version_whose_files_mlflow_does_not_have_is_left_out_by_name(
+def test_a_version_without_files_in_mlflow_is_omitted_and_reported(
     world: Any, mlflow: MLflowServer, registered: str
 ) -> None:
     id, place = mlflow.run({}, {}, {})
@@ -165,14 +161,14 @@ def test_a_version_whose_files_mlflow_does_not_have_is_left_out_by_name(
     assert {version["ordinal"] for version in found(world, registered)["versions"]} == {"1", "2"}
 
 
-def test_a_version_whose_files_cannot_be_read_is_left_out_by_name_and_the_rest_comes(
+def test_a_version_with_unreadable_files_is_omitted_and_reported_and_the_rest_is_imported(
     world: Any, mlflow: MLflowServer, registered: str
 ) -> None:
     places = [mlflow.run({}, {}, {"MLmodel": b"flavors: {}", "weights": b"1"}) for _ in range(3)]
     for id, place in places:
         mlflow.version(registered, place, id)
-    (mlflow.folder(places[0][1]) / "dangling").symlink_to("nowhere")  # so that it cannot list them
-    # so that it lists them, and cannot open one
+    (mlflow.folder(places[0][1]) / "dangling").symlink_to("nowhere")  # listing the files fails
+    # listing the files works, opening one fails
     os.mknod(mlflow.folder(places[1][1]) / "socket", stat.S_IFSOCK | 0o600)
     outcome = bring(mlflow)
     assert outcome.line("left out", "version 3", registered, "cannot be listed", "MLflow answered")
@@ -183,7 +179,7 @@ def test_a_version_whose_files_cannot_be_read_is_left_out_by_name_and_the_rest_c
     assert bring(mlflow).imported == {"version": 1}
 
 
-def test_more_than_a_page_of_models_and_versions_comes(
+def test_several_pages_of_models_and_versions_are_imported(
     world: Any, mlflow: MLflowServer, registered: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mlflow.model(f"{registered}-too")
@@ -207,7 +203,7 @@ def test_more_than_a_page_of_models_and_versions_comes(
         ({}, False),
     ],
 )
-def test_credentials_are_those_that_mlflow_s_own_clients_read(
+def test_credentials_are_read_like_mlflows_own_clients_do(
     world: Any,
     mlflow: MLflowServer,
     registered: str,
@@ -226,7 +222,7 @@ def test_credentials_are_those_that_mlflow_s_own_clients_read(
 
 @pytest.fixture
 def over_https(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """An address that answers over HTTPS, but with 404, and the certificate that it signed itself."""
+    """An HTTPS server that always returns 404, and its self-signed certificate."""
     file = tmp_path / "certificate.pem"
     file.write_bytes(certificates._self_signed(["127.0.0.1"]))
     server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
@@ -239,7 +235,7 @@ def over_https(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     server.server_close()
 
 
-def test_whom_to_trust_over_https_is_what_mlflow_s_own_clients_read(
+def test_trusted_certificates_are_read_like_mlflows_own_clients_do(
     world: Any, over_https: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, file = over_https
@@ -264,7 +260,7 @@ def test_whom_to_trust_over_https_is_what_mlflow_s_own_clients_read(
         (["--tracking-uri", "ftp://example.org"], "MLflow does not answer"),
     ],
 )
-def test_what_cannot_be_done_ends_the_command_with_a_line(world: Any, words: list[str], message: str) -> None:
+def test_an_impossible_import_ends_the_command_with_one_line(world: Any, words: list[str], message: str) -> None:
     standard = ["--tracking-uri", f"http://127.0.0.1:{free_port()}", "--tenant", "acme"]
     with pytest.raises(CommandError, match=message):
         run("import_mlflow", *standard, *words)
@@ -284,11 +280,11 @@ def test_what_cannot_be_done_ends_the_command_with_a_line(world: Any, words: lis
         ("9" * 30, 1e30),
     ],
 )
-def test_a_parameter_gets_the_type_that_its_text_has(text: str, value: Any) -> None:
+def test_a_parameter_gets_the_type_of_its_text(text: str, value: Any) -> None:
     assert typed(text) == value
     assert type(typed(text)) is type(value)
 
 
 @pytest.mark.parametrize(("metric", "value"), [(0.5, 0.5), (3, 3.0), ("NaN", "NaN"), ("Infinity", "Infinity")])
-def test_a_metric_that_is_no_number_comes_as_text(metric: Any, value: Any) -> None:
+def test_a_metric_that_is_not_a_number_is_imported_as_text(metric: Any, value: Any) -> None:
     assert number(metric) == value

@@ -1,4 +1,4 @@
-"""A server that lies about being MLflow: the command ends with a line or leaves things out, and never crashes."""
+"""Malformed responses of an MLflow server: the command exits with a message or omits things, and never crashes."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ Answer = Callable[[str], Any]
 
 @contextmanager
 def lying(answer: Answer) -> Iterator[str]:
-    """Give the address of a server whose answers `answer` makes of the path."""
+    """Give the address of a server that calls `answer` with the path for each response."""
 
     class Liar(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -32,7 +32,7 @@ def lying(answer: Answer) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
+            """Do not log requests."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Liar)
     Thread(target=server.serve_forever, daemon=True).start()
@@ -49,9 +49,9 @@ def bring(answer: Answer) -> Outcome:
 
 
 def answers(**by_part: Any) -> Answer:
-    """Return answers by a part of the path; lists of one model and one version unless said otherwise."""
+    """Return responses by a part of the path; by default lists of one model and one version."""
     known = {
-        "download_uri": {"artifact_uri": "mlflow-artifacts:/1"},  # first: its path names versions too
+        "download_uri": {"artifact_uri": "mlflow-artifacts:/1"},  # first, because its path contains `versions` too
         "registered_models": {"registered_models": [MODEL]},
         "model_versions": {"model_versions": [VERSION]},
         "artifacts": {"files": []},
@@ -71,7 +71,7 @@ def answers(**by_part: Any) -> Answer:
         answers(model_versions={"model_versions": ["text"]}),
     ],
 )
-def test_lists_of_another_shape_end_the_command_with_a_line(world: Any, wrong: Answer) -> None:
+def test_malformed_lists_end_the_command_with_one_line(world: Any, wrong: Answer) -> None:
     with pytest.raises(CommandError, match="malformed"):
         bring(wrong)
 
@@ -79,7 +79,7 @@ def test_lists_of_another_shape_end_the_command_with_a_line(world: Any, wrong: A
 @pytest.mark.parametrize(
     "model", [{}, "text", MODEL | {"tags": 7}, MODEL | {"aliases": [{}]}, MODEL | {"creation_timestamp": 10**400}]
 )
-def test_a_model_of_another_shape_is_left_out_and_the_rest_comes(world: Any, model: Any) -> None:
+def test_a_malformed_model_is_omitted_and_the_rest_is_imported(world: Any, model: Any) -> None:
     outcome = bring(answers(registered_models={"registered_models": [model, MODEL | {"name": "good"}]}))
     assert outcome.line("left out", "malformed")
     assert [item.name for item in Item.objects.filter(tenant_id="acme")] == ["good"]
@@ -95,13 +95,13 @@ def test_a_model_of_another_shape_is_left_out_and_the_rest_comes(world: Any, mod
         (7, "malformed"),
     ],
 )
-def test_a_version_whose_files_lie_is_left_out(world: Any, files: Any, why: str) -> None:
+def test_a_version_with_malformed_files_is_omitted(world: Any, files: Any, why: str) -> None:
     outcome = bring(answers(artifacts={"files": files}))
     assert outcome.line("left out", why)
     assert not Version.objects.filter(tenant_id="acme").exists()
 
 
-def test_names_are_mended_and_no_escape_sequence_reaches_the_terminal(world: Any) -> None:
+def test_names_are_corrected_and_no_escape_sequence_reaches_the_terminal(world: Any) -> None:
     name = "ch\x1b[31murn\n"
     tags = [{"key": "a\nb", "value": ""}, {"key": "..", "value": "1"}]
     model, version = MODEL | {"name": name, "tags": tags}, VERSION | {"name": name}

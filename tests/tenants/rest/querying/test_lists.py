@@ -49,18 +49,18 @@ def test_the_newest_come_first() -> None:
 
 
 @pytest.mark.parametrize(("word", "reverse"), [("asc", False), ("ascending", False), (1, False), ("1", False)])
-def test_every_word_for_ascending(word: Any, reverse: bool) -> None:
+def test_each_spelling_of_ascending(word: Any, reverse: bool) -> None:
     items.make_items(20)
     assert order("name", sort={"name": word}) == sorted(order("name"))
 
 
 @pytest.mark.parametrize("word", ["desc", "descending", -1, "-1"])
-def test_every_word_for_descending(word: Any) -> None:
+def test_each_spelling_of_descending(word: Any) -> None:
     items.make_items(20)
     assert order("name", sort={"name": word}) == sorted(order("name"), reverse=True)
 
 
-def test_several_keys_count_in_their_order_and_absent_values_come_first() -> None:
+def test_several_sort_keys_apply_in_order_and_absent_values_come_first() -> None:
     stored = items.make_items()
     expected = sorted(stored, key=lambda item: item.name, reverse=True)
     expected = sorted(expected, key=lambda item: (item.status is not None, item.status or ""))
@@ -84,7 +84,7 @@ def test_several_keys_count_in_their_order_and_absent_values_come_first() -> Non
         ('{"name": null}', "name"),
     ],
 )
-def test_an_order_that_is_not_understood_is_refused_by_name(sort: str, reason: str) -> None:
+def test_the_error_names_an_invalid_sort(sort: str, reason: str) -> None:
     with pytest.raises(Refused) as error:
         ask(sort=sort)
     assert error.value.name == "get_request_error"
@@ -92,7 +92,7 @@ def test_an_order_that_is_not_understood_is_refused_by_name(sort: str, reason: s
 
 
 @pytest.mark.parametrize("sort", [{}, {"status": "asc"}, {"status": -1}, {"lastmod": "asc", "status": "desc"}])
-def test_pages_never_overlap_and_leave_nothing_out(sort: dict[str, Any]) -> None:
+def test_pages_never_overlap_and_omit_nothing(sort: dict[str, Any]) -> None:
     stored = items.make_items()
     pages = [
         [document["_id"] for document in ask(sort=sort, limit="7", page=str(page))["docs"]] for page in range(1, 11)
@@ -104,7 +104,7 @@ def test_pages_never_overlap_and_leave_nothing_out(sort: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("sort", [{}, {"status": "asc"}, {"status": -1}, {"lastmod": "asc", "status": "desc"}])
 @pytest.mark.parametrize("filter", [{}, {"tags": "a"}, {"metadata.acc": {"$exists": False}}])
-def test_what_follows_each_document_is_the_rest_of_the_list(sort: dict[str, Any], filter: dict[str, Any]) -> None:
+def test_the_pages_after_a_document_are_the_rest_of_the_list(sort: dict[str, Any], filter: dict[str, Any]) -> None:
     items.make_items(30)
     whole = order("_id", sort=sort, filter=filter)
     for place, id in enumerate(whole, 1):
@@ -113,7 +113,7 @@ def test_what_follows_each_document_is_the_rest_of_the_list(sort: dict[str, Any]
         assert (answer["totalDocs"], answer["hasNextPage"]) == (len(whole), place + 3 < len(whole))
 
 
-def test_the_envelope_tells_where_the_page_is() -> None:
+def test_the_envelope_has_the_position_of_the_page() -> None:
     items.make_items(25)
     answer = ask(page="2")
     assert len(answer.pop("docs")) == 10
@@ -147,7 +147,7 @@ def test_a_page_beyond_the_last_is_empty(page: str) -> None:
 
 @pytest.mark.parametrize("name", ["page", "limit"])
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "x", "１", "1e3", "9" * 30, "1;"])
-def test_a_page_or_limit_that_is_no_number_from_one_is_refused(name: str, value: str) -> None:
+def test_a_page_or_limit_below_one_or_not_a_number_is_refused(name: str, value: str) -> None:
     with pytest.raises(Refused, match=name) as error:
         ask(**{name: value})
     assert error.value.name == "get_request_error"
@@ -159,7 +159,7 @@ def test_a_page_has_at_most_ten_thousand_documents() -> None:
         ask(limit="10001")
 
 
-def test_only_what_is_selected_is_answered() -> None:
+def test_only_selected_fields_are_returned() -> None:
     items.make_items(3)
     assert all(set(document) == {"_id", "name"} for document in ask(select=["name", "unknown"])["docs"])
     whole = ask()["docs"][0].keys()
@@ -167,7 +167,7 @@ def test_only_what_is_selected_is_answered() -> None:
         assert ask(select=ignored)["docs"][0].keys() == whole
 
 
-def test_a_dotted_name_selects_within() -> None:
+def test_a_dotted_name_selects_a_nested_field() -> None:
     document = {"_id": 1, "owner": {"_id": 2, "username": "u"}, "metadata": [{"name": "a", "value": 1}], "tags": ["t"]}
     names = frozenset({"metadata.name", "owner.username"})
     assert Selection.of(names).pick(document) == {"_id": 1, "owner": {"username": "u"}, "metadata": [{"name": "a"}]}
@@ -181,7 +181,7 @@ def test_a_filter_and_an_order_work_together() -> None:
 
 
 @pytest.mark.parametrize("search", [{}, {"tags": "a"}, {"name": {"$regex": "a"}}])
-def test_a_list_costs_a_page_and_a_count(search: dict[str, Any]) -> None:
+def test_a_list_takes_a_query_for_the_page_and_one_for_the_count(search: dict[str, Any]) -> None:
     items.make_items()
     with CaptureQueriesContext(
         connection,
@@ -234,7 +234,7 @@ def test_an_index_sorts_the_pages_of_mongodb() -> None:
     assert '"SORT"' not in winner
 
 
-def test_a_view_may_have_its_own_order_and_fields_for_each_user() -> None:
+def test_a_view_can_have_its_own_default_order_and_fields_for_each_user() -> None:
     items.make_items(20)
     request = Request(APIRequestFactory().get("/", {"filter": '{"status": "test"}'}))
     request.user = SimpleNamespace(tenant_id="queries")  # type: ignore[assignment]
@@ -253,7 +253,7 @@ def test_a_parameter_given_twice_is_refused(name: str) -> None:
         ListQuery.of(request, {"_id": "text:pk"})
 
 
-def test_an_invalid_parameter_costs_no_query() -> None:
+def test_an_invalid_parameter_causes_no_query() -> None:
     (item,) = items.make_items(1)
     valid = {"filter": {"owner": "somebody"}, "after": item.pk}
     names = [str(number) for number in range(101)]

@@ -155,7 +155,7 @@ def test_a_filter_means_its_tree(value: Anything, tree: Node) -> None:
 
 
 @pytest.mark.parametrize(("text", "reason"), BAD, ids=[text[:60] for text, _ in BAD])
-def test_what_is_not_understood_is_refused_by_name(text: str, reason: str) -> None:
+def test_an_invalid_filter_is_an_error_that_names_the_problem(text: str, reason: str) -> None:
     with pytest.raises(Refused) as error:
         parse(text, FIELDS)
     assert error.value.name == "get_request_error"
@@ -163,7 +163,7 @@ def test_what_is_not_understood_is_refused_by_name(text: str, reason: str) -> No
 
 
 @pytest.mark.parametrize("text", ["", " "])
-def test_an_empty_filter_is_none(text: str) -> None:
+def test_an_empty_filter_counts_as_absent(text: str) -> None:
     assert parse(text, FIELDS) == ALWAYS
 
 
@@ -192,6 +192,6 @@ def test_a_hundred_conditions_are_allowed() -> None:
     assert parse(json.dumps([{"name": "a"}] * 100), FIELDS)
 
 
-def test_a_wrong_declaration_of_a_field_is_an_error_of_the_view() -> None:
+def test_an_invalid_field_declaration_is_an_error_of_the_view() -> None:
     with pytest.raises(ValueError, match="txt"):
         field_table({"name": "txt"})

@@ -118,7 +118,7 @@ def means(text: str, insensitive: bool) -> set[str]:
 
 
 @pytest.mark.django_db
-def test_every_engine_matches_as_re2_does() -> None:
+def test_every_engine_matches_like_re2() -> None:
     RequestLog.objects.bulk_create(
         RequestLog(date=now(), method="GET", url=text, status=200, duration_ms=1) for text in TEXTS
     )
@@ -128,7 +128,7 @@ def test_every_engine_matches_as_re2_does() -> None:
 
 
 @pytest.mark.django_db
-def test_case_is_ignored_where_the_option_says_so() -> None:
+def test_case_is_ignored_if_the_option_is_set() -> None:
     RequestLog.objects.bulk_create(
         RequestLog(date=now(), method="GET", url=text, status=200, duration_ms=1) for text in TEXTS
     )
@@ -157,6 +157,6 @@ def test_case_is_ignored_where_the_option_says_so() -> None:
         r"\x00",
     ],
 )
-def test_what_some_engine_cannot_match_is_refused_on_all(text: str) -> None:
+def test_a_pattern_that_one_engine_does_not_support_is_refused_on_all(text: str) -> None:
     with pytest.raises(patterns.BadPattern):
         patterns.checked(text)

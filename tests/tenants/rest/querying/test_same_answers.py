@@ -28,7 +28,7 @@ def found(tree: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("few", [on_sqlite.FEW, 3])
-def test_every_engine_answers_a_filter_as_plain_python_does(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_engine_answers_a_filter_like_plain_python(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if few != on_sqlite.FEW and connection.vendor != "sqlite":
         pytest.skip("SQLite finds what few rows hold in another way than what many do")
     monkeypatch.setattr(on_sqlite, "FEW", few)
@@ -59,7 +59,7 @@ def test_every_engine_answers_a_filter_at_the_limits_of_the_language() -> None:
     agrees()
 
 
-def test_a_filter_means_what_it_means_to_mongodb_itself() -> None:
+def test_a_filter_has_the_meaning_that_it_has_in_mongodb() -> None:
     if connection.vendor != "mongodb":
         pytest.skip("MongoDB is asked itself")
     items.make_items()
