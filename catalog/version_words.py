@@ -44,24 +44,24 @@ class SourceOfFile(serializers.Serializer[Any]):
         return {**super().get_fields(), "from": Text(max_length=1024, required=False)}
 
 
-@example(
-    original="churn",
-    description="The same model under another path",
-    files=[{"path": "model/churn.onnx", "version": "1", "from": "churn.onnx"}],
-)
-class VersionInput(serializers.Serializer[Any]):
-    """Files that are already stored, which become a version: one as it is, several as the folder `original`."""
-
-    original = Text(max_length=1024, required=False)
-    description = Text(required=False, allow_blank=True)
-    files = SourceOfFile(many=True)
-
-
 class VersionWords(serializers.Serializer[Any]):
     """Tags and metadata of a new version."""
 
     tags = names()
     metadata = Metadatum(many=True, required=False)
+
+
+@example(
+    original="churn",
+    description="The same model under another path",
+    files=[{"path": "model/churn.onnx", "version": "1", "from": "churn.onnx"}],
+)
+class VersionInput(VersionWords):
+    """Files that are already stored, which become a version: one as it is, several as the folder `original`."""
+
+    original = Text(max_length=1024, required=False)
+    description = Text(required=False, allow_blank=True)
+    files = SourceOfFile(many=True)
 
 
 @example(
