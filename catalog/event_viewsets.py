@@ -33,6 +33,7 @@ class EventRoutes(CollectionViewSet):
     model = Event
     collection = "events"
     group = "history"
+    scope_kind = "events"
     answer_class: ClassVar[type[Serializer[Any]]] = EventAnswer
     roles: ClassVar = {"list": USERS}
     query_fields: ClassVar = {

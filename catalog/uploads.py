@@ -28,6 +28,7 @@ from versions.models import UploadSession
 from versions.services import Upload, refuse_taken
 from versions.upload_requests import Body, ByteStream, locked, wrong_offset
 
+ACTIONS = ("list", "create", "retrieve", "append", "override", "destroy")
 OFFSET, EXPIRY = "The number of bytes that are there", "When the upload is removed"
 
 
@@ -37,9 +38,7 @@ class UploadViewSet(CollectionViewSet):
     collection = "uploads"
     group = "uploads"
     model = UploadSession
-    roles: ClassVar = {"capabilities": ANYONE} | dict.fromkeys(
-        ("list", "create", "retrieve", "append", "override", "destroy"), USERS
-    )
+    roles: ClassVar = {"capabilities": ANYONE} | dict.fromkeys(ACTIONS, USERS)
     query_fields: ClassVar = {
         "_id": "text:pk",
         "size": "number",
@@ -48,7 +47,7 @@ class UploadViewSet(CollectionViewSet):
         "timestamp": "date",
         "expires": "date",
     }
-    scopes: ClassVar = dict.fromkeys(("list", "create", "retrieve", "append", "override", "destroy"), WRITES_ITEMS)
+    scopes: ClassVar = dict.fromkeys(ACTIONS, WRITES_ITEMS)
     checks_names = True
     parser_classes = (AnyBody,)
     parameters: ClassVar = {

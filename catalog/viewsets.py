@@ -39,7 +39,7 @@ from tenants.rest.querying.query import time_in
 from tenants.rows.fences import edition_of
 from tenants.rows.prepared import Rows
 from versions.download import download
-from versions.models import Version
+from versions.models import Version, versions_of_item
 from versions.services import Upload
 from versions.upload import (
     FormParser,
@@ -52,10 +52,6 @@ from versions.upload import (
 
 OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "timestamp", "lastmod")
 FIXED_FIELDS = ("_id", "id", "name", *OF_THE_REGISTRY, "status", "datasets")
-
-
-def versions_of_item(tenant_id: str, subject: str) -> TenantQuerySet[Version]:
-    return Version.objects.of(tenant_id).filter(subject=subject)
 
 
 class ItemRoutes(CollectionViewSet):

@@ -144,3 +144,8 @@ class UploadSession(models.Model):
         fields = ("size", "offset", "sha256")
         times = {"timestamp": iso(self.timestamp), "expires": iso(self.expires)}
         return {"_id": self.pk, "id": self.pk} | {field: getattr(self, field) for field in fields} | times
+
+
+def versions_of_item(tenant_id: str, subject: str) -> TenantQuerySet[Version]:
+    """Return the versions of an item of the tenant."""
+    return Version.objects.of(tenant_id).filter(subject=subject)
