@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.contenders import ROOT, Contender, bare, registry
 from benchmarks.load import Sample, load, wait_until_idle
 from benchmarks.mlflow import BINARY, mlflow
-from benchmarks.report import Case, markdown, svg
+from benchmarks.report import Case, markdown, section, svg, with_section
 from benchmarks.transfers import MIB, make_file, slow_clients, transfers
 
 Start = Callable[[int, Path], AbstractContextManager[Contender]]
@@ -34,6 +34,7 @@ CONTENDERS: dict[str, Start] = {
 }
 OPERATIONS = ("list", "search common", "search rare", "search metric", "get", "create", "change", "login")
 MILLION = 1_000_000
+SECTIONS = ("profile", "threads")  # of performance.md, which other commands write
 SLOW = "list beside slow clients"
 
 
@@ -146,7 +147,11 @@ def _write(options: argparse.Namespace, measurements: Measurements) -> None:
         print(page)
     else:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "performance.md").write_text(page)
+        path = folder / "performance.md"
+        kept = {name: section(path.read_text(), name) for name in SECTIONS} if path.exists() else {}
+        for name, text in kept.items():
+            page = with_section(page, name, text) if text else page
+        path.write_text(page)
         (folder / "performance.svg").write_text(svg(measurements.samples))
 
 

@@ -1,5 +1,7 @@
 """Measures the CPU time of requests in one process, without sockets or concurrent load: `make profile`.
 
+With `--output docs` the results become a section of docs/performance.md, and docs/performance-growth.svg.
+
 Each version of the code (this tree and, with `--base COMMIT`, that commit) runs in its own process with one thread,
 with the same items on each database engine. The processes alternate in each round. The results are the median
 milliseconds of CPU time (`time.process_time`) per request, which a busy machine hardly affects.
@@ -12,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from io import BytesIO
@@ -33,6 +35,20 @@ PATHS = {
     "list by metric": f"/v1/models?filter={quote(json.dumps(METRIC))}",
     "100 selected": f"/v1/models?limit=100&select={quote(json.dumps(['name', 'tags']))}",
 }
+
+
+# What the time may be at most, as a share of the time at commit 4282116.
+TARGETS = {
+    "version": 0.55,
+    "get one": 0.52,
+    "list of ten": 0.35,
+    "list by tag": 0.39,
+    "list by metric": 0.39,
+    "100 selected": 0.33,
+}
+ON_MONGODB = 0.33
+GROWING = "list of ten"
+SIZES = (100, 1000, 10_000)
 
 
 class RequestProcess:
@@ -69,19 +85,39 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--items", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--count", type=int, default=100, help="requests of a round")
+    parser.add_argument("--output", type=Path, help="folder of performance.md, whose section is written")
     options = parser.parse_args(arguments)
     with ExitStack() as stack:
         trees = {"now": ROOT}
         if options.base:
             trees = {"before": stack.enter_context(checked_out(options.base))} | trees
-        print(f"{'engine':10}{'operation':18}" + "".join(f"{name:>10}" for name in trees) + "     ratio", flush=True)
+        print(f"{'engine':10}{'operation':18}" + "".join(f"{name:>10}" for name in trees) + "     ratio    target")
         constant = RequestProcess(BARE, ROOT, {"PATH": os.environ["PATH"]})
         stack.callback(constant.end)
-        result = median([constant.milliseconds("/", options.count) for _ in range(options.rounds + 1)][1:])
-        print(f"{'':10}{'bare view':18}{result:10.3f}", flush=True)
+        bare = median([constant.milliseconds("/", options.count) for _ in range(options.rounds + 1)][1:])
+        print(f"{'':10}{'bare view':18}{bare:10.3f}", flush=True)
+        costs: dict[tuple[str, str], dict[str, float]] = {}
         for engine in options.engines:
-            measure(engine, trees, options)
+            costs |= measure(engine, trees, options)
+        if options.output:
+            write(options, bare, costs, {engine: growth(engine, options) for engine in options.engines})
     return 0
+
+
+def write(
+    options: argparse.Namespace, bare: float, costs: Mapping[Any, Any], growths: Mapping[str, Mapping[int, float]]
+) -> None:
+    """Write the section of performance.md, and the plot of what a list costs by the number of items."""
+    from benchmarks import report  # noqa: PLC0415 - RequestProcess must work without wrk's results
+
+    text = report.profile_markdown(options.base, bare, costs, target_of, os.getloadavg()[0])
+    page = options.output / "performance.md"
+    page.write_text(report.with_section(page.read_text(), "profile", text))
+    (options.output / "performance-growth.svg").write_text(report.growth_svg(growths))
+
+
+def target_of(engine: str, operation: str) -> float:
+    return min(TARGETS[operation], ON_MONGODB) if engine == "mongodb" and operation != "version" else TARGETS[operation]
 
 
 @contextmanager
@@ -95,8 +131,9 @@ def checked_out(commit: str) -> Iterator[Path]:
         yield tree
 
 
-def measure(engine: str, trees: dict[str, Path], options: argparse.Namespace) -> None:
-    """Print a row for each operation on an engine."""
+@contextmanager
+def filled(engine: str, trees: Mapping[str, Path], items: int) -> Iterator[dict[str, RequestProcess]]:
+    """Yield a process of each version of the code, with its own database of this many items."""
     from tests import engines  # noqa: PLC0415 - RequestProcess must work without the tests
 
     server = engines.start(engine)
@@ -106,18 +143,44 @@ def measure(engine: str, trees: dict[str, Path], options: argparse.Namespace) ->
         for name, tree in trees.items():
             server.create(f"profile_{name}")
             env = registry_environment(server.url_of(f"profile_{name}"), Path(folder, name))
-            for step in (["manage.py", "serve", "--prepare-only"], ["-m", "benchmarks.fill", str(options.items)]):
+            for step in (["manage.py", "serve", "--prepare-only"], ["-m", "benchmarks.fill", str(items)]):
                 subprocess.run([sys.executable, *step], cwd=tree, env=env, check=True, capture_output=True)
             processes[name] = RequestProcess(REGISTRY, tree, env)
             stack.callback(processes[name].end)
-        for operation, path in PATHS.items():
-            rounds = [
-                {name: each.milliseconds(path, options.count) for name, each in processes.items()}
-                for _ in range(options.rounds + 1)
-            ][1:]  # without the first round, which fills caches
-            result = {name: median(figures[name] for figures in rounds) for name in processes}
-            ratio = f"{result['now'] / result['before']:10.2f}" if "before" in result else ""
+        yield processes
+
+
+def cost(processes: Mapping[str, RequestProcess], operation: str, options: argparse.Namespace) -> dict[str, float]:
+    """Return the milliseconds of an operation by version of the code, which take turns."""
+    rounds = [
+        {name: each.milliseconds(PATHS[operation], options.count) for name, each in processes.items()}
+        for _ in range(options.rounds + 1)
+    ][1:]  # without the first round, which fills caches
+    return {name: median(figures[name] for figures in rounds) for name in processes}
+
+
+def measure(
+    engine: str, trees: dict[str, Path], options: argparse.Namespace
+) -> dict[tuple[str, str], dict[str, float]]:
+    """Print a row for each operation on an engine; return the rows."""
+    rows = {}
+    with filled(engine, trees, options.items) as processes:
+        for operation in PATHS:
+            result = rows[engine, operation] = cost(processes, operation, options)
+            compared = "before" in result
+            ratio = f"{result['now'] / result['before']:10.2f}{target_of(engine, operation):10.2f}" if compared else ""
             print(f"{engine:10}{operation:18}" + "".join(f"{ms:10.3f}" for ms in result.values()) + ratio, flush=True)
+    return rows
+
+
+def growth(engine: str, options: argparse.Namespace) -> dict[int, float]:
+    """Print and return the milliseconds of a list by the number of items."""
+    found = {}
+    for size in SIZES:
+        with filled(engine, {"now": ROOT}, size) as processes:
+            found[size] = cost(processes, GROWING, options)["now"]
+            print(f"{engine:10}{GROWING:18}{found[size]:10.3f}   of {size} items", flush=True)
+    return found
 
 
 def registry_environment(database: str, folder: Path) -> dict[str, str]:

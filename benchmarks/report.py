@@ -1,7 +1,7 @@
 """Renders results as Markdown and as an SVG chart."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from xml.sax.saxutils import escape
@@ -92,7 +92,8 @@ def _growth(results: Results) -> Iterator[tuple[str, float, float]]:
         for name in [
             name for name in results[comparable[-1]] if name.startswith("registry") and name in results[comparable[0]]
         ]:
-            yield name, *(medians(results[case][name]).cpu for case in (comparable[0], comparable[-1]))
+            small, large = (medians(results[case][name]).cpu for case in (comparable[0], comparable[-1]))
+            yield name, small, large
 
 
 def svg(results: Results) -> str:
@@ -111,7 +112,71 @@ def svg(results: Results) -> str:
             parts.append(_text(LEFT + int(length) + 6, top + 11, f"{rate:,.0f}"))
             top += BAR
         top += GAP - BAR
-    size = f'width="{WIDTH}" height="{top}" viewBox="0 0 {WIDTH} {top}"'
+    return _picture(top, parts)
+
+
+def with_section(page: str, name: str, text: str) -> str:
+    """Return the page with this text between the marks of the section, which is added at the end if there is none."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    if begin not in page:
+        page = f"{page.rstrip()}\n\n{begin}\n{end}\n"
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n{text.strip()}\n{end}{rest.partition(end)[2]}"
+
+
+def section(page: str, name: str) -> str:
+    """Return the text between the marks of a section; empty if there is none."""
+    return page.partition(f"<!-- {name}: begin -->\n")[2].partition(f"<!-- {name}: end -->")[0]
+
+
+def profile_markdown(
+    base: str | None,
+    bare: float,
+    costs: Mapping[tuple[str, str], Mapping[str, float]],
+    target_of: Callable[[str, str], float],
+    load: float,
+) -> str:
+    """Return the CPU time of each operation, beside that of another commit and its target."""
+    text = (
+        "## CPU time of a request\n\nMilliseconds of one process and thread, without sockets, by `make profile "
+        f"PROFILE='--output docs'`{f' BASE={base}' if base else ''}. A bare Django view takes {bare:.3f}. The load "
+        f"was {load:.0f} at the end, so compare only the columns.\n\n![A list by the number of items]"
+        "(performance-growth.svg)\n\n| engine | operation | before | now | ratio | target | |\n"
+        "|---|---|---|---|---|---|---|\n"
+    )
+    for (engine, operation), row in costs.items():
+        ratio, target = row["now"] / row.get("before", math.nan), target_of(engine, operation)
+        met = "met" if ratio <= target else "missed" if ratio > target else ""
+        before = row.get("before", math.nan)
+        text += f"| {engine} | {operation} | {before:.2f} | {row['now']:.2f} | {ratio:.2f} | {target:.2f} | {met} |\n"
+    return text
+
+
+def growth_svg(growths: Mapping[str, Mapping[int, float]]) -> str:
+    """Return a line for each engine: the milliseconds of a list by the number of items, on a logarithmic axis."""
+    height, bottom = 260, 220
+    sizes = sorted({size for line in growths.values() for size in line})
+    most = max(ms for line in growths.values() for ms in line.values()) * 1.15
+    step = (WIDTH - 2 * 60) / max(1, len(sizes) - 1)
+
+    def place(size: int, ms: float) -> tuple[int, int]:
+        return 60 + int(sizes.index(size) * step), bottom - int((bottom - 20) * ms / most)
+
+    parts = [_text(8, 14, "CPU milliseconds of a list of ten, by the number of items", "bold")]
+    parts += [_text(60 + int(index * step) - 20, bottom + 18, f"{size:,}") for index, size in enumerate(sizes)]
+    for (engine, line), colour in zip(growths.items(), (COLOURS[0], COLOURS[3], COLOURS[5]), strict=False):
+        points = [place(size, ms) for size, ms in sorted(line.items())]
+        drawn = " ".join(f"{x},{y}" for x, y in points)
+        parts.append(f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        for (x, y), (_, ms) in zip(points, sorted(line.items()), strict=True):
+            parts.append(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>')
+            parts.append(_text(x - 8, y - 7, f"{ms:.1f}"))
+        parts.append(_text(points[-1][0] - 60, points[-1][1] + 14, engine))
+    return _picture(height, parts)
+
+
+def _picture(height: int, parts: Sequence[str]) -> str:
+    size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
     style = 'font-family="sans-serif" font-size="11"'
     ground = '<rect width="100%" height="100%" fill="white"/>'
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>', ground, *parts, "</svg>", ""])

@@ -1,17 +1,21 @@
 """Checks of what items and versions hold, before it is written."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
 from django.conf import settings
 
+from catalog.changes import unique
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import use_terms
 from tenants.exceptions import Refused
 from tenants.models import User
 from versions.models import Version
+from versions.ordinals import refuse_taken
+from versions.services import Upload
 
 CREATION, CHANGE = "post_request_error", "put_request_error"
 WORDS = ("tags", "metadata")
@@ -48,3 +52,12 @@ def use_words(tags: Iterable[str], metadata: Iterable[Mapping[str, Any]], *, by:
     """Add new words to the folksonomy. Raises Refused with that error for an invalid one."""
     use_terms(Tag, tags, by=by, error=error)
     use_terms(MetadataName, (pair["name"] for pair in metadata), by=by, error=error)
+
+
+def checked_version(item: Item, upload: Upload, ordinal: str | None) -> Upload:
+    """Return the upload with the words to store. Raises Refused (`post_request_error`), before bytes are copied."""
+    upload = replace(upload, tags=unique(upload.tags), metadata=single_valued(upload.metadata))
+    refuse_too_large(Version(tags=upload.tags, metadata=upload.metadata), CREATION)
+    if ordinal is not None:
+        refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
+    return upload

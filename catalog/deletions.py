@@ -16,7 +16,7 @@ from tenants.rows.batches import batches, delete_in_batches, keys_of
 from tenants.rows.fences import reference_guard
 from tenants.rows.fields import iso, now
 from tenants.rows.transactions import retried
-from versions.models import Version
+from versions.models import LooseFolder, SpentOrdinal, Version, VersionFile
 from versions.services import delete_tenant_versions
 
 UNLISTED = 500  # items per transaction from which a user is removed
@@ -62,8 +62,8 @@ def _unlisting(item: Item, user: User, time: datetime, by: User | None) -> Row:
 
 def empty_tenant(*, tenant_id: str) -> None:
     """Delete the rows of a tenant in several transactions; the tenant's users are already locked out."""
-    for rows in (Value.objects, Version.objects, Item.objects, Tag.objects, MetadataName.objects):
-        delete_in_batches(rows.of(tenant_id))
+    for model in (Value, Version, VersionFile, LooseFolder, SpentOrdinal, Item, Tag, MetadataName):
+        delete_in_batches(model._default_manager.filter(tenant_id=tenant_id))
 
 
 def forget_tenant(*, tenant_id: str) -> None:

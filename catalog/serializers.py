@@ -211,13 +211,3 @@ class ItemChanges(DatasetChanges):
 
     status = Choice(choices=STATUSES, required=False)
     datasets = TextsChange(required=False)
-
-
-@example("multipart/form-data", file="test", description="Beats the baseline", tags='["onnx"]')
-class VersionForm(serializers.Serializer[Any]):
-    """A form that uploads a version."""
-
-    file = serializers.FileField()
-    description = Text(required=False, allow_blank=True)
-    tags = Text(required=False, allow_blank=True, help_text="A JSON list of texts")
-    metadata = Text(required=False, allow_blank=True, help_text="A JSON list of `{name, value}`")

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from catalog.changes import LISTS, ListChange, dataset_ids, unique, user_ids
-from catalog.checks import CHANGE, CREATION, WORDS, refuse_too_large, single_valued, use_words
+from catalog.checks import CHANGE, CREATION, WORDS, checked_version, refuse_too_large, single_valued, use_words
 from catalog.history import item_event, item_state, version_event, version_state
 from catalog.models import STATUSES, Item
 from catalog.values import add_values, change_values, remove_values
@@ -19,16 +19,11 @@ from tenants.rows.fields import now
 from tenants.rows.prepared import Prepared
 from tenants.rows.texts import refuse, unfit_title
 from tenants.rows.transactions import Conflict, retried
+from versions.folders import remove_bytes, stored_folder
 from versions.models import UploadSession, Version
-from versions.services import (
-    Upload,
-    add_version,
-    delete_versions,
-    refuse_taken,
-    remove_unreferenced,
-    with_bytes,
-)
-from versions.uploads import claim
+from versions.sent import SentFiles
+from versions.services import Upload, add_version, delete_version, delete_versions_of, with_bytes
+from versions.uploads import claim_all
 
 CHANGEABLE = ("description", "visibility", "status", "users", "datasets", "tags", "metadata")
 State = dict[str, Any]  # fields by name
@@ -143,17 +138,32 @@ def add_item_version(
     `session` is the one that the upload came by, whose bytes the version takes. Raises Refused (`post_request_error`)
     for a taken ordinal, invalid words, a duplicate metadata name, or a session that another version has taken.
     """
-    upload = replace(upload, tags=unique(upload.tags), metadata=single_valued(upload.metadata))
-    refuse_too_large(Version(tags=upload.tags, metadata=upload.metadata), CREATION)
-    if ordinal is not None:  # fail before copying bytes
-        refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
-    named = partial(_name_version, item, upload, ordinal=ordinal, by=by, session=session)
+    upload = checked_version(item, upload, ordinal)
+    sessions = [session.pk] if session else []
+    named = partial(_name_version, item, upload, ordinal=ordinal, by=by, sessions=sessions)
     return with_bytes(tenant_id=item.tenant_id, received=upload.received, write=named)
+
+
+def add_item_files(*, item: Item, upload: SentFiles, ordinal: str | None = None, by: User) -> Item:
+    """Add files as one version, which takes the uploads that they came by.
+
+    Raises Refused (`post_request_error`) as `add_item_version` does, and for bytes of another version that was deleted
+    meanwhile.
+    """
+    files = upload.files
+    sessions = sorted({file.upload for file in files if file.upload})
+    whole = checked_version(item, upload.as_upload(), ordinal)
+    if len(files) == 1:
+        named = partial(_name_version, item, whole, ordinal=ordinal, by=by, sessions=sessions)
+        return with_bytes(tenant_id=item.tenant_id, received=whole.received, write=named)
+    with stored_folder(tenant_id=item.tenant_id, files=files) as folder:
+        whole = replace(whole, folder=folder)
+        return _name_version(item, whole, "", ordinal=ordinal, by=by, sessions=sessions)
 
 
 @retried
 def _name_version(
-    item: Item, upload: Upload, mark: str, *, ordinal: str | None, by: User, session: UploadSession | None
+    item: Item, upload: Upload, mark: str, *, ordinal: str | None, by: User, sessions: Sequence[str]
 ) -> Item:
     with reference_guard(item.tenant_id, by):
         item, before = _current(item)
@@ -164,8 +174,8 @@ def _name_version(
         add_values(version)
         changes, verb = done | created(version_state(version)), "imported" if upload.timestamp else "created"
         record_all([version_event(item, version, verb, by, changes)])
-        if session:
-            claim(tenant_id=session.tenant_id, owner_id=session.owner_id, id=session.pk)
+        if sessions:
+            claim_all(tenant_id=item.tenant_id, owner_id=by.pk, ids=sessions)
     return item
 
 
@@ -211,9 +221,9 @@ def delete_item_version(*, item: Item, version: Version, by: User) -> None:
         if current is None:
             raise Refused("resource_not_found", f"No such version: {version.ordinal}")
         remove_values(item=item, version=current)
-        keys = delete_versions([current])
+        gone = delete_version(current)
         record_all([version_event(item, current, "deleted", by, done | deleted(version_state(current)))])
-    remove_unreferenced(keys)
+    remove_bytes(gone)
 
 
 @retried
@@ -230,8 +240,8 @@ def delete_item(*, item: Item, by: User) -> None:
         if user is not None:
             raise Refused("delete_request_error", f"Used in {user.pk} {user.kind.capitalize()}")
         remove_values(item=item)
-        versions = list(Version.objects.of(item.tenant_id).filter(subject=item.pk))
-        keys, before["versions"] = delete_versions(versions), [version_state(version) for version in versions]
+        gone = delete_versions_of(tenant_id=item.tenant_id, subject=item.pk)
+        before["versions"] = [version_state(version) for version in gone]
         record_all([item_event(item, "deleted", by, deleted(before))])
         item.delete()
-    remove_unreferenced(keys)
+    remove_bytes(gone)

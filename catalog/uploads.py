@@ -8,11 +8,11 @@ from django.conf import settings
 from django.utils.http import http_date
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.exceptions import MethodNotAllowed, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog.documentation import UploadAnswer
+from catalog.documentation import UPLOAD_HEADERS, UploadAnswer
 from catalog.models import Item
 from catalog.services import add_item_version
 from tenants.exceptions import Refused
@@ -25,11 +25,11 @@ from tenants.rows.fields import now
 from versions import tus, uploads
 from versions.incoming import TooLarge
 from versions.models import UploadSession
-from versions.services import Upload, refuse_taken
+from versions.ordinals import refuse_taken
+from versions.services import Upload
 from versions.upload_requests import Body, ByteStream, locked, wrong_offset
 
 ACTIONS = ("list", "create", "retrieve", "append", "override", "destroy")
-OFFSET, EXPIRY = "The number of bytes that are there", "When the upload is removed"
 
 
 class UploadViewSet(CollectionViewSet):
@@ -58,11 +58,7 @@ class UploadViewSet(CollectionViewSet):
     answer_class = UploadAnswer
     bodies: ClassVar = {"create": None, "append": {tus.CONTENT_TYPE: OpenApiTypes.BINARY}}
     answers: ClassVar = {"create": {201: UploadAnswer}, "append": {204: None}, "destroy": {204: None}}
-    answer_headers: ClassVar = {
-        "create": {"Location": "The path of the upload", "Upload-Offset": OFFSET, "Upload-Expires": EXPIRY},
-        "append": {"Upload-Offset": OFFSET, "Upload-Expires": EXPIRY},
-        "retrieve": {"Upload-Offset": OFFSET, "Upload-Length": "The size of the file", "Upload-Expires": EXPIRY},
-    }
+    answer_headers: ClassVar = UPLOAD_HEADERS
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
         made = super().initialize_request(request, *args, **kwargs)
@@ -75,9 +71,16 @@ class UploadViewSet(CollectionViewSet):
         asks = self.request is not None and self.request.method == "OPTIONS"
         return [] if asks else super().get_authenticators()
 
+    @property
+    def allowed_methods(self) -> list[str]:
+        """The methods for the header `Allow`, without the one that stands for others."""
+        return [method for method in super().allowed_methods if method != "POST" or "pk" not in self.kwargs]
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate the caller. Raises Refused (`tus_version`) for another version of the protocol."""
         super().initial(request, *args, **kwargs)
+        if self.action == "override" and "X-HTTP-Method-Override" not in request.headers:
+            raise MethodNotAllowed("POST")
         if request.method not in ("GET", "OPTIONS") and request.headers.get("Tus-Resumable") != tus.VERSION:
             needed = f"The header Tus-Resumable must be {tus.VERSION}"
             raise Refused("tus_version", needed, headers={"Tus-Version": tus.VERSION})
@@ -89,21 +92,19 @@ class UploadViewSet(CollectionViewSet):
 
     def get_queryset(self) -> TenantQuerySet[UploadSession]:
         """Return the caller's uploads that are in no version."""
-        mine = UploadSession.objects.visible_to(self.user).filter(owner_id=self.user.pk)
-        return mine.filter(taken=False, expires__gt=now())
+        mine = UploadSession.objects.visible_to(self.user)
+        return mine.filter(owner_id=self.user.pk, taken=False, expires__gt=now())
 
     def get_object(self) -> UploadSession:
         return uploads.find(owner=self.user, id=self.kwargs["pk"])
 
     def capabilities(self, request: Request, **kwargs: Any) -> Response:
         """Tell which parts of the protocol the registry has."""
-        headers = {
-            "Tus-Version": tus.VERSION,
-            "Tus-Extension": tus.EXTENSIONS,
-            "Tus-Checksum-Algorithm": ",".join(tus.ALGORITHMS),
-        }
-        limit = {"Tus-Max-Size": str(settings.MAX_UPLOAD_SIZE)} if settings.MAX_UPLOAD_SIZE else {}
-        return Response(status=204, headers=headers | limit)
+        headers = {"Tus-Version": tus.VERSION, "Tus-Extension": tus.EXTENSIONS}
+        headers["Tus-Checksum-Algorithm"] = ",".join(tus.ALGORITHMS)
+        if settings.MAX_UPLOAD_SIZE:
+            headers["Tus-Max-Size"] = str(settings.MAX_UPLOAD_SIZE)
+        return Response(status=204, headers=headers)
 
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Begin an upload of `Upload-Length` bytes, the first of which may be the body; or join finished parts."""
@@ -162,10 +163,9 @@ class UploadViewSet(CollectionViewSet):
         session = self.get_object()
         if session.is_complete:
             self._complete(session)  # a crash may have come in between
-        lengths = {"Upload-Length": str(session.size), "Upload-Metadata": session.metadata}
-        lengths |= {"Upload-Concat": session.concat}
-        headers = {name: value for name, value in lengths.items() if value} | _state(session)
-        return Response(session.to_api(), headers=headers)
+        sent = {"Upload-Metadata": session.metadata, "Upload-Concat": session.concat}
+        headers = _state(session) | {"Upload-Length": str(session.size)}
+        return Response(session.to_api(), headers=headers | {name: text for name, text in sent.items() if text})
 
     def append(self, request: Request, **kwargs: Any) -> Response:
         """Add the body at `Upload-Offset`. What arrives is kept, even if the connection breaks."""
@@ -233,13 +233,8 @@ class UploadViewSet(CollectionViewSet):
         destination = tus.destination_of(pairs)
         if destination is None or session.taken or session.is_partial:
             return
-        upload = Upload(
-            received=uploads.received(session),
-            original=destination.original,
-            mimetype=destination.mimetype,
-            encoding="binary",
-            description=destination.description,
-        )
+        about = {name: getattr(destination, name) for name in ("original", "mimetype", "description")}
+        upload = Upload(uploads.received(session), encoding="binary", creator=self.user.pk, **about)
         with suppress(uploads.AlreadyTaken):  # by another request that completes it
             item = self._item(destination)
             add_item_version(item=item, upload=upload, ordinal=destination.ordinal, by=self.user, session=session)

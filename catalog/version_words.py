@@ -1,4 +1,4 @@
-"""Description, tags and metadata of versions, in bodies, forms and queries."""
+"""Bodies, forms and queries that create and change versions: files, description, tags and metadata."""
 
 from io import BytesIO
 from typing import Any
@@ -17,6 +17,44 @@ from versions.upload import LONGEST_DESCRIPTION
 LONGEST_WORDS = 256 * 1024  # characters of the tags or metadata of a version as JSON; escapes take more than bytes
 # Fields of a version that no request changes.
 FIXED = ("ordinal", "original", "mimetype", "encoding", "size", "sha256", "timestamp")
+
+
+@example("multipart/form-data", file="test", description="Beats the baseline", tags='["onnx"]')
+class VersionForm(serializers.Serializer[Any]):
+    """A form that uploads a version: one `file`, or several `files` whose names are paths in the folder `original`."""
+
+    file = serializers.FileField(required=False)
+    files = serializers.ListField(child=serializers.FileField(), required=False)
+    original = Text(max_length=1024, required=False)
+    description = Text(required=False, allow_blank=True)
+    tags = Text(required=False, allow_blank=True, help_text="A JSON list of texts")
+    metadata = Text(required=False, allow_blank=True, help_text="A JSON list of `{name, value}`")
+
+
+class SourceOfFile(serializers.Serializer[Any]):
+    """A file: its path, and the upload or the version that has its bytes."""
+
+    path = Text(max_length=1024)
+    upload = Text(required=False)
+    version = Text(max_length=1024, required=False)
+    item = Text(max_length=24, required=False)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Return the fields; the name `from` is a keyword of Python."""
+        return {**super().get_fields(), "from": Text(max_length=1024, required=False)}
+
+
+@example(
+    original="churn",
+    description="The same model under another path",
+    files=[{"path": "model/churn.onnx", "version": "1", "from": "churn.onnx"}],
+)
+class VersionInput(serializers.Serializer[Any]):
+    """Files that are already stored, which become a version: one as it is, several as the folder `original`."""
+
+    original = Text(max_length=1024, required=False)
+    description = Text(required=False, allow_blank=True)
+    files = SourceOfFile(many=True)
 
 
 class VersionWords(serializers.Serializer[Any]):
@@ -38,11 +76,12 @@ class VersionChanges(serializers.Serializer[Any]):
 
 
 def words_in(texts: Any) -> dict[str, Any]:
-    """Return the validated `tags` and `metadata` of a form or query, where each is a JSON list.
+    """Return the validated `tags` and `metadata` of a JSON body, or of a form or query, where each is a JSON list.
 
-    Raises Refused (`post_request_error`) for a text that is not such a list or is too long.
+    Raises Refused (`post_request_error`) for anything else, and for a text that is too long.
     """
-    sent = {name: _parsed(name, texts[name]) for name in VersionWords._declared_fields if texts.get(name)}
+    found = {name: texts[name] for name in VersionWords._declared_fields if texts.get(name)}
+    sent = {name: value if isinstance(value, list) else _parsed(name, value) for name, value in found.items()}
     try:
         return dict(VersionWords().run_validation(sent)) if sent else {}
     except ValidationError as error:  # also of a PUT, which adds a version

@@ -52,8 +52,8 @@ MAX_HEADER_SIZE = environment.MAX_HEADER_SIZE
 MAX_JSON_DEPTH = environment.MAX_JSON_DEPTH
 MAX_JSON_ELEMENTS = environment.MAX_JSON_ELEMENTS
 BODY_TIMEOUT, TRANSFERS = environment.BODY_TIMEOUT, environment.TRANSFERS
-MAX_LIST_LENGTH = environment.MAX_LIST_LENGTH
-MAX_BULK_LENGTH = environment.MAX_BULK_LENGTH
+MAX_LIST_LENGTH, MAX_BULK_LENGTH = environment.MAX_LIST_LENGTH, environment.MAX_BULK_LENGTH
+MAX_FILES, MAX_FORM_FILES = environment.MAX_FILES, environment.MAX_FORM_FILES
 QUERY_TIMEOUT = environment.QUERY_TIMEOUT
 TRUSTED_PROXIES = listed(environment.TRUSTED_PROXIES)
 ENVIRONMENT_NAME = environment.ENVIRONMENT_NAME
@@ -100,7 +100,7 @@ HOOKS = {
     "user_left": "catalog.deletions.unlist_user",  # (user, by): remove the user from all lists, outside a transaction
     "tenant_emptied": "catalog.deletions.empty_tenant",  # (tenant_id): delete its rows, outside a transaction
     "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): delete remaining rows, in the transaction
-    "tenant_left": "versions.services.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
+    "tenant_left": "versions.removal.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
     "term_is_used": "catalog.curation.uses_term",  # (term): whether an item or version has this tag or metadata name
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
     "slot": "registry_site.serving.slots.Slot",  # (): context manager that waits for a slot and holds it
@@ -150,6 +150,7 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 DATA_UPLOAD_MAX_MEMORY_SIZE = environment.MAX_BODY_SIZE
+DATA_UPLOAD_MAX_NUMBER_FILES = environment.MAX_FORM_FILES + 100  # the parts that are no files are counted apart
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000  # an item's form has three fields per metadata entry
 
 # --- Browsers -------------------------------------------------------------------------------------------------------

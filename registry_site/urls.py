@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, re_path
 
 from catalog.event_viewsets import ITEM_EVENTS, VERSION_EVENTS, EventViewSet
 from catalog.uploads import UploadViewSet
-from catalog.version_viewsets import AlgorithmVersions, DatasetVersions, ModelVersions
+from catalog.version_viewsets import ENDINGS, AlgorithmVersions, DatasetVersions, ModelVersions
 from catalog.viewsets import AlgorithmViewSet, DatasetViewSet, ModelViewSet
 from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
 from registry_site.api import about, enumerations
@@ -42,11 +42,19 @@ def collection(name: str, viewset: Any, detail: dict[str, str] | None = None) ->
 
 
 def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
-    """Return the routes of the versions of a kind of item. A version's name may contain folders."""
+    """Return the routes of the versions of a kind of item.
+
+    A version's name may contain slashes, and so end like the URL of a part of a version: all routes know all methods.
+    """
     prefix = f"{settings.VERSION}/{name}/<pk>/versions"
-    one = {"get": "retrieve", "put": "stream", "patch": "change", "delete": "destroy"}
+    one: Any = {"get": "retrieve", "put": "stream", "patch": "change", "delete": "destroy"}
+    parts = [
+        path(f"{prefix}/<path:version>/{end}", viewset.as_view(one | {"get": part}), name=f"{name}-versions-{part}")
+        for part, end in ENDINGS.items()
+    ]
     return (
         path(prefix, viewset.as_view(LIST), name=f"{name}-versions-list"),
+        *parts,
         path(f"{prefix}/<path:version>", viewset.as_view(one), name=f"{name}-versions-detail"),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
-UNKNOWN = {"pk": "000000000000000000000000", "version": "nothing"}
+UNKNOWN = {"pk": "000000000000000000000000", "version": "nothing", "file": "nothing"}
 OUTSIDE = {"admin/"}  # tests/registry_site/pages/test_admin.py walks them
 
 

@@ -18,6 +18,7 @@ QUERIES = {
     "tenants/tenant": LIST + 3,  # users, items, versions
     "tenants/user": LIST + TENANTS,
     "tenants/machinetoken": LIST + TENANTS,
+    "tenants/event": LIST + TENANTS,
     "tenants/requestlog": LIST + TENANTS,
     "folksonomy/tag": LIST + TENANTS + 2,  # owners, uses
     "folksonomy/metadataname": LIST + TENANTS + 2,

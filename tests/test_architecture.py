@@ -18,6 +18,7 @@ ENGINE_MODULES: tuple[str, ...] = (
     "tenants/rows/transactions.py",
     "tenants/rows/fields.py",
     "tenants/rows/prepared.py",
+    "tenants/rows/statements.py",
 )
 # Each engine's own indexes and counts are in one module; see docs/decisions/0001 and 0002.
 ENGINE_MODULES += ("tenants/rows/indexes.py", "folksonomy/services.py", "catalog/arrays.py", "versions/embedded.py")

@@ -63,6 +63,7 @@ def _reset(world: Any, api: Any) -> Any:
     return api.put("self", json={"tenant": "acme", "reset": "secret", "password": "Another1!x"})
 
 
+TOKEN = {"name": "ci", "scopes": ["models:read"], "expires": "90d"}
 OWNER, ADMIN, OPERATOR, ANYONE = "owner", "admin", "operator", "other"
 # Route and method -> who sends which request, and the type of the event that it leaves.
 WRITES: dict[tuple[str, str], tuple[str, Send, str]] = {
@@ -88,6 +89,12 @@ WRITES: dict[tuple[str, str], tuple[str, Send, str]] = {
         "tenant.updated",
     ),
     ("tenants-detail", "delete"): (OPERATOR, lambda world, api: api.delete("tenants/rival"), "tenant.deleted"),
+    ("tokens-list", "post"): (OWNER, lambda world, api: api.post("tokens", json=TOKEN), "token.created"),
+    ("tokens-detail", "delete"): (
+        OWNER,
+        lambda world, api: api.delete(f"tokens/{ok(api.post('tokens', json=TOKEN))['_id']}"),
+        "token.revoked",
+    ),
     ("self", "put"): (ANYONE, _reset, "user.password_changed"),
     ("demo", "post"): (ADMIN, lambda world, api: api.post("demo"), "model.created"),
     ("demo", "delete"): (ADMIN, lambda world, api: (ok(api.post("demo")), api.delete("demo"))[1], "model.deleted"),

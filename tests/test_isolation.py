@@ -83,7 +83,9 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
         )
     },
 }
-ITEM_ROUTES = ("list", "detail", "versions-list", "versions-detail", "events", "versions-events")
+ENDS_OF_VERSIONS: tuple[str, ...] = ("versions-files", "versions-file", "versions-info", "versions-diff")
+ITEM_ROUTES: tuple[str, ...] = ("list", "detail", "versions-list", "versions-detail", "events", "versions-events")
+ITEM_ROUTES += ENDS_OF_VERSIONS
 WORKING = [route for route in ROUTES if route.name in OPEN]
 OF_ITEMS = {f"{kind}-{part}" for kind in KINDS for part in ITEM_ROUTES}
 
@@ -141,7 +143,7 @@ TARGETS = {
 @pytest.mark.parametrize("route", WORKING, ids=lambda route: route.name)
 def test_a_route_is_open_to_those_it_is_meant_for_and_to_nobody_else(place: Any, route: Route) -> None:
     target = place.token if route.name == "tokens-detail" else TARGETS.get(route.name, "")
-    path = "/" + route.template.format(pk=target, version="")
+    path = "/" + route.template.format(pk=target, version="", file="")
     for method, caller in product(METHODS_DELETE_LAST, CALLERS):
         response = _send(place, caller, method, path, {})
         allowed = OPEN[route.name].get("get" if method == "head" else method)
@@ -201,6 +203,7 @@ ACTIONS = [
     ("versions-list", "post"),
     ("versions-detail", "get"),
     ("versions-detail", "head"),
+    *product(ENDS_OF_VERSIONS, ("get", "head")),
     ("versions-detail", "patch"),
     ("versions-detail", "delete"),
     ("versions-detail", "put"),
@@ -219,7 +222,7 @@ def test_an_item_and_its_versions_open_to_those_who_may(place: Any, kind: str, v
 def _try_all(place: Any, kind: str, visibility: str, part: str, method: str) -> None:
     """Try an action on an item without permission, which must change nothing, then with permission."""
     route = next(route for route in ROUTES if route.name == f"{kind}-{part}")
-    path = "/" + route.template.format(pk=place.items[kind, visibility], version="file.bin")
+    path = "/" + route.template.format(pk=place.items[kind, visibility], version="file.bin", file="file.bin")
     allowed = READERS[visibility] if method in ("get", "head") else WRITERS
     before = ok(place.acme.admin.api.get(f"{kind}/{place.items[kind, visibility]}"))
     for caller in [each for each in CALLERS if each not in allowed]:
@@ -253,9 +256,8 @@ def _act(place: Any, caller: str, method: str, part: str, path: str) -> Any:
 @pytest.mark.promise("items.restricted", "errors.method")
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.name in OF_ITEMS], ids=lambda route: route.name)
 def test_items_know_no_other_methods(place: Any, route: Route) -> None:
-    changed: tuple[str, ...] = (
-        ("get", "put", "patch", "delete") if route.name.endswith("versions-detail") else ("get", "put", "delete")
-    )
+    of_version = "-versions-" in route.name
+    changed: tuple[str, ...] = ("get", "put", "patch", "delete") if of_version else ("get", "put", "delete")
     changed = ("get",) if route.name.endswith("events") else changed
     assert route.methods == (("get", "post") if route.name.endswith("list") else changed)
     path = "/" + route.template.format(**UNKNOWN)
@@ -269,6 +271,6 @@ def test_an_item_is_not_found_among_those_of_another_kind(place: Any, kind: str)
     for other in KINDS:
         if other != kind:
             path = f"{other}/{place.items[kind, 'public']}"
-            for suffix in ("", "/versions", "/versions/file.bin"):
+            for suffix in ("", "/versions", "/versions/file.bin", "/versions/1/files", "/versions/1/files/file.bin"):
                 assert_error(place.acme.owner.api.get(path + suffix), "resource_not_found")
             assert_error(place.acme.owner.api.delete(path), "resource_not_found")

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from tests.versions.tus import OFFSET, RESUMABLE, encoded
 LARGEST = 200_000  # bytes of a file
 TUS = "tus.bin"
 LIMIT = 500  # items of a page
+SEALED_SECONDS = 30  # on a busy machine
 
 
 @dataclass
@@ -62,6 +64,8 @@ class Writer(threading.Thread):
         id = self._acknowledged("POST", "/models", json={"name": tag, "tags": [tag]}).get("_id")
         self._acknowledged("PUT", f"/models/{id}/versions/raw.bin", content=content)
         self._acknowledged("POST", f"/models/{id}/versions", files={"file": ("form.bin", content[::-1])})
+        parts = [("files", (f"{tag}/{part}.bin", content[part:])) for part in range(3)]
+        self._acknowledged("POST", f"/models/{id}/versions", files=parts)
         self._acknowledged("PUT", f"/models/{id}", json={"metadata": {"add": [{"name": "m", "value": tag}]}})
         if self._answer("PUT", f"/models/{self.shared}", json={"tags": {"add": [tag]}}):
             self.tags.add(tag)
@@ -148,14 +152,59 @@ def all_models(client: httpx.Client) -> Iterator[dict[str, Any]]:
         page = answer["nextPage"]
 
 
+def files_of(client: httpx.Client, version: str) -> Iterator[dict[str, Any]]:
+    """Yield the files of a version, each with its URL."""
+    for file in client.get(f"{version}/files", params={"limit": LIMIT}).json()["docs"]:
+        yield file | {"address": f"{version}/files/{file['path']}"}
+
+
 def assert_bytes_are_whole(client: httpx.Client) -> None:
     """Check that every listed version, acknowledged or not, has its bytes, and that every tag exists."""
     tags = set()
     for item in all_models(client):
         tags |= set(item["tags"])
         for version in item["versions"]:
-            content = client.get(f"/models/{item['_id']}/versions/{version['ordinal']}").content
-            assert len(content) == version["size"]
-            assert sha256(content) == version["sha256"]
+            for file in files_of(client, f"/models/{item['_id']}/versions/{version['ordinal']}"):
+                content = client.get(file["address"]).content
+                assert len(content) == file["size"]
+                assert sha256(content) == file["sha256"]
     for tag in tags:
         assert client.get(f"/tags/{tag}").status_code == httpx.codes.OK
+
+
+def all_events(client: httpx.Client) -> list[dict[str, Any]]:
+    """Return every event in the order of the sequence, once all are sealed."""
+    deadline = time.monotonic() + SEALED_SECONDS
+    while client.get("/events", params={"filter": '{"sequence": {"$exists": false}}'}).json()["totalDocs"]:
+        assert time.monotonic() < deadline, "events are not sealed"
+        time.sleep(0.2)
+    events: list[dict[str, Any]] = []
+    while True:
+        after = {"after": str(len(events)), "limit": str(LIMIT)}
+        page = client.get("/events", params=after).raise_for_status().json()["docs"]
+        if not page:
+            return events
+        events += page
+        assert [event["sequence"] for event in events] == list(range(1, len(events) + 1)), "there are gaps"
+
+
+def assert_changes_have_their_events(client: httpx.Client) -> None:
+    """Check that each revision of a model has one event, and that the events tell what the model is."""
+    of_items: dict[str, list[dict[str, Any]]] = {}
+    for event in all_events(client):
+        if event["item"]["kind"] == "model":
+            of_items.setdefault(event["item"]["_id"], []).append(event)
+    models = {model["_id"]: model for model in all_models(client)}
+    for id, events in of_items.items():
+        types = [event["type"] for event in events]
+        assert [event["item"]["revision"] for event in events] == list(range(len(events))), id
+        assert (types[-1] == "model.deleted") == (id not in models), id
+        if id in models:
+            assert types.count("version.created") == models[id]["versions_count"], id
+            tags = [tag for event in events for tag in _added(event["changes"].get("tags", [[], []])[1])]
+            assert sorted(tags) == sorted(models[id]["tags"]), id
+    assert set(models) <= set(of_items)
+
+
+def _added(elements: Any) -> list[str]:
+    return list(elements.values()) if isinstance(elements, dict) else elements

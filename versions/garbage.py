@@ -19,8 +19,9 @@ from django.db import DatabaseError, connection
 from tenants.rows.batches import batches, keys_of
 from tenants.rows.fields import now
 from tenants.rows.transactions import is_conflict, retried
-from versions.models import Blob, Hold, UploadSession
-from versions.services import disown_bytes, remove_unreferenced
+from versions.folders import remove_folder, retire
+from versions.models import Blob, Hold, LooseFolder, UploadSession
+from versions.removal import disown_bytes, remove_unreferenced
 from versions.storage import INCOMING, Received, store
 from versions.uploads import remove_expired, unfinished
 
@@ -51,8 +52,12 @@ class Garbage:
 
 def find_garbage(age: timedelta) -> Iterator[Garbage]:
     """Yield all garbage; unfinished uploads only if nothing was written to them for `age`."""
-    # Marks are ids, which start with their time in seconds.
+    # Marks are ids, which start with their time in seconds, as those of new folders do.
     marked_since = f"{int(time.time() - age.total_seconds()) + 1:08x}"
+    for key in keys_of(LooseFolder.objects.filter(is_new=True, pk__lt=marked_since)):
+        yield Garbage("its version was never created", f"folder {key}", partial(_remove_new, key))
+    for key in keys_of(LooseFolder.objects.filter(is_new=False)):
+        yield Garbage("its version was deleted", f"folder {key}", partial(remove_folder, key))
     for key in keys_of(Blob.objects.filter(references=0, mark__lt=marked_since)):
         yield Garbage("no version names it", key, partial(_remove_unnamed, key))
     for batch in batches(store().keys(), BATCH):
@@ -75,6 +80,13 @@ def _leftovers(age: timedelta) -> Iterator[Received]:
 
 def _remove_unnamed(key: str) -> bool:
     return remove_unreferenced([key]) > 0
+
+
+def _remove_new(folder_id: str) -> bool:
+    is_retired = retire(folder_id)
+    if is_retired:
+        remove_folder(folder_id)
+    return is_retired
 
 
 def _remove_unknown(key: str) -> bool:

@@ -1,7 +1,7 @@
-"""Versions, and the stored bytes that they refer to."""
+"""Versions, the files of folders, and the stored bytes that they refer to."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from django.db import models
 
@@ -9,14 +9,17 @@ from tenants.models import Tenant, TenantQuerySet
 from tenants.rows.fields import KeyField, ListField, TextField, iso, now
 from versions.incoming import Progress
 
+LAST_CHARACTER = 0x10FFFF
+SURROGATES = range(0xD800, 0xE000)  # no text contains them
+
 
 class Blob(models.Model):
     """Stored bytes, one row per tenant and content.
 
-    `references` counts the versions that refer to the bytes; if it is 0, the bytes may or may not exist. An upload
-    stores the bytes under a `mark`, a new id, and may refer to them only while the mark is set. A deletion first
-    clears the mark in its own transaction. It deletes the bytes only while the mark is clear, in the transaction that
-    deletes the row. The row can outlive its tenant until the bytes are deleted.
+    `references` counts the versions and files of folders that refer to the bytes; if it is 0, the bytes may or may not
+    exist. An upload stores the bytes under a `mark`, a new id, and may refer to them only while the mark is set. A
+    deletion first clears the mark in its own transaction. It deletes the bytes only while the mark is clear, in the
+    transaction that deletes the row. The row can outlive its tenant until the bytes are deleted.
     """
 
     id = TextField(primary_key=True, max_length=140, db_column="_id")
@@ -43,7 +46,12 @@ class Hold(models.Model):
 
 
 class Version(models.Model):
-    """A file with an ordinal. `subject` is the id of the item that it is a version of."""
+    """One file or a folder, with an ordinal. `subject` is the id of the item that it is a version of.
+
+    A version of one file is this row alone. `path` is the file's path if it differs from `original`. A folder has
+    `files` > 1, and a `VersionFile` for each; its `sha256` is the digest of its files, its `size` is their sum, and
+    `path_bytes` is the sum of the bytes of their paths.
+    """
 
     id = KeyField()
     tenant = models.ForeignKey(Tenant, models.CASCADE)
@@ -59,6 +67,10 @@ class Version(models.Model):
     tags = ListField()
     metadata = ListField()
     timestamp = models.DateTimeField(default=now, editable=False)
+    files = models.PositiveIntegerField(default=1, editable=False)
+    path = TextField(max_length=1024, default="", editable=False)
+    path_bytes = models.PositiveBigIntegerField(default=0, editable=False)
+    creator = TextField(max_length=24, default="", editable=False)  # the id of the user; empty if unknown
 
     objects = TenantQuerySet["Version"].as_manager()
 
@@ -70,14 +82,99 @@ class Version(models.Model):
         )
 
     @property
+    def is_folder(self) -> bool:
+        """Whether the version has several files."""
+        return self.files > 1
+
+    @property
     def blob(self) -> str:
-        """The key of the version's bytes."""
+        """The key of the bytes of a version of one file."""
         return Blob.key(self.tenant_id, self.sha256)
 
     def to_api(self) -> dict[str, Any]:
         """Return the JSON document of the version."""
         fields = ("ordinal", "original", "mimetype", "encoding", "size", "sha256", "description", "tags", "metadata")
         return {field: getattr(self, field) for field in fields} | {"timestamp": iso(self.timestamp)}
+
+
+class VersionFileQuerySet(TenantQuerySet["VersionFile"]):
+    def in_version(self, version_id: str, prefix: str = "") -> Self:
+        """Keep the files of a version whose path starts with `prefix`, as a range of the primary key."""
+        start = f"{version_id}/{prefix}"
+        return self.filter(pk__gte=start, pk__lt=f"{start[:-1]}{following(start[-1])}")
+
+
+def following(character: str) -> str:
+    """Return the next character in the order of code points; after the last one, two of it."""
+    code = ord(character) + 1
+    if code > LAST_CHARACTER:
+        return 2 * character
+    return chr(SURROGATES.stop if code in SURROGATES else code)
+
+
+class VersionFile(models.Model):
+    """A file of a folder. Its id is `<id of the version>/<path>`, so the files of a version are a range of ids.
+
+    Rows never change. `crc32` is for archives: with it, the bytes of an archive are known before its files are read.
+    """
+
+    id = TextField(primary_key=True, max_length=1049, db_column="_id")
+    tenant = models.ForeignKey(Tenant, models.CASCADE, db_index=False)
+    path = TextField(max_length=1024)
+    size = models.BigIntegerField()
+    sha256 = TextField(max_length=64)
+    crc32 = models.BigIntegerField()
+    mimetype = TextField(max_length=255)
+
+    objects = VersionFileQuerySet.as_manager()
+
+    class Meta:
+        indexes = (models.Index(fields=["tenant", "sha256"], name="files_of_bytes"),)
+
+    @staticmethod
+    def key(version_id: str, path: str) -> str:
+        """Return the id of a file."""
+        return f"{version_id}/{path}"
+
+    @property
+    def version(self) -> str:
+        """The id of the file's version."""
+        return self.pk.partition("/")[0]
+
+    @property
+    def blob(self) -> str:
+        """The key of the file's bytes."""
+        return Blob.key(self.tenant_id, self.sha256)
+
+
+class LooseFolder(models.Model):
+    """A folder whose version does not exist: yet, if `is_new`, or any more. `id` is that of the version.
+
+    The files of a folder are too many for one transaction. They are stored in several, then one transaction deletes
+    this row and creates the version. A deletion replaces the version by this row, then deletes the files in several
+    transactions. After a crash, `collect_garbage` finds this row and deletes the files.
+    """
+
+    id = KeyField()
+    tenant = models.ForeignKey(Tenant, models.CASCADE)
+    is_new = models.BooleanField()
+
+    objects = TenantQuerySet["LooseFolder"].as_manager()
+
+
+class SpentOrdinal(models.Model):
+    """The ordinal of a deleted version, which no other version of its subject gets."""
+
+    id = KeyField()
+    tenant = models.ForeignKey(Tenant, models.CASCADE)
+    subject = TextField(max_length=24)
+    ordinal = TextField(max_length=64)
+    number = models.BigIntegerField(null=True)
+
+    objects = TenantQuerySet["SpentOrdinal"].as_manager()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["subject", "ordinal"], name="spent_ordinal_of_subject"),)
 
 
 class UploadSession(models.Model):
@@ -144,8 +241,3 @@ class UploadSession(models.Model):
         fields = ("size", "offset", "sha256")
         times = {"timestamp": iso(self.timestamp), "expires": iso(self.expires)}
         return {"_id": self.pk, "id": self.pk} | {field: getattr(self, field) for field in fields} | times
-
-
-def versions_of_item(tenant_id: str, subject: str) -> TenantQuerySet[Version]:
-    """Return the versions of an item of the tenant."""
-    return Version.objects.of(tenant_id).filter(subject=subject)

@@ -1,153 +1,60 @@
-"""Receives the file of a request: streamed to the store and hashed, in constant memory."""
+"""What an upload says about its files: names, media types, descriptions, ordinals and digests; and raw bodies."""
 
 import base64
 import binascii
 import mimetypes
 import re
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any, Protocol
 
-from django.core.exceptions import TooManyFieldsSent
-from django.core.files.uploadhandler import FileUploadHandler, SkipFile
-from django.http import HttpRequest
-from django.http.multipartparser import MultiPartParser, MultiPartParserError
-from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser, DataAndFiles
 from rest_framework.request import Request
 
 from tenants.exceptions import Refused
-from tenants.rows.texts import CONTROLS, shown, unfit_file_name, unfit_ordinal
+from tenants.rows.texts import shown, unfit_file_name, unfit_ordinal
+from versions.forms import ByteStream, ReceivedFile, ReceivedForm
+from versions.sent import NewFile, SentFiles, check_paths, folder_name
 from versions.services import Upload
-from versions.storage import BLOCK, Incoming, Received, store
+from versions.storage import BLOCK, Received, store
 
-FIELD = "file"
 DIGEST = re.compile(r"(?:^|,)\s*sha-256\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:,|$)")
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 LONGEST_DESCRIPTION = 10_000
-MOST_PARTS = 100  # per form; an upload needs two
 DEFAULT_TYPE = "application/octet-stream"
 MIMETYPE = re.compile(r"[\w.+-]{1,127}/[\w.+-]{1,127}", re.ASCII)
 
 
-class ByteStream(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
-class ReceivedFile:
-    """The received file of a form: its bytes in the store, its name and type."""
-
-    def __init__(self, received: Received, name: str, content_type: str, encoding: str) -> None:
-        self.received = received
-        self.name = name
-        self.content_type = content_type
-        self.encoding = encoding
-
-    def close(self) -> None:
-        """Do nothing; Django's parser calls it on every file."""
-
-
-class CountedParts:
-    """The stream of a form; raises TooManyFieldsSent once more than `MOST_PARTS` parts have started.
-
-    Django counts a part only after parsing it, which takes 130 µs per part.
-    """
-
-    def __init__(self, stream: ByteStream, boundary: bytes) -> None:
-        self.stream = stream
-        self.delimiter = b"--" + boundary  # Django treats it as a delimiter at any position
-        self.found = 0
-
-    def read(self, size: int, /) -> bytes:
-        data = self.stream.read(size)
-        self.found += data.count(self.delimiter)
-        if self.found > MOST_PARTS + 1:  # the last delimiter ends the form
-            raise TooManyFieldsSent(f"A form has at most {MOST_PARTS} parts")
-        return data
-
-
-class Form(MultiPartParser):
-    """A multipart parser that counts parts while reading and keeps file names as sent."""
-
-    def __init__(self, meta: Any, stream: Any, *more: Any) -> None:
-        super().__init__(meta, stream, *more)
-        self._input_data: Any = CountedParts(stream, self._boundary)  # type: ignore[attr-defined]
-
-    def sanitize_file_name(self, file_name: str) -> str | None:
-        """Return the last part of the path without unprintable characters; Django would also decode HTML entities."""
-        name = re.split(r"[/\\]", file_name)[-1]
-        name = "".join(char for char in name if char.isprintable())
-        return None if name in ("", ".", "..") else name
-
-
-class FormParser(BaseParser):
-    """Parses the form of an upload."""
-
-    media_type = "multipart/form-data"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> "DataAndFiles[Any, Any]":
-        request = parser_context["request"]
-        try:
-            return DataAndFiles(*Form(request.META, stream, request.upload_handlers, "utf-8").parse())
-        except MultiPartParserError as error:
-            raise ParseError(f"The form cannot be read: {error}") from error
-
-
-class StoreUploadHandler(FileUploadHandler):
-    """Streams the form's `file` into the store. Skips files of other fields and refuses a second `file`.
-
-    Call `close` at the end of the request: it discards what was received but not kept.
-    """
-
-    chunk_size = BLOCK
-
-    def __init__(self, request: HttpRequest) -> None:
-        super().__init__(request)
-        self.incoming: Incoming | None = None
-        self.done: Received | None = None
-
-    def new_file(self, *args: Any, **kwargs: Any) -> None:
-        super().new_file(*args, **kwargs)
-        if self.field_name != FIELD:
-            raise SkipFile
-        if self.incoming is not None:
-            raise Refused("post_request_error", f"A form has one `{FIELD}`")
-        self.incoming = store().receive()
-
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        if self.incoming:
-            self.incoming.write(raw_data)
-
-    def file_complete(self, file_size: int) -> Any:
-        if self.incoming is None or self.done is not None:
-            return None
-        self.done = self.incoming.finish()
-        encoding = (self.content_type_extra or {}).get("encoding", b"7bit").decode("ascii", "replace")[:64]
-        name, content_type = self.file_name or "", self.content_type or DEFAULT_TYPE
-        return ReceivedFile(self.done, name, content_type, CONTROLS.sub("", encoding))
-
-    def close(self) -> None:
-        if self.incoming:
-            self.incoming.__exit__(None, None, None)
-        if self.done:
-            store().discard(self.done)
-
-
-def upload_from_form(request: Request, cleanup: ExitStack) -> Upload:
-    """Receive the `file` of a multipart form. Raises Refused (`post_request_error`) without one."""
-    handler = StoreUploadHandler(request._request)
-    cleanup.callback(handler.close)
-    request._request.upload_handlers = [handler]
-    data: Any = request.data
-    file = data.get(FIELD) if hasattr(data, "get") else None
-    if not isinstance(file, ReceivedFile):
+def upload_from_form(form: ReceivedForm) -> Upload:
+    """Return the `file` of a form. Raises Refused (`post_request_error`) without one."""
+    if not form.file:
         raise Refused("post_request_error", "Missing file")
     return Upload(
-        received=file.received,
-        original=valid_name(file.name),
-        mimetype=valid_type(file.content_type) or DEFAULT_TYPE,
-        encoding=file.encoding,
-        description=valid_description(str(data.get("description", ""))),
+        received=form.file.received,
+        original=valid_name(form.file.name),
+        mimetype=valid_type(form.file.content_type) or DEFAULT_TYPE,
+        encoding=form.file.encoding,
+        description=valid_description(form.texts.get("description", "")),
     )
+
+
+def files_from_form(form: ReceivedForm) -> SentFiles:
+    """Return the `files` of a form, whose names are their paths."""
+    files = [NewFile(file.name, _type_of(file), file.received, file.crc32) for file in form.files]
+    paths = [file.path for file in files]
+    check_paths(paths)
+    original = valid_original(form.texts.get("original", ""), paths)
+    return SentFiles(files, original, valid_description(form.texts.get("description", "")))
+
+
+def _type_of(file: ReceivedFile) -> str:
+    """Return the media type that was sent, or what the name suggests if it says nothing."""
+    kind = valid_type(file.content_type)
+    return guessed_type(file.name) if kind is None or kind == DEFAULT_TYPE else kind
+
+
+def valid_original(sent: str, paths: Sequence[str]) -> str:
+    """Return the name of a version of these files, empty for one file. Raises Refused (`post_request_error`)."""
+    original = folder_name(sent, paths)
+    return valid_name(original) if original else ""
 
 
 def upload_from_body(request: Request, original: str, cleanup: ExitStack) -> Upload:
@@ -162,10 +69,15 @@ def upload_from_body(request: Request, original: str, cleanup: ExitStack) -> Upl
     return Upload(
         received=received,
         original=original,
-        mimetype=valid_type(request.content_type) or mimetypes.guess_type(original)[0] or DEFAULT_TYPE,
+        mimetype=valid_type(request.content_type) or guessed_type(original),
         encoding="binary",
         description=description,
     )
+
+
+def guessed_type(name: str) -> str:
+    """Return the media type that the name of a file suggests."""
+    return mimetypes.guess_type(name)[0] or DEFAULT_TYPE
 
 
 def valid_type(sent: str | None) -> str | None:

@@ -14,17 +14,20 @@ from django.db.models import F
 
 from tenants.exceptions import Refused
 from tenants.models import User
+from tenants.rows.batches import batches
 from tenants.rows.fields import now
 from tenants.rows.transactions import Conflict, atomic, retried
 from versions.incoming import Received, TooLarge
 from versions.models import Blob, UploadSession
-from versions.services import BytesGone, remove_unreferenced, with_bytes
+from versions.removal import remove_unreferenced
+from versions.services import BytesGone, with_bytes
 from versions.storage import BLOCK, store
 from versions.upload_requests import Body, Lease, digests, locked
 
 MAX_OPEN = 10_000  # uploads of a user that no version has taken
 LARGEST = 2**53  # bytes of an upload; JSON's integers are exact up to here
 CREATION = "post_request_error"
+CLAIMED = 500  # uploads that one statement takes
 
 
 class AlreadyTaken(Refused):
@@ -152,16 +155,25 @@ def received(session: UploadSession) -> Received:
     return Received(session.blob, session.size, session.sha256)
 
 
-def claim(*, tenant_id: str, owner_id: str, id: str) -> Received:
-    """Take the bytes of a finished upload, in the caller's transaction; `place` is their key.
+def claim_all(*, tenant_id: str, owner_id: str, ids: Sequence[str]) -> None:
+    """Take the bytes of finished uploads, in the caller's transaction.
 
-    The upload no longer refers to them: the caller adds a reference of its own (`Blob.references`) in the same
+    The uploads no longer refer to them: the caller adds references of its own (`Blob.references`) in the same
     transaction. Raises Refused (`post_request_error`) for an upload that does not exist, is not the owner's, is not
     finished, or is taken already.
     """
-    taken = finished(tenant_id=tenant_id, owner_id=owner_id, id=id)
-    _take(id, taken.place)
-    return taken
+    for batch in batches(ids, CLAIMED):
+        mine = UploadSession.objects.of(tenant_id).filter(owner_id=owner_id, pk__in=batch, taken=False)
+        sessions = {session.pk: session for session in mine.exclude(sha256="")}
+        for id in batch:
+            if id not in sessions:
+                raise AlreadyTaken(id)
+        if UploadSession.objects.filter(pk__in=batch, taken=False).update(taken=True) != len(batch):
+            raise AlreadyTaken(batch[0])
+        counts = Counter(session.blob for session in sessions.values())
+        for times in set(counts.values()):
+            keys = [key for key, count in counts.items() if count == times]
+            Blob.objects.filter(pk__in=keys).update(references=F("references") - times)
 
 
 def _claim_parts(parts: Sequence[UploadSession]) -> None:

@@ -17,6 +17,7 @@ from tenants.admin.base import ServiceAdmin, actor
 from tenants.admin.lists import TenantFilter, choice_filter, fact, short, tenant_column
 from tenants.exceptions import Refused
 from tenants.models import User
+from versions.archives import whole
 from versions.download import download
 from versions.models import Version
 
@@ -125,7 +126,7 @@ class ItemAdmin(ServiceAdmin):
         if found is None:
             raise Http404("No such version")
         try:
-            return download(request, found)
+            return download(request, whole(found))
         except Refused as refused:
             return HttpResponse(refused.details, "text/plain", refused.status or 400, headers=refused.headers)
         except OSError:

@@ -88,7 +88,9 @@ class Environment(BaseSettings):
         "direct",
         description="What sends downloads: the registry (`direct`), nginx (`accel`) or the object store (`redirect`).",
     )
-    MAX_UPLOAD_SIZE: Count = Field(0, description="Maximum size of an uploaded file in bytes; 0: no limit.")
+    MAX_UPLOAD_SIZE: Count = Field(0, description="Maximum size of an uploaded file or form in bytes; 0: no limit.")
+    MAX_FILES: int = Field(100_000, ge=1, description="Maximum number of files of a version.")
+    MAX_FORM_FILES: int = Field(10_000, ge=1, description="Maximum number of files that one form uploads.")
     UPLOAD_RETENTION: Duration = Field(
         "7d", description="Time in which an upload in several requests must end and become a version."
     )

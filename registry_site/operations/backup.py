@@ -18,9 +18,9 @@ from registry_site.operations.backup_folder import (
     Manifest,
     Table,
     bytes_path,
+    files_in,
     label,
     rows_path,
-    versions_in,
     write_manifest,
 )
 from registry_site.operations.progress import Progress
@@ -28,8 +28,8 @@ from tenants.rows.batches import keys_of
 from tenants.rows.fields import iso, new_id, now
 from tenants.rows.transactions import snapshot
 from versions.garbage import bytes_held
-from versions.models import Blob, Version
-from versions.services import remove_unreferenced
+from versions.models import Blob, Version, VersionFile
+from versions.removal import remove_unreferenced
 from versions.storage import store
 from versions.uploads import references_of_uploads
 
@@ -87,7 +87,7 @@ def _copy_versions(folder: Path, progress: Progress) -> tuple[int, int]:
     """Copy the bytes of all versions; return the numbers of files and bytes. Raises BackupError after trying all."""
     files = size = 0
     faults: set[str] = set()
-    for version in versions_in(folder):
+    for version in files_in(folder):
         path = bytes_path(folder, version.blob)
         if path.exists() or version.blob in faults:
             continue
@@ -102,7 +102,7 @@ def _copy_versions(folder: Path, progress: Progress) -> tuple[int, int]:
     return files, size
 
 
-def _copy(version: Version, path: Path) -> str:
+def _copy(version: Version | VersionFile, path: Path) -> str:
     """Copy a version's bytes. If they are missing or damaged, return what is wrong and leave no copy.
 
     Raises BackupError if the store fails.

@@ -14,16 +14,13 @@ from django.db.models import Model
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
 from tenants.models import Chain, Event, MachineToken, RequestLog, Tenant, User
-from versions.models import Blob, Version
+from versions.models import Blob, LooseFolder, SpentOrdinal, Version, VersionFile
 
-FORMAT = 1
+FORMAT, READABLE = 2, (1, 2)
 MANIFEST = "manifest.json"
 # Rows only refer to rows of earlier tables.
-TABLES: tuple[type[Model], ...] = (
-    *(Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog),
-    *(MachineToken, Event, Chain),
-)
-LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain)  # missing in older backups
+LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, VersionFile, LooseFolder, SpentOrdinal)  # not in format 1
+TABLES: tuple[type[Model], ...] = (Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog, *LATER)
 
 
 class BackupError(Exception):
@@ -78,10 +75,13 @@ def rows_of(folder: Path, model: type[Model]) -> Iterator[dict[str, Any]]:
             yield orjson.loads(line)
 
 
-def versions_in(folder: Path) -> Iterator[Version]:
-    """Yield the versions of a backup, which refer to its bytes. Several versions may share the same bytes."""
+def files_in(folder: Path) -> Iterator[Version | VersionFile]:
+    """Yield the files of the versions in a backup, which refer to its bytes. Several may share the same bytes."""
     for row in rows_of(folder, Version):
-        yield Version(tenant_id=row["tenant_id"], sha256=row["sha256"], size=row["size"])
+        if row.get("files", 1) == 1:
+            yield Version(tenant_id=row["tenant_id"], sha256=row["sha256"], size=row["size"])
+    for row in rows_of(folder, VersionFile):
+        yield VersionFile(tenant_id=row["tenant_id"], sha256=row["sha256"], size=row["size"])
 
 
 def keys_in(folder: Path) -> Iterator[str]:
@@ -106,7 +106,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Return the manifest. Raises BackupError if the folder is not a complete backup."""
     try:
         document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if document["format"] != FORMAT:
+        if document["format"] not in READABLE:
             raise BackupError(f"{folder} has the format {document['format']}, which this version does not support")
         tables = {name: Table(**table) for name, table in document["tables"].items()}
         return Manifest(**document | {"tables": tables})
@@ -136,7 +136,7 @@ def check_bytes(folder: Path, manifest: Manifest) -> None:
     files = sum(1 for _ in keys_in(folder))
     if files != manifest.files:
         raise BackupError(f"{folder / 'bytes'} has {files} files, not {manifest.files}")
-    for version in versions_in(folder):
+    for version in files_in(folder):
         path = bytes_path(folder, version.blob)
         try:
             size = path.stat().st_size

@@ -21,8 +21,8 @@ from catalog.models import Item, Value
 from registry_site.operations.backup_folder import TABLES, label
 from registry_site.operations.progress import Progress
 from tenants.rows.batches import batches, keys_of
-from versions.integrity import faults_of_bytes, faults_of_versions
-from versions.models import Blob, Version
+from versions.integrity import faults_of_bytes, faults_of_files, faults_of_versions
+from versions.models import Blob, Version, VersionFile
 
 BATCH = 500
 PAUSE = 0.2  # seconds until the second check
@@ -84,5 +84,6 @@ CHECKS = (
     Check("versions' values", Version, faults_of_version_values),
     Check("values' items and versions", Value, faults_of_holders),
     Check("versions' bytes", Version, faults_of_versions),
+    Check("files of folders", VersionFile, faults_of_files),
     Check("bytes", Blob, faults_of_bytes, batch=1),
 )

@@ -38,17 +38,20 @@ from tenants.rows.batches import batches
 from tenants.rows.fences import build_fences
 from tenants.rows.fields import now
 from versions.garbage import bytes_held, release
-from versions.models import Blob, Hold, Version
+from versions.models import Blob, Hold, Version, VersionFile
 from versions.renaming import mend_versions
 from versions.storage import SHA256, TooLarge, store
 
 BATCH = 500
 HOLD = "restore"
 # Columns that paths of stored bytes are built from, with their formats.
+PATH = re.compile(r"(?:(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f\x7f]+(?:/(?=[^/])|$))+")  # archives contain it
+FILE_ID = re.compile(rf"[0-9a-f]{{24}}/{PATH.pattern}")
 FORMATS: dict[type[Model], dict[str, Pattern[str]]] = {
     Tenant: {"id": TENANT_ID},
     Blob: {"id": re.compile(r"(?!\.+/)[A-Za-z0-9._-]{1,64}/[0-9a-f]{2}/[0-9a-f]{64}"), "tenant_id": TENANT_ID},
     Version: {"tenant_id": TENANT_ID, "sha256": SHA256},
+    VersionFile: {"tenant_id": TENANT_ID, "sha256": SHA256, "path": PATH, "id": FILE_ID},
 }
 
 

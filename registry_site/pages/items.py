@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import reverse
 
 from catalog.models import STATUSES, VISIBILITIES
+from registry_site.pages.activity import newest_of_item, newest_of_user
 from registry_site.pages.markdown import render
 from registry_site.pages.versions import address_of, shared_names
 from tenants.models import ROLES, User
@@ -28,13 +29,19 @@ def item_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
         "older_versions": document.get("versions_count", 0) - len(document.get("versions", ())),
         "has_status": item.kind != "dataset",
         "uses": _uses(item.pk) if item.kind == "dataset" else (),
+        "events": newest_of_item(item.tenant_id, item.pk),
+        "all_events": reverse(f"{route}-events", kwargs={"pk": item.pk}),
     }
 
 
 def user_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
     """Return the template context of a user."""
     own = document["_id"] == caller.pk
-    return {"person": document, "pk": document["_id"], "own": own, "may_change": own or caller.is_admin}
+    may_change = own or caller.is_admin
+    shown = {"person": document, "pk": document["_id"], "own": own, "may_change": may_change}
+    condition = json.dumps([{"item": document["_id"]}, {"actor": document["_id"]}])
+    events = newest_of_user(view.get_object()) if may_change else ()
+    return shown | {"events": events, "all_events": reverse("events", query={"filter": condition})}
 
 
 def term_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
@@ -67,7 +74,17 @@ def _uses(pk: str) -> Sequence[tuple[str, str]]:
 def _versions(route: str, pk: str, versions: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     """Return the versions with their URLs, newest first."""
     shared = shared_names(versions)
-    return [version | {"address": address_of(route, pk, version, shared)} for version in reversed(versions)]
+    return [_version(route, pk, version, shared) for version in reversed(versions)]
+
+
+def _version(route: str, pk: str, version: dict[str, Any], shared: frozenset[str]) -> dict[str, Any]:
+    """Return a version with its URLs, and its metadata as the form shows them."""
+    arguments = {"pk": pk, "version": version.get("ordinal") or version.get("original")}
+    return version | {
+        "address": address_of(route, pk, version, shared),
+        "by_ordinal": reverse(f"{route}-versions-detail", kwargs=arguments) if arguments["version"] else "",
+        "pairs": [_pair(each) for each in version.get("metadata", ())],
+    }
 
 
 def _pair(pair: Mapping[str, Any]) -> dict[str, str]:

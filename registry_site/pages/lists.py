@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import reverse
 from rest_framework.request import Request
 
+from registry_site.pages.activity import sentence
 from registry_site.pages.site import route_name
 from registry_site.pages.tables import LIMITS, Collection, Column
 from registry_site.pages.versions import address_of, shared_names
@@ -61,14 +62,14 @@ def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, An
         shared = shared_names(docs)
         kind = route.removesuffix("-versions")
         return [address_of(kind, arguments["pk"], document, shared) for document in docs]
-    if route == "log":
+    if route == "log" or route.endswith("events"):
         return ["" for _ in docs]
     return [reverse(f"{route}-detail", kwargs={"pk": document["_id"]}) for document in docs]
 
 
 def _parent(route: str, arguments: Mapping[str, Any]) -> str:
-    """Return the URL of the item that a list of versions belongs to; empty for other lists."""
-    kind = route.removesuffix("-versions")
+    """Return the URL of the item that a list of versions or events belongs to; empty for other lists."""
+    kind = route.removesuffix("-events").removesuffix("-versions")
     return reverse(f"{kind}-detail", kwargs={"pk": arguments["pk"]}) if kind != route else ""
 
 
@@ -77,6 +78,8 @@ def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str) -> S
 
 
 def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
+    if column.kind == "sentence":
+        return Cell(column.head, column.kind, sentence(document) if "changes" in document else document[column.field])
     value, name = document.get(column.field), document.get(column.name, "")
     if column.kind == "words" and value:
         return Cell(column.head, column.kind, value[:SHOWN], link, name, max(0, len(value) - SHOWN))

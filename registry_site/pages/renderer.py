@@ -64,8 +64,10 @@ class PageRenderer(BrowsableAPIRenderer):
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Return collection and part (`list`, `detail`) of a route's name; the log has only a list."""
-    if name == "log":
+    """Return collection and part (`list`, `detail`) of a route's name; the log and the events have only a list."""
+    if name in ("log", "events"):
         return name, "list"
+    if name.endswith("-events"):
+        return "events", "list"
     route, _, part = name.rpartition("-")
     return (route, part) if part in ("list", "detail") else (name, "")

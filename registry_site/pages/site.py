@@ -32,6 +32,7 @@ def site_context(request: HttpRequest, caller: User | None = None) -> dict[str, 
     """Return the context of every page; looks up the caller in the session if the view did not."""
     caller = caller or known_user(request)
     places = [(place.capitalize(), reverse(f"{place}-list")) for place in PLACES] if caller else []
+    places += [("Activity", reverse("events"))] if caller else []
     if caller and caller.is_admin:
         places.append(("Log", reverse("log")))
     here = request.path

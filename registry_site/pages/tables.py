@@ -138,11 +138,26 @@ VERSION_LIST = Collection(
         Column("mimetype", "Type"),
         Column("sha256", "SHA-256", "code"),
         Column("description", "Description"),
+        Column("tags", "Tags", "words"),
         Column("timestamp", "Uploaded", "moment"),
     ),
     searches=(Search("original", "File name contains"),),
     sorts=NEWEST | OLDEST | {"Largest first": '{"size":"desc"}'},
     example='{"size": {"$gt": 1000000}}',
+)
+EVENTS = Collection(
+    title="Activity",
+    one="event",
+    many="events",
+    columns=(
+        Column("timestamp", "When", "moment"),
+        Column("type", "What", "sentence"),
+        Column("reason", "Why"),
+        Column("sequence", "Number"),
+    ),
+    searches=(Search("type", "Type contains"), Search("name", "Name contains"), Search("actor", "By", "equals")),
+    sorts=NEWEST | OLDEST,
+    example='{"type": "model.updated", "actor": "ada"}',
 )
 LOG = Collection(
     title="Log",
@@ -173,6 +188,7 @@ COLLECTIONS = {
     "tags": WORDS,
     "metadata": replace(WORDS, title="Metadata", one="metadata name", many="metadata names"),
     "users": USERS,
+    "events": EVENTS,
     "tokens": TOKENS,
     "log": LOG,
 } | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), VERSION_LIST)

@@ -1,8 +1,8 @@
 """Ends the connection of a streamed response that fails, so that its client does not take a part for the whole.
 
-granian ends a response whose iterator raises as if it were complete, and does not tell which connection it is sent on.
-So the connection is found by what it sends: after the failure the response sends marks, line feeds in random numbers,
-and Linux tells how many bytes each connection has been given to send (`TCP_INFO`).
+granian ends a response whose iterator raises as if it were complete, and does not tell which connection it uses. So the
+connection is found by what it sends: after the failure the response sends marks, line feeds in random numbers, and
+Linux tells how many bytes each connection has been given to send (`TCP_INFO`).
 """
 
 import logging

@@ -1,5 +1,5 @@
-"""The admin site's pages for tenants, users, tokens for machines and the request log."""
+"""The admin site's pages for tenants, users, tokens for machines, the ledger and the request log."""
 
-from tenants.admin import machine_tokens, request_log, tenants, users
+from tenants.admin import events, machine_tokens, request_log, tenants, users
 
-__all__ = ["machine_tokens", "request_log", "tenants", "users"]
+__all__ = ["events", "machine_tokens", "request_log", "tenants", "users"]

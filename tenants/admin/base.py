@@ -195,6 +195,21 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return choices_page(request, self.choosable(request), value, label)
 
 
+class ReadOnlyAdmin(ServiceAdmin):
+    """Lists and pages of a model that nobody changes here."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 def actor(request: HttpRequest, tenant_id: str) -> User:
     """Return the calling superuser as an administrator of the tenant."""
     return cast(User, request.user).acting_in(tenant_id)

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from tenants.admin.base import ServiceAdmin
+from tenants.admin.base import ReadOnlyAdmin
 from tenants.admin.lists import MAX_CHOICES, Filter, PeriodFilter, TenantFilter, choice_filter, tenant_column
 from tenants.models import RequestLog, User
 
@@ -41,7 +41,7 @@ class UserFilter(Filter):
 
 
 @admin.register(RequestLog)
-class RequestLogAdmin(ServiceAdmin):
+class RequestLogAdmin(ReadOnlyAdmin):
     """Requests with their callers and results."""
 
     list_display = ("time", "status", "method", "url_shown", "username", tenant_column, "duration")
@@ -57,7 +57,6 @@ class RequestLogAdmin(ServiceAdmin):
     ordering = ("-id",)
     fields = ("time", "tenant_shown", "username", "method", "address", "status", "duration", "contents")
     readonly_fields = fields
-    actions = None
 
     @admin.display(description="Time (UTC)", ordering="date")
     def time(self, entry: RequestLog) -> str:
@@ -78,12 +77,3 @@ class RequestLogAdmin(ServiceAdmin):
     @admin.display(description="Milliseconds", ordering="duration_ms")
     def duration(self, entry: RequestLog) -> str:
         return f"{entry.duration_ms:.1f}"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import close_old_connections, connection
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from tenants.ledger.chains import has_unsealed, seal_all
 from tenants.models import INSTALLATION, Chain, Event
@@ -99,10 +99,12 @@ def _remove_batch(tenant_id: str) -> int:
         last = sealed.filter(sequence__lt=kept or end + 1).order_by("-sequence").first()
         if last is None:
             return 0
-        moved = {"anchor": last.sequence, "anchor_hash": last.hash, "since": max(chain.since, last.timestamp)}
+        removed = sealed.filter(sequence__lte=last.sequence)
+        latest = removed.aggregate(latest=Max("timestamp"))["latest"]
+        moved = {"anchor": last.sequence, "anchor_hash": last.hash, "since": max(chain.since, latest)}
         if not Chain.objects.of(tenant_id).filter(anchor=chain.anchor).update(**moved):
             raise Conflict(f"the chain of {tenant_id!r} was changed concurrently")
-        return sealed.filter(sequence__lte=last.sequence).delete()[0]
+        return removed.delete()[0]
 
 
 sealer = Sealer()

@@ -46,8 +46,8 @@ def _lines(rows: Sequence[Sequence[str]]) -> bytes:
 def cell(value: Any) -> str:
     """Return a value as text: nothing for null, JSON for lists, objects, numbers and booleans.
 
-    Text that a spreadsheet would run as a formula, or that begins with `'`, gets a `'` before it; a program that reads
-    the cell removes one.
+    Text that a spreadsheet would run as a formula has a `'` before it, and so has text that begins with `'`: a reader
+    that removes one gets the text.
     """
     if value is None:
         return ""

@@ -13,7 +13,8 @@ from tenants.exceptions import Refused
 LONGEST = 255  # characters of a name
 LONGEST_USERNAME = 150
 LONGEST_ORDINAL = 64
-LONGEST_PATH = 1024  # characters of a file name with its folders
+LONGEST_PATH = 1024  # characters of a file name with its folders; bytes of the path of a file in a folder
+LONGEST_PART = 255  # bytes of a part of a path: what file systems can store
 # The Unicode category Cc, and the two separators that JavaScript, Python and browsers treat as line ends. They break
 # lists with one name per line, forms, headers, logs and terminals.
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -59,6 +60,43 @@ def unfit_file_name(text: str) -> str:
     if any(why := unfit_title(part) for part in text.split("/")):
         return why
     return "No part of a name is `.` or `..`" if _has_dot_segments(text) else ""
+
+
+def unfit_path(text: str) -> str:
+    """Return why the text cannot be the path of a file in a folder, or an empty text."""
+    parts = text.split("/")
+    if any(part in ("", *DOT_SEGMENTS) for part in parts):
+        return "A path is relative, and no part of it is empty, `.` or `..`"
+    if "\\" in text:
+        return "The parts of a path are separated by `/`, it has no backslashes"
+    if any(why := unfit_title(part) for part in parts):
+        return why
+    if not unicodedata.is_normalized("NFC", text):
+        return "A path is in Unicode's normal form C (NFC)"
+    if len(text.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST_PART for part in parts):
+        return f"A path has at most {LONGEST_PATH} bytes, each part of it {LONGEST_PART}"
+    return ""
+
+
+def clashing_paths(paths: Iterable[str]) -> str:
+    """Return why the paths cannot be those of one folder on every file system, or an empty text."""
+    known: dict[str, str] = {}
+    for path in paths:
+        key = _folded(path)
+        if key in known:
+            why = "A path is given twice" if known[key] == path else "Two paths differ in case alone"
+            return f"{why} ({shown(known[key])} and {shown(path)})"
+        known[key] = path
+    for path in known.values():
+        for end in (position for position, character in enumerate(path) if character == "/"):
+            if other := known.get(_folded(path[:end]), ""):
+                return f"A file is also a folder ({shown(other)} and {shown(path)})"
+    return ""
+
+
+def _folded(path: str) -> str:
+    """Return what file systems that ignore case compare."""
+    return unicodedata.normalize("NFC", path.casefold())
 
 
 def unfit_ordinal(text: str) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests import engines
@@ -16,7 +17,15 @@ from tests.engines import Server
 from tests.missing import cannot_run
 from tests.served import Served
 from tests.talk import administrator, created
-from tests.writers import Writer, all_models, assert_bytes_are_whole, assert_nothing_is_lost, assert_uploads_go_on
+from tests.writers import (
+    Writer,
+    all_models,
+    assert_bytes_are_whole,
+    assert_changes_have_their_events,
+    assert_nothing_is_lost,
+    assert_uploads_go_on,
+    files_of,
+)
 
 ROUNDS = int(os.environ.get("TORTURE_ROUNDS") or 3)
 CLIENTS = int(os.environ.get("TORTURE_CLIENTS") or 6)
@@ -36,6 +45,7 @@ def durable(engine: str) -> Iterator[Server]:
     server.stop()
 
 
+@pytest.mark.promise("events.atomic", "events.sealed")
 @pytest.mark.timeout(300 + ROUNDS * ROUND_SECONDS)
 def test_all_that_was_acknowledged_is_there_however_often_it_is_killed(durable: Server, tmp_path: Path) -> None:
     """Kill the registry's processes while they write, and every second time the database's too."""
@@ -70,11 +80,21 @@ def test_all_that_was_acknowledged_is_there_however_often_it_is_killed(durable: 
         with administrator(registry) as client:
             assert_nothing_is_lost(client, written, shared)
             assert_bytes_are_whole(client)
-            _assert_only_garbage_is_left(registry, {v["sha256"] for m in all_models(client) for v in m["versions"]})
+            assert_changes_have_their_events(client)
+            _assert_only_garbage_is_left(registry, _named(client))
+
+
+def _named(client: httpx.Client) -> set[str]:
+    """Return the digests of the files of all versions."""
+    versions = [(m["_id"], v["ordinal"]) for m in all_models(client) for v in m["versions"]]
+    paths = [f"/models/{id}/versions/{ordinal}" for id, ordinal in versions]
+    return {file["sha256"] for path in paths for file in files_of(client, path)}
 
 
 def _assert_only_garbage_is_left(registry: Served, named: set[str]) -> None:
     """Check that rows and bytes are consistent, and that `collect_garbage` removes what crashes left."""
+    verified = registry.manage("verify_ledger")
+    assert verified.returncode == 0, verified.stderr
     checked = registry.manage("check_integrity")
     assert checked.returncode == 0, checked.stderr
     last = ""

@@ -18,7 +18,8 @@ from tests.versions.hooked_store import HookedStorage
 from versions.garbage import bytes_held, find_garbage
 from versions.integrity import faults_of_bytes
 from versions.models import Blob
-from versions.services import _clear_marks, _store_bytes, remove_unreferenced
+from versions.removal import _clear_marks, remove_unreferenced
+from versions.services import _store_bytes
 from versions.storage import store
 
 KEY = Blob.key("acme", sha256(CONTENT))

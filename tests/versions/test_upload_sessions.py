@@ -223,14 +223,18 @@ def test_a_version_takes_an_upload_once(world: Any, api: Any) -> None:
     id = sent(api, CONTENT).rpartition("/")[2]
     for other in ({"owner_id": world.acme.other.pk}, {"tenant_id": "rival"}):
         with pytest.raises(Refused, match="no upload"):
-            uploads.claim(**taken | other, id=id)
-    received = uploads.claim(**taken, id=id)
+            uploads.finished(**taken | other, id=id)
+        with pytest.raises(uploads.AlreadyTaken):
+            uploads.claim_all(**taken | other, ids=[id])
+    received = uploads.finished(**taken, id=id)
     assert (received.sha256, received.size, received.place) == (sha256(CONTENT), 26, Blob.key("acme", sha256(CONTENT)))
-    with pytest.raises(uploads.AlreadyTaken):
-        uploads.claim(**taken, id=id)
+    uploads.claim_all(**taken, ids=[id])
+    for take in (lambda: uploads.claim_all(**taken, ids=[id]), lambda: uploads.finished(**taken, id=id)):
+        with pytest.raises(uploads.AlreadyTaken):
+            take()
     for url in (begin(api, 5), sent(api, CONTENT, Upload_Concat="partial")):
         with pytest.raises(Refused):
-            uploads.claim(**taken, id=url.rpartition("/")[2])
+            uploads.finished(**taken, id=url.rpartition("/")[2])
 
 
 @pytest.mark.promise("uploads.expire")

@@ -7,7 +7,8 @@ from drf_spectacular.generators import SchemaGenerator
 
 from registry_site.api.openapi.names import GROUPS
 
-SELECTABLE = ("Item", "Dataset", "Version", "Term", "User", "Token", "NewToken", "Tenant", "Log", "Upload")
+SELECTABLE: tuple[str, ...] = ("Item", "Dataset", "Version", "Info", "File", "Term", "User", "Token", "NewToken")
+SELECTABLE += ("Tenant", "Log", "Upload")
 
 
 class DocumentGenerator(SchemaGenerator):
@@ -20,12 +21,17 @@ class DocumentGenerator(SchemaGenerator):
         document["components"]["securitySchemes"] = {name: schemes[name] for name in ("token", "apiToken")}
         for name, schema in document["components"]["schemas"].items():
             if name.endswith("Answer") and name.removesuffix("Answer") in SELECTABLE:
-                schema["required"] = [field for field in schema["required"] if field == "_id"]
+                schema["required"] = [field for field in schema.get("required", ()) if field == "_id"]
             if name.endswith(("ChangesRequest", "ChangeRequest")):
                 schema["additionalProperties"] = False
             if name.endswith("ChangesRequest"):
                 schema["minProperties"] = 1
         return document
+
+
+def documented(endpoints: list[Any]) -> list[Any]:
+    """Return the endpoints to document. Those below a version have one method; others are for names that end alike."""
+    return [endpoint for endpoint in endpoints if "{version}/" not in endpoint[0] or endpoint[2] == "GET"]
 
 
 @cache

@@ -25,6 +25,8 @@ VERSIONS = {
     "stream": FILE,
     "retrieve": ("get_request_error", "generic_download_error"),
     "destroy": ("delete_request_error",),
+    "file": ("get_request_error", "generic_download_error"),
+    **dict.fromkeys(("files", "info", "diff"), ("get_request_error",)),
 }
 SINGLES: dict[str, tuple[str, ...]] = {
     "listUploads": ("get_request_error",),
@@ -42,13 +44,15 @@ SINGLES: dict[str, tuple[str, ...]] = {
     "createDemo": ("demo_tenant_required", "post_request_error"),
     "deleteDemo": ("demo_tenant_required", "delete_request_error"),
 }
-STATUSES = {("retrieve", "get_request_error"): (412, 416)}  # where HTTP requires statuses other than the table's
+# Where HTTP requires statuses other than the table's.
+STATUSES = dict.fromkeys((("retrieve", "get_request_error"), ("file", "get_request_error")), (412, 416))
 HEADERS = {
     "401": {"WWW-Authenticate": "The authentication scheme of the missing or refused token"},
     "412": {"ETag": "The ETag of the file"},
     "416": {"Content-Range": "The size of the file in bytes"},
     "429": {"Retry-After": "Seconds to wait"},
 }
+TUS_HEADERS = {"Tus-Version": "The versions of the protocol that the registry knows"}
 DETAILS = {
     "authentication_error": "The token is not valid or has expired",
     "generic_request_error": "The body is not valid JSON: Expecting value: line 1 column 1 (char 0)",
@@ -100,8 +104,8 @@ def _answer(status: str, names: list[str]) -> dict[str, Any]:
         "description": "; ".join(f"`{name}`: {row.message}" for name, row in rows.items()),
         "content": {"application/json": {"schema": schema, "examples": examples}},
     }
+    told = TUS_HEADERS if "tus_version" in names else HEADERS.get(status, {})
     headers = {
-        name: {"description": text, "required": True, "schema": {"type": "string"}}
-        for name, text in HEADERS.get(status, {}).items()
+        name: {"description": text, "required": True, "schema": {"type": "string"}} for name, text in told.items()
     }
     return {"headers": headers} | answer if headers else answer

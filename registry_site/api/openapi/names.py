@@ -27,6 +27,10 @@ VERSIONS = {
     "stream": ("stream{Thing}Version", "Upload a version of {a_thing} as the body itself"),
     "change": ("change{Thing}Version", "Change description, tags and metadata of a version of {a_thing}"),
     "destroy": ("delete{Thing}Version", "Delete a version of {a_thing}"),
+    "files": ("list{Thing}VersionFiles", "List the files of a version of {a_thing}"),
+    "file": ("download{Thing}VersionFile", "Download a file of a version of {a_thing}"),
+    "info": ("get{Thing}Version", "Get a version of {a_thing} as JSON"),
+    "diff": ("compare{Thing}Versions", "Compare two versions of {a_thing}"),
 }
 # Single routes: method and route -> id and summary of the operation.
 SINGLES = {

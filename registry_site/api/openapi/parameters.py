@@ -79,6 +79,15 @@ NAMED = {
     parameter.name: parameter
     for parameter in (
         _parameter("version", "path", "churn.onnx", "File name or ordinal of the version"),
+        _parameter("file", "path", "churn.onnx", "Path of the file"),
+        _parameter("format", "query", "zip", "`zip` or `tar`: the archive of a folder", enum=["", "zip", "tar"]),
+        _parameter("from", "query", "1", "The version to compare with; default: the one before"),
+        _parameter("prefix", "query", "churn", "Start of the paths"),
+        _parameter("filter", "query", '{"size": {"$gt": 1}}', "Condition on path, size, sha256 and mimetype, as JSON"),
+        _parameter("sort", "query", '{"size": "desc"}', "Order, as JSON; by path by default"),
+        _parameter("page", "query", "1", "Number of the page, from 1", pattern="^[0-9]*$"),
+        _parameter("limit", "query", "100", "Files per page", pattern="^[0-9]*$"),
+        _parameter("after", "query", VERSION, "Instead of `page`: the `_id` of the file before the page"),
         _parameter("at", "query", TIME, "The item as it was at this time", format="time"),
         _parameter("verbose", "query", "false", "`false`: a list is answered with numbers only"),
         _parameter(
@@ -127,7 +136,7 @@ def parameters(view: Any, path: str) -> Sequence[OpenApiParameter]:
     """Return the parameters of an operation, except those of every list."""
     names = [*view.parameters.get(view.action, ())] if hasattr(view, "parameters") else []
     found = [_id(view.collection)] if "{id}" in path else []
-    found += [NAMED["version"]] if "{version}" in path else []
+    found += [NAMED[name] for name in ("version", "file") if f"{{{name}}}" in path]
     return found + [_select(_key(view, path)) if name == "select" else NAMED[name] for name in names]
 
 

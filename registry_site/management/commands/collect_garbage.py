@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from registry_site.config.values import lifetime
 from versions.garbage import find_garbage
-from versions.services import bytes_are_held
+from versions.removal import bytes_are_held
 
 
 class Command(BaseCommand):

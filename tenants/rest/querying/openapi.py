@@ -11,44 +11,37 @@ from tenants.rest.querying.query import BATCH, LARGEST_LIMIT, LARGEST_PAGE, LIMI
 TEXT = {"type": "string"}
 
 
+# Name, description and example of the parameters of every list.
+LIST_PARAMETERS = (
+    (
+        "filter",
+        "Condition in MongoDB's query syntax, as JSON; a JSON list means `$or` of its elements. Fields: {fields}.",
+        '{"_id": {"$regex": "^6"}}',
+    ),
+    ("sort", "Order, as JSON: field to `asc` or `desc`; newest first by default.", '{"_id": "asc"}'),
+    (
+        "after",
+        "Instead of `page`: the `_id` of the document before the page, in the list's order.",
+        "66a1f0c2b7d94e3f8a5c1d20",
+    ),
+    ("select", "Fields to return, as a JSON list of names; `_id` is always included.", '["_id"]'),
+    (
+        "format",
+        "`csv` or `ndjson`: all documents in this form, streamed, without `page` and without a default for `limit`. "
+        "The header `Accept` can name it too.",
+        "csv",
+    ),
+)
+
+
 class ListParameters(BaseFilterBackend):
     """Describes `filter`, `sort`, `after`, `select` and `format`."""
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         names = ", ".join(f"`{name}`" for name in getattr(view, "query_fields", {}))
         return [
-            _parameter(
-                "filter",
-                "Condition in MongoDB's query syntax, as JSON; a JSON list means `$or` of its elements. "
-                f"Fields: {names}.",
-                TEXT,
-                '{"_id": {"$regex": "^6"}}',
-            ),
-            _parameter(
-                "sort",
-                "Order, as JSON: field to `asc` or `desc`; newest first by default.",
-                TEXT,
-                '{"_id": "asc"}',
-            ),
-            _parameter(
-                "after",
-                "Instead of `page`: the `_id` of the document before the page, in the list's order.",
-                TEXT,
-                "66a1f0c2b7d94e3f8a5c1d20",
-            ),
-            _parameter(
-                "select",
-                "Fields to return, as a JSON list of names; `_id` is always included.",
-                TEXT,
-                '["_id"]',
-            ),
-            _parameter(
-                "format",
-                "`csv` or `ndjson`: all documents in this form, streamed, without `page` and without a default `limit`;"
-                " the header `Accept` can name it too.",
-                TEXT,
-                "csv",
-            ),
+            _parameter(name, description.replace("{fields}", names), TEXT, example)
+            for name, description, example in LIST_PARAMETERS
         ]
 
 

@@ -201,7 +201,7 @@ def test_a_version_is_uploaded_with_progress_downloaded_and_deleted(
     file.write_bytes(bytes(range(256)) * 4096 * 8)
     log_in(page, then=f"/v1/models/{model}")
     page.get_by_label("File", exact=True).set_input_files(file)
-    page.get_by_label("Description").fill("Beats the baseline")
+    page.locator("form[data-upload]").get_by_label("Description").fill("Beats the baseline")
     slow = slowed(page)
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.get_by_role("progressbar")).to_be_visible()
@@ -316,6 +316,26 @@ def test_a_description_is_written_rendered_and_runs_nothing(
     expect(page.locator(".prose").get_by_role("cell", name="c")).to_be_visible()
     look(page, "browse-description")
     assert api.get(f"/models/{model}").json()["description"].startswith("| a | b |\n")
+
+
+def test_words_of_a_version_are_shown_and_edited(page: Page, look: Look, api: httpx.Client, mark: str) -> None:
+    model = created(api, "models", name=mark)
+    query = {"tags": '["first"]', "metadata": '[{"name": "acc", "value": 0.5}]'}
+    assert api.put(f"/models/{model}/versions/a.onnx", params=query, content=b"x").status_code == 200
+    log_in(page, then=f"/v1/models/{model}")
+    expect(page.locator("table.list .tag")).to_have_text("first")
+    page.get_by_label("Edit version 1, a.onnx").click()
+    form = page.locator("form[data-method=PATCH]")
+    form.get_by_label("Description").fill("Better")
+    form.get_by_label("Add to tags").fill("second")
+    form.get_by_label("Add to tags").press("Enter")
+    form.get_by_role("textbox", name="Value").fill("0.75")
+    look(page, "browse-edit-version")
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Version 1 was changed")
+    (version,) = api.get(f"/models/{model}").json()["versions"]
+    assert (version["description"], version["tags"]) == ("Better", ["first", "second"])
+    assert version["metadata"] == [{"name": "acc", "value": 0.75}]
 
 
 def test_words_are_suggested_while_typing(page: Page, api: httpx.Client, mark: str) -> None:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.e2e.browser.conftest import Look
 from tests.e2e.browser.test_browsing import SLOW, log_in, slowed
@@ -117,7 +117,12 @@ def test_an_upload_goes_on_after_the_page_was_closed(
     expect(page.locator(".progress > span")).to_contain_text("left")
     page.wait_for_timeout(2500)
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def agree(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", agree)
     page.reload()
     assert asked == ["beforeunload"], "it does not ask before it is left"
     expect(page.get_by_text("An upload was interrupted")).to_contain_text(file.name)

@@ -42,10 +42,17 @@ def fill(registry: Served) -> None:
             client.post("/metadata", json={"_id": "a name"}).raise_for_status()
             created(client, "datasets", name="data", visibility="public", tags=["folk"])
             metadata = [{"name": f"m{number}", "value": value} for number, value in enumerate(METADATA)]
-            model = created(client, "models", name="m", datasets=["data"], users=USERS, metadata=metadata)
+            about: Any = {"datasets": ["data"], "users": USERS, "metadata": metadata, "description": "# Title\n"}
+            model = created(client, "models", name="m", **about)
             for name, content in CONTENTS.items():
                 client.put(f"/models/{model}/versions/{name}", content=content).raise_for_status()
+            words = {"description": "d", "tags": {"add": ["été"]}, "metadata": {"add": metadata[:3]}}
+            client.patch(f"/models/{model}/versions/1", json=words).raise_for_status()
             client.delete(f"/models/{model}/versions/b.bin").raise_for_status()
+            folder = [
+                ("files", (path, content)) for path, content in {"a/b.bin": b"same", "ü/c.bin": b"folder"}.items()
+            ]
+            client.post(f"/models/{model}/versions", files=folder, data={"original": "folder"}).raise_for_status()
             gone = created(client, "algorithms", name="gone")
             client.put(f"/algorithms/{gone}/versions/f.bin", content=b"gone").raise_for_status()
             client.delete(f"/algorithms/{gone}").raise_for_status()

@@ -14,13 +14,15 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from catalog.models import Item
+from catalog.models import Item, Value
+from catalog.services import create_item
 from folksonomy.models import Tag
 from registry_site.operations.backup import back_up
 from registry_site.operations.backup_folder import LATER, TABLES, label, rows_path
 from registry_site.operations.progress import Progress
 from tenants.identity.machine_tokens import create_token
-from tenants.models import RequestLog, Tenant, User
+from tenants.ledger.chains import find_faults, seal_all
+from tenants.models import Chain, Event, RequestLog, Tenant, User
 from tenants.rows.fields import now
 from tests.answers import ok
 from tests.catalog.items import create
@@ -37,6 +39,7 @@ LEFT_OUT = {
     "tenants.outgoingmail": "mails wait for minutes",
     "tenants.failedattempt": "failures count for minutes",
     "versions.uploadsession": "uploads that are in no version are not part of a backup",
+    "catalog.value": "built from the metadata of items and versions",
     "versions.hold": "the holder of the bytes was another process",
     "sessions.session": "the admin site asks for the password again",
     "admin.logentry": "the admin site's own history",
@@ -157,7 +160,7 @@ def _spoil_bytes(backup: Path) -> None:
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "interrupted": (lambda backup: (backup / "manifest.json").unlink(), "not a whole backup"),
     "manifest": (lambda backup: (backup / "manifest.json").write_text('{"format": 1'), "cannot be read"),
-    "format": (lambda backup: _change(backup / "manifest.json", '"format": 1', '"format": 2'), "the format 2"),
+    "format": (lambda backup: _change(backup / "manifest.json", '"format": 2', '"format": 3'), "the format 3"),
     "rows-cut": (_cut_rows, "is damaged"),
     "rows-changed": (lambda backup: _change(backup / "rows" / "tenants.user.jsonl", "shared", "sharer"), "is damaged"),
     "rows-gone": (lambda backup: (backup / "rows" / "tenants.tenant.jsonl").unlink(), "cannot be read"),
@@ -201,6 +204,7 @@ def test_a_token_of_the_backup_works_after_the_restore(world: Any, uploads: Path
 
 def test_a_backup_from_before_a_table_restores_without_its_rows(backup: Path, uploads: Path) -> None:
     manifest = json.loads((backup / "manifest.json").read_text())
+    manifest["format"] = 1
     for model in LATER:
         del manifest["tables"][label(model)]
         rows_path(backup, model).unlink()
@@ -279,6 +283,47 @@ def test_a_forged_backup_reaches_nothing_outside_the_store(
     change_rows(backup, table, old, new)
     refused("restore", backup)
     assert_is_empty(uploads)
+
+
+def test_the_table_of_values_is_built_by_a_restore(filled: None, world: Any, uploads: Path, tmp_path: Path) -> None:
+    path = new_item(world.acme.owner.api, name="described", description="# D")
+    put_file(world.acme.owner.api, path, "f.bin", tags='["u"]', metadata='[{"name": "acc", "value": 0.5}]')
+    run("backup", tmp_path / "backup")
+    empty()
+    shutil.rmtree(uploads)
+    run("restore", tmp_path / "backup")
+    assert sorted(Value.objects.values_list("name", "number")) == [("acc", 0.5), ("n", 1.5)]
+    assert Version.objects.get(original="f.bin").tags == ["u"]
+    assert Item.objects.get(name="described").description == "# D"
+    call_command("check_integrity", stdout=StringIO())
+
+
+@pytest.mark.promise("events.backup")
+def test_a_restored_ledger_has_its_events_and_can_be_verified(filled: None, uploads: Path, tmp_path: Path) -> None:
+    sealed = seal_all()
+    create_item(kind="model", by=User.objects.get(tenant="acme", username="owner"), name="not sealed yet")
+    told = [event.to_api() for event in Event.objects.order_by("id")]
+    run("backup", tmp_path / "backup")
+    empty()
+    shutil.rmtree(uploads)
+    run("restore", tmp_path / "backup")
+    assert [event.to_api() for event in Event.objects.order_by("id")] == told
+    assert (seal_all(), Event.objects.count()) == (1, sealed + 1)
+    assert [*find_faults("acme"), *find_faults("rival")] == []
+
+
+@pytest.mark.promise("events.backup")
+def test_a_backup_from_before_the_ledger_begins_one(backup: Path) -> None:
+    manifest = json.loads((backup / "manifest.json").read_text())
+    for table in ("tenants.event", "tenants.chain"):
+        del manifest["tables"][table]
+        (backup / "rows" / f"{table}.jsonl").unlink()
+    (backup / "manifest.json").write_text(json.dumps(manifest))
+    before = now()
+    run("restore", backup)
+    assert not Event.objects.exists()
+    assert all(chain.since >= before for chain in Chain.objects.filter(pk__in=("acme", "rival")))
+    assert Chain.objects.count() == Tenant.objects.count()
 
 
 def test_every_table_is_in_a_backup_or_listed_as_left_out() -> None:

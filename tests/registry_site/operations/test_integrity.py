@@ -16,15 +16,19 @@ from django.db import connection
 
 from catalog.models import Item
 from folksonomy.models import Tag
+from tenants.exceptions import Refused
 from tenants.rows.fields import new_id
 from tenants.rows.transactions import atomic
 from tests.answers import ok
 from tests.catalog.items import create
 from tests.versions.files import new_item, put_file, send_bytes, sha256
+from tests.versions.test_folders import post_folder
+from versions.folders import stored_folder
 from versions.garbage import bytes_held, find_garbage
-from versions.models import Blob, Version
+from versions.models import Blob, LooseFolder, Version, VersionFile
+from versions.sent import NewFile
 from versions.services import Upload, add_version, with_bytes
-from versions.storage import store
+from versions.storage import Received, store
 
 KEPT = b"kept"
 YESTERDAY = time.time() - 25 * 3600
@@ -202,4 +206,62 @@ def test_bytes_of_an_uncommitted_upload_are_not_garbage(world: Any, item: str) -
         found.remove()
         uploading.result()
     assert world.acme.owner.api.get(f"{item}/versions/new.bin").body() == b"new"
+    assert run("check_integrity") == ([], "No faults")
+
+
+@pytest.fixture
+def folder(world: Any) -> str:
+    """The path of a model whose version is a folder of three files."""
+    path = new_item(world.acme.owner.api)
+    post_folder(world.acme.owner.api, path, {"a.bin": KEPT, "b/c.bin": b"second", "b/d.bin": KEPT})
+    return path
+
+
+FOLDER_DAMAGES: dict[str, tuple[Callable[[], object], str]] = {
+    "file-gone": (lambda: VersionFile.objects.filter(path="b/c.bin").delete(), "do not match its digest"),
+    "size": (lambda: VersionFile.objects.filter(path="a.bin").update(size=5), "it has 4 bytes, file "),
+    "count": (lambda: Blob.objects.update(references=7), "7 versions are counted, 2 name it"),
+    "uncounted": (lambda: Blob.objects.all().delete(), "a.bin: no row of its bytes, acme/"),
+    "version-gone": (lambda: Version.objects.all().delete(), "of some files does not exist"),
+}
+
+
+@pytest.mark.parametrize("damage", sorted(FOLDER_DAMAGES))
+def test_what_is_wrong_with_a_folder_is_named(folder: str, damage: str) -> None:
+    assert run("check_integrity") == ([], "No faults")
+    spoil, words = FOLDER_DAMAGES[damage]
+    spoil()
+    faults, _ = run("check_integrity")
+    assert any(words in fault for fault in faults), faults
+
+
+@pytest.mark.promise("folders.collected")
+@pytest.mark.parametrize("is_new", [True, False])
+def test_what_a_crash_leaves_of_a_folder_is_collected(world: Any, folder: str, uploads: Path, is_new: bool) -> None:
+    put_file(world.acme.owner.api, folder, "kept.bin", KEPT)
+    version = Version.objects.get(original="churn")
+    Version.objects.filter(pk=version.pk).delete()
+    LooseFolder(pk=version.pk, tenant_id="acme", is_new=is_new).save(force_insert=True)
+    assert run("check_integrity") == ([], "No faults")
+    run("collect_garbage", "--delete")
+    assert VersionFile.objects.exists() == is_new  # an upload may still go on
+    run("collect_garbage", "--delete", "--older-than", "0s")
+    assert not VersionFile.objects.exists()
+    assert not LooseFolder.objects.exists()
+    assert files(uploads) == {sha256(KEPT)}
+    assert run("check_integrity") == ([], "No faults")
+
+
+def test_a_folder_that_is_collected_gets_no_version(world: Any, folder: str) -> None:
+    received = store().receive()
+    received.write(b"new")
+    sent = [NewFile("x", "x/y", received.finish(), 0), NewFile("y", "x/y", Received("", 4, sha256(KEPT)), 0)]
+    item = Item.objects.get()
+    with pytest.raises(Refused), stored_folder(tenant_id="acme", files=sent) as stored:
+        assert [garbage.remove() for garbage in find_garbage(timedelta(days=-1)) if stored.id in garbage.name] == [True]
+        about: dict[str, Any] = {"mimetype": "x/y", "encoding": "binary", "folder": stored}
+        upload = Upload(Received("", 7, "0" * 64), original="o", **about)
+        with atomic():
+            add_version(tenant_id="acme", subject=item.pk, upload=upload, mark="")
+    assert not LooseFolder.objects.exists()
     assert run("check_integrity") == ([], "No faults")

@@ -38,6 +38,7 @@ def test_an_event_needs_the_transaction_of_its_change() -> None:
     assert not Event.objects.exists()
 
 
+@pytest.mark.promise("events.atomic")
 @pytest.mark.django_db(transaction=True)
 def test_an_event_is_rolled_back_with_its_transaction() -> None:
     with pytest.raises(ZeroDivisionError), atomic():
@@ -55,6 +56,7 @@ def test_ids_sort_by_time() -> None:
     assert {len(id) for id in ids} == {24}
 
 
+@pytest.mark.promise("events.secrets")
 def test_secrets_are_never_written() -> None:
     for field in SECRET_FIELDS:
         assert orjson.loads(encode_changes({field: ["old secret", "new secret"]})) == {field: [None, None]}
@@ -63,6 +65,7 @@ def test_secrets_are_never_written() -> None:
 VALUES = ["a", "b", 1, True, 1.0, "1", {"name": "x", "value": 1}, {"name": "x", "value": True}, "c", "d", 10**18]
 
 
+@pytest.mark.promise("events.changes")
 def test_a_change_of_a_list_is_undone_exactly() -> None:
     chance = random.Random(7)
     for _ in range(3000):
@@ -76,6 +79,7 @@ def test_a_change_of_a_list_is_undone_exactly() -> None:
         assert orjson.dumps(back) == orjson.dumps(old), (old, new, stored)
 
 
+@pytest.mark.promise("events.changes")
 def test_a_list_stores_only_what_differs() -> None:
     old = [f"tag {number}" for number in range(1000)]
     assert orjson.loads(encode_changes({"tags": [old, [*old[:5], *old[6:], "new"]]})) == {
@@ -83,6 +87,7 @@ def test_a_list_stores_only_what_differs() -> None:
     }
 
 
+@pytest.mark.promise("events.cut")
 @pytest.mark.parametrize(
     "large",
     [

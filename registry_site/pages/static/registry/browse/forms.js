@@ -34,7 +34,8 @@ function changes(form) {
 async function submit(form) {
   const { method, route, done } = form.dataset;
   const created = await send(method, route, "changes" in form.dataset ? changes(form) : creation(form));
-  leave(method === "POST" ? `${route}/${encodeURIComponent(created._id)}` : route, done);
+  if (form.dataset.then) leave(form.dataset.then, done);
+  else leave(method === "POST" ? `${route}/${encodeURIComponent(created._id)}` : route, done);
 }
 
 export function wireForms() {

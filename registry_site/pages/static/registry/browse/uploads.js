@@ -75,9 +75,9 @@ class Upload {
       path: path.slice(this.folder.length + 1),
       ...(known ? { version: known.ordinal, from: known.original } : { upload }),
     }));
-    const body = { original: this.folder, files };
-    for (const name of ["description", "ordinal"]) if (this.field(name)) body[name] = this.field(name);
-    await send("POST", this.route, body);
+    const body = { original: this.folder, description: this.field("description"), files };
+    const query = this.field("ordinal") ? `?${new URLSearchParams({ ordinal: this.field("ordinal") })}` : "";
+    await send("POST", `${this.route}${query}`, body);
   }
 
   toggle(button) {

@@ -1,0 +1,77 @@
+"""Removes stored bytes that nothing refers to (see docs/decisions/0005)."""
+
+import logging
+from collections.abc import Iterable
+
+from django.db import DatabaseError
+
+from tenants.rows.batches import batches
+from tenants.rows.fields import now
+from tenants.rows.transactions import atomic, retried
+from versions.models import Blob, Hold
+from versions.storage import store
+
+BATCH = 500
+logger = logging.getLogger(__name__)
+
+
+def undo_store(key: str) -> None:
+    """Delete bytes that no version refers to; on failure they are left as garbage."""
+    try:
+        if retried(disown_bytes)(key):
+            remove_unreferenced([key])
+    except DatabaseError as error:
+        logger.warning("left as garbage: %s (%s)", key, error)
+
+
+def bytes_are_held() -> bool:
+    """Return whether a backup, check or restore currently prevents the deletion of bytes."""
+    return Hold.objects.filter(until__gt=now()).exists()
+
+
+def remove_unreferenced(keys: Iterable[str]) -> int:
+    """Delete the bytes of those keys that no version refers to, and return the number of deleted keys.
+
+    Bytes that are held or that the store fails to delete are left as garbage.
+    """
+    removed = 0
+    for batch in batches(keys, BATCH):
+        _clear_marks(batch)
+        # Checked after clearing: a later holder sees no version of these bytes unless an upload has set a new mark.
+        removed += 0 if bytes_are_held() else sum(_remove_bytes(key) for key in batch)
+    return removed
+
+
+def disown_bytes(key: str) -> bool:
+    """Ensure that unreferenced bytes have a row, for `remove_unreferenced`; return False if they are referenced."""
+    with atomic():
+        if Blob.objects.filter(pk=key, references__gt=0).exists():
+            return False
+        if not Blob.objects.filter(pk=key).exists():
+            Blob(pk=key, tenant_id=key.partition("/")[0], references=0).save(force_insert=True)
+    return True
+
+
+def remove_tenant_bytes(*, tenant_id: str) -> None:
+    """Delete the bytes of a deleted tenant, but not those of a new tenant with the same id."""
+    remove_unreferenced(list(Blob.objects.of(tenant_id).filter(references=0).values_list("pk", flat=True)))
+
+
+@retried
+def _clear_marks(keys: list[str]) -> None:
+    with atomic():
+        Blob.objects.filter(pk__in=keys, references=0).exclude(mark="").update(mark="")
+
+
+@retried
+def _remove_bytes(key: str) -> bool:
+    try:
+        with atomic():
+            # Deleting the row blocks uploads of the same bytes until they are deleted.
+            if not Blob.objects.filter(pk=key, references=0, mark="").delete()[0]:
+                return False
+            store().remove(key)
+    except OSError as error:
+        logger.warning("left as garbage: %s (%s)", key, error)
+        return False
+    return True
