@@ -29,6 +29,8 @@ from versions.ordinals import refuse_taken
 from versions.services import Upload
 from versions.upload_requests import Body, ByteStream, locked, wrong_offset
 
+ACTIONS = ("list", "create", "retrieve", "append", "override", "destroy")
+
 
 class UploadViewSet(CollectionViewSet):
     """Uploads in any number of requests. An upload is its user's alone, until a version takes its bytes."""
@@ -36,9 +38,7 @@ class UploadViewSet(CollectionViewSet):
     collection = "uploads"
     group = "uploads"
     model = UploadSession
-    roles: ClassVar = {"capabilities": ANYONE} | dict.fromkeys(
-        ("list", "create", "retrieve", "append", "override", "destroy"), USERS
-    )
+    roles: ClassVar = {"capabilities": ANYONE} | dict.fromkeys(ACTIONS, USERS)
     query_fields: ClassVar = {
         "_id": "text:pk",
         "size": "number",
@@ -47,7 +47,7 @@ class UploadViewSet(CollectionViewSet):
         "timestamp": "date",
         "expires": "date",
     }
-    scopes: ClassVar = dict.fromkeys(("list", "create", "retrieve", "append", "override", "destroy"), WRITES_ITEMS)
+    scopes: ClassVar = dict.fromkeys(ACTIONS, WRITES_ITEMS)
     checks_names = True
     parser_classes = (AnyBody,)
     parameters: ClassVar = {

@@ -40,6 +40,8 @@ OPENED: dict[str, dict[str, tuple[str, ...]]] = {
         for part, methods in {"list": ("get", "post"), "detail": ("get", "delete")}.items()
     },
     **{f"users-{part}": {"get": ("users:read",)} for part in ("list", "detail")},
+    **{f"{kind}-{part}": {"get": ("events:read",)} for kind in KINDS for part in ("events", "versions-events")},
+    "events": {"get": ("events:read",)},
     "uploads-list": dict.fromkeys(("get", "post"), WRITES_ITEMS),
     "uploads-detail": dict.fromkeys(("get", "post", "patch", "delete"), WRITES_ITEMS),
 }

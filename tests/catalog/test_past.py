@@ -42,7 +42,7 @@ def _change(chance: random.Random, document: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.promise("history.exact")
 @pytest.mark.parametrize("kind", ["models", "datasets"])
-def test_an_item_is_answered_as_it_was_at_any_time(world: Any, kind: str) -> None:
+def test_an_item_is_returned_as_of_any_time(world: Any, kind: str) -> None:
     api, admin, chance = world.acme.owner.api, world.acme.admin.api, random.Random(kind)
     start = now() - timedelta(seconds=1)
     path = f"{kind}/{create(api, kind, tags=['a', 'b'], metadata=[{'name': 'm', 'value': 1}])['_id']}"
@@ -89,7 +89,7 @@ def test_words_that_were_merged_and_users_who_are_gone_are_undone_too(world: Any
 
 
 @pytest.mark.promise("history.since", "history.bad-time")
-def test_what_the_ledger_cannot_tell_is_refused(world: Any) -> None:
+def test_a_time_that_the_ledger_does_not_cover_is_refused(world: Any) -> None:
     api = world.acme.owner.api
     path = f"models/{create(api)['_id']}"
     seal_all()
@@ -101,7 +101,7 @@ def test_what_the_ledger_cannot_tell_is_refused(world: Any) -> None:
 
 
 @pytest.mark.promise("history.cut")
-def test_a_cut_text_is_said_to_be_cut(world: Any) -> None:
+def test_a_cut_text_is_marked_as_cut(world: Any) -> None:
     api = world.acme.owner.api
     pairs = [{"name": f"n{number}", "value": f"{number}" * 50_000} for number in range(8)]
     path = f"models/{create(api, metadata=pairs)['_id']}"

@@ -163,7 +163,7 @@ def _told_by_both(keys: set[str], others: set[str]) -> set[str]:
 
 @pytest.mark.promise("about.docs")
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_the_examples_of_an_operation_are_answered_as_documented(place: Any, name: str) -> None:
+def test_each_example_gets_the_documented_response(place: Any, name: str) -> None:
     if name == "listDemo":
         ok(place.ada.post("demo"))
     for request in OPERATIONS[name]:

@@ -48,7 +48,7 @@ def _basic(username: str, password: str) -> ApiClient:
 
 
 @pytest.mark.promise("tokens.create", "tokens.once")
-def test_a_token_is_answered_once_and_only_its_hash_is_stored(world: Any, issue: Any) -> None:
+def test_a_token_is_returned_once_and_only_its_hash_is_stored(world: Any, issue: Any) -> None:
     made = issue(scopes=["models:read", "models:write:churn-*", "models:read"], expires="90d")
     assert set(made) == {*FIELDS, "token"}
     assert made["scopes"] == ["models:read", "models:write:churn-*"]

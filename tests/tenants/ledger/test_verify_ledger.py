@@ -30,7 +30,7 @@ def test_it_tells_the_end_of_each_chain_which_must_still_be_there_later(world: A
 
 
 @pytest.mark.promise("events.verified")
-def test_it_shows_a_chain_that_was_made_anew(world: Any) -> None:
+def test_it_detects_a_chain_that_was_rebuilt(world: Any) -> None:
     create(world.acme.owner.api)
     seal_all()
     chain = Chain.objects.get(pk="acme")
@@ -49,6 +49,6 @@ def test_it_shows_a_chain_that_was_made_anew(world: Any) -> None:
 
 @pytest.mark.promise("events.verified")
 @pytest.mark.parametrize("text", ["acme", "acme:x:y", "acme:1:"])
-def test_it_refuses_an_end_that_is_none(db: None, text: str) -> None:
+def test_it_refuses_an_invalid_end(db: None, text: str) -> None:
     with pytest.raises(CommandError, match="TENANT:SEQUENCE:HASH"):
         _verify(text)

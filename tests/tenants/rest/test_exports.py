@@ -214,7 +214,7 @@ def test_documents_that_change_during_an_export_move_no_other(world: Any) -> Non
 
 
 @pytest.mark.promise("exports.streamed")
-def test_large_documents_come_in_small_batches(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_documents_are_read_in_small_batches(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "HEAVY", 1000)
     _many(world, 35)
     parts = [len(part.splitlines()) for part in _parts(export(world.acme.owner.api, "models"))]
