@@ -11,6 +11,9 @@ METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 UNKNOWN = {"pk": "000000000000000000000000", "version": "nothing", "file": "nothing"}
 OUTSIDE = {"admin/"}  # tests/registry_site/pages/test_admin.py walks them
 
+# They read a part of a version. Their writes are those of `versions-detail`, of a version whose name ends like them.
+ENDS_OF_VERSIONS = ("versions-files", "versions-file", "versions-info", "versions-diff")
+
 
 @dataclass(frozen=True)
 class Route:

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from tenants.identity.resets import digest_of
 from tenants.models import Event, PasswordReset, User
 from tenants.rows.fields import now
 from tests.answers import ok
 from tests.catalog.items import KINDS, SINGULAR, create
-from tests.routes import ROUTES
+from tests.routes import ENDS_OF_VERSIONS, ROUTES
+from tests.versions import tus
 
 WRITING = {"post", "put", "patch", "delete"}
 # Routes whose writes change nothing that the ledger tells: logins, requests of mails, unfinished uploads.
@@ -39,17 +41,7 @@ def _version(world: Any, kind: str) -> str:
 
 
 def _tus(world: Any, api: Any) -> Any:
-    names = {"filename": "up.bin", "kind": "models", "item": _item(world, "models")}
-    encoded = ",".join(f"{name} {_base64(text)}" for name, text in names.items())
-    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "3", "Upload-Metadata": encoded}
-    content = {"data": b"abc", "content_type": "application/offset+octet-stream"}
-    return api.post("uploads", headers=headers, **content)
-
-
-def _base64(text: str) -> str:
-    import base64
-
-    return base64.b64encode(text.encode()).decode()
+    return tus.post(api, 3, b"abc", Upload_Metadata=tus.encoded(item=_item(world, "models"), path="up.bin"))
 
 
 def _word(world: Any, words: str) -> str:
@@ -57,8 +49,6 @@ def _word(world: Any, words: str) -> str:
 
 
 def _reset(world: Any, api: Any) -> Any:
-    from tenants.identity.resets import digest_of
-
     PasswordReset(digest=digest_of("secret"), user=world.acme.other, expires=now().replace(year=2100)).save()
     return api.put("self", json={"tenant": "acme", "reset": "secret", "password": "Another1!x"})
 
@@ -167,7 +157,8 @@ def _events() -> set[str]:
 
 @pytest.mark.promise("events.every-write")
 def test_every_writing_route_is_listed() -> None:
-    known = {(route.name, method) for route in ROUTES for method in route.methods if method in WRITING}
+    routes = [route for route in ROUTES if not route.name.endswith(ENDS_OF_VERSIONS)]
+    known = {(route.name, method) for route in routes for method in route.methods if method in WRITING}
     assert known - UNRECORDED - set(WRITES) == set(), "list in this file which event the route leaves"
     assert (UNRECORDED | set(WRITES)) - known == set(), "the route is gone"
 
@@ -198,7 +189,7 @@ def test_a_refused_write_leaves_no_event(place: Any) -> None:
     used = create(api, "datasets", name="used", visibility="public", tags=["used"])
     item = create(api, name="there", visibility="public", datasets=["used"], tags=["used"])
     ok(api.upload(f"models/{item['_id']}/versions", "f.bin", b"x"))
-    paths = {"pk": item["_id"], "version": "f.bin"}
+    paths = {"pk": item["_id"], "version": "f.bin", "file": "f.bin"}
     before = _events()
     for route in ROUTES:
         for method in set(route.methods) & WRITING:

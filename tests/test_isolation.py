@@ -14,7 +14,7 @@ from tenants.rows.fields import now
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS
 from tests.client import BrowserClient
-from tests.routes import METHODS, ROUTES, UNKNOWN, Route
+from tests.routes import ENDS_OF_VERSIONS, METHODS, ROUTES, UNKNOWN, Route
 from tests.versions.tus import RESUMABLE
 from versions.models import UploadSession
 
@@ -85,7 +85,6 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
 }
 # Methods that are answered only if a header names another method; versions/test_upload_sessions.py tests them.
 STANDS_FOR_OTHERS = {"uploads-detail": {"post"}}
-ENDS_OF_VERSIONS: tuple[str, ...] = ("versions-files", "versions-file", "versions-info", "versions-diff")
 ITEM_ROUTES: tuple[str, ...] = ("list", "detail", "versions-list", "versions-detail", "events", "versions-events")
 ITEM_ROUTES += ENDS_OF_VERSIONS
 WORKING = [route for route in ROUTES if route.name in OPEN]
