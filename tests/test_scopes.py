@@ -22,6 +22,7 @@ from tests.test_isolation import EVERYBODY, OPEN
 ACCESS = {"get": "read", "post": "write", "put": "write", "patch": "write", "delete": "delete"}
 ALL = [f"{name}:{access}" for name, kind in SCOPES.items() for access in kind.accesses if not kind.only]
 ALL += [f"{name}:*" for name, kind in SCOPES.items() if kind.only]
+PARTS = ("versions-files", "versions-file", "versions-info", "versions-diff")
 # Route -> method -> the scopes any of which opens it.
 OPENED: dict[str, dict[str, tuple[str, ...]]] = {
     **{
@@ -32,6 +33,7 @@ OPENED: dict[str, dict[str, tuple[str, ...]]] = {
             "detail": ("get", "put", "delete"),
             "versions-list": ("get", "post"),
             "versions-detail": ("get", "put", "patch", "delete"),
+            **dict.fromkeys(PARTS, ("get", "put", "patch", "delete")),
         }.items()
     },
     **{
@@ -72,7 +74,9 @@ def _token(place: Any, *scopes: str) -> ApiClient:
 
 def _send(place: Any, api: ApiClient, route: Route, method: str) -> Any:
     kind = route.name.split("-")[0]
-    path = "/" + route.template.format(pk=place.items.get(kind, "nothing"), version="file.bin", alias="staging")
+    path = "/" + route.template.format(
+        pk=place.items.get(kind, "nothing"), version="file.bin", file="part.bin", alias="staging"
+    )
     return api.request(method, path, json={}) if method in ("post", "put", "patch") else api.request(method, path)
 
 
