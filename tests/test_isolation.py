@@ -14,7 +14,7 @@ from tenants.rows.fields import now
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS
 from tests.client import BrowserClient
-from tests.routes import ENDS_OF_VERSIONS, METHODS, ROUTES, UNKNOWN, Route
+from tests.routes import ENDS_OF_VERSIONS, METHODS, OVERRIDES, ROUTES, UNKNOWN, Route
 from tests.versions.tus import RESUMABLE
 from versions.models import UploadSession
 
@@ -83,8 +83,6 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
         )
     },
 }
-# Methods that are answered only if a header names another method; versions/test_upload_sessions.py tests them.
-STANDS_FOR_OTHERS = {"uploads-detail": {"post"}}
 ITEM_ROUTES: tuple[str, ...] = ("list", "detail", "versions-list", "versions-detail", "events", "versions-events")
 ITEM_ROUTES += ENDS_OF_VERSIONS
 WORKING = [route for route in ROUTES if route.name in OPEN]
@@ -127,7 +125,7 @@ def test_every_route_and_method_has_an_expectation() -> None:
     assert known - set(OPEN) - OF_ITEMS == set(), "list in this file who may call the route"
     assert (set(OPEN) | OF_ITEMS) - known == set(), "the route is gone"
     for route in WORKING:
-        expected = (set(OPEN[route.name]) | STANDS_FOR_OTHERS.get(route.name, set())) - {"options"}
+        expected = (set(OPEN[route.name]) | OVERRIDES.get(route.name, set())) - {"options"}
         assert set(route.methods) - {"head", "options"} == expected, route.name
 
 

@@ -146,7 +146,7 @@ def _totals(place: Any, kind: str, limit: str) -> dict[Any, int]:
 def test_totals_are_exact_after_every_kind_of_write(place: Any, write: str) -> None:
     kind = next((kind for kind in KINDS if write.startswith(kind)), "models")
     edition, before = edition_of("acme"), _totals(place, kind, "1")
-    ok(WRITES[write](place))
+    assert WRITES[write](place).status_code in (200, 201)
     assert edition_of("acme") != edition
     if write == "users-detail-delete":
         del place.acme.shared

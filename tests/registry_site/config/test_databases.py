@@ -29,7 +29,7 @@ def test_postgresql(scheme: str) -> None:
     wanted = {"NAME": "models", "USER": "ann", "PASSWORD": "p@ss", "HOST": "db.example", "PORT": 6432}
     assert database.default.items() >= wanted.items()
     assert database.default["OPTIONS"] == {"sslmode": "require", "pool": {"min_size": 0, "max_size": 35}}
-    assert parse(f"{scheme}://h/models", Path(), 7).default["OPTIONS"]["pool"]["max_size"] == 9
+    assert parse(f"{scheme}://h/models", Path(), 7).default["OPTIONS"]["pool"]["max_size"] == 10
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ FOLDER_DAMAGES: dict[str, tuple[Callable[[], object], str]] = {
 
 
 @pytest.mark.parametrize("damage", sorted(FOLDER_DAMAGES))
-def test_what_is_wrong_with_a_folder_is_named(folder: str, damage: str) -> None:
+def test_damage_of_a_folder_is_reported(folder: str, damage: str) -> None:
     assert run("check_integrity") == ([], "No faults")
     spoil, words = FOLDER_DAMAGES[damage]
     spoil()
@@ -237,7 +237,7 @@ def test_what_is_wrong_with_a_folder_is_named(folder: str, damage: str) -> None:
 
 @pytest.mark.promise("folders.collected")
 @pytest.mark.parametrize("is_new", [True, False])
-def test_what_a_crash_leaves_of_a_folder_is_collected(world: Any, folder: str, uploads: Path, is_new: bool) -> None:
+def test_files_that_a_crash_left_are_collected(world: Any, folder: str, uploads: Path, is_new: bool) -> None:
     put_file(world.acme.owner.api, folder, "kept.bin", KEPT)
     version = Version.objects.get(original="churn")
     Version.objects.filter(pk=version.pk).delete()
