@@ -113,7 +113,7 @@ def _real(place: Any, kind: list[str], parameter: Any) -> str:
     """Return a parameter's example, or the real id in place of an example's."""
     example = _example(parameter)
     if parameter["name"] == "at":
-        return iso(now())  # the resources of the tests are younger than the example
+        return str(iso(now()))  # the resources of the tests are younger than the example
     return str(place.ids.get((*kind, example)) or place.ids.get(example) or example)
 
 
