@@ -16,7 +16,7 @@ from tenants.exceptions import Refused
 from tenants.identity.deletions import delete_user
 from tenants.identity.services import create_user
 from tenants.models import User
-from versions.models import Version
+from versions.models import SpentOrdinal, Version
 from versions.services import Upload
 from versions.storage import store
 
@@ -148,13 +148,14 @@ def create_demo(*, by: User) -> None:
     """Create the users, items and versions of the demo that do not exist yet in the tenant of `by`."""
     users = _create_users(by)
     present = {item.name: item for item in demo_items(by)}
-    versions = Version.objects.of(by.tenant_id).filter(subject__in=[item.pk for item in present.values()])
-    kept = set(versions.values_list("subject", "ordinal"))
+    ids = [item.pk for item in present.values()]
+    rows = [model.objects.of(by.tenant_id).filter(subject__in=ids) for model in (Version, SpentOrdinal)]
+    made = {key for found in rows for key in found.values_list("subject", "ordinal")}  # deleted ones stay deleted
     for example in _examples():
         owner = by if example.owner is None else users[example.owner]
         item = present.get(example.fields["name"]) or create_item(by=owner, **example.fields)
         for number, file in enumerate(example.files, start=1):
-            if (item.pk, str(number)) not in kept:
+            if (item.pk, str(number)) not in made:
                 _add_version(item, file, str(number), owner)
 
 

@@ -25,11 +25,11 @@ MOST_DIFFERENCES = 1000  # files in each list of a comparison
 
 def content(view: GenericViewSet[Any], version: Version, reading: Reading) -> HttpResponseBase:
     """Download a file, or a folder as a zip or a tar."""
-    if not version.is_folder:
-        return download(view.request._request, the_file(version))
     form = view.request.query_params.get("format") or "zip"
     if form not in FORMATS:
         raise Refused("get_request_error", f"format is one of {', '.join(FORMATS)}, not {shown(form)}")
+    if not version.is_folder:
+        return download(view.request._request, the_file(version))
     return download(view.request._request, FORMATS[form](version))
 
 

@@ -12,7 +12,7 @@ from tenants.models import User
 from tests.answers import ok
 from tests.served import ADMIN_PASSWORD, Served
 from tests.talk import administrator
-from versions.models import Version
+from versions.models import SpentOrdinal, Version
 
 pytestmark = pytest.mark.promise("demo.items")
 
@@ -70,6 +70,12 @@ def test_an_interrupted_demo_is_completed(world: Any) -> None:
     api = world.acme.admin.api
     ok(api.delete(f"models/{model.pk}") if model.kind == "model" else api.delete(f"algorithms/{model.pk}"))
     ok(api.delete(f"datasets/{dataset.pk}/versions/2"))
+    without = contents("acme")
+    create_demo(by=world.acme.admin)
+    assert not Version.objects.filter(subject=dataset.pk, ordinal="2").exists(), "it stays deleted"
+    ok(api.delete(f"{model.kind}s/{Item.objects.get(tenant='acme', name=model.name).pk}"))
+    assert contents("acme") == without
+    SpentOrdinal.objects.all().delete()  # as if it had never been made
     assert contents("acme") != first
     create_demo(by=world.acme.admin)
     assert contents("acme") == first

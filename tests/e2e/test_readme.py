@@ -26,7 +26,7 @@ def bash(served: Served, folder: Path, *lines: str) -> subprocess.CompletedProce
 
 
 def test_the_walk_works_as_written_and_the_downloaded_model_predicts(fresh_served: Served, tmp_path: Path) -> None:
-    assert len(WALK) == 7
+    assert len(WALK) == 8
     run = bash(fresh_served, tmp_path, *WALK)
     assert run.returncode == 0, run.stderr
     assert '\n    "_id": "acme",\n' in run.stdout, "JSON is shown readably"

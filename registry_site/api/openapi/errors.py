@@ -23,6 +23,7 @@ VERSIONS = {
     "list": ("get_request_error",),
     "create": (*FILE, "generic_request_error", "unsupported_media_type"),
     "stream": FILE,
+    "change": CHANGE,
     "retrieve": ("get_request_error", "generic_download_error"),
     "destroy": ("delete_request_error",),
     "file": ("get_request_error", "generic_download_error"),

@@ -12,7 +12,7 @@ SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 DESCRIPTION = """Set the variables `URL` and `API_TOKEN`, then run the collection from its first request to its last: it
 creates what it needs and removes it. Put two files, `churn.csv` and `churn.onnx`, into Postman's working directory."""
 VARIABLES = {"URL": "http://localhost:8084", "API_TOKEN": "", "SHA256": ""}
-JSON = "application/json"
+JSON, FORM = "application/json", "multipart/form-data"
 METHODS = ("post", "get", "put", "patch", "delete")
 THINGS = {
     "models": "model",
@@ -121,9 +121,10 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> dict[str
             request["url"].setdefault("query", []).append(entry | {"disabled": True})
         if parameter["in"] == "header":
             request["header"].append(entry if parameter.get("required") else entry | {"disabled": True})
-    for media_type, media in operation.get("requestBody", {}).get("content", {}).items():
+    content = operation.get("requestBody", {}).get("content", {})
+    for media_type, media in {FORM: content[FORM]}.items() if FORM in content else content.items():
         request["body"] = _body(media_type, media)
-        if media_type != "multipart/form-data":
+        if media_type != FORM:
             request["header"] += _headers({"Content-Type": media_type})
     id = operation["operationId"]
     status = REFUSED.get(id) or int(min(operation["responses"]))
@@ -145,8 +146,8 @@ def _with_arguments(path: str, method: str) -> str:
     parts = path.split("/")
     thing = THINGS.get(parts[2] if len(parts) > 2 else "", "")
     id = f"{thing}_with_versions" if "versions" in parts else thing
-    version = "{{ordinal}}" if method == "DELETE" else "churn.onnx"
-    return path.replace("{id}", f"{{{{{id}}}}}").replace("{version}", version)
+    version = "{{ordinal}}" if method in ("PATCH", "DELETE") else "churn.onnx"
+    return path.replace("{id}", f"{{{{{id}}}}}").replace("{version}", version).replace("{file}", "churn.onnx")
 
 
 def _request(method: str, path: str, token: str = "", body: Any = None) -> dict[str, Any]:
@@ -173,7 +174,7 @@ def _item(name: str, request: dict[str, Any], status: int = 200, stored: tuple[s
 def _body(media_type: str, media: Mapping[str, Any]) -> dict[str, Any]:
     if media_type == JSON:
         return _raw(next(iter(media["examples"].values()))["value"])
-    if media_type != "multipart/form-data":
+    if media_type != FORM:
         return {"mode": "file", "file": {"src": "churn.onnx"}}
     return _form(next(iter(media["examples"].values()))["value"] | {"file": "churn.onnx"})
 

@@ -34,7 +34,7 @@ def test_every_request_of_the_collection_is_answered_as_it_says(
     served: Served, newman: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "churn.csv").write_text("1,2\n")
-    (tmp_path / "churn.onnx").write_bytes(b"model")
+    (tmp_path / "churn.onnx").write_bytes(b"test")  # as long as the examples say
     variables = {"URL": served.base_url, "API_TOKEN": served.api_token}
     words = [word for name, value in variables.items() for word in ("--env-var", f"{name}={value}")]
     options = ["--working-dir", tmp_path, "--color", "off", "--reporter-cli-no-banner"]
