@@ -15,6 +15,7 @@ RESET = (*JSON_BODY, "too_many_requests")
 # Action -> possible errors, apart from those of authentication, permissions and missing resources.
 COLLECTIONS: dict[str, tuple[str, ...]] = {
     "list": ("get_request_error",),
+    "retrieve": ("get_request_error",),
     "create": CREATION,
     "update": CHANGE,
     "destroy": ("delete_request_error",),
@@ -46,7 +47,7 @@ SINGLES: dict[str, tuple[str, ...]] = {
     "deleteDemo": ("demo_tenant_required", "delete_request_error"),
 }
 # Where HTTP requires statuses other than the table's.
-STATUSES = dict.fromkeys((("retrieve", "get_request_error"), ("file", "get_request_error")), (412, 416))
+STATUSES = dict.fromkeys((("retrieve", "get_request_error"), ("file", "get_request_error")), (400, 412, 416))
 HEADERS = {
     "401": {"WWW-Authenticate": "The authentication scheme of the missing or refused token"},
     "412": {"ETag": "The ETag of the file"},

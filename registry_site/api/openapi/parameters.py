@@ -10,6 +10,7 @@ from tenants.rest.documentation import FILE_SHA256, GRACE, ITEM, REQUEST, TIME, 
 # Collection -> the `{id}` in examples.
 IDS = {"tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
 AFTER = IDS | {"users": GRACE, "tokens": TOKEN, "versions": VERSION, "log": REQUEST, "events": "0"}
+HEADER = "^[ -~]*$"  # the server itself refuses other characters
 IDENTIFIERS = {
     "tags": "The tag itself",
     "metadatas": "The name itself",
@@ -112,9 +113,13 @@ NAMED = {
             "metadata", "query", '[{"name": "accuracy", "value": 0.95}]', "Metadata of the version, as a JSON list"
         ),
         _parameter("tenant", "query", "acme", "The user's tenant; default: the default tenant"),
-        _parameter("Range", "header", "bytes=0-1", "The requested bytes"),
+        _parameter("Range", "header", "bytes=0-1", "The requested bytes", pattern=HEADER),
         _parameter(
-            "If-None-Match", "header", f'"{FILE_SHA256}"', "A known ETag: an unchanged file is answered with 304"
+            "If-None-Match",
+            "header",
+            f'"{FILE_SHA256}"',
+            "A known ETag: an unchanged file is answered with 304",
+            pattern=HEADER,
         ),
         _parameter("Content-Digest", "header", DIGEST, "Like `sha256`", format="digest"),
         _parameter("Tus-Resumable", "header", "1.0.0", "Version of the protocol", required=True, enum=["1.0.0"]),
