@@ -26,7 +26,7 @@ from versions import tus, uploads
 from versions.incoming import TooLarge
 from versions.models import UploadSession
 from versions.ordinals import refuse_taken
-from versions.services import Upload
+from versions.services import BytesGone, Upload
 from versions.upload_requests import Body, ByteStream, locked, wrong_offset
 
 ACTIONS = ("list", "create", "retrieve", "append", "override", "destroy")
@@ -221,7 +221,10 @@ class UploadViewSet(CollectionViewSet):
         if not session.sha256:
             with locked(session) as lease:
                 uploads.finish(lease)
-        self._publish(session)
+        try:
+            self._publish(session)
+        except (BytesGone, FileNotFoundError):  # another request has deleted the upload meanwhile
+            raise Http404(f"No such resource: {session.pk}") from None
 
     def _publish(self, session: UploadSession) -> None:
         pairs = tus.metadata_of(session.metadata)
