@@ -5,6 +5,7 @@ from contextlib import ExitStack, suppress
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.http import Http404
 from django.utils.http import http_date
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
