@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.http import Http404
 from django.utils.http import http_date
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -27,7 +27,7 @@ from versions import tus, uploads
 from versions.incoming import TooLarge
 from versions.models import UploadSession
 from versions.ordinals import refuse_taken
-from versions.services import BytesGone, Upload
+from versions.services import Upload
 from versions.upload_requests import Body, ByteStream, locked, wrong_offset
 
 ACTIONS = ("list", "create", "retrieve", "append", "override", "destroy")
@@ -222,10 +222,7 @@ class UploadViewSet(CollectionViewSet):
         if not session.sha256:
             with locked(session) as lease:
                 uploads.finish(lease)
-        try:
-            self._publish(session)
-        except (BytesGone, FileNotFoundError):  # another request has deleted the upload meanwhile
-            raise Http404(f"No such resource: {session.pk}") from None
+        self._publish(session)
 
     def _publish(self, session: UploadSession) -> None:
         pairs = tus.metadata_of(session.metadata)
@@ -238,7 +235,9 @@ class UploadViewSet(CollectionViewSet):
         if destination is None or session.taken or session.is_partial:
             return
         about = {name: getattr(destination, name) for name in ("original", "mimetype", "description")}
-        upload = Upload(uploads.received(session), encoding="binary", creator=self.user.pk, **about)
+        # Without a place the bytes are only referred to: if the upload is deleted meanwhile, the version is refused.
+        received = replace(uploads.received(session), place="")
+        upload = Upload(received, encoding="binary", creator=self.user.pk, **about)
         with suppress(uploads.AlreadyTaken):  # by another request that completes it
             item = self._item(destination)
             add_item_version(item=item, upload=upload, ordinal=destination.ordinal, by=self.user, session=session)

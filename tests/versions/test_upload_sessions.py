@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import call_command
 
+from catalog.services import add_item_version
 from tenants.exceptions import Refused
 from tenants.rows.fields import now
 from tests.answers import assert_error, ok
@@ -210,6 +211,24 @@ def test_the_next_request_repairs_a_crash_after_the_last_byte(
     assert offset_of(api, url) == 26
     assert len(ok(api.get(path))["versions"]) == 1
     assert list(stored().values()) == [CONTENT]
+
+
+@pytest.mark.promise("uploads.races")
+def test_an_upload_that_is_deleted_before_its_version_is_added_leaves_neither(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = new_item(api)
+    url = begin(api, 26, item=path.rpartition("/")[2], path="a.bin")
+
+    def add_after_the_deletion(**arguments: Any) -> Any:
+        uploads.remove(session_of(url))
+        return add_item_version(**arguments)
+
+    monkeypatch.setattr("catalog.uploads.add_item_version", add_after_the_deletion)
+    assert_error(patch(api, url, 0, CONTENT), "post_request_error", "no longer there")
+    assert ok(api.get(path))["versions"] == []
+    assert stored() == {}
+    assert not Blob.objects.exists()
 
 
 def _crash(*args: Any, **kwargs: Any) -> None:
