@@ -9,7 +9,7 @@ from typing import Any
 
 from catalog.changes import renamed_metadata, unique
 from catalog.checks import WORDS
-from catalog.history import item_event, item_state, version_event, version_state
+from catalog.history import changed, item_event, item_state, version_event, version_state
 from catalog.models import Item, has_word
 from catalog.services import _write
 from catalog.values import change_values
@@ -152,14 +152,14 @@ def _replace_in_versions(keys: Sequence[str], term: Tag | MetadataName, name: st
         holders = _with_term(Version, term).filter(pk__in=keys)
         items = Item.objects.of(term.tenant_id).in_bulk(set(holders.values_list("subject", flat=True)))
         written = {item.pk: _write(item, item_state(item)) for item in items.values()}
-        versions, events = list(holders), []
+        versions = [version for version in holders if version.subject in items]  # others got the word meanwhile
+        events = []
         for version in versions:
             before = version_state(version)
             _replace(version, term, name)
             Version.objects.filter(pk=version.pk).update(tags=version.tags, metadata=version.metadata)
             change_values(version, before["metadata"])
-            changes = {field: [before[field], value] for field, value in version_state(version).items()}
-            item, done = items[version.subject], written[version.subject] | changes
+            item, done = items[version.subject], written[version.subject] | changed(before, version_state(version))
             events.append(version_event(item, version, "updated", by, done, reason=f"{term.name} became {name}"))
         record_all(events)
     return {version.subject for version in versions}

@@ -22,6 +22,11 @@ def version_state(version: Version) -> dict[str, Any]:
     return version.to_api()
 
 
+def changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return the changes between two states, for an event."""
+    return {field: [before[field], value] for field, value in after.items()}
+
+
 def item_event(item: Item, verb: str, by: User | None, changes: Changes, *, reason: str = "") -> Row:
     """Return the event of a change of an item, such as `model.updated`."""
     about: Any = {"item": item, "changes": changes, "reason": reason}

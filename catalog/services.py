@@ -8,7 +8,7 @@ from typing import Any
 
 from catalog.changes import LISTS, ListChange, dataset_ids, unique, user_ids
 from catalog.checks import CHANGE, CREATION, WORDS, checked_version, refuse_too_large, single_valued, use_words
-from catalog.history import item_event, item_state, version_event, version_state
+from catalog.history import changed, item_event, item_state, version_event, version_state
 from catalog.models import STATUSES, Item
 from catalog.values import add_values, change_values, remove_values
 from tenants.exceptions import Refused
@@ -122,7 +122,7 @@ def _write(item: Item, before: State, fields: Sequence[str] = (), *, at: datetim
     values = {field: getattr(item, field) for field in (*fields, "lastmod", "revision")}
     if not read.update(**values):
         raise Conflict(f"{item.pk} was changed meanwhile")
-    return {field: [before[field], value] for field, value in item_state(item).items()}
+    return changed(before, item_state(item))
 
 
 def add_item_version(
@@ -203,7 +203,7 @@ def update_item_version(*, item: Item, version: Version, by: User, changes: Mapp
             description=current.description, tags=current.tags, metadata=current.metadata
         )
         change_values(current, old["metadata"])
-        done |= {field: [old[field], value] for field, value in version_state(current).items()}
+        done |= changed(old, version_state(current))
         record_all([*words, version_event(item, current, "updated", by, done)])
     return current
 
