@@ -7,6 +7,7 @@ merge again completes it.
 from collections.abc import Sequence
 from typing import Any
 
+from catalog.aliases.rules import rename_tag_in_rules
 from catalog.changes import renamed_metadata, unique
 from catalog.checks import WORDS
 from catalog.history import changed, item_event, item_state, version_event, version_state
@@ -117,11 +118,15 @@ def replace_term(*, term: Tag | MetadataName, name: str, by: User | None) -> int
     consistent.
     """
     changed: set[str] = set()
+    if isinstance(term, Tag):  # rules protect the items that have one of the two tags
+        rename_tag_in_rules(tenant_id=term.tenant_id, old=term.name, new=name, by=by, keep=True)
     while uses_term(term=term):  # again, for rows that got the term meanwhile
         for keys in batches(keys_of(_with_term(Item, term)), BATCH):
             changed |= _replace_in_items(keys, term, name, by)
         for keys in batches(keys_of(_with_term(Version, term)), BATCH):
             changed |= _replace_in_versions(keys, term, name, by)
+    if isinstance(term, Tag):
+        rename_tag_in_rules(tenant_id=term.tenant_id, old=term.name, new=name, by=by, keep=False)
     return len(changed)
 
 

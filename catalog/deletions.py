@@ -5,6 +5,8 @@ from datetime import datetime
 
 from django.db.models import F
 
+from catalog.aliases.models import AliasMove, Proposal, ProtectionRule
+from catalog.aliases.rules import refuse_named
 from catalog.arrays import RemoveElement
 from catalog.history import item_event
 from catalog.models import Item, Value
@@ -19,11 +21,13 @@ from tenants.rows.transactions import retried
 from versions.models import LooseFolder, SpentOrdinal, Version, VersionFile
 from versions.services import delete_tenant_versions
 
+OF_ALIASES = (AliasMove, Proposal, ProtectionRule)
 UNLISTED = 500  # items per transaction from which a user is removed
 
 
 def refuse_owner(*, user: User) -> None:
-    """Raise Refused (`delete_request_error`) if the user owns an item, a tag or a metadata name."""
+    """Raise Refused (`delete_request_error`) if the user owns an item or a word, or a rule names the user."""
+    refuse_named(user=user)
     for model in (Item, Tag, MetadataName):
         owned = model.objects.of(user.tenant_id).filter(owner=user).first()
         if owned is not None:
@@ -62,12 +66,13 @@ def _unlisting(item: Item, user: User, time: datetime, by: User | None) -> Row:
 
 def empty_tenant(*, tenant_id: str) -> None:
     """Delete the rows of a tenant in several transactions; the tenant's users are already locked out."""
-    for model in (Value, Version, VersionFile, LooseFolder, SpentOrdinal, Item, Tag, MetadataName):
+    of_versions = (Version, VersionFile, LooseFolder, SpentOrdinal)
+    for model in (*OF_ALIASES, Value, *of_versions, Item, Tag, MetadataName):
         delete_in_batches(model._default_manager.filter(tenant_id=tenant_id))
 
 
 def forget_tenant(*, tenant_id: str) -> None:
     """Delete all remaining rows of a tenant that refer to its users."""
-    for model in (Value, Item, Tag, MetadataName):
-        model.objects.of(tenant_id).delete()
+    for model in (*OF_ALIASES, Value, Item, Tag, MetadataName):
+        model._default_manager.filter(tenant_id=tenant_id).delete()
     delete_tenant_versions(tenant_id=tenant_id)

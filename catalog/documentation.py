@@ -46,6 +46,7 @@ ITEM_EXAMPLE = {
     "metadata": [{"name": "accuracy", "value": 0.94}],
     "versions": [VERSION],
     "versions_count": 1,
+    "aliases": {"production": "1"},
     "timestamp": TIME,
     "lastmod": TIME,
 }
@@ -174,6 +175,7 @@ class DatasetAnswer(serializers.Serializer[Any]):
     metadata = Metadatum(many=True)
     versions = VersionAnswer(many=True, help_text="The newest 100, oldest first")
     versions_count = serializers.IntegerField(help_text="How many versions there are")
+    aliases = serializers.DictField(child=serializers.CharField(), help_text="The ordinal of each")
     timestamp = serializers.DateTimeField()
     lastmod = serializers.DateTimeField()
 

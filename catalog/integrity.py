@@ -1,8 +1,9 @@
-"""Checks that everything that items and versions refer to exists, and the table of their values."""
+"""Checks that what items, versions and aliases refer to exists, their values, and that moves of aliases form chains."""
 
 from collections.abc import Iterable
 from typing import Any
 
+from catalog.aliases.models import AliasMove, Proposal
 from catalog.models import Item, Value
 from catalog.services import _current, _write
 from catalog.values import BATCH, add_values, faults_of_values, remove_values
@@ -37,6 +38,55 @@ def faults_of_subjects(ids: Iterable[str]) -> list[str]:
     items = _known(Item, {version.subject for version in versions})
     orphans = [version for version in versions if (version.subject, version.tenant_id) not in items]
     return [f"version {each.pk}: its item {each.subject} does not exist" for each in orphans]
+
+
+def faults_of_aliases(ids: Iterable[str]) -> list[str]:
+    """Return faults of these items: aliases that differ from their last moves, or that point at no version."""
+    items = list(Item.objects.filter(pk__in=ids))
+    last = AliasMove.objects.filter(subject__in=[item.pk for item in items], until=None, ordinal__isnull=False)
+    moved: dict[str, dict[str, AliasMove]] = {}
+    for move in last:
+        moved.setdefault(move.subject, {})[move.alias] = move
+    versions = dict(Version.objects.filter(pk__in={move.version for move in last}).values_list("pk", "ordinal"))
+    faults = []
+    for item in items:
+        moves = moved.get(item.pk, {})
+        pointing = {alias: move.ordinal for alias, move in moves.items()}
+        if item.aliased != pointing:
+            faults.append(f"item {item.pk}: its aliases are {item.aliased}, not {pointing}")
+        lost = [alias for alias, move in moves.items() if versions.get(move.version or "") != move.ordinal]
+        faults += [f"item {item.pk}: version {pointing[alias]} of its alias {alias} does not exist" for alias in lost]
+    return faults
+
+
+def faults_of_moves(ids: Iterable[str]) -> list[str]:
+    """Return faults of these moves of aliases: items that do not exist, and moves that do not follow another."""
+    moves = list(AliasMove.objects.filter(pk__in=ids))
+    items = _known(Item, {move.subject for move in moves})
+    previous = {(move.subject, move.alias, move.number): move for move in _previous(moves)}
+    faults = [
+        f"move {move.pk}: its item does not exist" for move in moves if (move.subject, move.tenant_id) not in items
+    ]
+    for move in moves:
+        before = previous.get((move.subject, move.alias, move.number - 1))
+        start = (before.ordinal, before.until) if before else (None, move.timestamp if move.number == 1 else None)
+        if start != (move.before, move.timestamp):
+            faults.append(f"move {move.pk}: it does not start where the previous one ends")
+    return faults
+
+
+def _previous(moves: Iterable[AliasMove]) -> Iterable[AliasMove]:
+    subjects, aliases = {move.subject for move in moves}, {move.alias for move in moves}
+    numbers = {move.number - 1 for move in moves}
+    return AliasMove.objects.filter(subject__in=subjects, alias__in=aliases, number__in=numbers)
+
+
+def faults_of_proposals(ids: Iterable[str]) -> list[str]:
+    """Return faults of these proposals: items that do not exist in their tenant."""
+    proposals = list(Proposal.objects.filter(pk__in=ids))
+    items = _known(Item, {proposal.subject for proposal in proposals})
+    lost = [each for each in proposals if (each.subject, each.tenant_id) not in items]
+    return [f"proposal {each.pk}: its item {each.subject} does not exist" for each in lost]
 
 
 def faults_of_item_values(ids: Iterable[str]) -> list[str]:

@@ -1,11 +1,15 @@
 """Models, datasets and algorithms: one row each, which contains its tags, metadata, users and datasets."""
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Self
 
 from django.db import models
 
+from catalog.aliases.models import AliasMove, pointing_at
 from folksonomy.models import MetadataName, Tag
 from tenants.models import Tenant, TenantQuerySet, User
+from tenants.rest.querying.lookups import having_row
 from tenants.rows.fields import KeyField, ListField, LongTextField, TextField, now
 from tenants.rows.prepared import Prepared
 
@@ -20,6 +24,11 @@ def has_word(kind: type[Tag | MetadataName], word: str) -> models.Q:
     return models.Q(tags__holds=word) if kind is Tag else models.Q(metadata__holds={"name": word})
 
 
+def ordinals(aliases: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return the ordinal that each alias of an item points at, from the item's column."""
+    return {pair["name"]: pair["value"] for pair in aliases}
+
+
 class ItemQuerySet(TenantQuerySet["Item"]):
     def visible_to(self, user: User) -> Self:
         """Keep public, own and shared items of the user's tenant; all items of the tenant for administrators."""
@@ -27,6 +36,11 @@ class ItemQuerySet(TenantQuerySet["Item"]):
         if user.is_admin:
             return of_tenant
         return of_tenant.filter(models.Q(readers__holds=EVERYBODY) | models.Q(readers__holds=user.pk))
+
+    def with_alias(self, alias: str, tenant_id: str, at: datetime | None = None) -> Self:
+        """Keep the items of the tenant that have this alias, or had it at a time."""
+        pointing = models.Q(alias=alias) & pointing_at(at)
+        return self.of(tenant_id).filter(having_row(AliasMove, "subject", pointing, tenant_id))
 
     def datasets(self) -> Self:
         return self.filter(kind="dataset")
@@ -52,6 +66,7 @@ class Item(models.Model):
     tags = ListField(words=True)
     metadata = ListField()
     readers = ListField(editable=False)
+    aliases = ListField(editable=False)  # `{name, value}`: where each alias points now, see `catalog.aliases.models`
     timestamp = models.DateTimeField(default=now, editable=False)
     lastmod = models.DateTimeField(default=now, editable=False)
     revision = models.PositiveBigIntegerField(default=0, editable=False)
@@ -79,6 +94,11 @@ class Item(models.Model):
     def is_changeable_by(self, user: User) -> bool:
         """Return whether `user`, of the same tenant, may change or delete the item."""
         return user.pk == self.owner_id or user.is_admin
+
+    @property
+    def aliased(self) -> dict[str, str]:
+        """The ordinal that each alias points at."""
+        return ordinals(self.aliases)
 
 
 item_of_kind = Prepared(lambda tenant, kind, key: Item.objects.of(tenant).filter(kind=kind, pk=key))

@@ -40,7 +40,7 @@ class Past:
         self.versions: dict[str, dict[str, Any]] = {version["ordinal"]: dict(version) for version in versions}
 
     def undo(self, event: Event) -> None:
-        """Take back an event of the item or of one of its versions; others are ignored."""
+        """Take back an event of the item, or of one of its versions or aliases; others are ignored."""
         kind, _, verb = event.type.partition(".")
         changes = event.to_api()["changes"]
         if kind == "version":
@@ -54,7 +54,7 @@ class Past:
             self.versions = {each["ordinal"]: each for each in versions or () if isinstance(each, dict)}
         elif kind == self.kind and verb in BEGINNINGS:
             self.exists = False
-        elif kind == self.kind:
+        elif kind in (self.kind, "alias"):
             _undo_in(self.state, changes)
 
     def _undo_version(self, ordinal: str, verb: str, changes: Mapping[str, Any]) -> None:
@@ -100,7 +100,8 @@ def _past(tenant_id: str, kind: str, pk: str, at: datetime) -> Past:
     """Return the past state. Raises Conflict if the item changes while its events are read."""
     item = Item.objects.of(tenant_id).filter(kind=kind, pk=pk).first()
     versions = Version.objects.of(tenant_id).filter(subject=pk) if item else ()
-    past = Past(kind, item_state(item) if item else None, [version_state(version) for version in versions])
+    state = item_state(item) | {"aliases": item.aliased} if item else None
+    past = Past(kind, state, [version_state(version) for version in versions])
     for event in _later_events(tenant_id, pk, at):
         past.undo(event)
     revision = Item.objects.of(tenant_id).filter(pk=pk).values_list("revision", flat=True).first()
@@ -125,12 +126,13 @@ def _document(past: Past, tenant_id: str, pk: str, reader: User, wants: Wants) -
     columns = {field: [] if is_cut(state.get(field)) else state.get(field, []) for field in ("users", "datasets")}
     columns |= {field: state.get(field, []) for field in ("tags", "metadata")}
     columns |= {field: state.get(field) for field in ("name", "description", "visibility", "status")}
+    columns["aliases"] = [{"name": name, "value": ordinal} for name, ordinal in (state.get("aliases") or {}).items()]
     row = Item(id=pk, tenant_id=tenant_id, kind=past.kind, owner_id=state["owner"], **columns)
     row.timestamp, row.lastmod = (datetime.fromisoformat(state[field]) for field in ("timestamp", "lastmod"))
     document = item_documents([row], reader, lambda field: wants(field) and field not in OF_VERSIONS)[0]
     ordered = sorted(past.versions.values(), key=lambda version: version["timestamp"])
     versions = {"versions": ordered[-EMBEDDED:], "versions_count": len(ordered)}
     document |= {field: value for field, value in versions.items() if wants(field)}
-    cut = sorted({field for field, value in state.items() if is_cut(value)})
+    cut = sorted({field for field, value in state.items() if field != "aliases" and is_cut(value)})
     cut += ["versions"] * (any(map(is_cut, ordered)) and "versions" not in cut)
     return document | ({"cut": cut} if cut else {})

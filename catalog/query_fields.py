@@ -15,6 +15,7 @@ DATASET_FIELDS = {
     "versions.original": "text",
     "versions.mimetype": "text",
     "versions.size": "number",
+    "aliases": "pairs",
     "versions.tags": "texts",
     "versions.metadata": "pairs",
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.models import Item
+from catalog.models import Item, ordinals
 from tenants.models import User
 from tenants.rows.fields import iso
 from tenants.rows.prepared import Prepared
@@ -61,6 +61,7 @@ DATASET_FIELDS = {
         lambda row, related: [Version.to_api(version) for version in related.versions.get(row.id, NONE).newest],
     ),
     "versions_count": DocumentField(("id",), lambda row, related: related.versions.get(row.id, NONE).count),
+    "aliases": DocumentField(("aliases",), lambda row, related: ordinals(row.aliases)),
     "timestamp": DocumentField(("timestamp",), lambda row, related: iso(row.timestamp)),
     "lastmod": DocumentField(("lastmod",), lambda row, related: iso(row.lastmod)),
 }

@@ -6,6 +6,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from catalog.aliases.protection import refuse_unprotecting
+from catalog.aliases.services import forget_aliases, refuse_aliased
 from catalog.changes import LISTS, ListChange, dataset_ids, unique, user_ids
 from catalog.checks import CHANGE, CREATION, WORDS, checked_version, refuse_too_large, single_valued, use_words
 from catalog.history import changed, item_event, item_state, version_event, version_state
@@ -83,10 +85,9 @@ def create_item(
 def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     """Apply all changes or none to the current state of the item.
 
-    `changes` maps `description`, `visibility` and `status` to values and `users`, `datasets`, `tags`, `metadata` to
-    ListChange.
-    Raises Refused (`put_request_error`) for unknown references, invalid names, and updates that replace an element
-    which is not in its list or that produce a duplicate.
+    `changes` maps `description`, `visibility` and `status` to values and the lists to ListChange. Raises Refused
+    (`put_request_error`) for unknown references, invalid names, and updates that replace an element which is not in its
+    list or that produce a duplicate.
     """
     with reference_guard(item.tenant_id, by):
         item, before = _current(item)
@@ -94,6 +95,8 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
             is_list = isinstance(change, ListChange)
             setattr(item, field, LISTS[field](getattr(item, field), change, by) if is_list else change)
         refuse_too_large(item, CHANGE)
+        if not set(before["tags"]) <= set(item.tags):
+            refuse_unprotecting(item, by, before=before["tags"])
         new = {field: changes.get(field, ListChange()).new for field in WORDS}
         words = use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
         done = _write(item, before, (*CHANGEABLE, "readers"))
@@ -126,12 +129,7 @@ def _write(item: Item, before: State, fields: Sequence[str] = (), *, at: datetim
 
 
 def add_item_version(
-    *,
-    item: Item,
-    upload: Upload,
-    by: User,
-    ordinal: str | None = None,
-    session: UploadSession | None = None,
+    *, item: Item, upload: Upload, by: User, ordinal: str | None = None, session: UploadSession | None = None
 ) -> Item:
     """Add an upload as a version of the item, and its new words, owned by `by`, to the folksonomy.
 
@@ -212,10 +210,11 @@ def update_item_version(*, item: Item, version: Version, by: User, changes: Mapp
 def delete_item_version(*, item: Item, version: Version, by: User) -> None:
     """Delete a version of the item, and its bytes if no other version refers to them.
 
-    Raises Refused (`resource_not_found`) if it is gone.
+    Raises Refused: `resource_not_found` if it is gone, `delete_request_error` if an alias points at it.
     """
     with reference_guard(item.tenant_id):
         item, before = _current(item)
+        refuse_aliased(item, version)
         done = _write(item, before)
         current = Version.objects.of(item.tenant_id).filter(pk=version.pk).first()
         if current is None:
@@ -230,10 +229,12 @@ def delete_item_version(*, item: Item, version: Version, by: User) -> None:
 def delete_item(*, item: Item, by: User) -> None:
     """Delete an item with its versions and their bytes.
 
-    Raises Refused (`delete_request_error`) for a dataset that a model or algorithm refers to.
+    Raises Refused: `delete_request_error` for a dataset that a model or algorithm refers to, `restricted_access_delete`
+    if a rule protects the item from `by`.
     """
     with (removal_guard if item.kind == "dataset" else reference_guard)(item.tenant_id):
         item, before = _current(item)
+        refuse_unprotecting(item, by)
         _write(item, before)
         used = Item.objects.of(item.tenant_id).filter(datasets__holds=item.pk) if item.kind == "dataset" else None
         user = used.first() if used is not None else None
@@ -241,7 +242,8 @@ def delete_item(*, item: Item, by: User) -> None:
             raise Refused("delete_request_error", f"Used in {user.pk} {user.kind.capitalize()}")
         remove_values(item=item)
         gone = delete_versions_of(tenant_id=item.tenant_id, subject=item.pk)
-        before["versions"] = [version_state(version) for version in gone]
+        before |= {"versions": [version_state(version) for version in gone], "aliases": item.aliased}
         record_all([item_event(item, "deleted", by, deleted(before))])
+        forget_aliases(tenant_id=item.tenant_id, subjects=[item.pk])
         item.delete()
     remove_bytes(gone)

@@ -8,6 +8,7 @@ from django.http import Http404, HttpResponseBase
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from catalog.aliases.pointers import time_asked_for, versions_named
 from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.rest.querying.page import list_response
@@ -16,7 +17,7 @@ from tenants.rows.texts import shown, unreadable
 from versions.archives import FORMATS
 from versions.download import download
 from versions.files import StoredFile, file_document, files_of, find_file, path_of, rows_of, the_file
-from versions.lookup import Reading, named_versions
+from versions.lookup import Reading
 from versions.models import Version
 from versions.sent import digest_of
 
@@ -71,7 +72,7 @@ def diff(view: GenericViewSet[Any], version: Version, reading: Reading) -> Respo
     name = view.request.query_params.get("from", "")
     if not name:
         return Response(difference(_before(version), version))
-    found = named_versions(tenant_id=version.tenant_id, subject=version.subject, name=name)
+    found = versions_named(view.get_object(), name, time_asked_for(view.request))
     if not found:
         raise Refused("get_request_error", f"from: No such version: {shown(name)}")
     return Response(difference(found[0], version))

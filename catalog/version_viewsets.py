@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.http import Http404, HttpResponseBase, StreamingHttpResponse
+from django.utils.encoding import escape_uri_path
 from drf_spectacular.types import OpenApiTypes
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from catalog.aliases.pointers import find_part, is_pointing, pointer_of, time_asked_for, versions_named
 from catalog.documentation import DatasetAnswer, DifferenceAnswer, FilesAnswer, InfoAnswer, VersionAnswer
 from catalog.models import Item, Value
 from catalog.query_fields import VERSION_FIELDS
@@ -28,8 +30,8 @@ from tenants.rest.negotiation import AnyBody, JSONParser
 from tenants.rest.negotiation import FormParser as FlatFormParser
 from tenants.rest.permissions import USERS
 from tenants.rows.prepared import Rows
+from tenants.rows.texts import shown
 from versions.forms import FormParser
-from versions.lookup import find_part, named_versions
 from versions.models import Version
 from versions.sent import SentFiles
 from versions.services import Upload
@@ -61,11 +63,11 @@ class VersionViewSet(ItemRoutes):
     parameters: ClassVar = {
         "create": ("ordinal", "sha256", "Content-Digest"),
         "stream": ("ordinal", "sha256", "Content-Digest", "description", "tags", "metadata"),
-        "retrieve": ("format", "Range", "If-None-Match"),
-        "file": ("Range", "If-None-Match"),
-        "files": ("prefix", "filter", "sort", "page", "limit", "after", "select"),
-        "info": ("select",),
-        "diff": ("from",),
+        "retrieve": ("at", "format", "Range", "If-None-Match"),
+        "file": ("at", "Range", "If-None-Match"),
+        "files": ("at", "prefix", "filter", "sort", "page", "limit", "after", "select"),
+        "info": ("at", "select"),
+        "diff": ("at", "from"),
     }
     answers: ClassVar = {
         "list": VersionAnswer,
@@ -106,6 +108,8 @@ class VersionViewSet(ItemRoutes):
 
     def stream(self, request: Request, **kwargs: Any) -> Response:
         """Add the request body, which is the file, as a version with this file name."""
+        if is_pointing(self.rest):
+            raise Refused("put_request_error", f"{shown(self.rest)} names an alias, which the routes of aliases move")
         words = words_in(request.query_params)
         return self.add(lambda item, cleanup: upload_from_body(request, self.rest, cleanup), lambda: words)
 
@@ -122,7 +126,7 @@ class VersionViewSet(ItemRoutes):
             return self.answer(add(item=item, upload=upload, ordinal=ordinal, by=self.user))
 
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
-        """Download a version, found by file name or else by ordinal: its file, or its folder as a zip or a tar."""
+        """Download a version, found by file name, ordinal or alias: its file, or its folder as a zip or a tar."""
         return self.read()
 
     def files(self, request: Request, **kwargs: Any) -> HttpResponseBase:
@@ -144,11 +148,17 @@ class VersionViewSet(ItemRoutes):
     def read(self) -> HttpResponseBase:
         """Answer what the URL asks for, which depends on the names of the item's versions. Raises Http404."""
         item = self.get_object()
-        found = find_part(tenant_id=item.tenant_id, subject=item.pk, rest=self.rest)
+        found = find_part(item, self.rest, time_asked_for(self.request))
         if found is None:
             raise Http404(f"No such version: {self.kwargs['version']}")
         version, reading = found
-        return PARTS[reading.part](self, version, reading)
+        response = PARTS[reading.part](self, version, reading)
+        if pointer_of(reading.name):
+            named = self.rest.removeprefix(reading.name)
+            response["Content-Location"] = escape_uri_path(
+                f"{self.request.path.removesuffix(self.rest)}{version.ordinal}{named}"
+            )
+        return response
 
     def change(self, request: Request, **kwargs: Any) -> Response:
         """Change description, tags and metadata of a version; its bytes stay. Answers the version."""
@@ -166,7 +176,7 @@ class VersionViewSet(ItemRoutes):
 
     def find_version(self, item: Item, error: str) -> Version:
         """Return the one version that the URL names. Raises Http404, and Refused with that error for several."""
-        found = named_versions(tenant_id=item.tenant_id, subject=item.pk, name=self.rest)
+        found = versions_named(item, self.rest, time_asked_for(self.request))
         if not found:
             raise Http404(f"No such version: {self.rest}")
         if len(found) > 1:

@@ -21,7 +21,7 @@ from tenants.rest.permissions import USERS, refusal, refuse_outside_scope
 from tenants.rest.querying.query import time_in
 from tenants.rows.fences import edition_of
 
-OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "timestamp", "lastmod")
+OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "aliases", "timestamp", "lastmod")
 FIXED_FIELDS = ("_id", "id", "name", *OF_THE_REGISTRY, "status", "datasets")
 
 
@@ -29,6 +29,7 @@ class ItemRoutes(CollectionViewSet):
     """Base of all routes on an item and on its versions: finds the item, checks access and answers it."""
 
     kind: ClassVar[str]
+    readers_write: ClassVar[bool] = False  # whether the service decides which readers may change the item
     checks_names = True
     change_method: ClassVar[str] = ""  # whose error refuses every change of the item; default: the request's own method
     answer_class: ClassVar[type[Serializer[Any]]] = ItemAnswer
@@ -40,8 +41,9 @@ class ItemRoutes(CollectionViewSet):
         if item is None:
             raise Http404(f"No such resource: {self.kwargs['pk']}")
         reads = self.request.method in ("GET", "HEAD")
-        if not (item.is_readable_by if reads else item.is_changeable_by)(user):
-            who = "its owner, the users it is shared with" if reads else "its owner"
+        for_readers = reads or self.readers_write
+        if not (item.is_readable_by if for_readers else item.is_changeable_by)(user):
+            who = "its owner, the users it is shared with" if for_readers else "its owner"
             method = self.request.method if reads else self.change_method or self.request.method
             raise refusal(method, f"This {self.kind} is open only to {who} and administrators")
         refuse_outside_scope(self.request, self, item.name)

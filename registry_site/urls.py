@@ -9,6 +9,8 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
+from catalog.aliases.protection_viewsets import ProposalViewSet, ProtectionViewSet
+from catalog.aliases.viewsets import AliasHistory, AliasHolders, AliasViewSet
 from catalog.event_viewsets import ITEM_EVENTS, VERSION_EVENTS, EventViewSet
 from catalog.uploads import UploadViewSet
 from catalog.version_viewsets import ENDINGS, AlgorithmVersions, DatasetVersions, ModelVersions
@@ -30,6 +32,7 @@ handler500 = "registry_site.api.errors.server_error"
 LIST: Any = {"get": "list", "post": "create"}
 DETAIL: Any = {"get": "retrieve", "put": "update", "delete": "destroy"}
 READ_ONLY: Any = {"get": "retrieve"}
+DECISIONS = ("approve", "reject", "withdraw")  # about a proposal
 
 
 def collection(name: str, viewset: Any, detail: dict[str, str] | None = None) -> Sequence[URLPattern]:
@@ -56,6 +59,27 @@ def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
         path(prefix, viewset.as_view(LIST), name=f"{name}-versions-list"),
         *parts,
         path(f"{prefix}/<path:version>", viewset.as_view(one), name=f"{name}-versions-detail"),
+    )
+
+
+def aliases(name: str, kind: str) -> Sequence[URLPattern]:
+    """Return the routes of the aliases of a kind of item."""
+    prefix, of = f"{settings.VERSION}/{name}/<pk>/aliases", {"collection": name, "kind": kind}
+    proposals = f"{prefix}/<alias>/proposals"
+    return (
+        path(prefix, AliasViewSet.as_view({"get": "list"}, **of), name=f"{name}-aliases-list"),
+        path(f"{prefix}/<alias>", AliasViewSet.as_view(DETAIL, **of), name=f"{name}-aliases-detail"),
+        path(f"{prefix}/<alias>/history", AliasHistory.as_view({"get": "list"}, **of), name=f"{name}-aliases-history"),
+        path(proposals, ProposalViewSet.as_view(LIST, **of), name=f"{name}-proposals-list"),
+        path(f"{proposals}/<proposal>", ProposalViewSet.as_view(READ_ONLY, **of), name=f"{name}-proposals-detail"),
+        *(
+            path(
+                f"{proposals}/<proposal>/{verb}",
+                ProposalViewSet.as_view({"post": verb}, **of),
+                name=f"{name}-proposals-{verb}",
+            )
+            for verb in DECISIONS
+        ),
     )
 
 
@@ -97,6 +121,7 @@ TERM = {"get": "retrieve", "delete": "destroy"}
 urlpatterns = [  # the most frequent first, because they are tried in their order
     *events("models"),
     *versions("models", ModelVersions),
+    *aliases("models", "model"),
     *collection("models", ModelViewSet),
     path(f"{settings.VERSION}/login", LOGIN, name="login"),
     single("version", about.VersionViewSet),
@@ -104,8 +129,12 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     *events("algorithms"),
     *versions("datasets", DatasetVersions),
     *versions("algorithms", AlgorithmVersions),
+    *aliases("datasets", "dataset"),
+    *aliases("algorithms", "algorithm"),
+    path(f"{settings.VERSION}/aliases/<alias>", AliasHolders.as_view({"get": "list"}), name="holders-list"),
     *collection("datasets", DatasetViewSet),
     *collection("algorithms", AlgorithmViewSet),
+    *collection("protection", ProtectionViewSet),
     *collection("tags", TagViewSet, TERM),
     *collection("metadata", MetadataNameViewSet, TERM),
     path(f"{settings.VERSION}/uploads", UploadViewSet.as_view(UPLOADS), name="uploads-list"),

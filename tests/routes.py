@@ -8,7 +8,8 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
-UNKNOWN = {"pk": "000000000000000000000000", "version": "nothing", "file": "nothing"}
+UNKNOWN = {"pk": "000000000000000000000000", "version": "nothing", "file": "nothing", "alias": "nowhere"}
+UNKNOWN["proposal"] = UNKNOWN["pk"]
 OUTSIDE = {"admin/"}  # tests/registry_site/pages/test_admin.py walks them
 
 # They read a part of a version. Their writes are those of `versions-detail`, of a version whose name ends like them.

@@ -21,7 +21,7 @@ from tests.routes import ROUTES, UNKNOWN, Route
 EXAMPLES = 40 * int(os.environ.get("TORTURE_ROUNDS") or 1)
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 QUERIES: tuple[str, ...] = ("filter", "sort", "select", "page", "limit", "verbose", "ordinal", "sha256")
-QUERIES += ("description", "tenant", "format", "prefix", "from")
+QUERIES += ("description", "tenant", "format", "prefix", "from", "at")
 ODD = ["", "\0", "a\0b", "\u202eexe.csv", "\ud800", "\U0010ffff", "é" * 300, "x" * 70_000, "../../etc/passwd", "/", "."]
 ODD += ["$where", "metadata.name", "__proto__", "' OR 1=1 --", "{{7*7}}", "%00", "CON", "-1", "1e999", "nan", "(a+)+$"]
 NUMBERS = [0, -1, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63) - 1, 10**400, 1e308, -0.0, 5e-324]
@@ -42,7 +42,24 @@ filters = st.recursive(
     lambda inner: st.dictionaries(operators | names | texts, inner, max_size=3) | st.lists(inner, max_size=3),
     max_leaves=8,
 )
-paths = st.sampled_from(["{thing}", *UNKNOWN.values(), "shared", "word", "unused", "rival", "file.bin", "1"]) | texts
+paths = (
+    st.sampled_from(
+        [
+            "{thing}",
+            *UNKNOWN.values(),
+            "shared",
+            "word",
+            "unused",
+            "rival",
+            "file.bin",
+            "1",
+            "@word",
+            "@word~1",
+            "@latest",
+        ]
+    )
+    | texts
+)
 
 
 @pytest.fixture
@@ -53,6 +70,7 @@ def place(world: Any, settings: Any) -> Any:
     for kind in KINDS:
         item = create(world.acme.owner.api, kind, tags=["word"], metadata=[{"name": "word", "value": 1}])["_id"]
         ok(world.acme.owner.api.upload(f"{kind}/{item}/versions", "file.bin", b"bytes"))
+        ok(world.acme.owner.api.put(f"{kind}/{item}/aliases/word", json={"version": "1"}))
         world.__dict__.setdefault("things", {})[kind] = item
     world.callers = {"administrator": world.acme.admin.api, "regular user": world.acme.owner.api}
     world.callers |= {"operator": world.operator}
@@ -101,11 +119,12 @@ def test_nothing_that_is_sent_is_answered_with_a_crash(place: Any, route: Route)
         values = st.one_of(texts, scalars.map(json.dumps), filters.map(json.dumps))
         query = data.draw(st.dictionaries(st.sampled_from(QUERIES), values, max_size=2), "query")
         query = {name: _cleaned(value) for name, value in query.items()}
-        key, version, file = (_cleaned(data.draw(paths, name)) for name in ("key", "version", "file"))
+        names = {name: _cleaned(data.draw(paths, name)) for name in ("version", "file", "alias", "proposal")}
+        key = _cleaned(data.draw(paths, "key"))
         if method == "delete" and key in ("admin", "owner"):
             key = "nobody"  # the callers stay
         thing = place.things.get(route.name.split("-")[0], "thing")
-        path = "/" + route.template.format(pk=key.replace("{thing}", thing), version=version, file=file)
+        path = "/" + route.template.format(pk=key.replace("{thing}", thing), **names)
         response = place.callers[caller].request(method, path.replace("?", "").replace("#", ""), json=body, query=query)
         assert response.status_code < 500, response
         if response.headers.get("Content-Type", "").startswith("text/html"):

@@ -48,6 +48,24 @@ def _word(world: Any, words: str) -> str:
     return ok(world.acme.admin.api.post(words, json={"_id": f"word {Event.objects.count()}"}))["_id"]
 
 
+def _aliased(world: Any, kind: str) -> str:
+    """Return the path of an alias that points at a version."""
+    path = _version(world, kind).removesuffix("/versions/file.bin") + "/aliases/staging"
+    ok(world.acme.owner.api.put(path, json={"version": "1"}))
+    return path
+
+
+def _rule(world: Any, **fields: Any) -> str:
+    body = {"name": f"rule {Event.objects.count()}", "aliases": "staging"} | fields
+    return f"protection/{ok(world.acme.admin.api.post('protection', json=body))['_id']}"
+
+
+def _proposal(world: Any, kind: str) -> str:
+    path = _aliased(world, kind)
+    _rule(world, approvals=1)
+    return f"{path}/proposals/{ok(world.acme.owner.api.post(f'{path}/proposals', json={'version': '1'}))['_id']}"
+
+
 def _reset(world: Any, api: Any) -> Any:
     PasswordReset(digest=digest_of("secret"), user=world.acme.other, expires=now().replace(year=2100)).save()
     return api.put("self", json={"tenant": "acme", "reset": "secret", "password": "Another1!x"})
@@ -89,7 +107,29 @@ WRITES: dict[tuple[str, str], tuple[str, Send, str]] = {
     ("demo", "post"): (ADMIN, lambda world, api: api.post("demo"), "model.created"),
     ("demo", "delete"): (ADMIN, lambda world, api: (ok(api.post("demo")), api.delete("demo"))[1], "model.deleted"),
     ("uploads-list", "post"): (OWNER, _tus, "version.created"),
+    ("protection-list", "post"): (
+        ADMIN,
+        lambda world, api: api.post("protection", json={"name": "new", "aliases": "*"}),
+        "protection.created",
+    ),
+    ("protection-detail", "put"): (
+        ADMIN,
+        lambda world, api: api.put(_rule(world), json={"approvals": 2}),
+        "protection.updated",
+    ),
+    ("protection-detail", "delete"): (ADMIN, lambda world, api: api.delete(_rule(world)), "protection.deleted"),
 }
+for verb, who, type in (
+    ("approve", ADMIN, "approved"),
+    ("reject", ADMIN, "rejected"),
+    ("withdraw", OWNER, "withdrawn"),
+):
+    for kind in KINDS:
+        WRITES[f"{kind}-proposals-{verb}", "post"] = (
+            who,
+            lambda world, api, kind=kind, verb=verb: api.post(f"{_proposal(world, kind)}/{verb}"),
+            f"proposal.{type}",
+        )
 for words, kind in (("tags", "tag"), ("metadata", "metadata")):
     WRITES |= {
         (f"{words}-list", "post"): (
@@ -142,6 +182,21 @@ for kind in KINDS:
             lambda world, api, kind=kind: api.delete(_version(world, kind)),
             "version.deleted",
         ),
+        (f"{kind}-aliases-detail", "put"): (
+            OWNER,
+            lambda world, api, kind=kind: api.put(f"{_aliased(world, kind)}-2", json={"version": "1"}),
+            "alias.set",
+        ),
+        (f"{kind}-aliases-detail", "delete"): (
+            OWNER,
+            lambda world, api, kind=kind: api.delete(_aliased(world, kind)),
+            "alias.removed",
+        ),
+        (f"{kind}-proposals-list", "post"): (
+            OWNER,
+            lambda world, api, kind=kind: api.post(f"{_aliased(world, kind)}/proposals", json={"version": "1"}),
+            "proposal.created",
+        ),
     }
 
 
@@ -189,7 +244,7 @@ def test_a_refused_write_leaves_no_event(place: Any) -> None:
     used = create(api, "datasets", name="used", visibility="public", tags=["used"])
     item = create(api, name="there", visibility="public", datasets=["used"], tags=["used"])
     ok(api.upload(f"models/{item['_id']}/versions", "f.bin", b"x"))
-    paths = {"pk": item["_id"], "version": "f.bin", "file": "f.bin"}
+    paths = {"pk": item["_id"], "version": "f.bin", "file": "f.bin", "alias": "staging", "proposal": "0" * 24}
     before = _events()
     for route in ROUTES:
         for method in set(route.methods) & WRITING:
@@ -207,6 +262,8 @@ def test_a_refused_write_leaves_no_event(place: Any) -> None:
         place.acme.admin.api.delete("users/owner"),
         place.acme.admin.api.put("users/shared", json={"password": "weak"}),
         place.operator.delete("tenants/unknown"),
+        api.put(f"models/{item['_id']}/aliases/staging", json={"version": "9"}),
+        api.delete(f"models/{item['_id']}/aliases/staging"),
     ):
         assert response.status_code >= 400
     assert _events() == before
@@ -247,3 +304,21 @@ def test_what_a_superuser_changes_stands_under_their_name(desk: Any, world: Any)
         event = Event.objects.of("acme").filter(type=type).order_by("-id").first()
         assert event is not None, type
         assert event.actor_id == desk.user.pk, type
+
+
+@pytest.mark.promise("protection.events")
+def test_the_events_of_an_alias_tell_from_where_to_where_and_why(world: Any) -> None:
+    api, path = world.acme.owner.api, _aliased(world, "models")
+    ok(api.upload(path.replace("aliases/staging", "versions"), "2.bin", b"x"))
+    ok(api.put(path, json={"version": "2", "reason": "better"}))
+    ok(api.delete(path))
+    events = Event.objects.of("acme").filter(type__startswith="alias.").order_by("id")
+    told = [(each.type, each.to_api()["changes"]["aliases"], each.version, each.reason) for each in events]
+    assert told == [
+        ("alias.set", [{}, {"staging": "1"}], "1", ""),
+        ("alias.moved", [{"staging": "1"}, {"staging": "2"}], "2", "better"),
+        ("alias.removed", [{"staging": "2"}, {}], None, ""),
+    ]
+    assert {each.item_id for each in events} == {path.split("/")[1]}
+    revisions = [each.revision or 0 for each in events]
+    assert revisions == sorted(set(revisions))

@@ -33,6 +33,7 @@ OF_ITEMS = OF_ROWS | {
     "lastmod": LONG_AGO,
     "owner_username": "admin",
     "versions_count": 9,
+    "aliases": {"production": "1"},
     "versions": [{"ordinal": "9", "original": "x", "sha256": "0" * 64}],
 }
 OF_USERS = OF_ROWS | {

@@ -64,6 +64,9 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     "self": {"put": EVERYBODY},
     "events": {"get": USERS},
     "log": {"get": ADMINS},
+    "holders-list": {"get": USERS},
+    "protection-list": dict.fromkeys(("get", "post"), ADMINS),
+    "protection-detail": dict.fromkeys(("get", "put", "delete"), frozenset({ADMIN})),
     "info": {"get": USERS},
     "demo": dict.fromkeys(("get", "post", "delete"), frozenset({ADMIN})),
     **{
@@ -84,7 +87,8 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     },
 }
 ITEM_ROUTES: tuple[str, ...] = ("list", "detail", "versions-list", "versions-detail", "events", "versions-events")
-ITEM_ROUTES += ENDS_OF_VERSIONS
+ITEM_ROUTES += ("aliases-list", "aliases-detail", "aliases-history", "proposals-list", "proposals-detail")
+ITEM_ROUTES += ("proposals-approve", "proposals-reject", "proposals-withdraw", *ENDS_OF_VERSIONS)
 WORKING = [route for route in ROUTES if route.name in OPEN]
 OF_ITEMS = {f"{kind}-{part}" for kind in KINDS for part in ITEM_ROUTES}
 
@@ -94,14 +98,21 @@ def place(world: Any, settings: Any) -> Any:
     """A tenant with a public and a private item of each kind, each with a version, and words; callers by name."""
     settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
     api = world.acme.owner.api
-    world.items = {}
+    world.items, world.proposals = {}, {}
+    rule = ok(world.acme.admin.api.post("protection", json={"name": "r", "aliases": "reviewed", "approvals": 2}))
+    world.rule = rule["_id"]
     for kind in KINDS:
         for visibility in ("public", "private"):
             body = {"name": visibility, "visibility": visibility, "users": ["shared"]}
             body |= {"tags": ["used"], "metadata": [{"name": "used", "value": visibility}]}
             item = ok(api.post(kind, json=body))["_id"]
             ok(api.upload(f"{kind}/{item}/versions", "file.bin", b"bytes of " + visibility.encode()))
+            ok(api.upload(f"{kind}/{item}/versions", "named.bin", b"other bytes"))
+            ok(api.put(f"{kind}/{item}/aliases/production", json={"version": "named.bin"}))
+            propose = {"version": "file.bin"}
+            proposal = ok(api.post(f"{kind}/{item}/aliases/reviewed/proposals", json=propose))["_id"]
             world.items[kind, visibility] = item
+            world.proposals[item] = proposal
     for words in ("tags", "metadata"):
         ok(world.acme.admin.api.post(words, json={"_id": "unused"}))
     world.token = create_token(by=world.acme.shared, name="ci", scopes=["models:read"], expires=None).token.pk
@@ -142,8 +153,8 @@ TARGETS = {
 @pytest.mark.promise("items.restricted", "tenants.api-token", "errors.administrators")
 @pytest.mark.parametrize("route", WORKING, ids=lambda route: route.name)
 def test_a_route_is_open_to_those_it_is_meant_for_and_to_nobody_else(place: Any, route: Route) -> None:
-    target = place.token if route.name == "tokens-detail" else TARGETS.get(route.name, "")
-    path = "/" + route.template.format(pk=target, version="", file="")
+    made = {"tokens-detail": place.token, "protection-detail": place.rule}
+    path = "/" + route.template.format(pk=(TARGETS | made).get(route.name, ""), version="", file="", alias="production")
     for method, caller in product(METHODS_DELETE_LAST, CALLERS):
         response = _send(place, caller, method, path, {})
         allowed = OPEN[route.name].get("get" if method == "head" else method)
@@ -191,6 +202,8 @@ BODIES = {
     ("versions-list", "post"): None,
     ("versions-detail", "put"): None,
     ("versions-detail", "patch"): {"tags": {"add": ["new"]}, "description": "new"},
+    ("aliases-detail", "put"): {"version": "named.bin"},
+    ("proposals-list", "post"): {"version": "file.bin"},
 }
 ACTIONS = [
     ("detail", "get"),
@@ -207,6 +220,18 @@ ACTIONS = [
     ("versions-detail", "patch"),
     ("versions-detail", "delete"),
     ("versions-detail", "put"),
+    ("aliases-list", "get"),
+    ("aliases-detail", "get"),
+    ("aliases-detail", "head"),
+    ("aliases-detail", "put"),
+    ("aliases-history", "get"),
+    ("proposals-list", "get"),
+    ("proposals-detail", "get"),
+    ("proposals-list", "post"),
+    ("proposals-withdraw", "post"),
+    ("proposals-reject", "post"),
+    ("proposals-approve", "post"),
+    ("aliases-detail", "delete"),
     ("detail", "delete"),
 ]
 
@@ -222,7 +247,9 @@ def test_an_item_and_its_versions_open_to_those_who_may(place: Any, kind: str, v
 def _try_all(place: Any, kind: str, visibility: str, part: str, method: str) -> None:
     """Try an action on an item without permission, which must change nothing, then with permission."""
     route = next(route for route in ROUTES if route.name == f"{kind}-{part}")
-    path = "/" + route.template.format(pk=place.items[kind, visibility], version="file.bin", file="file.bin")
+    item, alias = place.items[kind, visibility], "reviewed" if part.startswith("proposals") else "production"
+    names = {"pk": item, "version": "file.bin", "file": "file.bin", "alias": alias, "proposal": place.proposals[item]}
+    path = "/" + route.template.format(**names)
     allowed = READERS[visibility] if method in ("get", "head") else WRITERS
     before = ok(place.acme.admin.api.get(f"{kind}/{place.items[kind, visibility]}"))
     for caller in [each for each in CALLERS if each not in allowed]:
@@ -236,10 +263,11 @@ def _try_all(place: Any, kind: str, visibility: str, part: str, method: str) -> 
         elif caller in RIVALS:
             assert_error(response, "resource_not_found")
         else:
-            changes_item = part.startswith("versions") and method not in ("get", "head")
+            changes_item = part.startswith(("versions", "aliases")) and method not in ("get", "head")
             assert_error(response, f"restricted_access_{'modify' if changes_item else VERBS[method]}")
     assert ok(place.acme.admin.api.get(f"{kind}/{place.items[kind, visibility]}")) == before
-    for caller in sorted(allowed) if method != "delete" else [OWNER]:
+    one = {"proposals-approve": [ADMIN], "proposals-reject": [], "proposals-withdraw": []}
+    for caller in one.get(part, sorted(allowed) if method != "delete" else [OWNER]):
         assert _act(place, caller, method, part, path).status_code == 200, (caller, method, part)
 
 
@@ -257,12 +285,29 @@ def _act(place: Any, caller: str, method: str, part: str, path: str) -> Any:
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.name in OF_ITEMS], ids=lambda route: route.name)
 def test_items_know_no_other_methods(place: Any, route: Route) -> None:
     of_version = "-versions-" in route.name
-    changed: tuple[str, ...] = ("get", "put", "patch", "delete") if of_version else ("get", "put", "delete")
-    changed = ("get",) if route.name.endswith("events") else changed
-    assert route.methods == (("get", "post") if route.name.endswith("list") else changed)
+    one: tuple[str, ...] = ("get", "put", "patch", "delete") if of_version else ("get", "put", "delete")
+    read_only = route.name.endswith(("events", "-aliases-list", "-history", "-proposals-detail"))
+    many = ("get",) if read_only else ("get", "post")
+    decision = route.name.endswith(("-approve", "-reject", "-withdraw"))
+    is_one = of_version or route.name.endswith("detail")
+    expected = one if is_one and not read_only else ("post",) if decision else many
+    assert route.methods == (many if route.name.endswith("list") else expected)
     path = "/" + route.template.format(**UNKNOWN)
     for method in set(METHODS) - set(route.methods) - {"head"}:
         assert _send(place, OWNER, method, path).status_code == 405
+
+
+@pytest.mark.promise("aliases.holders")
+def test_who_has_an_alias_is_told_to_those_who_may_read_the_item(place: Any) -> None:
+    for caller in CALLERS:
+        response = _send(place, caller, "get", "aliases/production?at=2100-01-01&limit=50")
+        if caller not in USERS:
+            assert_error(response, "authentication_error")
+            continue
+        expected = {item for (_, visibility), item in place.items.items() if caller in READERS[visibility]}
+        page = ok(response)
+        assert {document["_id"] for document in page["docs"]} == expected, caller
+        assert page["totalDocs"] == len(expected), caller
 
 
 @pytest.mark.promise("items.other-tenant")
@@ -271,6 +316,7 @@ def test_an_item_is_not_found_among_those_of_another_kind(place: Any, kind: str)
     for other in KINDS:
         if other != kind:
             path = f"{other}/{place.items[kind, 'public']}"
-            for suffix in ("", "/versions", "/versions/file.bin", "/versions/1/files", "/versions/1/files/file.bin"):
+            suffixes = ("", "/versions", "/versions/file.bin", "/versions/1/files", "/versions/1/files/file.bin")
+            for suffix in (*suffixes, "/aliases", "/aliases/production"):
                 assert_error(place.acme.owner.api.get(path + suffix), "resource_not_found")
             assert_error(place.acme.owner.api.delete(path), "resource_not_found")

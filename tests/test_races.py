@@ -192,6 +192,59 @@ def test_no_bytes_are_left_of_an_item_that_is_deleted_during_uploads(served: Ser
         assert content not in [path.read_bytes() for path in kept]
 
 
+@pytest.mark.promise("races.alias")
+@pytest.mark.parametrize("target", ["version", "item"])
+def test_no_alias_points_at_what_is_deleted_meanwhile(client: httpx.Client, target: str) -> None:
+    for _ in range(ROUNDS):
+        item, alias = created(client, "models", name=uuid4().hex), f"a{uuid4().hex}"
+        path, version = f"/models/{item}/aliases/{alias}", f"/models/{item}/versions/1"
+        client.post(f"/models/{item}/versions", files={"file": ("f.bin", b"x")}).raise_for_status()
+        client.post(f"/models/{item}/versions", files={"file": ("g.bin", b"y")}).raise_for_status()
+
+        def write(index: int, path: str = path) -> httpx.Response:
+            if index % 3 == 2:
+                return client.delete(path)
+            return client.put(path, json={"version": "1"})
+
+        removed = version if target == "version" else f"/models/{item}"
+        gone = _race(write, lambda path=removed: client.delete(path)).status_code == 200
+        holders = _found(client, f"/aliases/{alias}")
+        if target == "item":
+            assert gone
+            assert holders == []
+        assert client.get(version).status_code == (404 if gone else 200)
+        assert holders == [] or not gone
+
+
+@pytest.mark.promise("protection.no-way-round")
+def test_an_approval_counts_by_the_rule_before_or_after_its_change(served: Served, client: httpx.Client) -> None:
+    client.post("/users", json={"username": "approver", "password": PASSWORD})
+    login = {"username": "approver", "password": PASSWORD}
+    with administrator(served, login) as approver:
+        for _ in range(ROUNDS):
+            alias, name = f"a{uuid4().hex}", uuid4().hex
+            item = created(client, "models", name=name, visibility="public")
+            client.post(f"/models/{item}/versions", files={"file": ("f.bin", b"x")}).raise_for_status()
+            rule = {"name": name, "aliases": alias, "users": ["admin", "approver"], "approvals": 1}
+            protection = f"/protection/{client.post('/protection', json=rule).json()['_id']}"
+            proposals = f"/models/{item}/aliases/{alias}/proposals"
+            proposal = f"{proposals}/{client.post(proposals, json={'version': '1'}).json()['_id']}"
+
+            def decide(index: int, path: str = proposal, approver: httpx.Client = approver) -> httpx.Response:
+                return approver.post(f"{path}/approve")
+
+            changed = _race(decide, lambda path=protection: client.put(path, json={"approvals": 2}))
+            assert changed.status_code == 200, changed.text
+            decided = client.get(proposal).json()
+            assert len(decided["decisions"]) == 1
+            if decided["status"] == "moved":
+                moved = client.get(f"/models/{item}/aliases/{alias}").json()
+                assert moved["timestamp"] <= changed.json()["lastmod"]
+            else:
+                assert decided["status"] == "open"
+                assert client.get(f"/models/{item}/aliases/{alias}").status_code == 404
+
+
 @pytest.mark.promise("races.tenant")
 def test_nothing_is_left_of_a_tenant_that_is_deleted_while_it_is_used(served: Served) -> None:
     operator = {"Authorization": served.api_token}

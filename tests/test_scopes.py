@@ -33,9 +33,15 @@ OPENED: dict[str, dict[str, tuple[str, ...]]] = {
             "detail": ("get", "put", "delete"),
             "versions-list": ("get", "post"),
             "versions-detail": ("get", "put", "patch", "delete"),
+            **dict.fromkeys(("aliases-list", "aliases-history", "proposals-list", "proposals-detail"), ("get",)),
             **dict.fromkeys(PARTS, ("get", "put", "patch", "delete")),
         }.items()
     },
+    **{
+        f"{kind}-aliases-detail": {"get": (f"{kind}:read",), "put": ("aliases:*",), "delete": ("aliases:*",)}
+        for kind in KINDS
+    },
+    "holders-list": {"get": tuple(f"{kind}:read" for kind in KINDS)},
     **{
         f"{words}-{part}": {method: (f"{words}:{ACCESS[method]}",) for method in methods}
         for words in ("tags", "metadata")
@@ -47,6 +53,8 @@ OPENED: dict[str, dict[str, tuple[str, ...]]] = {
     "uploads-list": dict.fromkeys(("get", "post"), WRITES_ITEMS),
     "uploads-detail": dict.fromkeys(("get", "post", "patch", "delete"), WRITES_ITEMS),
 }
+for kind in KINDS:
+    OPENED[f"{kind}-proposals-list"] |= {"post": ("aliases:*",)}
 WALKED = [route for route in ROUTES if not route.name.endswith("-page")]
 REFUSALS = ("The token needs the scope", "Tokens for machines cannot do this")
 PUBLIC = {
@@ -75,7 +83,7 @@ def _token(place: Any, *scopes: str) -> ApiClient:
 def _send(place: Any, api: ApiClient, route: Route, method: str) -> Any:
     kind = route.name.split("-")[0]
     path = "/" + route.template.format(
-        pk=place.items.get(kind, "nothing"), version="file.bin", file="part.bin", alias="staging"
+        pk=place.items.get(kind, "nothing"), version="file.bin", file="part.bin", alias="staging", proposal="none"
     )
     return api.request(method, path, json={}) if method in ("post", "put", "patch") else api.request(method, path)
 

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from django.db.models import Model
 
+from catalog.aliases.models import AliasMove, Proposal, ProtectionRule
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
 from tenants.models import Chain, Event, MachineToken, RequestLog, Tenant, User
@@ -19,7 +20,9 @@ from versions.models import Blob, LooseFolder, SpentOrdinal, Version, VersionFil
 FORMAT, READABLE = 2, (1, 2)
 MANIFEST = "manifest.json"
 # Rows only refer to rows of earlier tables.
-LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, VersionFile, LooseFolder, SpentOrdinal)  # not in format 1
+OF_FOLDERS = (VersionFile, LooseFolder, SpentOrdinal)
+OF_ALIASES = (AliasMove, ProtectionRule, Proposal)
+LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, *OF_FOLDERS, *OF_ALIASES)  # not in format 1
 TABLES: tuple[type[Model], ...] = (Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog, *LATER)
 
 

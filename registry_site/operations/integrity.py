@@ -10,10 +10,14 @@ from functools import partial
 
 from django.db.models import ForeignKey, Model
 
+from catalog.aliases.models import AliasMove, Proposal
 from catalog.integrity import (
+    faults_of_aliases,
     faults_of_holders,
     faults_of_item_values,
     faults_of_items,
+    faults_of_moves,
+    faults_of_proposals,
     faults_of_subjects,
     faults_of_version_values,
 )
@@ -79,6 +83,9 @@ def _dangling(model: type[Model], field: "ForeignKey[Model, Model]", keys: Itera
 
 CHECKS = (
     Check("items' users and datasets", Item, faults_of_items),
+    Check("items' aliases", Item, faults_of_aliases),
+    Check("moves of aliases", AliasMove, faults_of_moves),
+    Check("proposals' items", Proposal, faults_of_proposals),
     Check("versions' items", Version, faults_of_subjects),
     Check("items' values", Item, faults_of_item_values),
     Check("versions' values", Version, faults_of_version_values),

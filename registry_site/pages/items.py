@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from catalog.models import STATUSES, VISIBILITIES
 from registry_site.pages.activity import newest_of_item, newest_of_user
+from registry_site.pages.aliases import alias_context, item_aliases
 from registry_site.pages.markdown import render
 from registry_site.pages.versions import address_of, shared_names
 from tenants.models import ROLES, User
@@ -31,7 +32,7 @@ def item_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
         "uses": _uses(item.pk) if item.kind == "dataset" else (),
         "events": newest_of_item(item.tenant_id, item.pk),
         "all_events": reverse(f"{route}-events", kwargs={"pk": item.pk}),
-    }
+    } | item_aliases(item, route)
 
 
 def user_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
@@ -51,6 +52,13 @@ def term_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
     return {"term": document, "pk": document["_id"], "lists": lists}
 
 
+def rule_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
+    """Return the template context of a rule that protects aliases."""
+    condition = json.dumps(document.get("condition")) if document.get("condition") else ""
+    users = ", ".join(user["username"] for user in document.get("users", ()))
+    return {"rule": document, "pk": view.kwargs["pk"], "condition": condition, "rule_users": users}
+
+
 def token_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
     """Return the template context of a token for machines."""
     return {"token": document, "pk": document["_id"]}
@@ -58,6 +66,8 @@ def token_context(view: Any, document: Mapping[str, Any], route: str, caller: Us
 
 CONTEXTS = dict.fromkeys(("models", "datasets", "algorithms"), item_context)
 CONTEXTS |= {"users": user_context, "tokens": token_context, "tags": term_context, "metadata": term_context}
+CONTEXTS |= dict.fromkeys(("models-aliases", "datasets-aliases", "algorithms-aliases"), alias_context)
+CONTEXTS |= {"protection": rule_context}
 
 
 def listing(route: str, field: str, value: str) -> str:

@@ -41,7 +41,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
         "collection": collection,
         "heads": [column.head for column in columns],
         "rows": [_row(document, columns, link) for document, link in zip(docs, links, strict=True)],
-        "searches": [search for search in collection.searches if search.field in fields],
+        "searches": [search for search in collection.searches if search.field.partition(".")[0] in fields],
         "fields": sorted(fields),
         "page": data,
         "previous": _other_page(request, data.get("prevPage")),
@@ -51,6 +51,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
         "sorts": _choices(collection.sorts, request.query_params.get("sort", "")),
         "limits": _choices(LIMITS, request.query_params.get("limit", "")),
         "words": route,
+        "title": view.kwargs.get("alias", "").capitalize() or collection.title,
         "parent": _parent(route, view.kwargs),
         "kind": getattr(view, "kind", ""),
     }
@@ -62,14 +63,21 @@ def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, An
         shared = shared_names(docs)
         kind = route.removesuffix("-versions")
         return [address_of(kind, arguments["pk"], document, shared) for document in docs]
+    if route.endswith("-aliases"):
+        return [reverse(f"{route}-detail", args=(arguments["pk"], document["_id"])) for document in docs]
+    if route == "holders":
+        return [
+            reverse(f"{document['kind']}s-detail", args=(document["_id"],)) if "kind" in document else ""
+            for document in docs
+        ]
     if route == "log" or route.endswith("events"):
         return ["" for _ in docs]
     return [reverse(f"{route}-detail", kwargs={"pk": document["_id"]}) for document in docs]
 
 
 def _parent(route: str, arguments: Mapping[str, Any]) -> str:
-    """Return the URL of the item that a list of versions or events belongs to; empty for other lists."""
-    kind = route.removesuffix("-events").removesuffix("-versions")
+    """Return the URL of the item that a list of versions, aliases or events belongs to; empty for other lists."""
+    kind = route.removesuffix("-events").removesuffix("-versions").removesuffix("-aliases")
     return reverse(f"{kind}-detail", kwargs={"pk": arguments["pk"]}) if kind != route else ""
 
 

@@ -32,9 +32,11 @@ def site_context(request: HttpRequest, caller: User | None = None) -> dict[str, 
     """Return the context of every page; looks up the caller in the session if the view did not."""
     caller = caller or known_user(request)
     places = [(place.capitalize(), reverse(f"{place}-list")) for place in PLACES] if caller else []
+    if caller:
+        places.append(("Production", reverse("holders-list", args=("production",))))
     places += [("Activity", reverse("events"))] if caller else []
     if caller and caller.is_admin:
-        places.append(("Log", reverse("log")))
+        places += [("Protection", reverse("protection-list")), ("Log", reverse("log"))]
     here = request.path
     return {
         "api": f"/{settings.VERSION}",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from catalog.models import STATUSES, VISIBILITIES
+from catalog.models import KINDS, STATUSES, VISIBILITIES
 from folksonomy.models import USAGES
 from tenants.models import ROLES
 
@@ -26,7 +26,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Search:
-    """An input of the search form; its value becomes a condition: the field contains it, or equals it."""
+    """An input of the search form; its value becomes a condition: the field contains it, equals it, or exists."""
 
     field: str
     label: str
@@ -48,23 +48,26 @@ class Collection:
     example: str
     form: str = ""
     detail: str = ""
+    dated: bool = False  # whether the list can be shown as it was at a time
 
 
 LAST_MODIFIED = Column("lastmod", "Last modified", "moment")
 NAME, OWNER = Column("name", "Name", "name"), Column("owner", "Owner", "user", "owner_username")
 STATUS, VISIBILITY = Column("status", "Status", "badge"), Column("visibility", "Visibility", "badge")
 TAGS, VERSIONS = Column("tags", "Tags", "words"), Column("versions_count", "Versions")
+PRODUCTION = Column("aliases", "Production", "production")
 BY_NAME = Search("name", "Name contains")
 BY_TAG = Search("tags", "Tag", "equals", suggest="tags")
 BY_STATUS = Search("status", "Status", "equals", STATUSES)
+IN_PRODUCTION = Search("aliases.production", "In production", "exists", ("yes", "no"))
 BY_VISIBILITY = Search("visibility", "Visibility", "equals", VISIBILITIES)
 
 MODELS = Collection(
     title="Models",
     one="model",
     many="models",
-    columns=(NAME, OWNER, VISIBILITY, STATUS, TAGS, VERSIONS, LAST_MODIFIED),
-    searches=(BY_NAME, BY_TAG, BY_STATUS, BY_VISIBILITY),
+    columns=(NAME, OWNER, VISIBILITY, STATUS, TAGS, VERSIONS, PRODUCTION, LAST_MODIFIED),
+    searches=(BY_NAME, BY_TAG, BY_STATUS, BY_VISIBILITY, IN_PRODUCTION),
     sorts=NEWEST | OLDEST | {"Name": '{"name":"asc"}', "Last modified": '{"lastmod":"desc"}'},
     example='{"metadata.accuracy": {"$gte": 0.9}, "tags": {"$in": ["onnx", "csv"]}}',
     form="browsable/item_form.html",
@@ -75,8 +78,8 @@ DATASETS = replace(
     title="Datasets",
     one="dataset",
     many="datasets",
-    columns=(NAME, OWNER, VISIBILITY, TAGS, VERSIONS, LAST_MODIFIED),
-    searches=(BY_NAME, BY_TAG, BY_VISIBILITY),
+    columns=(NAME, OWNER, VISIBILITY, TAGS, VERSIONS, PRODUCTION, LAST_MODIFIED),
+    searches=(BY_NAME, BY_TAG, BY_VISIBILITY, IN_PRODUCTION),
 )
 WORDS = Collection(
     title="Tags",
@@ -180,6 +183,53 @@ LOG = Collection(
     example='{"status": {"$gte": 400}}',
 )
 
+ACTOR, SINCE, REASON = (
+    Column("actor", "By", "reference"),
+    Column("timestamp", "Since", "moment"),
+    Column("reason", "Reason"),
+)
+ALIASES = Collection(
+    title="Aliases",
+    one="alias",
+    many="aliases",
+    columns=(Column("_id", "Alias", "name"), Column("version", "Version"), SINCE, ACTOR, REASON),
+    searches=(Search("_id", "Alias contains"),),
+    sorts={"Name": ""} | {"Moved last": '{"timestamp":"desc"}'},
+    example='{"version": "3"}',
+    detail="browsable/alias.html",
+    dated=True,
+)
+HOLDERS = Collection(
+    title="Production",
+    one="item",
+    many="items",
+    columns=(NAME, Column("kind", "Kind"), OWNER, Column("version", "Version"), SINCE, ACTOR, REASON),
+    searches=(BY_NAME, Search("kind", "Kind", "equals", KINDS), BY_TAG),
+    sorts={"By kind": "", "Name": '{"name":"asc"}'},
+    example='{"kind": "model"}',
+    dated=True,
+)
+RULES = Collection(
+    title="Protection",
+    one="rule",
+    many="rules",
+    columns=(
+        Column("name", "Name", "name"),
+        Column("aliases", "Aliases", "code"),
+        Column("kinds", "Kinds", "texts"),
+        Column("tags", "Tags", "texts"),
+        Column("roles", "Roles", "texts"),
+        Column("users", "Users", "references"),
+        Column("condition", "Condition", "json"),
+        Column("approvals", "Approvals"),
+    ),
+    searches=(BY_NAME,),
+    sorts=NEWEST | {"Name": '{"name":"asc"}'},
+    example='{"aliases": "production"}',
+    form="browsable/rule_form.html",
+    detail="browsable/rule.html",
+)
+
 # Keys are names of routes.
 COLLECTIONS = {
     "models": MODELS,
@@ -191,4 +241,7 @@ COLLECTIONS = {
     "events": EVENTS,
     "tokens": TOKENS,
     "log": LOG,
+    "holders": HOLDERS,
+    "protection": RULES,
 } | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), VERSION_LIST)
+COLLECTIONS |= dict.fromkeys(("models-aliases", "datasets-aliases", "algorithms-aliases"), ALIASES)

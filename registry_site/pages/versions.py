@@ -6,6 +6,8 @@ from typing import Any
 
 from django.urls import reverse
 
+from catalog.aliases.pointers import pointer_of
+
 
 def shared_names(versions: Sequence[dict[str, Any]]) -> frozenset[str]:
     """Return the file names that more than one version has."""
@@ -14,7 +16,7 @@ def shared_names(versions: Sequence[dict[str, Any]]) -> frozenset[str]:
 
 
 def address_of(kind: str, pk: str, version: dict[str, Any], shared: frozenset[str]) -> str:
-    """Return the URL of a version: by its file name, or by its ordinal if other versions have that name."""
+    """Return the URL of a version: by its file name, or by its ordinal if the name denotes something else too."""
     name, ordinal = version.get("original"), version.get("ordinal")
-    key = ordinal if name is None or (name in shared and ordinal) else name
+    key = ordinal if name is None or (ordinal and (name in shared or pointer_of(name))) else name
     return reverse(f"{kind}-versions-detail", kwargs={"pk": pk, "version": key}) if key else ""

@@ -47,3 +47,36 @@ def test_a_list_of_a_thousand_items_is_created(served: Served) -> None:
         assert answer.json()["saved"] == 999
         assert [error.split(" (")[0] for error in answer.json()["Indexes"]] == ["Index: 500"]
         assert client.get("/models", params={"filter": f'{{"tags": "{prefix}"}}'}).json()["totalDocs"] == 999
+
+
+@pytest.mark.promise("aliases.concurrent")
+def test_fifty_moves_of_one_alias_at_once_leave_one_chain(served: Served) -> None:
+    with administrator(served) as client:
+        model = created(client, "models", name=uuid4().hex)
+        for number in range(5):
+            client.post(f"/models/{model}/versions", files={"file": (f"{number}.bin", b"x")}).raise_for_status()
+        path = f"/models/{model}/aliases/production"
+        answers = at_once(
+            lambda index: client.put(path, json={"version": str(1 + index % 5), "reason": str(index)}), 50
+        )
+        assert {answer.status_code for answer in answers} == {200}
+        history = client.get(f"{path}/history", params={"limit": 100}).json()["docs"][::-1]
+        moved = {answer.json()["sequence"]: answer.json() for answer in answers}
+        assert [move["sequence"] for move in history] == list(range(1, len(history) + 1)) == sorted(moved)
+        assert [move["from"] for move in history] == [None, *(move["to"] for move in history[:-1])]
+        assert [moved[move["sequence"]]["version"] for move in history] == [move["to"] for move in history]
+        assert client.get(f"/models/{model}").json()["aliases"] == {"production": history[-1]["to"]}
+        assert sorted(move["timestamp"] for move in history) == [move["timestamp"] for move in history]
+
+
+@pytest.mark.promise("aliases.if-match")
+def test_of_fifty_conditional_moves_at_once_one_succeeds(served: Served) -> None:
+    with administrator(served) as client:
+        model = created(client, "models", name=uuid4().hex)
+        for number in range(50):
+            client.post(f"/models/{model}/versions", files={"file": (f"{number}.bin", b"x")}).raise_for_status()
+        path, header = f"/models/{model}/aliases/production", {"If-Match": '"1"'}
+        client.put(path, json={"version": "1"}).raise_for_status()
+        answers = at_once(lambda index: client.put(path, json={"version": str(2 + index)}, headers=header), 49)
+        assert sorted(answer.status_code for answer in answers) == [200] + [412] * 48
+        assert len(client.get(f"{path}/history").json()["docs"]) == 2

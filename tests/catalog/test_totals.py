@@ -32,6 +32,8 @@ FILTERS: tuple[Any, ...] = (
     {"versions.original": "file.bin"},
     {"versions.original": "other.bin"},
     {"versions.tags": "seen"},
+    {"aliases.old": "2"},
+    {"aliases.new": "1"},
 )
 READS = ("get", "head", "options")
 BODY = {"users": ["shared"], "tags": ["used"], "metadata": [{"name": "size", "value": 1}]}
@@ -53,6 +55,8 @@ def place(world: Any, settings: Any) -> Any:
             item = create(world.acme.owner.api, kind, name=name, **BODY)["_id"]
             world.paths.setdefault(kind, f"{kind}/{item}")
             ok(world.acme.owner.api.upload(f"{kind}/{item}/versions", "file.bin", b"bytes"))
+            ok(world.acme.owner.api.upload(f"{kind}/{item}/versions", "aliased.bin", b"bytes"))
+            ok(world.acme.owner.api.put(f"{kind}/{item}/aliases/old", json={"version": "aliased.bin"}))
     return world
 
 
@@ -73,6 +77,20 @@ def _stream(kind: str) -> Callable[[Any], Any]:
     return lambda place: place.acme.owner.api.put(
         f"{place.paths[kind]}/versions/other.bin", data=b"more", content_type="application/octet-stream"
     )
+
+
+def _point(kind: str, alias: str) -> Callable[[Any], Any]:
+    return lambda place: place.acme.owner.api.put(f"{place.paths[kind]}/aliases/{alias}", json={"version": "1"})
+
+
+def _approve(kind: str) -> Callable[[Any], Any]:
+    def approve(place: Any) -> Any:
+        proposals = f"{place.paths[kind]}/aliases/new/proposals"
+        ok(place.acme.admin.api.post("protection", json={"name": "r", "aliases": "new", "approvals": 1}))
+        proposal = ok(place.acme.owner.api.post(proposals, json={"version": "1"}))["_id"]
+        return place.acme.admin.api.post(f"{proposals}/{proposal}/approve")
+
+    return approve
 
 
 def _tus(api: Any, item: str) -> Any:
@@ -96,16 +114,6 @@ WRITES: dict[str, Callable[[Any], Any]] = {
     "uploads-list-post": lambda place: _tus(place.acme.owner.api, place.paths["models"]),
     "users-detail-delete": lambda place: place.acme.admin.api.delete(f"users/{place.acme.shared.pk}"),
 }
-for kind in KINDS:
-    WRITES |= {
-        f"{kind}-list-post": _create(kind),
-        f"{kind}-detail-put": _change(kind),
-        f"{kind}-detail-delete": _delete(kind),
-        f"{kind}-versions-list-post": _upload(kind),
-        f"{kind}-versions-detail-put": _stream(kind),
-        f"{kind}-versions-detail-patch": _describe(kind),
-        f"{kind}-versions-detail-delete": _delete(kind, "/versions/file.bin"),
-    }
 # Routes that change neither; another test covers the deletion of a tenant.
 OTHERS = {
     *("login-alias-post", "login-alias-put", "login-post", "login-put", "self-put", "self/reset-post"),
@@ -119,9 +127,24 @@ OTHERS = {
         "users-detail-put",
     ),
     *("tokens-list-post", "tokens-detail-delete"),
+    *("protection-list-post", "protection-detail-put", "protection-detail-delete"),
     *("uploads-detail-patch", "uploads-detail-post", "uploads-detail-delete"),
     *("tags-list-post", "tags-detail-delete", "metadata-list-post", "metadata-detail-delete"),
 }
+for kind in KINDS:
+    WRITES |= {
+        f"{kind}-list-post": _create(kind),
+        f"{kind}-detail-put": _change(kind),
+        f"{kind}-detail-delete": _delete(kind),
+        f"{kind}-versions-list-post": _upload(kind),
+        f"{kind}-versions-detail-put": _stream(kind),
+        f"{kind}-versions-detail-patch": _describe(kind),
+        f"{kind}-versions-detail-delete": _delete(kind, "/versions/file.bin"),
+        f"{kind}-aliases-detail-put": _point(kind, "new"),
+        f"{kind}-aliases-detail-delete": _delete(kind, "/aliases/old"),
+        f"{kind}-proposals-approve-post": _approve(kind),
+    }
+    OTHERS |= {f"{kind}-proposals-{end}-post" for end in ("list", "reject", "withdraw")}
 
 
 def test_every_route_that_writes_says_whether_it_changes_items() -> None:

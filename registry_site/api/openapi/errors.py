@@ -30,6 +30,25 @@ VERSIONS = {
     "file": ("get_request_error", "generic_download_error"),
     **dict.fromkeys(("files", "info", "diff"), ("get_request_error",)),
 }
+ALIASES = {
+    "list": ("get_request_error",),
+    "retrieve": ("get_request_error",),
+    "update": CHANGE,
+    "destroy": ("delete_request_error",),
+}
+DECISION = (*BODY, "post_request_error")
+PROPOSALS = {
+    "list": ("get_request_error",),
+    "retrieve": ("get_request_error",),
+    "create": CREATION,
+    **dict.fromkeys(("approve", "reject", "withdraw"), DECISION),
+}
+PARTS = {
+    "/proposals": PROPOSALS,
+    "/aliases": ALIASES,
+    "/versions": VERSIONS,
+    "": COLLECTIONS,
+}  # the first part that a path has applies
 SINGLES: dict[str, tuple[str, ...]] = {
     "listUploads": ("get_request_error",),
     "getUpload": ("post_request_error", *TUS),
@@ -41,16 +60,20 @@ SINGLES: dict[str, tuple[str, ...]] = {
     "requestPasswordReset": (*RESET, "post_request_error", "missing_email"),
     "resetPassword": (*RESET, "put_request_error", "reset_invalid"),
     "listRequests": ("get_request_error",),
+    "listAliasHolders": ("get_request_error",),
     "listTenantIds": ("get_request_error", "restricted_access_read"),
     "listDemo": ("demo_tenant_required",),
     "createDemo": ("demo_tenant_required", "post_request_error"),
     "deleteDemo": ("demo_tenant_required", "delete_request_error"),
 }
-# Where HTTP requires statuses other than the table's.
-STATUSES = dict.fromkeys((("retrieve", "get_request_error"), ("file", "get_request_error")), (400, 412, 416))
+# Where HTTP requires statuses other than the table's, by part of the path.
+STATUSES: dict[str, dict[tuple[str, str], tuple[int, ...]]] = {
+    "/versions/": {(action, "get_request_error"): (400, 412, 416) for action in ("retrieve", "file")},
+    "/aliases/": {("update", "put_request_error"): (400, 412), ("destroy", "delete_request_error"): (412,)},
+}
 HEADERS = {
     "401": {"WWW-Authenticate": "The authentication scheme of the missing or refused token"},
-    "412": {"ETag": "The ETag of the file"},
+    "412": {"ETag": "The present ETag"},
     "416": {"Content-Range": "The size of the file in bytes"},
     "429": {"Retry-After": "Seconds to wait"},
 }
@@ -71,16 +94,15 @@ def error_answers(view: Any, method: str, path: str, id: str) -> dict[str, Any]:
     """Return the error responses of an operation by status, in OpenAPI's format."""
     by_status: dict[str, list[str]] = {}
     for name in dict.fromkeys(_names(view, method, path, id)):
-        is_file = "/versions/" in path
-        statuses = STATUSES.get((view.action, name)) if is_file else None
-        for status in statuses or (ERRORS[name].status,):
+        own = next((statuses for part, statuses in STATUSES.items() if part in path), {})
+        for status in own.get((view.action, name), (ERRORS[name].status,)):
             by_status.setdefault(str(status), []).append(name)
     return {status: _answer(status, by_status[status]) for status in sorted(by_status)}
 
 
 def _names(view: Any, method: str, path: str, id: str) -> Iterator[str]:
-    of_versions, roles = "/versions" in path, view.roles[view.action]
-    yield from SINGLES.get(id) or (VERSIONS if of_versions else COLLECTIONS).get(view.action, ())
+    roles, of_part = view.roles[view.action], next(errors for part, errors in PARTS.items() if part in path)
+    yield from SINGLES.get(id) or of_part.get(view.action, ())
     if roles != ANYONE:
         yield "authentication_error"
     if roles == OPERATOR:

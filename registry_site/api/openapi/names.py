@@ -11,6 +11,7 @@ THINGS = {
     "users": "user",
     "tokens": "token",
     "tenants": "tenant",
+    "rules": "protection rule",
 }
 # Action -> id and summary of the operation, on collections and on the versions of an item.
 COLLECTIONS = {
@@ -32,6 +33,23 @@ VERSIONS = {
     "info": ("get{Thing}Version", "Get a version of {a_thing} as JSON"),
     "diff": ("compare{Thing}Versions", "Compare two versions of {a_thing}"),
 }
+ALIASES = {
+    "list": ("list{Thing}Aliases", "List the aliases of {a_thing}"),
+    "retrieve": ("get{Thing}Alias", "Get where an alias of {a_thing} points, or pointed at a time"),
+    "update": ("move{Thing}Alias", "Point an alias of {a_thing} at a version"),
+    "destroy": ("remove{Thing}Alias", "Remove an alias of {a_thing}"),
+}
+HISTORY = {"list": ("list{Thing}AliasMoves", "List the moves of an alias of {a_thing}, newest first")}
+PROPOSALS = {
+    "list": ("list{Thing}Proposals", "List the proposals to move an alias of {a_thing}"),
+    "create": ("propose{Thing}Alias", "Propose to point an alias of {a_thing} at a version"),
+    "retrieve": ("get{Thing}Proposal", "Get a proposal to move an alias of {a_thing}"),
+    "approve": ("approve{Thing}Proposal", "Approve a proposal to move an alias of {a_thing}"),
+    "reject": ("reject{Thing}Proposal", "Reject a proposal to move an alias of {a_thing}"),
+    "withdraw": ("withdraw{Thing}Proposal", "Withdraw a proposal to move an alias of {a_thing}"),
+}
+# Part of a route -> the operations on it; the first that matches applies.
+PARTS = {"/history": HISTORY, "/proposals": PROPOSALS, "/aliases": ALIASES, "/versions": VERSIONS, "": COLLECTIONS}
 # Single routes: method and route -> id and summary of the operation.
 SINGLES = {
     "GET /uploads": ("listUploads", "List your uploads that are in no version"),
@@ -43,6 +61,7 @@ SINGLES = {
     "PUT /login": ("renewToken", "Exchange a token for a new one"),
     "POST /self/reset": ("requestPasswordReset", "Request a link to reset a forgotten password"),
     "PUT /self": ("resetPassword", "Set a new password with the mailed link"),
+    "GET /aliases/{alias}": ("listAliasHolders", "List what has an alias, or had it at a time"),
     "GET /events": ("listEvents", "List the events of the tenant that the caller may read"),
     "GET /log": ("listRequests", "List the requests of the tenant"),
     "GET /errors": ("listErrors", "List the errors that the registry answers with"),
@@ -78,6 +97,7 @@ GROUPS = {
     "Datasets": "Data that models are trained and tested with.",
     "Algorithms": "Algorithms that models are trained with.",
     "Versions": "The files of models, datasets and algorithms: uploaded once, never changed, checked by sha256.",
+    "Aliases": "Names that point at one version of an item, their history, and the rules that protect them.",
     "Uploads": "Uploads that resume: the tus protocol 1.0.0 (https://tus.io), for large files.",
     "Tags": "Labels of the tenant: `default` ones are suggested by administrators, `folk` ones come from use.",
     "Metadata": "Names of metadata, `default` or `folk` like tags.",
@@ -94,7 +114,7 @@ def operation_names(view: Any, method: str, route: str) -> tuple[str, str]:
     collection = getattr(view, "collection", "")
     if collection not in THINGS:
         return SINGLES[f"{method} {route}"]
-    id, summary = (VERSIONS if "/versions" in route else COLLECTIONS)[view.action]
+    id, summary = next(names for part, names in PARTS.items() if part in route)[view.action]
     thing = THINGS[collection]
     words = {"things": f"{thing}s", "a_thing": f"{'an' if thing[0] == 'a' else 'a'} {thing}"}
     return id.format(Thing="".join(map(str.capitalize, thing.split()))), summary.format(**words)

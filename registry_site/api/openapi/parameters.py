@@ -5,11 +5,23 @@ from typing import Any, Literal
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
-from tenants.rest.documentation import FILE_SHA256, GRACE, ITEM, REQUEST, TIME, TOKEN, VERSION
+from tenants.rest.documentation import (
+    FILE_SHA256,
+    GRACE,
+    ITEM,
+    MOVE,
+    PROPOSAL,
+    REQUEST,
+    RULE,
+    TIME,
+    TOKEN,
+    VERSION,
+)
 
 # Collection -> the `{id}` in examples.
-IDS = {"tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
+IDS = {"rules": RULE, "tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
 AFTER = IDS | {"users": GRACE, "tokens": TOKEN, "versions": VERSION, "log": REQUEST, "events": "0"}
+AFTER |= {"aliases": "production", "history": MOVE, "proposals": PROPOSAL}
 HEADER = "^[ -~]*$"  # the server itself refuses other characters
 IDENTIFIERS = {
     "tags": "The tag itself",
@@ -22,6 +34,11 @@ FILTERS = {
     "datasets": '{"tags": "customers"}',
     "algorithms": '{"name": {"$regex": "^gradient", "$options": "i"}}',
     "versions": '{"original": "churn.onnx"}',
+    "aliases": '{"_id": "production"}',
+    "history": '{"to": "1"}',
+    "holders": '{"kind": "model"}',
+    "proposals": '{"status": "open"}',
+    "rules": '{"aliases": "production"}',
     "tags": '{"usage": "default"}',
     "metadatas": '{"_id": {"$regex": "^acc"}}',
     "users": '{"role": "admin"}',
@@ -34,6 +51,9 @@ FILTERS = {
 }
 SORTS = {
     "versions": '{"size": "desc"}',
+    "aliases": '{"_id": "asc"}',
+    "history": '{"sequence": "asc"}',
+    "proposals": '{"lastmod": "desc"}',
     "tags": '{"_id": "asc"}',
     "metadatas": '{"_id": "asc"}',
     "users": '{"username": "asc"}',
@@ -46,6 +66,11 @@ SORTS = {
 }
 SELECTIONS = {
     "versions": '["ordinal", "sha256"]',
+    "aliases": '["version", "reason"]',
+    "history": '["from", "to", "timestamp"]',
+    "holders": '["name", "version"]',
+    "proposals": '["version", "status"]',
+    "rules": '["name", "approvals"]',
     "tags": '["usage"]',
     "metadatas": '["usage"]',
     "users": '["username"]',
@@ -79,8 +104,11 @@ DIGEST = "sha-256=:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=:"
 NAMED = {
     parameter.name: parameter
     for parameter in (
-        _parameter("version", "path", "churn.onnx", "File name or ordinal of the version"),
+        _parameter("version", "path", "churn.onnx", "File name or ordinal of the version, or `@` and an alias"),
         _parameter("file", "path", "churn.onnx", "Path of the file"),
+        _parameter("alias", "path", "production", "The alias", pattern="^[A-Za-z0-9_-]{1,64}$"),
+        _parameter("proposal", "path", PROPOSAL, "Its `_id`", pattern="^[0-9a-f]{24}$"),
+        _parameter("If-Match", "header", '"1"', "The ordinal that the alias must point at now, in quotes"),
         _parameter("format", "query", "zip", "`zip` or `tar`: the archive of a folder", enum=["", "zip", "tar"]),
         _parameter("from", "query", "1", "The version to compare with; default: the one before"),
         _parameter("prefix", "query", "churn", "Start of the paths"),
@@ -89,7 +117,7 @@ NAMED = {
         _parameter("page", "query", "1", "Number of the page, from 1", pattern="^[0-9]*$"),
         _parameter("limit", "query", "100", "Files per page", pattern="^[0-9]*$"),
         _parameter("after", "query", VERSION, "Instead of `page`: the `_id` of the file before the page"),
-        _parameter("at", "query", TIME, "The item as it was at this time", format="time"),
+        _parameter("at", "query", TIME, "What was true at this time; default: what is", format="time"),
         _parameter("verbose", "query", "false", "`false`: a list is answered with numbers only"),
         _parameter(
             "ordinal",
@@ -141,7 +169,7 @@ def parameters(view: Any, path: str) -> Sequence[OpenApiParameter]:
     """Return the parameters of an operation, except those of every list."""
     names = [*view.parameters.get(view.action, ())] if hasattr(view, "parameters") else []
     found = [_id(view.collection)] if "{id}" in path else []
-    found += [NAMED[name] for name in ("version", "file") if f"{{{name}}}" in path]
+    found += [NAMED[name] for name in ("version", "file", "alias", "proposal") if f"{{{name}}}" in path]
     return found + [_select(_key(view, path)) if name == "select" else NAMED[name] for name in names]
 
 
@@ -166,7 +194,8 @@ def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, 
 def _key(view: Any, path: str) -> str:
     if path.endswith("/events"):
         return "events"
-    return "versions" if "/versions" in path else str(view.collection)
+    parts = ("history", "proposals", "aliases", "versions") if "{id}" in path else ()
+    return next((part for part in parts if f"/{part}" in path), str(view.collection))
 
 
 def _id(collection: str) -> OpenApiParameter:

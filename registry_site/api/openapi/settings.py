@@ -25,6 +25,7 @@ def openapi_settings(version: str) -> dict[str, Any]:
             "tenants.identity.authentication.TokenAuthentication",
             "tenants.identity.authentication.ApiTokenAuthentication",
         ],
+        "ENUM_NAME_OVERRIDES": {"RoleEnum": "tenants.models.ROLES"},
         "PREPROCESSING_HOOKS": ["registry_site.api.openapi.document.documented"],
         "SORT_OPERATIONS": False,
         "SORT_OPERATION_PARAMETERS": False,

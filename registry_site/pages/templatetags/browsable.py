@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
 from django import template
 
 from registry_site.pages.items import listing
@@ -27,6 +28,12 @@ def moment(date: str | None) -> str:
 def tagged(tag: str, route: str) -> str:
     """Return the URL of the list of items that have the tag."""
     return listing(route, "tags", tag)
+
+
+@register.filter
+def json(value: Any) -> str:
+    """Return a value of a response as JSON."""
+    return orjson.dumps(value).decode()
 
 
 @register.filter

@@ -11,12 +11,13 @@ import pytest
 from django.core.cache import cache
 from jsonschema import Draft202012Validator
 
+from catalog.aliases.models import AliasMove, Proposal
 from registry_site.api.openapi.document import openapi
 from tenants.identity import authentication, services
 from tenants.identity.machine_tokens import create_token
 from tenants.identity.resets import digest_of
 from tenants.models import PasswordReset, RequestLog
-from tenants.rest.documentation import GRACE, ITEM, REQUEST, TOKEN, VERSION
+from tenants.rest.documentation import GRACE, ITEM, MOVE, PROPOSAL, REQUEST, RULE, TOKEN, VERSION
 from tenants.rows.fields import iso, now
 from tests.answers import ok
 from tests.client import ApiClient
@@ -26,6 +27,7 @@ from versions.models import Version
 
 DOCUMENT = openapi()
 FILE = b"test"
+DATA = ("aliases", "changes")  # fields with objects whose keys are data
 IN = {"query": "query", "header": "headers"}  # the parameter of a client's method
 FORM, BINARY, JSON = "multipart/form-data", "application/octet-stream", "application/json"
 BINARIES = (BINARY, "application/offset+octet-stream")
@@ -56,10 +58,10 @@ def _requests(name: str, operation: Any) -> Iterator[Request]:
         for media_type, media in operation.get("requestBody", {}).get("content", {}).items()
         for example, described in media.get("examples", {"": {"value": None}}).items()
     ] or [Request(path, method, operation)]
-    yield from bodies
-    for parameter in operation.get("parameters", ()):
-        if not parameter.get("required"):
-            yield replace(bodies[-1], parameter=parameter)
+    optional = [parameter for parameter in operation.get("parameters", ()) if not parameter.get("required")]
+    yield from bodies if method != "delete" or not optional else ()  # what is deleted is gone for the next request
+    for parameter in optional:
+        yield replace(bodies[-1], parameter=parameter)
 
 
 OPERATIONS = {operation["operationId"]: [*_requests(name, operation)] for name, operation in operations(DOCUMENT)}
@@ -94,6 +96,8 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
     ok(ada.post("datasets", json={"name": "churn-2025"}))
     token = create_token(by=acme.admin, name="other", scopes=["models:read"], expires=None).token
     ids: dict[Any, str] = {GRACE: grace.pk, REQUEST: logged.pk, TOKEN: token.pk}
+    rule = {"name": "release", "aliases": "stable", "users": ["grace"], "condition": {"metadata.accuracy": {"$gte": 0}}}
+    ids[RULE] = ok(ada.post("protection", json=rule))["_id"]
     for kind in ("models", "datasets", "algorithms"):
         body = {
             "name": "baseline",
@@ -103,8 +107,15 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
         }
         body |= {} if kind == "datasets" else {"datasets": ["churn-2025"]}
         item = ok(ada.post(kind, json=body))["_id"]
-        ok(ada.upload(f"{kind}/{item}/versions", "churn.onnx", FILE))
-        ids |= {(kind, ITEM): item, (kind, VERSION): Version.objects.get(subject=item).pk}
+        for name in ("reviewed.onnx", "churn.onnx"):
+            ok(ada.upload(f"{kind}/{item}/versions", name, FILE))
+        ok(ada.put(f"{kind}/{item}/aliases/production", json={"version": "reviewed.onnx"}))
+        ids |= {(kind, ITEM): item, (kind, VERSION): Version.objects.get(subject=item, original="churn.onnx").pk}
+        proposal = Proposal(tenant_id="acme", subject=item, alias="production", ordinal="2", author_id=grace.pk)
+        proposal.version, proposal.author_name = ids[kind, VERSION], "grace"
+        proposal.save(force_insert=True)
+        ids[kind, PROPOSAL] = proposal.pk
+        ids |= {(kind, MOVE): AliasMove.objects.get(subject=item).pk, ("aliases", ITEM): item}
     ids["uploads", ITEM] = begin(ada, len(FILE)).rpartition("/")[2]
     return SimpleNamespace(ada=ada, ids=ids, operator=ApiClient(settings.API_TOKEN))
 
@@ -152,7 +163,7 @@ def _keys(value: Any, path: str = "$") -> set[str]:
     """Return the paths of all nested keys; the elements of a list share a path."""
     if isinstance(value, dict):
         return {f"{path}.{key}" for key in value}.union(
-            *(_keys(inner, f"{path}.{key}") for key, inner in value.items())
+            *(_keys(inner, f"{path}.{key}") for key, inner in value.items() if key not in DATA)
         )
     return set().union(*(_keys(inner, f"{path}[]") for inner in value)) if isinstance(value, list) else set()
 

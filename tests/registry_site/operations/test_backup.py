@@ -53,6 +53,12 @@ def fill(registry: Served) -> None:
                 ("files", (path, content)) for path, content in {"a/b.bin": b"same", "ü/c.bin": b"folder"}.items()
             ]
             client.post(f"/models/{model}/versions", files=folder, data={"original": "folder"}).raise_for_status()
+            for version in ("a.bin", "e.bin", "@production~1"):
+                body = {"version": version, "reason": f"Grüße {version}"}
+                client.put(f"/models/{model}/aliases/production", json=body).raise_for_status()
+            rule = {"name": "r", "aliases": "reviewed*", "users": ["grace"], "condition": {"size": {"$gte": 0}}}
+            client.post("/protection", json=rule | {"approvals": 2}).raise_for_status()
+            client.post(f"/models/{model}/aliases/reviewed/proposals", json={"version": "a.bin"}).raise_for_status()
             gone = created(client, "algorithms", name="gone")
             client.put(f"/algorithms/{gone}/versions/f.bin", content=b"gone").raise_for_status()
             client.delete(f"/algorithms/{gone}").raise_for_status()
@@ -63,12 +69,15 @@ def told(registry: Served) -> Any:
     answers: dict[str, Any] = {}
     for credentials in (ADA, None):
         with administrator(registry, credentials) as client:
-            for kind in ("users", "tags", "metadata", "models", "datasets", "algorithms"):
+            for kind in ("users", "tags", "metadata", "models", "datasets", "algorithms", "protection"):
                 answers[f"{credentials}/{kind}"] = client.get(f"/{kind}?limit=1000").json()["docs"]
             for model in answers[f"{credentials}/models"]:
                 for version in model["versions"]:
                     path = f"/models/{model['_id']}/versions/{version['ordinal']}"
                     answers[path] = client.get(path).raise_for_status().content
+                for part in ("production/history", "reviewed/proposals"):
+                    path = f"/models/{model['_id']}/aliases/{part}"
+                    answers[path] = client.get(path).raise_for_status().json()["docs"]
     return answers
 
 

@@ -14,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from catalog.aliases.models import AliasMove, Proposal
 from catalog.models import Item
 from folksonomy.models import Tag
 from tenants.exceptions import Refused
@@ -49,6 +50,18 @@ def item(world: Any) -> str:
     return path
 
 
+@pytest.fixture
+def aliased(world: Any, item: str) -> str:
+    """The item, with an alias, a removed one, and a proposal."""
+    api = world.acme.owner.api
+    ok(api.put(f"{item}/aliases/staging", json={"version": "1"}))
+    ok(api.delete(f"{item}/aliases/staging"))
+    ok(api.put(f"{item}/aliases/production", json={"version": "1"}))
+    ok(world.acme.admin.api.post("protection", json={"name": "r", "aliases": "reviewed", "approvals": 1}))
+    ok(api.post(f"{item}/aliases/reviewed/proposals", json={"version": "1"}))
+    return item
+
+
 def run(*words: str) -> tuple[list[str], str]:
     """Run a command; return its error lines, and its last line or the reason of its failure."""
     out, err = StringIO(), StringIO()
@@ -68,8 +81,8 @@ def files(uploads: Path) -> set[str]:
     return {file.name for file in uploads.rglob("*") if file.is_file()}
 
 
-def test_a_consistent_registry_has_no_faults(world: Any, item: str) -> None:
-    api = world.acme.owner.api
+def test_a_consistent_registry_has_no_faults(world: Any, aliased: str) -> None:
+    api, item = world.acme.owner.api, aliased
     put_file(api, item, "same.bin", KEPT)
     put_file(api, item, "gone.bin", b"gone")
     ok(api.delete(f"{item}/versions/gone.bin"))
@@ -85,6 +98,14 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "uncounted": (lambda uploads: Blob.objects.all().delete(), "no row of its bytes, acme/"),
     "subject": (lambda uploads: Version.objects.update(subject=new_id()), "does not exist"),
     "user": (lambda uploads: Item.objects.filter(kind="model").update(users=["0" * 24]), "its user 000"),
+    "aliases": (lambda uploads: Item.objects.filter(kind="model").update(aliases=[]), "its aliases are {}, not {'prod"),
+    "aliased": (
+        lambda uploads: AliasMove.objects.filter(until=None).update(version="0" * 24),
+        "version 1 of its alias",
+    ),
+    "move": (lambda uploads: AliasMove.objects.filter(number=1, alias="staging").delete(), "does not start where"),
+    "moves": (lambda uploads: AliasMove.objects.update(subject=new_id()), "its item does not exist"),
+    "proposal": (lambda uploads: Proposal.objects.update(subject=new_id()), "does not exist"),
     "readers": (lambda uploads: Item.objects.filter(kind="model").update(readers=["*"]), "its readers are ['*'], not"),
 }
 
@@ -94,7 +115,7 @@ def _folder(uploads: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", sorted(DAMAGES))
-def test_faults_are_named_and_set_the_exit_status(item: str, uploads: Path, damage: str) -> None:
+def test_faults_are_named_and_set_the_exit_status(aliased: str, uploads: Path, damage: str) -> None:
     spoil, words = DAMAGES[damage]
     spoil(uploads)
     faults, end = run("check_integrity")

@@ -29,8 +29,8 @@ export function read(status, text) {
   return body;
 }
 
-export async function send(method, route, body) {
-  const options = { method, headers: { ...headers } };
+export async function send(method, route, body, conditions = {}) {
+  const options = { method, headers: { ...headers, ...conditions } };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);

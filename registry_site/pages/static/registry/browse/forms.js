@@ -6,9 +6,20 @@ import { changedWords, words } from "./words.js";
 const controls = (form) => [...form.elements].filter((control) => control.name);
 
 function value(control) {
-  if (control.dataset.as !== "number") return control.value;
+  const { as } = control.dataset;
+  if (as === "list") return control.value.split(",").map((each) => each.trim()).filter(Boolean);
+  if (as === "json") return json(control.value);
+  if (as !== "number") return control.value;
   if (!/^\d+$/.test(control.value.trim())) throw new Refusal("Not a whole number.", control.value);
   return Number(control.value);
+}
+
+function json(text) {
+  try {
+    return text.trim() ? JSON.parse(text) : null;
+  } catch {
+    throw new Refusal("Not JSON.", text);
+  }
 }
 
 // Return the body that creates a resource; empty inputs are not sent.

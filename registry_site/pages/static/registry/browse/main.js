@@ -1,4 +1,5 @@
 // Entry point: each module attaches its event listeners to the elements that it finds on the page.
+import { wireAliases } from "./aliases.js";
 import { showFlash } from "./api.js";
 import { wireDeletions } from "./deletions.js";
 import { wireForms } from "./forms.js";
@@ -18,3 +19,4 @@ wireSearch();
 wireTokens();
 wireUploads();
 wireDeletions();
+wireAliases();

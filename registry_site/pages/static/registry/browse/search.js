@@ -1,11 +1,16 @@
 // The search form: converts between its simple fields and the filter language.
 import { escaped } from "./suggestions.js";
 
-const condition = (how, text) => (how === "contains" ? { $regex: escaped(text), $options: "i" } : text);
+const CONDITIONS = {
+  contains: (text) => ({ $regex: escaped(text), $options: "i" }),
+  equals: (text) => text,
+  exists: (text) => ({ $exists: text === "yes" }),
+};
 
 // Return the text of a simple field that gives this condition, or undefined.
 function textOf(how, wanted) {
   if (how === "equals") return typeof wanted === "string" ? wanted : undefined;
+  if (how === "exists") return { true: "yes", false: "no" }[Object(wanted).$exists];
   const { $regex: pattern, $options: options, ...rest } = Object(wanted);
   if (typeof pattern !== "string" || options !== "i" || Object.keys(rest).length) return undefined;
   const text = pattern.replace(/\\(.)/g, "$1");
@@ -38,7 +43,7 @@ function fillSimpleFields(form, filter) {
 function combinedFilter(form, filter) {
   const simple = {};
   for (const field of form.querySelectorAll("[data-field]")) {
-    if (field.value) simple[field.dataset.field] = condition(field.dataset.how, field.value);
+    if (field.value) simple[field.dataset.field] = CONDITIONS[field.dataset.how](field.value);
   }
   const text = filter.value.trim();
   if (!Object.keys(simple).length) return text;
@@ -61,6 +66,7 @@ export function wireSearch() {
       limit: form.elements.limit.value,
       select: form.elements.select.value,
     });
+    for (const control of form.querySelectorAll("[data-query]")) query.set(control.name, control.value);
     for (const name of [...query.keys()]) if (!query.get(name)) query.delete(name);
     location.assign(`${location.pathname}?${query}`);
   });

@@ -1,0 +1,95 @@
+"""Rules that protect aliases: which of them apply, whom they let move an alias, and to which versions.
+
+Rules are changed under the removal guard and read under the reference guard, so a move sees all rules that were
+committed before it, and no rule changes while it runs.
+"""
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from catalog.aliases.models import ProtectionRule
+from catalog.models import Item
+from catalog.query_fields import VERSION_FIELDS
+from tenants.exceptions import Refused
+from tenants.models import User
+from tenants.rest.permissions import refusal
+from tenants.rest.querying.compile import to_q
+from tenants.rest.querying.fields import field_table
+from tenants.rest.querying.parse import parse
+from versions.models import Version
+
+CHANGE = "put_request_error"
+CONDITION_FIELDS = {"metadata": "pairs", "tags": "texts", "description": "text"} | VERSION_FIELDS
+UNPROTECTED = ProtectionRule(pattern="*")  # what applies to an alias that no rule covers
+
+
+def covers(rule: ProtectionRule, kind: str, tags: Iterable[str]) -> bool:
+    """Return whether a rule applies to items of the kind with these tags."""
+    return (not rule.kinds or kind in rule.kinds) and (not rule.tags or not set(rule.tags).isdisjoint(tags))
+
+
+def rules_for(item: Item, alias: str) -> Sequence[ProtectionRule]:
+    """Return the one or more rules of an alias of the item; all of them must be met."""
+    rules = ProtectionRule.objects.of(item.tenant_id).order_by("name")
+    found = [rule for rule in rules if covers(rule, item.kind, item.tags) and fnmatchcase(alias, rule.pattern)]
+    return found or [UNPROTECTED]
+
+
+def lets(rule: ProtectionRule, user: User, item: Item) -> bool:
+    """Return whether the rule lets the user move an alias of the item, or approve a move."""
+    if rule.roles or rule.users:
+        return user.role in rule.roles or user.pk in rule.users
+    return item.is_changeable_by(user)
+
+
+def meets(rule: ProtectionRule, version: Version) -> bool:
+    """Return whether the version meets the rule's condition."""
+    if not rule.condition:
+        return True
+    condition = to_q(parse(rule.condition, field_table(CONDITION_FIELDS)), version.tenant_id)
+    return Version.objects.of(version.tenant_id).filter(condition, pk=version.pk).exists()
+
+
+def refuse_protected(item: Item, alias: str, to: Version | None, by: User) -> None:
+    """Raise Refused unless the rules let the user move the alias to the version without approvals.
+
+    Raises `restricted_access_modify` for the user, and `put_request_error` for the version.
+    """
+    for rule in rules_for(item, alias):
+        if not lets(rule, by, item):
+            raise _restricted(rule, item, f"does not let you move the alias {alias}")
+        if rule.approvals:
+            raise _restricted(rule, item, f"needs {_approvals(rule.approvals)} to move the alias {alias}: propose it")
+        refuse_unmet(rule, to)
+
+
+def refuse_unmet(rule: ProtectionRule, to: Version | None, error: str = CHANGE) -> None:
+    """Raise Refused with that error if the version does not meet the rule's condition."""
+    if to is not None and not meets(rule, to):
+        raise Refused(error, f"Version {to.ordinal} does not meet the rule {rule.name}: {rule.condition}")
+
+
+def refuse_unprotecting(item: Item, by: User, *, before: Iterable[str] | None = None) -> None:
+    """Raise Refused if a change of the item would get round a rule, which only administrators may do.
+
+    With `before`, the tags that the item had, the change is that of its tags; without, its deletion.
+    """
+    if by.is_admin:
+        return
+    for rule in ProtectionRule.objects.of(item.tenant_id).order_by("name"):
+        covered = covers(rule, item.kind, item.tags)
+        if before is not None and covers(rule, item.kind, before) and not covered:
+            raise refusal("PUT", f"The rule {rule.name} covers this {item.kind}: only administrators remove its tags")
+        has_alias = any(fnmatchcase(alias, rule.pattern) for alias in item.aliased)
+        if before is None and covered and (rule.tags or has_alias):
+            raise refusal("DELETE", f"The rule {rule.name} covers this {item.kind}: only administrators delete it")
+
+
+def _restricted(rule: ProtectionRule, item: Item, what: str) -> Refused:
+    if rule is UNPROTECTED:
+        return refusal("PUT", f"The aliases of this {item.kind} are moved only by its owner and administrators")
+    return refusal("PUT", f"The rule {rule.name} {what}")
+
+
+def _approvals(number: int) -> str:
+    return "an approval" if number == 1 else f"{number} approvals"
