@@ -81,7 +81,7 @@ def _check_source(entry: Mapping[str, Any]) -> None:
     if ("upload" in entry) == ("version" in entry):
         needed = f"A file names an `upload` or a `version` that has its bytes ({shown(entry['path'])})"
         raise Refused("post_request_error", needed)
-    if len(NUMBERS - entry.keys()) == 1 or (NUMBERS <= entry.keys() and "upload" not in entry):
+    if len(NUMBERS - entry.keys()) == 1 or (entry.keys() >= NUMBERS and "upload" not in entry):
         needed = f"`offset` and `size` together say which bytes of an `upload` a file is ({shown(entry['path'])})"
         raise Refused("post_request_error", needed)
 

@@ -32,7 +32,7 @@ class VersionForm(serializers.Serializer[Any]):
 
 
 class SourceOfFile(serializers.Serializer[Any]):
-    """A file: its path, and the version or the upload that has its bytes, some of them if `offset` and `size` say so."""
+    """A file: its path, and the version or the upload that has its bytes; `offset` and `size` are those of a part."""
 
     path = Text(max_length=1024)
     upload = Text(required=False)

@@ -41,7 +41,7 @@ class PageRenderer(BrowsableAPIRenderer):
         refused = {"error": data} if response.status_code >= 400 else {}
         part_of_version = getattr(view, "read_part", None)
         if caller and not refused and part_of_version and part_of_version[2].part in PAGES:
-            return version_page(view, data, route, caller)
+            return version_page(view, data, caller)
         if caller and collection and part == "list" and response.status_code in (200, 400):
             may_create = bool(collection.form) and caller.role in view.roles.get("create", ())
             shown = list_context(view, request, {} if refused else data, collection)
@@ -74,6 +74,6 @@ def _split(name: str) -> tuple[str, str]:
     if name.endswith("-events"):
         return "events", "list"
     route, _, part = name.rpartition("-")
-    if route.endswith("-versions") and part != "list":
-        return (name, "list") if part == "files" else (route, "detail")
+    if route.endswith("-versions") and part == "files":
+        return name, "list"
     return (route, part) if part in ("list", "detail") else (name, "")

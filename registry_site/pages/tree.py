@@ -66,7 +66,7 @@ def tree_of(place: Place) -> Tree:
         file = {"path": path_of(version)} | {name: getattr(version, name) for name in COLUMNS[1:]}
         return Tree([Entry(file["path"], place.file(file["path"]), file)])
     parts = place.prefix.split("/")[:-1]
-    parents = [(part, place.folder("".join(f"{each}/" for each in parts[: depth + 1]))) for depth, part in enumerate(parts)]
+    parents = [(part, place.folder(f"{'/'.join(parts[:depth])}/")) for depth, part in enumerate(parts, 1)]
     files = list(_rows(version, place.prefix)[: SHOWN + 1])
     if len(files) <= SHOWN:
         return Tree(_nested(place, files, len(place.prefix)), parents=parents)

@@ -53,18 +53,19 @@ def _pair(pair: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def version_page(view: Any, document: Mapping[str, Any], route: str, caller: User) -> Page:
+def version_page(view: Any, document: Mapping[str, Any], caller: User) -> Page:
     """Return the page of what a URL asks for of a version: of its files, or of a comparison."""
     item, version, reading = view.read_part
     template, context = PAGES[reading.part]
-    place = _place(view, item, version, route)
+    items = f"{item.kind}s"  # not the route's, because names of versions end like the URLs of parts
+    place = _place(view, item, version, f"{items}-versions")
     about = {
         "item": item,
         "pk": item.pk,
-        "route": route.removesuffix("-versions"),
+        "route": items,
         "version": version.to_api(),
-        "address": reverse(f"{route}-detail", kwargs={"pk": item.pk, "version": place.key}),
-        "item_address": reverse(f"{route.removesuffix('-versions')}-detail", kwargs={"pk": item.pk}),
+        "address": reverse(f"{place.route}-detail", kwargs={"pk": item.pk, "version": place.key}),
+        "item_address": reverse(f"{items}-detail", kwargs={"pk": item.pk}),
     }
     return template, about | context(place, item, document, caller)
 

@@ -8,10 +8,10 @@ from zipfile import ZipFile
 
 import pytest
 
-from catalog.models import Item
 from registry_site.pages.markdown import LONGEST
 from registry_site.pages.tree import SHOWN
-from tests.answers import assert_error, ok
+from tests.answers import ok
+from tests.catalog.items import KINDS
 from tests.client import BrowserClient
 from tests.registry_site.pages.test_pages import seen
 from tests.versions.files import new_item, put_file
@@ -43,7 +43,8 @@ def browser(world: Any) -> BrowserClient:
 
 def links(page: str) -> list[str]:
     """Return the addresses of all links to files."""
-    return [part.split('"')[0].replace("&amp;", "&") for part in page.split('href="')[1:] if "/files/" in part.split('"')[0]]
+    found = [part.split('"')[0].replace("&amp;", "&") for part in page.split('href="')[1:]]
+    return [address for address in found if "/files/" in address]
 
 
 @pytest.mark.promise("browser.folder")
@@ -51,7 +52,8 @@ def test_a_folder_has_a_page_with_its_tree_and_its_readme(browser: BrowserClient
     path = new_item(browser, name="churning")
     post_folder(browser, path, FILES, description="Better <than> before")
     page = seen(browser.page(f"{path}/versions/churn"))
-    for text in ("churning", "version 1", "MLmodel", "deep/", "Better &lt;than&gt; before", "in 5 files", "<h1>Churn</h1>"):
+    described = "Better &lt;than&gt; before"
+    for text in ("churning", "version 1", "MLmodel", "deep/", described, "in 5 files", "<h1>Churn</h1>"):
         assert text in page, text
     version = Version.objects.get()
     assert version.sha256 in page
@@ -102,3 +104,78 @@ def test_the_pages_of_a_large_folder_are_small_and_lead_to_every_file(browser: B
         waiting, seen_pages = new - seen_pages, seen_pages | new
     assert {unquote(address.partition("/files/")[2]) for address in found} == set(names)
     assert len(seen_pages) < 100
+
+
+@pytest.mark.promise("browser.folder")
+def test_the_page_of_a_comparison_shows_what_changed(browser: BrowserClient) -> None:
+    path = new_item(browser)
+    post_folder(browser, path, FILES, metadata='[{"name": "acc", "value": 0.5}]')
+    changed = {**FILES, "MLmodel": b"other", "new <b>.txt": b"n"}
+    del changed["plots/roc.png"]
+    post_folder(browser, path, changed, metadata='[{"name": "acc", "value": "high"}]')
+    page = seen(browser.page(f"{path}/versions/2/diff"))
+    counts = "1 added, 1 removed, 1 changed"
+    for text in ("From version 1 to 2", counts, "new &lt;b&gt;.txt", "plots/roc.png", "MLmodel"):
+        assert text in page, text
+    assert "README.md" not in page.partition("Raw request")[0]
+    assert "0.5" in page and "high" in page
+    assert "Version 1 is the first" in seen(browser.page(f"{path}/versions/1/diff"))
+    assert "No such version" in seen(browser.page(f"{path}/versions/1/diff", query={"from": "9"}), 400)
+
+
+@pytest.mark.promise("browser.folder")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_files_of_a_folder_are_searched_on_a_page(browser: BrowserClient, kind: str) -> None:
+    path = new_item(browser, kind)
+    post_folder(browser, path, FILES)
+    page = seen(browser.page(f"{path}/versions/1/files", query={"filter": {"path": {"$regex": "csv"}}}))
+    assert sorted(browser.page(address).body() for address in set(links(page))) == [b"1,2\n", b"3\n"]
+    assert f'href="/v1/{path}/versions/1/info"' in page
+    wrong = seen(browser.page(f"{path}/versions/1/files", query={"filter": {"nothing": 1}}), 400)
+    assert "nothing" in wrong
+
+
+@pytest.mark.promise("browser.folder", "pages.markdown-safe")
+def test_a_long_or_hostile_readme_is_cut_and_harmless(browser: BrowserClient) -> None:
+    path = new_item(browser)
+    text = "<script>alert(1)</script>\n\n" + "é" * LONGEST + "the end"
+    post_folder(browser, path, FILES | {"README.md": text.encode() + b"\xff"})
+    page = seen(browser.page(f"{path}/versions/1"))
+    prose = page.partition('class="card prose"')[2].partition("It is longer")[0]
+    assert prose and "<script" not in prose and "the end" not in prose
+    post_folder(browser, path, {"a": b"1", "b": b"2"}, original="bare")
+    assert "prose" not in seen(browser.page(f"{path}/versions/bare"))
+
+
+@pytest.mark.promise("browser.folder")
+def test_any_place_in_a_folder_can_be_asked_for(browser: BrowserClient) -> None:
+    path = new_item(browser)
+    post_folder(browser, path, FILES)
+    assert "deep/" in seen(browser.page(f"{path}/versions/1", query={"prefix": "data"}))
+    for place in ("nowhere/", "\x01", "\U0010ffff", "../", "data/a.csv", "x" * 3000, "/", "\u202e"):
+        for name in ("prefix", "after"):
+            seen(browser.page(f"{path}/versions/1", query={name: place}))
+
+
+@pytest.mark.promise("browser.folder")
+def test_a_folder_named_like_a_part_of_another_has_its_own_page(browser: BrowserClient) -> None:
+    path = new_item(browser)
+    for name in ("churn", "churn/info", "churn/files", "2"):
+        post_folder(browser, path, {"a": name.encode(), "b": b""}, original=name)
+    for ordinal, name in enumerate(("churn", "churn/info", "churn/files"), 1):
+        page = seen(browser.page(f"{path}/versions/{name}"))
+        assert f"version {ordinal}</p>" in page
+        assert {browser.page(address).body() for address in links(page)} == {name.encode(), b""}
+
+
+@pytest.mark.promise("browser.folder")
+def test_a_folders_page_is_for_those_who_may_read_the_item(world: Any, browser: BrowserClient) -> None:
+    path = new_item(browser, visibility="private")
+    post_folder(browser, path, FILES)
+    other = BrowserClient("acme", "other", world.password)
+    seen(other.page(f"{path}/versions/1"), 403)
+    seen(BrowserClient().page(f"{path}/versions/1"), 401)
+    ok(browser.put(path, json={"visibility": "public"}))
+    page = seen(other.page(f"{path}/versions/1"))
+    assert "MLmodel" in page
+    assert "data-delete" not in page and "data-send" not in page
