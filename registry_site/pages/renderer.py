@@ -12,7 +12,7 @@ from registry_site.pages.items import CHOICES, CONTEXTS
 from registry_site.pages.lists import list_context
 from registry_site.pages.site import route_name, site_context
 from registry_site.pages.tables import COLLECTIONS
-from registry_site.pages.versions import PAGES, version_page
+from registry_site.pages.versions import FILES, PAGES, version_page
 from tenants.models import User
 
 LONGEST_BODY = 100_000  # characters of the raw response that a page shows
@@ -37,7 +37,7 @@ class PageRenderer(BrowsableAPIRenderer):
     ) -> tuple[str, dict[str, Any]]:
         """Return the template of the response and its context."""
         route, part = _split(route_name(request._request))
-        collection = COLLECTIONS.get(route)
+        collection = FILES if route.endswith("-versions-files") else COLLECTIONS.get(route)
         refused = {"error": data} if response.status_code >= 400 else {}
         part_of_version = getattr(view, "read_part", None)
         if caller and not refused and part_of_version and part_of_version[2].part in PAGES:
