@@ -7,15 +7,15 @@ request or process can send the next part.
 import errno
 import logging
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import IO, Any, ClassVar, Self
 from uuid import uuid4
 
+from versions.many_objects import ManyObjects
 from versions.storage import (
     INCOMING,
     SHA256,
@@ -31,7 +31,6 @@ MIB = 1024 * 1024
 PART_SIZE = 16 * MIB
 TIMEOUT = 60  # seconds without an answer from the store
 CONNECTIONS = 128
-PARALLEL = 16  # requests of one request, for many objects
 LINK_SECONDS = 300  # lifetime of a signed URL; a download must start within it
 PROBE_SECONDS = 2
 QUERY = re.compile(r"\?[^\s'\")]*")
@@ -55,13 +54,6 @@ class Part:
     @property
     def stop(self) -> int:
         return self.start + len(self.content)
-
-
-def in_parallel(call: Callable[..., object], *arguments: Iterable[Any]) -> None:
-    """Call with each of the arguments, some at once. Raises what a call raised, after the others."""
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        for result in [pool.submit(call, *each) for each in zip(*arguments, strict=True)]:
-            result.result()
 
 
 class Body:
@@ -136,7 +128,7 @@ class IncomingParts(HashingWriter):
         self.sent += len(content)
 
 
-class ObjectStoreMixin(ABC):
+class ObjectStoreMixin(ManyObjects):
     """A mixin for storages of django-storages. The bytes of a key never change.
 
     The key contains the hash, which is known only at the end: an upload gets a temporary name, from which the store
@@ -230,22 +222,10 @@ class ObjectStoreMixin(ABC):
         except OSError as error:
             logger.warning("left in the storage: %s (%s)", received.place, error)
 
-    def keep_all(self, received: Mapping[str, Received]) -> None:
-        """Copy received bytes to their keys."""
-        in_parallel(self.keep, received.values(), received)
-
-    def discard_all(self, received: Iterable[Received]) -> None:
-        """Delete temporary objects."""
-        in_parallel(self.discard, received)
-
     def remove(self, key: str) -> None:
         """Delete the bytes of a key, if they exist."""
         with self.errors:
             self.delete(key)  # type: ignore[attr-defined]
-
-    def remove_all(self, keys: Iterable[str]) -> None:
-        """Delete the bytes of keys. Raises OSError if the store failed to delete some."""
-        in_parallel(self.remove, keys)
 
     def key_under(self, name: str) -> str:
         """Return an object's name without the prefix of this storage."""

@@ -11,7 +11,7 @@ from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS, read
 from tests.versions.files import CONTENT, copies, new_item, newest, post_file, put_file, send_bytes, sha256, stored
 from tests.versions.tus import sent
-from versions import folders
+from versions import folders, removal
 from versions.models import Blob, LooseFolder, VersionFile
 
 FILES = {"model/MLmodel": b"flavor: sklearn", "model/data/a.bin": CONTENT, "README.md": b"# Churn", "é/ü.txt": b""}
@@ -338,15 +338,17 @@ def test_the_number_of_files_is_limited(world: Any, settings: Any) -> None:
 
 
 @pytest.mark.promise("folders.post")
-def test_a_folder_of_more_files_than_one_transaction_takes(world: Any) -> None:
+def test_a_folder_of_more_files_than_one_transaction_takes(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "BATCH", 20)
+    monkeypatch.setattr(removal, "BATCH", 5)
     api = world.acme.owner.api
     path = new_item(api)
-    files = {f"f/{number:04}.txt": str(number % 7).encode() for number in range(1100)}
+    files = {f"f/{number:04}.txt": str(number % 7).encode() for number in range(50)}
     version = post_folder(api, path, files, sha256="")
     assert version["sha256"] == digest(files)
-    page = ok(api.get(f"{path}/versions/1/files", query={"limit": "5000"}))
+    page = ok(api.get(f"{path}/versions/1/files", query={"limit": "100"}))
     assert [file["path"] for file in page["docs"]] == sorted(files)
-    assert sorted(Blob.objects.values_list("references", flat=True)) == [157] * 6 + [158]
+    assert sorted(Blob.objects.values_list("references", flat=True)) == [7] * 6 + [8]
     ok(api.delete(f"{path}/versions/1"))
     assert stored() == {}
     assert not Blob.objects.exists()
