@@ -1,12 +1,10 @@
 """Checks that stored bytes match their rows."""
 
-import hashlib
-import zlib
 from collections.abc import Iterable
 
 from versions.models import Blob, LooseFolder, UploadSession, Version, VersionFile
 from versions.sent import digest_of
-from versions.storage import BLOCK, store
+from versions.storage import measured, store
 
 NAMED = 3  # versions listed in the description of a fault
 
@@ -50,12 +48,8 @@ def _faults(blob: Blob) -> Iterable[str]:
 
 def _measure(key: str) -> tuple[int, str, int]:
     """Return size, sha256 and crc32 of the bytes of a key. Raises OSError."""
-    digest, size, crc32 = hashlib.sha256(), 0, 0
     with store().read(key) as file:
-        while chunk := file.read(BLOCK):
-            digest.update(chunk)
-            size, crc32 = size + len(chunk), zlib.crc32(chunk, crc32)
-    return size, digest.hexdigest(), crc32
+        return measured(file)
 
 
 def faults_of_versions(ids: Iterable[str]) -> list[str]:

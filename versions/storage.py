@@ -1,8 +1,10 @@
 """The store of versions' bytes; the only module that reads `STORAGES`."""
 
+import hashlib
 import os
 import re
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -75,6 +77,15 @@ class LinkingStore(Store, Protocol):
 def store() -> Store:
     """Return the store of versions' bytes."""
     return cast(Store, storages["versions"])
+
+
+def measured(file: IO[bytes]) -> tuple[int, str, int]:
+    """Read a file, and return its size, sha256 and crc32. Raises OSError."""
+    digest, size, crc32 = hashlib.sha256(), 0, 0
+    while chunk := file.read(BLOCK):
+        digest.update(chunk)
+        size, crc32 = size + len(chunk), zlib.crc32(chunk, crc32)
+    return size, digest.hexdigest(), crc32
 
 
 class ContentStorage(FileSystemStorage):

@@ -4,8 +4,6 @@ Bytes are durable before the row says so: the offset that a client is told survi
 under its sha256 and counts as a reference to these bytes, which passes to a version in the transaction that adds it.
 """
 
-import hashlib
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +23,7 @@ from versions.incoming import Received, TooLarge
 from versions.models import Blob, UploadSession
 from versions.removal import remove_unreferenced
 from versions.services import BytesGone, with_bytes
-from versions.storage import BLOCK, store
+from versions.storage import BLOCK, measured, store
 from versions.upload_requests import Body, Lease, digests, locked
 
 MAX_OPEN = 10_000  # uploads of a user that no version has taken
@@ -50,7 +48,8 @@ def begin(*, owner: User, size: int, metadata: str = "", concat: str = "") -> Up
     if waiting.count() >= MAX_OPEN:
         raise Refused(CREATION, f"A user has at most {MAX_OPEN} uploads that are in no version")
     session = UploadSession(tenant_id=owner.tenant_id, owner_id=owner.pk, size=size, metadata=metadata, concat=concat)
-    session.expires, session.crc32 = session.timestamp + settings.UPLOAD_RETENTION, 0
+    session.expires = session.timestamp + settings.UPLOAD_RETENTION
+    session.crc32 = None if session.is_partial else 0  # nobody needs that of a part
     session.save(force_insert=True)
     return session
 
@@ -95,8 +94,8 @@ def finish(lease: Lease, within: Callable[[], object] = lambda: None) -> None:
         return
     with lease.renewals():
         joined = store().join(session.pk, session.progress)
-        digest, crc32 = digests.take(session.pk, session.size), session.crc32
-        sha256, crc32 = (digest.hexdigest(), crc32) if digest else _sums(joined)
+        digest = digests.take(session.pk, session.size)
+        sha256, crc32 = (digest.hexdigest(), session.crc32) if digest else _sums(joined)
         whole = Received(joined.place, session.size, sha256)
         write = partial(_refer, lease, {"sha256": sha256, "crc32": crc32}, within)
         with_bytes(tenant_id=session.tenant_id, received=whole, write=write)
@@ -106,12 +105,9 @@ def finish(lease: Lease, within: Callable[[], object] = lambda: None) -> None:
 
 def _sums(joined: Received) -> tuple[str, int]:
     """Read all bytes and return their sha256 and crc32: needed if several processes have received them."""
-    digest, crc32 = hashlib.sha256(), 0
     with store().reread(joined) as file:
-        while chunk := file.read(BLOCK):
-            digest.update(chunk)
-            crc32 = zlib.crc32(chunk, crc32)
-    return digest.hexdigest(), crc32
+        _, sha256, crc32 = measured(file)
+    return sha256, crc32
 
 
 @retried
