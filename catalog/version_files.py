@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -103,29 +104,33 @@ def _files(entries: Sequence[dict[str, Any]], item: Item, view: Any, cleanup: Ex
     """Return the files with their bytes, in the order of the entries."""
     by_source: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     by_bundle: dict[str, list[Part]] = defaultdict(list)
-    found: dict[str, NewFile] = {}
+    found = _files_of_uploads([entry for entry in entries if "upload" in entry and "offset" not in entry], view.user)
     for entry in entries:
         if "offset" in entry:
             by_bundle[entry["upload"]].append(Part(entry["path"], entry["offset"], entry["size"]))
-        elif "upload" in entry:
-            found[entry["path"]] = _file_of_upload(entry, view.user)
-        else:
+        elif "version" in entry:
             by_source[entry.get("item", item.pk), entry["version"]].append(entry)
     if len(by_source) > MOST_SOURCES:
         raise Refused("post_request_error", f"A request takes files from at most {MOST_SOURCES} versions")
     for (source, name), wanted in by_source.items():
         found |= _files_of_version(_version(item if source == item.pk else _other_item(source, view), name), wanted)
+    bundles = finished(tenant_id=view.user.tenant_id or "", owner_id=view.user.pk, ids=by_bundle)
     for id, parts in by_bundle.items():
-        bundle = finished(tenant_id=view.user.tenant_id or "", owner_id=view.user.pk, id=id)
-        found |= {file.path: file for file in files_in(id, bundle, parts, cleanup)}
+        found |= {file.path: file for file in files_in(id, bundles[id], parts, cleanup)}
     return [found[entry["path"]] for entry in entries]
 
 
-def _file_of_upload(entry: Mapping[str, str], by: User) -> NewFile:
-    """Return a file whose bytes the caller has uploaded; the version takes the upload."""
-    id, path = entry["upload"], entry["path"]
-    uploaded = finished(tenant_id=by.tenant_id or "", owner_id=by.pk, id=id)
-    return NewFile(path, guessed_type(path), Received("", uploaded.size, uploaded.sha256), upload=id)
+def _files_of_uploads(entries: Sequence[Mapping[str, str]], by: User) -> dict[str, NewFile]:
+    """Return the files whose bytes the caller has uploaded, by path; the version takes the uploads."""
+    ids = {entry["upload"]: None for entry in entries}
+    uploaded = finished(tenant_id=by.tenant_id or "", owner_id=by.pk, ids=ids)
+    bytes_of = {id: replace(received, place="") for id, received in uploaded.items()}
+    return {
+        entry["path"]: NewFile(
+            entry["path"], guessed_type(entry["path"]), bytes_of[entry["upload"]], upload=entry["upload"]
+        )
+        for entry in entries
+    }
 
 
 def _other_item(key: str, view: Any) -> Item:
