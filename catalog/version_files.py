@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework.request import Request
 
+from catalog.aliases.pointers import versions_named
 from catalog.models import Item
 from tenants.exceptions import Refused
 from tenants.models import User
@@ -19,7 +20,6 @@ from tenants.rows.texts import shown
 from versions.bundles import Part, files_in
 from versions.files import path_of
 from versions.forms import receive_form
-from versions.lookup import named_versions
 from versions.models import Version, VersionFile
 from versions.sent import NewFile, SentFiles, check_paths
 from versions.services import Upload
@@ -143,7 +143,7 @@ def _other_item(key: str, view: Any) -> Item:
 
 
 def _version(item: Item, name: str) -> Version:
-    found = named_versions(tenant_id=item.tenant_id, subject=item.pk, name=name)
+    found = versions_named(item, name)
     if not found:
         raise Refused("post_request_error", f"No such version: {shown(name)} of {item.pk}")
     return found[0]

@@ -424,16 +424,21 @@ def test_a_url_whose_whole_rest_names_a_version_wins(world: Any) -> None:
     path = new_item(api)
     post_folder(api, path, {"b": b"a file", "c": b""}, original="a")
     assert api.get(f"{path}/versions/a/files/b").body() == b"a file"
-    for name in ("a/files/b", "a/files", "a/info", "a/diff", "a/files/info"):
+    names = ("a/files/b", "a/files", "a/info", "a/diff", "a/events", "a/files/info", "a/files/events")
+    for name in names:
         put_file(api, path, name, name.encode())
         assert api.get(f"{path}/versions/{name}").body() == name.encode()
         ok(api.get(f"{path}/versions/1/info"))
     assert ok(api.get(f"{path}/versions/a/files/info/info"))["original"] == "a/files/info"
     assert api.get(f"{path}/versions/a/files/b/files/a/files/b").body() == b"a/files/b"
-    for name in ("a/files/b", "a/files", "a/info", "a/diff", "a/files/info"):
+    ok(api.patch(f"{path}/versions/a/events", json={"description": "changed by its name"}))
+    assert ok(api.get(f"{path}/versions/a/events/info"))["description"] == "changed by its name"
+    assert [event["version"] for event in ok(api.get(f"{path}/versions/a/events/events"))["docs"]] == ["6", "6"]
+    for name in names:
         ok(api.delete(f"{path}/versions/{name}"))
     assert api.get(f"{path}/versions/a/files/b").body() == b"a file"
     assert ok(api.get(f"{path}/versions/a/info"))["ordinal"] == "1"
+    assert ok(api.get(f"{path}/versions/a/events"))["docs"][0]["version"] == "1"
     assert_error(api.get(f"{path}/versions/x/files/b"), "resource_not_found")
     assert_error(api.get(f"{path}/versions/x" + "/files" * 500), "resource_not_found")
 
