@@ -1,6 +1,7 @@
 // Entry point: each module attaches its event listeners to the elements that it finds on the page.
 import { wireAliases } from "./aliases.js";
 import { showFlash } from "./api.js";
+import { wireCompare } from "./compare.js";
 import { wireDeletions } from "./deletions.js";
 import { wireForms } from "./forms.js";
 import { wirePairs } from "./pairs.js";
@@ -20,3 +21,4 @@ wireTokens();
 wireUploads();
 wireDeletions();
 wireAliases();
+wireCompare();
