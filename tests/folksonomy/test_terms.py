@@ -189,7 +189,7 @@ def test_an_administrator_says_which_values_of_a_metric_are_better(world: Any) -
 
 
 @pytest.mark.promise("terms.better")
-def test_what_is_no_direction_is_refused(world: Any) -> None:
+def test_other_directions_are_refused(world: Any) -> None:
     admin = world.acme.admin.api
     for words in ("tags", "metadata"):
         ok(admin.post(words, json={"_id": "loss"}))

@@ -108,7 +108,7 @@ def test_versions_are_named_by_ordinal_alias_and_file_name(world: Any, models: l
 
 
 @pytest.mark.promise("compare.readable", "items.other-tenant")
-def test_what_the_caller_may_not_read_is_as_if_it_were_not_there(world: Any, models: list[str]) -> None:
+def test_items_that_the_caller_cannot_read_are_not_found(world: Any, models: list[str]) -> None:
     own = ok(world.acme.owner.api.get("compare", query={"ids": models[2]}))
     assert own["columns"][0]["name"] == "c"
     unknown = world.acme.other.api.get("compare", query={"ids": "0" * 24})
@@ -260,7 +260,7 @@ def _queries(call: Any) -> int:
 ITEMS, DIRECTIONS, VERSIONS, NEWEST, OWNERS = 1, 1, 1, 2, 1
 
 
-def test_a_comparison_takes_few_queries_whatever_its_width(world: Any) -> None:
+def test_a_wide_comparison_takes_as_many_queries_as_a_narrow_one(world: Any) -> None:
     api = world.acme.owner.api
     ids = [create(api, name=f"m{n}", metadata=pairs(acc=n))["_id"] for n in range(9)]
     for pk in ids:
