@@ -13,6 +13,7 @@ from catalog.compare.parameters import fields_in, listed
 
 SHOWN = 200  # characters of a value
 RAW = 1000  # values; the page of a larger comparison leaves out the raw response
+FEW = 20  # columns, each of which has a link to the comparison without it
 CHOSEN = 5  # axes of parallel coordinates, unless the URL names others
 # What can be shown, and its label.
 GROUPS = {
@@ -102,7 +103,7 @@ def _short(field: str) -> str:
 def _head(column: Mapping[str, Any], place: int, request: Request) -> dict[str, Any]:
     """Return a column's heading: its name, its page, and the same comparison without it."""
     ids = listed(request, "ids")
-    is_named = len(ids) > 1 and request.query_params.get("by") != "version"
+    is_named = 1 < len(ids) <= FEW and request.query_params.get("by") != "version"
     without = _changed(request, ids=",".join(ids[:place] + ids[place + 1 :])) if is_named else ""
     address = reverse(f"{column['kind']}s-detail", args=(column["_id"],))
     return {"name": column["name"], "version": column["version"], "address": address, "without": without}
