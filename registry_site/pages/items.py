@@ -92,6 +92,7 @@ def _version(route: str, pk: str, version: dict[str, Any], shared: frozenset[str
     arguments = {"pk": pk, "version": version.get("ordinal") or version.get("original")}
     return version | {
         "address": address_of(route, pk, version, shared),
+        "tick": f"{pk}@{version['ordinal']}" if version.get("ordinal") else "",
         "by_ordinal": reverse(f"{route}-versions-detail", kwargs=arguments) if arguments["version"] else "",
         "pairs": pairs_of(version.get("metadata", ())),
     }

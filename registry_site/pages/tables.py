@@ -50,6 +50,7 @@ class Collection:
     detail: str = ""
     fields: Sequence[str] = ()  # of its filters, if they are not those of the view
     dated: bool = False  # whether the list can be shown as it was at a time
+    compared: bool = False  # whether rows can be ticked and compared
 
 
 LAST_MODIFIED = Column("lastmod", "Last modified", "moment")
@@ -73,6 +74,7 @@ MODELS = Collection(
     example='{"metadata.accuracy": {"$gte": 0.9}, "tags": {"$in": ["onnx", "csv"]}}',
     form="browsable/item_form.html",
     detail="browsable/item.html",
+    compared=True,
 )
 DATASETS = replace(
     MODELS,
@@ -209,6 +211,7 @@ HOLDERS = Collection(
     sorts={"By kind": "", "Name": '{"name":"asc"}'},
     example='{"kind": "model"}',
     dated=True,
+    compared=True,
 )
 RULES = Collection(
     title="Protection",

@@ -72,7 +72,7 @@ def _pair(pair: Mapping[str, Any]) -> dict[str, str]:
 def version_page(view: Any, document: Mapping[str, Any], caller: User) -> Page:
     """Return the page of what a URL asks for of a version: of its files, or of a comparison."""
     item, version, reading = view.read_part
-    template, context = PAGES[reading.part]
+    template, context = VERSION_PAGES[reading.part]
     items = f"{item.kind}s"  # not the route's, because names of versions end like the URLs of parts
     place = _place(view, item, version, f"{items}-versions")
     about = {
@@ -138,7 +138,7 @@ def _difference_context(place: Place, item: Item, document: Mapping[str, Any], c
     return {"old": document["from"], "kinds": kinds, "metadata": document["metadata"]}
 
 
-PAGES: dict[str, tuple[str, Callable[[Place, Item, Mapping[str, Any], User], dict[str, Any]]]] = {
+VERSION_PAGES: dict[str, tuple[str, Callable[[Place, Item, Mapping[str, Any], User], dict[str, Any]]]] = {
     "": ("browsable/version.html", _files_context),
     "info": ("browsable/version.html", _files_context),
     "diff": ("browsable/difference.html", _difference_context),
