@@ -48,13 +48,16 @@ OPENED: dict[str, dict[str, tuple[str, ...]]] = {
         for words in ("tags", "metadata")
         for part, methods in {"list": ("get", "post"), "detail": ("get", "delete")}.items()
     },
+    "compare": {"get": tuple(f"{kind}:read" for kind in KINDS)},
     **{f"users-{part}": {"get": ("users:read",)} for part in ("list", "detail")},
-    **{f"{kind}-{part}": {"get": ("events:read",)} for kind in KINDS for part in ("events", "versions-events")},
+    **{f"{kind}-events": {"get": ("events:read",)} for kind in KINDS},
     "events": {"get": ("events:read",)},
     "uploads-list": dict.fromkeys(("get", "post"), WRITES_ITEMS),
     "uploads-detail": dict.fromkeys(("get", "post", "patch", "delete"), WRITES_ITEMS),
 }
+OPENED["metadata-detail"] |= {"put": ("metadata:write",)}
 for kind in KINDS:
+    OPENED[f"{kind}-versions-events"] = OPENED[f"{kind}-versions-info"] | {"get": ("events:read",)}
     OPENED[f"{kind}-proposals-list"] |= {"post": ("aliases:*",)}
 WALKED = [route for route in ROUTES if not route.name.endswith("-page")]
 REFUSALS = ("The token needs the scope", "Tokens for machines cannot do this")
