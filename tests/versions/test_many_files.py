@@ -155,7 +155,7 @@ def _read_lists(api: Any, whole: str) -> None:
     assert some["totalDocs"] == min(1000, FILES - 1000)
     large = {"filter": {"size": {"$gte": len(content(OF_A_FORM - 1))}}, "sort": {"size": "desc"}, "limit": "1"}
     assert ok(api.get(f"{whole}/files", query=large))["docs"][0]["size"] == len(content(OF_A_FORM - 1))
-    regex = {"filter": {"path": {"$regex": f"{re.escape(path_of(FILES - 1))}$"}}}
+    regex = {"filter": {"path": {"$regex": f"{re.escape(path_of(FILES - 1))}$"}}, "prefix": path_of(FILES - 1)[:-7]}
     assert ok(api.get(f"{whole}/files", query=regex))["totalDocs"] == 1
 
 
