@@ -2,8 +2,7 @@
 // Plot adds a style element to each, which is removed: compare.css has its rules.
 
 const LABELLED = 30; // points or lines; more would hide each other's names
-const WIDTH = 720;
-const common = { className: "plot", width: WIDTH, style: { background: "transparent" } };
+const common = { className: "plot", style: { background: "transparent" } };
 
 function plotted(options) {
   const svg = globalThis.Plot.plot({ ...common, ...options });
@@ -15,7 +14,7 @@ function plotted(options) {
 const arrow = (better) => (better ? ` (${better} is better)` : "");
 
 // Return the chart of the columns by two metrics.
-export function scatter({ columns, metrics }, x, y) {
+export function scatter({ columns, metrics, width }, x, y) {
   const { dot, text, tip, pointer } = globalThis.Plot;
   const points = columns
     .map(({ label }, place) => ({ label, x: metrics[x].values[place], y: metrics[y].values[place] }))
@@ -24,6 +23,7 @@ export function scatter({ columns, metrics }, x, y) {
   if (!points.length) return { caption: `Nothing has both ${x} and ${y}.` };
   const names = points.length <= LABELLED ? [text(points, { x: "x", y: "y", text: "label", dx: 9, textAnchor: "start", lineWidth: 12, textOverflow: "ellipsis" })] : [];
   const svg = plotted({
+    width,
     height: 400,
     inset: 20,
     marginLeft: 60,
@@ -49,7 +49,7 @@ function scaled(values) {
 }
 
 // Return the chart with an axis for each metric and a line for each column.
-export function parallel({ columns, metrics }, axes) {
+export function parallel({ columns, metrics, width }, axes) {
   const { line, dot, ruleX, text, tip, pointer } = globalThis.Plot;
   if (axes.length < 2) return { caption: "Choose at least two axes." };
   const scales = Object.fromEntries(axes.map((axis) => [axis, scaled(metrics[axis].values)]));
@@ -63,6 +63,7 @@ export function parallel({ columns, metrics }, axes) {
   const ends = (t, which) => text(axes, { x: (axis) => axis, y: t, text: (axis) => `${scales[axis][which]}`, dy: t ? -12 : 12 });
   const last = Object.values(Object.fromEntries(seen.map((point) => [point.place, point]))); // of each line
   const svg = plotted({
+    width,
     height: 360,
     marginTop: 50,
     marginBottom: 60,
@@ -86,7 +87,7 @@ export function parallel({ columns, metrics }, axes) {
 }
 
 // Return the chart of a metric over the versions of each item.
-export function trend({ columns, metrics }, metric) {
+export function trend({ columns, metrics, width }, metric) {
   const { lineY, dot, tip, pointer } = globalThis.Plot;
   const { values, better } = metrics[metric];
   const points = columns
@@ -95,6 +96,7 @@ export function trend({ columns, metrics }, metric) {
   if (!points.length) return { caption: `No version has ${metric}.` };
   const domain = [...new Set(points.map((point) => point.version))];
   const svg = plotted({
+    width,
     height: 320,
     inset: 16,
     marginLeft: 60,
