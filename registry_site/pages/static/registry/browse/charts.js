@@ -2,6 +2,8 @@
 // Plot adds a style element to each, which is removed: compare.css has its rules.
 
 const LABELLED = 30; // points or lines; more would hide each other's names
+const NARROW = 480; // pixels
+const room = (width) => (width < NARROW ? { marginRight: 84, ems: 6 } : { marginRight: 140, ems: 11 }); // for names of lines and points
 const common = { className: "plot", style: { background: "transparent" } };
 
 function plotted(options) {
@@ -21,13 +23,13 @@ export function scatter({ columns, metrics, width }, x, y) {
     .filter((point) => point.x !== null && point.y !== null);
   const caption = `${y}${arrow(metrics[y].better)} by ${x}${arrow(metrics[x].better)}, ${points.length} of ${columns.length}`;
   if (!points.length) return { caption: `Nothing has both ${x} and ${y}.` };
-  const names = points.length <= LABELLED ? [text(points, { x: "x", y: "y", text: "label", dx: 9, textAnchor: "start", lineWidth: 12, textOverflow: "ellipsis" })] : [];
+  const names = points.length <= LABELLED ? [text(points, { x: "x", y: "y", text: "label", dx: 9, textAnchor: "start", lineWidth: room(width).ems, textOverflow: "ellipsis" })] : [];
   const svg = plotted({
     width,
     height: 400,
     inset: 20,
     marginLeft: 60,
-    marginRight: 130,
+    marginRight: room(width).marginRight,
     marginBottom: 50,
     grid: true,
     x: { label: x },
@@ -67,9 +69,9 @@ export function parallel({ columns, metrics, width }, axes) {
     height: 360,
     marginTop: 50,
     marginBottom: 60,
-    marginRight: 140,
-    marginLeft: 60,
-    x: { type: "point", domain: axes, label: null, axis: "top", tickSize: 0, tickPadding: 26 },
+    marginRight: room(width).marginRight,
+    marginLeft: 30,
+    x: { type: "point", domain: axes, padding: 0.2, label: null, axis: "top", tickSize: 0, tickPadding: 26 },
     y: { axis: null, domain: [0, 1] },
     color: { type: "categorical", scheme: "tableau10" },
     marks: [
@@ -78,7 +80,7 @@ export function parallel({ columns, metrics, width }, axes) {
       dot(seen, { x: "axis", y: "t", fill: "place", r: 3.5 }),
       ends(0, "least"),
       ends(1, "most"),
-      ...(last.length <= LABELLED ? [text(last, { x: "axis", y: "t", text: "label", dx: 10, textAnchor: "start", lineWidth: 11, textOverflow: "ellipsis" })] : []),
+      ...(last.length <= LABELLED ? [text(last, { x: "axis", y: "t", text: "label", dx: 10, textAnchor: "start", lineWidth: room(width).ems, textOverflow: "ellipsis" })] : []),
       tip(seen, pointer({ x: "axis", y: "t", title: (point) => `${point.label}\n${point.axis}: ${point.value}` })),
     ],
   });
