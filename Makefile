@@ -11,6 +11,7 @@ BASE ?=
 PROFILE ?=
 ROUNDS ?= 20
 CLIENTS ?= 12
+FILES ?= 100000
 # Checks need settings, but no real secrets and no server.
 CHECKED := env VARIABLES_FILE=/dev/null API_TOKEN=none JWT_SECRET=none DATABASE=sqlite:///data/checks.sqlite3
 PACKAGES := registry_site tenants folksonomy versions catalog
@@ -37,9 +38,9 @@ test: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp newman azurite tus charts ## Run 
 test-quick: $(VENV)/.dev-stamp ## Run the tests that need neither a server nor long, on SQLite
 	@$(BIN)/python -m tests.run sqlite -- --quick $(PYTEST)
 
-torture: $(VENV)/.dev-stamp ## Kill the server ROUNDS times (20) while CLIENTS (12) write; race it; send malformed bodies
-	@TORTURE_ROUNDS=$(ROUNDS) TORTURE_CLIENTS=$(CLIENTS) $(BIN)/python -m tests.run --all $(ENGINE) -- \
-		tests/e2e/test_durability.py tests/test_races.py tests/test_any_body.py
+torture: $(VENV)/.dev-stamp ## Kill the server ROUNDS times (20) while CLIENTS (12) write; race it; send malformed bodies; FILES (100000) of a version
+	@TORTURE_ROUNDS=$(ROUNDS) TORTURE_CLIENTS=$(CLIENTS) MANY_FILES=$(FILES) $(BIN)/python -m tests.run --all $(ENGINE) -- \
+		tests/e2e/test_durability.py tests/test_races.py tests/test_any_body.py tests/versions/test_many_files.py
 
 INSTALLED := node_modules/.package-lock.json
 newman: tests/e2e/postman/$(INSTALLED) ## Install the Postman runner of the tests
@@ -93,6 +94,7 @@ lock: $(VENV)/.dev-stamp ## Lock the dependencies of pyproject.toml
 bench: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp ## Benchmark the registry against MLflow and write docs/performance.md
 	@$(BIN)/uv pip install --quiet --python $(VENV)-mlflow/bin/python --constraint requirements.txt "psycopg[binary]"
 	@BENCH_MILLION=$(BENCH_MILLION) $(BIN)/python -m benchmarks $(BENCH)
+	@$(if $(BENCH),true,$(BIN)/python -m benchmarks.folders --output docs/performance.md)
 
 profile: $(VENV)/.dev-stamp ## Measure the processor time of each kind of read, beside the commit BASE if given
 	@$(BIN)/python -m benchmarks.in_process $(if $(BASE),--base $(BASE)) $(PROFILE)

@@ -2,6 +2,7 @@
 import { wireAliases } from "./aliases.js";
 import { showFlash } from "./api.js";
 import { wireCompare } from "./compare.js";
+import { wireCopies } from "./copies.js";
 import { wireDeletions } from "./deletions.js";
 import { wireForms } from "./forms.js";
 import { wirePairs } from "./pairs.js";
@@ -20,5 +21,6 @@ wireSearch();
 wireTokens();
 wireUploads();
 wireDeletions();
+wireCopies();
 wireAliases();
 wireCompare();
