@@ -59,9 +59,7 @@ def _file(media_type: str, text: str) -> OpenApiResponse:
 ANSWERS: dict[tuple[int, str], Any] = {
     (200, "application/json"): CompareAnswer,
     (200, "text/csv"): _file("text/csv", f"field,churn@1\r\n_id,{ITEM}\r\nmetadata.accuracy,0.94\r\n"),
-    (200, "text/markdown"): _file(
-        "text/markdown", "| field | churn |\n| --- | ---: |\n| metadata.acc | 0.9 |\n"
-    ),
+    (200, "text/markdown"): _file("text/markdown", "| field | churn |\n| --- | ---: |\n| metadata.acc | 0.9 |\n"),
     (200, "application/x-latex"): _file(
         "application/x-latex",
         "\\begin{tabular}{lr}\n\\toprule\nfield & churn@1 \\\\\n\\midrule\n"
