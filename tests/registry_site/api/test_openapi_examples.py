@@ -117,7 +117,7 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
         proposal.version, proposal.author_name = ids[kind, VERSION], "grace"
         proposal.save(force_insert=True)
         ids[kind, PROPOSAL] = proposal.pk
-        ids |= {(kind, MOVE): AliasMove.objects.get(subject=item).pk, ("aliases", ITEM): item}
+        ids |= {(kind, MOVE): AliasMove.objects.get(subject=item).pk, ("aliases", ITEM): item, ("compare", ITEM): item}
     ids["uploads", ITEM] = begin(ada, len(FILE)).rpartition("/")[2]
     return SimpleNamespace(ada=ada, ids=ids, operator=ApiClient(settings.API_TOKEN))
 
