@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -45,6 +46,13 @@ def variables(tmp_path: Path) -> dict[str, str]:
         "DATABASE": f"sqlite:///{tmp_path}/registry.sqlite3",
         "UPLOAD_PATH": str(tmp_path / "uploads"),
     }
+
+
+@pytest.fixture
+def fresh_served(server: Server, tmp_path: Path) -> Iterator[Served]:
+    """A registry for one test, served by two processes."""
+    with Served.on(server, tmp_path, WORKERS="2") as registry:
+        yield registry
 
 
 @pytest.mark.parametrize("ending", ["stop", "kill"])
