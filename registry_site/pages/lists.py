@@ -11,6 +11,7 @@ from registry_site.pages.activity import sentence
 from registry_site.pages.site import route_name
 from registry_site.pages.tables import LIMITS, Collection, Column
 from registry_site.pages.versions import address_of, shared_names
+from versions.sent import FOLDER_TYPE
 
 SHOWN = 6  # tags in a cell; an item can have a thousand
 
@@ -36,7 +37,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
     columns = [column for column in collection.columns if any(column.field in document for document in docs)]
     route = route_name(request._request).removesuffix("-list")
     links = _links(route, view.kwargs, docs)
-    fields = view.get_query_fields()
+    fields = collection.fields or view.get_query_fields()
     return {
         "collection": collection,
         "heads": [column.head for column in columns],
@@ -53,7 +54,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
         "words": route,
         "title": view.kwargs.get("alias", "").capitalize() or collection.title,
         "parent": _parent(route, view.kwargs),
-        "kind": getattr(view, "kind", ""),
+        "kind": "version" if route.endswith("-files") else getattr(view, "kind", ""),
     }
 
 
@@ -63,6 +64,9 @@ def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, An
         shared = shared_names(docs)
         kind = route.removesuffix("-versions")
         return [address_of(kind, arguments["pk"], document, shared) for document in docs]
+    if route.endswith("-files"):
+        route = route.removesuffix("s")
+        return [reverse(route, kwargs={**arguments, "file": document.get("path", "")}) for document in docs]
     if route.endswith("-aliases"):
         return [reverse(f"{route}-detail", args=(arguments["pk"], document["_id"])) for document in docs]
     if route == "holders":
@@ -76,7 +80,9 @@ def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, An
 
 
 def _parent(route: str, arguments: Mapping[str, Any]) -> str:
-    """Return the URL of the item that a list of versions, aliases or events belongs to; empty for other lists."""
+    """Return the URL of the item or version that a list belongs to; empty for other lists."""
+    if route.endswith("-files"):
+        return reverse(route.replace("-files", "-info"), kwargs=dict(arguments))
     kind = route.removesuffix("-events").removesuffix("-versions").removesuffix("-aliases")
     return reverse(f"{kind}-detail", kwargs={"pk": arguments["pk"]}) if kind != route else ""
 
@@ -91,7 +97,8 @@ def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
     value, name = document.get(column.field), document.get(column.name, "")
     if column.kind == "words" and value:
         return Cell(column.head, column.kind, value[:SHOWN], link, name, max(0, len(value) - SHOWN))
-    return Cell(column.head, column.kind, value, link, name)
+    kind = "name" if column.kind == "file" and document.get("mimetype", FOLDER_TYPE) == FOLDER_TYPE else column.kind
+    return Cell(column.head, kind, value, link, name)
 
 
 def _other_page(request: Request, number: int | None) -> str:

@@ -12,6 +12,7 @@ from registry_site.pages.items import CHOICES, CONTEXTS
 from registry_site.pages.lists import list_context
 from registry_site.pages.site import route_name, site_context
 from registry_site.pages.tables import COLLECTIONS
+from registry_site.pages.versions import PAGES, version_page
 from tenants.models import User
 
 LONGEST_BODY = 100_000  # characters of the raw response that a page shows
@@ -38,6 +39,9 @@ class PageRenderer(BrowsableAPIRenderer):
         route, part = _split(route_name(request._request))
         collection = COLLECTIONS.get(route)
         refused = {"error": data} if response.status_code >= 400 else {}
+        part_of_version = getattr(view, "read_part", None)
+        if caller and not refused and part_of_version and part_of_version[2].part in PAGES:
+            return version_page(view, data, caller)
         if caller and collection and part == "list" and response.status_code in (200, 400):
             may_create = bool(collection.form) and caller.role in view.roles.get("create", ())
             shown = list_context(view, request, {} if refused else data, collection)
@@ -70,4 +74,6 @@ def _split(name: str) -> tuple[str, str]:
     if name.endswith("-events"):
         return "events", "list"
     route, _, part = name.rpartition("-")
+    if route.endswith("-versions") and part == "files":
+        return name, "list"
     return (route, part) if part in ("list", "detail") else (name, "")

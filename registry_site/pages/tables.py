@@ -48,6 +48,7 @@ class Collection:
     example: str
     form: str = ""
     detail: str = ""
+    fields: Sequence[str] = ()  # of its filters, if they are not those of the view
     dated: bool = False  # whether the list can be shown as it was at a time
 
 
@@ -148,6 +149,21 @@ VERSION_LIST = Collection(
     sorts=NEWEST | OLDEST | {"Largest first": '{"size":"desc"}'},
     example='{"size": {"$gt": 1000000}}',
 )
+FILES = Collection(
+    title="Files",
+    one="file",
+    many="files",
+    columns=(
+        Column("path", "File", "file"),
+        Column("size", "Size", "size"),
+        Column("mimetype", "Type"),
+        Column("sha256", "SHA-256", "code"),
+    ),
+    searches=(Search("path", "Path contains"), Search("sha256", "SHA-256", "equals")),
+    sorts={"Path": ""} | {"Largest first": '{"size":"desc"}'},
+    example='{"size": {"$gt": 1000000}}',
+    fields=("_id", "path", "size", "sha256", "mimetype"),
+)
 EVENTS = Collection(
     title="Activity",
     one="event",
@@ -244,4 +260,5 @@ COLLECTIONS = {
     "holders": HOLDERS,
     "protection": RULES,
 } | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), VERSION_LIST)
+COLLECTIONS |= dict.fromkeys(("models-versions-files", "datasets-versions-files", "algorithms-versions-files"), FILES)
 COLLECTIONS |= dict.fromkeys(("models-aliases", "datasets-aliases", "algorithms-aliases"), ALIASES)

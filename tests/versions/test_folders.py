@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -297,7 +299,13 @@ BODIES: dict[str, Any] = {
     "null": {"files": [{"path": "a", "version": None}]},
     "no source": {"files": [{"path": "a"}]},
     "two sources": {"files": [{"path": "a", "version": "1", "upload": "x"}]},
-    "unknown field": {"files": [{"path": "a", "version": "1", "size": "1"}]},
+    "unknown field": {"files": [{"path": "a", "version": "1", "length": "1"}]},
+    "part of a version": {"files": [{"path": "source.bin", "version": "1", "offset": 0, "size": 1}]},
+    "offset alone": {"files": [{"path": "a", "upload": "x", "offset": 0}]},
+    "negative offset": {"files": [{"path": "a", "upload": "x", "offset": -1, "size": 1}]},
+    "text as a size": {"files": [{"path": "a", "upload": "x", "offset": 0, "size": "1"}]},
+    "boolean as a size": {"files": [{"path": "a", "upload": "x", "offset": 0, "size": True}]},
+    "huge size": {"files": [{"path": "a", "upload": "x", "offset": 0, "size": 2**70}]},
     "unknown field of all": {"files": [{"path": "a", "version": "1"}], "sha256": "x"},
     "unknown version": {"files": [{"path": "a", "version": "7"}]},
     "unknown file": {"files": [{"path": "a", "version": "1", "from": "b"}]},
@@ -466,3 +474,43 @@ def test_uploads_of_the_caller_become_files_of_a_version_once(world: Any) -> Non
     for ordinal in ("1", "2"):
         ok(api.delete(f"{path}/versions/{ordinal}"))
     assert stored() == {}
+
+
+PARTS = {"a.txt": (0, 3), "deep/empty": (3, 0), "deep/b.bin": (3, 5), "c": (10, 2)}  # offset and size in the bundle
+BUNDLE = b"aaabbbbb--cc"
+
+
+def parts(id: str, of: Any = PARTS) -> list[dict[str, Any]]:
+    """Return the entries of files that one upload has."""
+    return [{"path": path, "upload": id, "offset": at, "size": size} for path, (at, size) in of.items()]
+
+
+@pytest.mark.promise("folders.bundles")
+def test_small_files_are_sent_together_in_one_upload(world: Any) -> None:
+    api = world.acme.owner.api
+    path = new_item(api)
+    id, alone = (sent(api, content).rpartition("/")[2] for content in (BUNDLE, b"alone"))
+    entries = [{"path": "alone", "upload": alone}, *parts(id)]
+    version = newest(ok(api.post(f"{path}/versions", **named(path, *entries, original="churn"))))
+    files = {name: BUNDLE[at : at + size] for name, (at, size) in PARTS.items()} | {"alone": b"alone"}
+    assert version["sha256"] == digest(files)
+    with ZipFile(BytesIO(api.get(f"{path}/versions/1").body())) as archive:
+        assert archive.testzip() is None
+    assert sorted(stored().values()) == sorted(files.values()), "the bundle is left"
+    assert_error(api.post(f"{path}/versions", **named(path, *parts(id), original="again")), "post_request_error")
+
+
+@pytest.mark.promise("folders.bundles")
+@pytest.mark.parametrize(
+    "of",
+    [{"a": (0, 3), "b": (2, 3)}, {"a": (0, 12), "b": (0, 12)}, {"a": (0, 13)}, {"a": (13, 0)}, {"a": (2**52, 2**52)}],
+)
+def test_parts_that_overlap_or_exceed_their_upload_are_refused(world: Any, of: Any) -> None:
+    api = world.acme.owner.api
+    path = new_item(api)
+    id = sent(api, BUNDLE).rpartition("/")[2]
+    assert_error(api.post(f"{path}/versions", **named(path, *parts(id, of), original="o")), "post_request_error")
+    other = world.acme.other.api
+    theirs = new_item(other)
+    assert_error(other.post(f"{theirs}/versions", **named(theirs, *parts(id), original="o")), "post_request_error")
+    assert list(stored().values()) == [BUNDLE], "files are left, or the bundle is gone"

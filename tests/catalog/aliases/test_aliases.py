@@ -83,7 +83,7 @@ def test_a_move_to_what_does_not_exist_is_refused(world: Any, item: str, version
 
 @pytest.mark.promise("aliases.names")
 @pytest.mark.parametrize("name", ["latest", "1", "007", "x" * 65, "a.b", "é", "a b", "@a", "a~1"])
-def test_what_could_be_mistaken_for_something_else_is_no_alias(world: Any, item: str, name: str) -> None:
+def test_an_ambiguous_name_is_refused_as_an_alias(world: Any, item: str, name: str) -> None:
     assert_error(
         world.acme.owner.api.put(f"{item}/aliases/{name}", json={"version": "1"}), "put_request_error", "alias"
     )
