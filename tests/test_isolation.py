@@ -14,6 +14,7 @@ from tenants.rows.fields import now
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS
 from tests.client import BrowserClient
+from tests.fixtures import PASSWORD
 from tests.remembered import remembered
 from tests.routes import ENDS_OF_VERSIONS, METHODS, OVERRIDES, ROUTES, UNKNOWN, Route
 from tests.versions.tus import RESUMABLE
@@ -101,9 +102,17 @@ def place(world: Any, settings: Any) -> Any:
     world.__dict__.update(remembered(_contents, world))
     world.callers = {ANONYMOUS: world.anonymous, RIVAL: world.rival.admin.api, OPERATOR: world.operator}
     world.callers |= {name: getattr(world.acme, name).api for name in (OTHER, SHARED, OWNER, ADMIN)}
-    world.callers[BROWSER] = BrowserClient("acme", "owner", world.password)
-    world.callers[RIVAL_BROWSER] = BrowserClient("rival", "admin", world.password)
+    world.callers = _Callers(world.callers)
     return world
+
+
+class _Callers(dict[str, Any]):
+    """Clients by caller; those in a browser log in when a test first uses them."""
+
+    def __missing__(self, caller: str) -> BrowserClient:
+        names = {BROWSER: ("acme", "owner"), RIVAL_BROWSER: ("rival", "admin")}[caller]
+        self[caller] = BrowserClient(*names, PASSWORD)
+        return self[caller]
 
 
 def _contents(world: Any) -> dict[str, Any]:
