@@ -79,6 +79,7 @@ INDEPENDENT = {
     "tests/registry_site/pages/test_vendored.py": "files are compared",
     "tests/registry_site/pages/test_markdown.py": "texts are rendered without a database",
     "tests/registry_site/pages/test_activity.py": "sentences are made of documents",
+    "tests/registry_site/pages/test_shell.py": "cookies, forms and errors",
     "tests/registry_site/pages/test_pages.py": "HTML or JSON is chosen by headers",
     "tests/registry_site/serving/test_redirect.py": "no database is used",
     "tests/registry_site/api/test_schema.py": "the OpenAPI document is made of the code",

@@ -22,6 +22,8 @@ UNRECORDED = {
     ("login-alias", "put"),
     ("login-page", "post"),
     ("logout-page", "post"),
+    ("forgot-page", "post"),
+    ("theme-page", "post"),
     ("self/reset", "post"),
     ("uploads-detail", "patch"),
     ("uploads-detail", "post"),

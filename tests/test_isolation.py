@@ -47,6 +47,8 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     "login": {"post": EVERYBODY, "put": HOLDERS},
     "login-page": {"get": EVERYBODY, "post": EVERYBODY},
     "logout-page": {"post": EVERYBODY},
+    "forgot-page": {"get": EVERYBODY, "post": EVERYBODY},
+    "theme-page": {"post": EVERYBODY},
     "tenants-list": {"get": frozenset({OPERATOR}), "post": frozenset({OPERATOR})},
     "tenants-detail": dict.fromkeys(("get", "put", "delete"), frozenset({OPERATOR})),
     "users-list": {"get": USERS, "post": ADMINS},

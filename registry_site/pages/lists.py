@@ -46,6 +46,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
         "page": data,
         "previous": _other_page(request, data.get("prevPage")),
         "next": _other_page(request, data.get("nextPage")),
+        "beyond": _other_page(request, data["totalPages"]) if _is_beyond(data) else "",
         "as_csv": _as_csv(request),
         "last": (data.get("pagingCounter") or 1) + len(docs) - 1,
         "sorts": _choices(collection.sorts, request.query_params.get("sort", "")),
@@ -101,6 +102,12 @@ def _other_page(request: Request, number: int | None) -> str:
     query = request.query_params.copy()
     query["page"] = str(number)
     return f"?{query.urlencode()}"
+
+
+def _is_beyond(data: Mapping[str, Any]) -> bool:
+    """Tell whether the page is after the last one."""
+    number = data.get("page")
+    return number is not None and number > data["totalPages"]
 
 
 def _as_csv(request: Request) -> str:

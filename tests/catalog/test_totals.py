@@ -120,6 +120,8 @@ OTHERS = {
     *(
         "login-page-post",
         "logout-page-post",
+        "forgot-page-post",
+        "theme-page-post",
         "tenants-list-post",
         "tenants-detail-put",
         "tenants-detail-delete",

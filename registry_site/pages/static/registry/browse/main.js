@@ -6,11 +6,13 @@ import { wireForms } from "./forms.js";
 import { wirePairs } from "./pairs.js";
 import { wireSearch } from "./search.js";
 import { wireSuggestions } from "./suggestions.js";
+import { wireTimes } from "./times.js";
 import { wireTokens } from "./tokens.js";
 import { wireUploads } from "./uploads.js";
 import { wireWords } from "./words.js";
 
 showFlash();
+wireTimes(document);
 wireSuggestions(document);
 wireWords();
 wirePairs();
