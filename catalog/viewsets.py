@@ -21,6 +21,7 @@ from tenants.rest.permissions import USERS, refusal, refuse_outside_scope
 from tenants.rest.querying.query import time_in
 from tenants.rows.fences import edition_of
 
+FACETS = {"visibility": "visibility", "owner": "owner_id", "tags": "tags"}
 OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "aliases", "timestamp", "lastmod")
 FIXED_FIELDS = ("_id", "id", "name", *OF_THE_REGISTRY, "status", "datasets")
 
@@ -64,10 +65,11 @@ class ItemViewSet(ItemRoutes):
 
     model = Item
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), USERS)
-    parameters: ClassVar = CollectionViewSet.parameters | {"retrieve": ("select", "at")}
+    parameters: ClassVar = CollectionViewSet.parameters | {"list": ("facets",), "retrieve": ("select", "at")}
     input_class: ClassVar[type[Serializer[Any]]] = ItemInput
     changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
     query_fields: ClassVar = ITEM_FIELDS
+    facets: ClassVar = FACETS | {"status": "status"}
 
     @classmethod
     def visible_to(cls, user: User) -> TenantQuerySet[Item]:
@@ -119,6 +121,7 @@ class DatasetViewSet(ItemViewSet):
     answer_class = DatasetAnswer
     changes_class = DatasetChanges
     query_fields: ClassVar = DATASET_FIELDS
+    facets: ClassVar = FACETS
 
 
 class AlgorithmViewSet(ItemViewSet):

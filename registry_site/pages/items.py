@@ -12,6 +12,7 @@ from registry_site.pages.aliases import alias_context, item_aliases
 from registry_site.pages.markdown import render
 from registry_site.pages.versions import address_of, shared_names
 from tenants.models import ROLES, User
+from tenants.rest.querying.terms import term_text
 
 CHOICES = {"statuses": STATUSES, "visibilities": VISIBILITIES, "roles": ROLES}
 
@@ -70,8 +71,13 @@ CONTEXTS |= dict.fromkeys(("models-aliases", "datasets-aliases", "algorithms-ali
 CONTEXTS |= {"protection": rule_context}
 
 
+SEARCHED = {"tags": "tag", "owner": "owner"}  # how the search box calls a field
+
+
 def listing(route: str, field: str, value: str) -> str:
     """Return the URL of the list of documents that have this value in this field."""
+    if field in SEARCHED and '"' not in value:
+        return reverse(f"{route}-list", query={"q": term_text(SEARCHED[field], ":", value)})
     condition = json.dumps({field: value}, ensure_ascii=False)
     return reverse(f"{route}-list", query={"filter": condition})
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 from rest_framework.request import Request
 
 from registry_site.pages.activity import sentence
+from registry_site.pages.search import METADATA, address, columns_of, facets_context, heads_of, search_context
 from registry_site.pages.site import route_name
 from registry_site.pages.tables import LIMITS, Collection, Column
 from registry_site.pages.versions import address_of, shared_names
@@ -33,29 +34,35 @@ class Cell:
 def list_context(view: Any, request: Request, data: Mapping[str, Any], collection: Collection) -> dict[str, Any]:
     """Return the template context of a list; without documents if the list was refused."""
     docs: Sequence[dict[str, Any]] = data.get("docs", ())
-    columns = [column for column in collection.columns if any(column.field in document for document in docs)]
+    columns = columns_of(request, collection, docs)
     route = route_name(request._request).removesuffix("-list")
     links = _links(route, view.kwargs, docs)
     fields = view.get_query_fields()
-    return {
-        "collection": collection,
-        "heads": [column.head for column in columns],
-        "rows": [_row(document, columns, link) for document, link in zip(docs, links, strict=True)],
-        "searches": [search for search in collection.searches if search.field.partition(".")[0] in fields],
-        "fields": sorted(fields),
-        "page": data,
-        "previous": _other_page(request, data.get("prevPage")),
-        "next": _other_page(request, data.get("nextPage")),
-        "beyond": _other_page(request, data["totalPages"]) if _is_beyond(data) else "",
-        "as_csv": _as_csv(request),
-        "last": (data.get("pagingCounter") or 1) + len(docs) - 1,
-        "sorts": _choices(collection.sorts, request.query_params.get("sort", "")),
-        "limits": _choices(LIMITS, request.query_params.get("limit", "")),
-        "words": route,
-        "title": view.kwargs.get("alias", "").capitalize() or collection.title,
-        "parent": _parent(route, view.kwargs),
-        "kind": getattr(view, "kind", ""),
-    }
+    return (
+        {
+            "collection": collection,
+            "heads": heads_of(request, columns, fields),
+            "rows": [_row(document, columns, link) for document, link in zip(docs, links, strict=True)],
+            "has_own_columns": any(request.query_params.getlist("columns")),
+            "columns": [column.field for column in columns],
+            "names": sorted({pair["name"] for document in docs for pair in document.get("metadata", ())}),
+            "facets": _facets_link(view, request),
+            "page": data,
+            "previous": _other_page(request, data.get("prevPage")),
+            "next": _other_page(request, data.get("nextPage")),
+            "beyond": _other_page(request, data["totalPages"]) if _is_beyond(data) else "",
+            "as_csv": _as_csv(request),
+            "last": (data.get("pagingCounter") or 1) + len(docs) - 1,
+            "sorts": _choices(collection.sorts, request.query_params.get("sort", "")),
+            "limits": _choices(LIMITS, request.query_params.get("limit", "")),
+            "words": route,
+            "title": view.kwargs.get("alias", "").capitalize() or collection.title,
+            "parent": _parent(route, view.kwargs),
+            "kind": getattr(view, "kind", ""),
+        }
+        | search_context(request, fields)
+        | (facets_context(request, data) if "facets" in data else {})
+    )
 
 
 def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, Any]]) -> Sequence[str]:
@@ -89,10 +96,19 @@ def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str) -> S
 def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
     if column.kind == "sentence":
         return Cell(column.head, column.kind, sentence(document) if "changes" in document else document[column.field])
+    if column.kind == "value":
+        return _of_metadata(column, document)
     value, name = document.get(column.field), document.get(column.name, "")
     if column.kind == "words" and value:
         return Cell(column.head, column.kind, value[:SHOWN], link, name, max(0, len(value) - SHOWN))
     return Cell(column.head, column.kind, value, link, name)
+
+
+def _of_metadata(column: Column, document: Mapping[str, Any]) -> Cell:
+    name = column.field.removeprefix(METADATA)
+    value = next((pair["value"] for pair in document.get("metadata", ()) if pair["name"] == name), None)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return Cell(column.head, "number" if is_number else "value", value)
 
 
 def _other_page(request: Request, number: int | None) -> str:
@@ -110,13 +126,14 @@ def _is_beyond(data: Mapping[str, Any]) -> bool:
     return number is not None and number > data["totalPages"]
 
 
+def _facets_link(view: Any, request: Request) -> str:
+    """Return the query string that counts values among all documents of the same search; empty if none are counted."""
+    return f"{address(request, limit='1')}&facets={','.join(view.facets)}" if view.facets else ""
+
+
 def _as_csv(request: Request) -> str:
-    """Return the query string of all documents of the same list as CSV."""
-    query = request.query_params.copy()
-    for name in ("page", "limit", "after"):
-        query.pop(name, None)
-    query["format"] = "csv"
-    return f"?{query.urlencode()}"
+    """Return the query string of all documents of the same list, with the same columns, as CSV."""
+    return f"{address(request, limit='')}&format=csv"
 
 
 def _choices(known: Mapping[str, str], chosen: str) -> Sequence[tuple[str, str, bool]]:

@@ -10,10 +10,12 @@ from rest_framework.request import Request
 
 from registry_site.pages.items import CHOICES, CONTEXTS
 from registry_site.pages.lists import list_context
+from registry_site.pages.search import facets_context, new_term
 from registry_site.pages.site import route_name, site_context
 from registry_site.pages.tables import COLLECTIONS
 from tenants.models import User
 
+FRAGMENT = "HTTP_HX_REQUEST"  # htmx asks for a part of a page
 LONGEST_BODY = 100_000  # characters of the raw response that a page shows
 
 
@@ -27,6 +29,9 @@ class PageRenderer(BrowsableAPIRenderer):
         view, request, response = context["view"], context["request"], context["response"]
         response["Cache-Control"] = "no-store"  # the back button must show nothing after logging out
         site = site_context(request._request, request.user if isinstance(request.user, User) else None)
+        added = new_term(request) if response.status_code < 500 else ""
+        if added and site["caller"]:
+            response.status_code, response["Location"] = 303, added
         template, shown = self.page_of(view, request, response, data, site["caller"])
         site |= {"raw_response": self.raw_response(request, response, data), **CHOICES}
         return render_to_string(template, site | shown, request)
@@ -38,7 +43,9 @@ class PageRenderer(BrowsableAPIRenderer):
         route, part = _split(route_name(request._request))
         collection = COLLECTIONS.get(route)
         refused = {"error": data} if response.status_code >= 400 else {}
-        if caller and collection and part == "list" and response.status_code in (200, 400):
+        if "facets" in (data or ()) and FRAGMENT in request.META:
+            return "browsable/facets.html", facets_context(request, data)
+        if caller and collection and part == "list" and response.status_code in (200, 303, 400):
             may_create = bool(collection.form) and caller.role in view.roles.get("create", ())
             shown = list_context(view, request, {} if refused else data, collection)
             return "browsable/list.html", shown | refused | {"route": route, "may_create": may_create}

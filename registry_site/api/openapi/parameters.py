@@ -118,6 +118,7 @@ NAMED = {
         _parameter("limit", "query", "100", "Files per page", pattern="^[0-9]*$"),
         _parameter("after", "query", VERSION, "Instead of `page`: the `_id` of the file before the page"),
         _parameter("at", "query", TIME, "What was true at this time; default: what is", format="time"),
+        _parameter("facets", "query", "visibility,owner", "Fields to count values of", enum=["", "visibility,owner"]),
         _parameter("verbose", "query", "false", "`false`: a list is answered with numbers only"),
         _parameter(
             "ordinal",
@@ -173,6 +174,9 @@ def parameters(view: Any, path: str) -> Sequence[OpenApiParameter]:
     return found + [_select(_key(view, path)) if name == "select" else NAMED[name] for name in names]
 
 
+FORMATS = {"filter": "filter", "sort": "sort", "q": "words"}
+
+
 def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, Any]:
     """Return a common parameter of lists with an example for this list."""
     key = _key(view, path)
@@ -182,11 +186,12 @@ def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, 
         "after": AFTER.get(key, ITEM),
         "select": SELECTIONS.get(key, '["name", "tags"]'),
         "format": "csv",
+        "q": "churn",
     }
     name = parameter["name"]
     if name not in examples:
         return parameter
-    schema = parameter["schema"] | ({"format": name} if name in ("filter", "sort") else {})
+    schema = parameter["schema"] | ({"format": FORMATS[name]} if name in FORMATS else {})
     shown = {"LeftOut": {"summary": "Left out", "value": ""}, "Example": {"value": examples[name]}}
     return {key: value for key, value in parameter.items() if key != "example"} | {"schema": schema, "examples": shown}
 
