@@ -23,7 +23,7 @@ from tenants.rows.fences import edition_of
 
 FACETS = {"visibility": "visibility", "owner": "owner_id", "tags": "tags"}
 OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "aliases", "timestamp", "lastmod")
-FIXED_FIELDS = ("_id", "id", "name", *OF_THE_REGISTRY, "status", "datasets")
+FIXED_FIELDS = ("_id", "id", *OF_THE_REGISTRY, "status", "datasets")
 
 
 class ItemRoutes(CollectionViewSet):
@@ -96,6 +96,8 @@ class ItemViewSet(ItemRoutes):
     def update(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()
         changes = valid_changes(self.changes_class, request.data, FIXED_FIELDS)
+        if "name" in changes:
+            refuse_outside_scope(request, self, changes["name"])
         return self.answer(update_item(item=item, by=self.user, changes=changes))
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:

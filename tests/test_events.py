@@ -57,6 +57,10 @@ def _aliased(world: Any, kind: str) -> str:
     return path
 
 
+def _view(api: Any) -> str:
+    return f"views/{ok(api.post('views', json={'name': f'view {Event.objects.count()}', 'list': 'models'}))['_id']}"
+
+
 def _rule(world: Any, **fields: Any) -> str:
     body = {"name": f"rule {Event.objects.count()}", "aliases": "staging"} | fields
     return f"protection/{ok(world.acme.admin.api.post('protection', json=body))['_id']}"
@@ -109,6 +113,13 @@ WRITES: dict[tuple[str, str], tuple[str, Send, str]] = {
     ("demo", "post"): (ADMIN, lambda world, api: api.post("demo"), "model.created"),
     ("demo", "delete"): (ADMIN, lambda world, api: (ok(api.post("demo")), api.delete("demo"))[1], "model.deleted"),
     ("uploads-list", "post"): (OWNER, _tus, "version.created"),
+    ("views-list", "post"): (
+        OWNER,
+        lambda world, api: api.post("views", json={"name": "new", "list": "models"}),
+        "view.created",
+    ),
+    ("views-detail", "put"): (OWNER, lambda world, api: api.put(_view(api), json={"shared": True}), "view.updated"),
+    ("views-detail", "delete"): (OWNER, lambda world, api: api.delete(_view(api)), "view.deleted"),
     ("protection-list", "post"): (
         ADMIN,
         lambda world, api: api.post("protection", json={"name": "new", "aliases": "*"}),

@@ -69,6 +69,8 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     "holders-list": {"get": USERS},
     "protection-list": dict.fromkeys(("get", "post"), ADMINS),
     "protection-detail": dict.fromkeys(("get", "put", "delete"), frozenset({ADMIN})),
+    "views-list": {"get": USERS, "post": USERS},
+    "views-detail": {"get": TENANT, "put": frozenset({OWNER, BROWSER}), "delete": frozenset({OWNER})},
     "info": {"get": USERS},
     "demo": dict.fromkeys(("get", "post", "delete"), frozenset({ADMIN})),
     **{
@@ -103,6 +105,7 @@ def place(world: Any, settings: Any) -> Any:
     world.items, world.proposals = {}, {}
     rule = ok(world.acme.admin.api.post("protection", json={"name": "r", "aliases": "reviewed", "approvals": 2}))
     world.rule = rule["_id"]
+    world.view = ok(api.post("views", json={"name": "shared", "list": "models", "shared": True}))["_id"]
     for kind in KINDS:
         for visibility in ("public", "private"):
             body = {"name": visibility, "visibility": visibility, "users": ["shared"]}
@@ -155,7 +158,7 @@ TARGETS = {
 @pytest.mark.promise("items.restricted", "tenants.api-token", "errors.administrators")
 @pytest.mark.parametrize("route", WORKING, ids=lambda route: route.name)
 def test_a_route_is_open_to_those_it_is_meant_for_and_to_nobody_else(place: Any, route: Route) -> None:
-    made = {"tokens-detail": place.token, "protection-detail": place.rule}
+    made = {"tokens-detail": place.token, "protection-detail": place.rule, "views-detail": place.view}
     path = "/" + route.template.format(pk=(TARGETS | made).get(route.name, ""), version="", file="", alias="production")
     for method, caller in product(METHODS_DELETE_LAST, CALLERS):
         response = _send(place, caller, method, path, {})

@@ -7,12 +7,15 @@ from typing import Any
 from django.urls import reverse
 from rest_framework.request import Request
 
+from catalog.saved.models import LISTS, SavedView
 from registry_site.pages.activity import sentence
 from registry_site.pages.search import METADATA, address, columns_of, facets_context, heads_of, search_context
 from registry_site.pages.site import route_name
 from registry_site.pages.tables import LIMITS, Collection, Column
 from registry_site.pages.versions import address_of, shared_names
+from tenants.models import User
 
+MOST_VIEWS = 50  # that a list shows
 SHOWN = 6  # tags in a cell; an item can have a thousand
 
 
@@ -29,6 +32,18 @@ class Cell:
     link: str = ""
     name: str = ""
     more: int = 0
+
+
+def saved_views(route: str, caller: User) -> Sequence[dict[str, Any]]:
+    """Return the saved views of a list, each with its URL; those of others with their owners."""
+    if route not in LISTS:
+        return ()
+    views = SavedView.objects.visible_to(caller).filter(list=route).select_related("owner").order_by("name", "pk")
+    base = reverse(f"{route}-list")
+    return [
+        {"name": view.name, "link": f"{base}?{view.query}", "owner": "" if view.owner_id == caller.pk else view.owner}
+        for view in views[:MOST_VIEWS]
+    ]
 
 
 def list_context(view: Any, request: Request, data: Mapping[str, Any], collection: Collection) -> dict[str, Any]:
@@ -51,7 +66,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
             "previous": _other_page(request, data.get("prevPage")),
             "next": _other_page(request, data.get("nextPage")),
             "beyond": _other_page(request, data["totalPages"]) if _is_beyond(data) else "",
-            "as_csv": _as_csv(request),
+            "as_csv": _as_csv(request, columns),
             "last": (data.get("pagingCounter") or 1) + len(docs) - 1,
             "sorts": _choices(collection.sorts, request.query_params.get("sort", "")),
             "limits": _choices(LIMITS, request.query_params.get("limit", "")),
@@ -59,6 +74,9 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
             "title": view.kwargs.get("alias", "").capitalize() or collection.title,
             "parent": _parent(route, view.kwargs),
             "kind": getattr(view, "kind", ""),
+            "views": saved_views(route, request.user) if isinstance(request.user, User) else (),
+            "savable": route in LISTS,
+            "as_view": address(request).removeprefix("?"),
         }
         | search_context(request, fields)
         | (facets_context(request, data) if "facets" in data else {})
@@ -131,9 +149,10 @@ def _facets_link(view: Any, request: Request) -> str:
     return f"{address(request, limit='1')}&facets={','.join(view.facets)}" if view.facets else ""
 
 
-def _as_csv(request: Request) -> str:
-    """Return the query string of all documents of the same list, with the same columns, as CSV."""
-    return f"{address(request, limit='')}&format=csv"
+def _as_csv(request: Request, columns: Sequence[Column]) -> str:
+    """Return the query string of all documents of the same list as CSV, with the columns if some were chosen."""
+    chosen = [column.field for column in columns] if any(request.query_params.getlist("columns")) else []
+    return f"{address(request, limit='', columns=chosen)}&format=csv"
 
 
 def _choices(known: Mapping[str, str], chosen: str) -> Sequence[tuple[str, str, bool]]:

@@ -8,8 +8,10 @@ from django.template.loader import render_to_string
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
 
+from catalog.models import KINDS
 from registry_site.pages.items import CHOICES, CONTEXTS
 from registry_site.pages.lists import list_context
+from registry_site.pages.overview import address_of_name
 from registry_site.pages.search import facets_context, new_term
 from registry_site.pages.site import route_name, site_context
 from registry_site.pages.tables import COLLECTIONS
@@ -42,6 +44,7 @@ class PageRenderer(BrowsableAPIRenderer):
         """Return the template of the response and its context."""
         route, part = _split(route_name(request._request))
         collection = COLLECTIONS.get(route)
+        is_missing_item = response.status_code == 404 and part == "detail" and route[:-1] in KINDS
         refused = {"error": data} if response.status_code >= 400 else {}
         if "facets" in (data or ()) and FRAGMENT in request.META:
             return "browsable/facets.html", facets_context(request, data)
@@ -50,6 +53,9 @@ class PageRenderer(BrowsableAPIRenderer):
             shown = list_context(view, request, {} if refused else data, collection)
             return "browsable/list.html", shown | refused | {"route": route, "may_create": may_create}
         if refused:
+            found = address_of_name(route[:-1], view.kwargs["pk"], caller) if caller and is_missing_item else ""
+            if found:
+                response.status_code, response["Location"] = 302, found
             return "browsable/error.html", refused
         if caller and collection and part == "detail":
             may_delete = caller.role in view.roles.get("destroy", ())

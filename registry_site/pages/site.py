@@ -45,7 +45,7 @@ def theme_page(request: HttpRequest) -> HttpResponse:
     """Remember the colours that a browser chose, and return to the page; other sites may not do more than that."""
     chosen = request.POST.get("theme", "")
     response = HttpResponseRedirect(own_address(request.POST.get("next", ""), "/"))
-    response.status_code = 303
+
     if chosen in THEMES:
         secure = settings.SESSION_COOKIE_SECURE
         response.set_cookie(THEME_COOKIE, chosen, THEME_AGE, secure=secure, httponly=True, samesite="Lax")

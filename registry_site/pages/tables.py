@@ -197,6 +197,23 @@ RULES = Collection(
     detail="browsable/rule.html",
 )
 
+VIEWS = Collection(
+    title="Saved views",
+    one="view",
+    many="views",
+    columns=(
+        Column("name", "Name", "name"),
+        Column("list", "List"),
+        Column("query", "Search", "code"),
+        Column("shared", "Shared", "value"),
+        Column("owner", "Owner", "user", "owner_username"),
+        LAST_MODIFIED,
+    ),
+    sorts=NEWEST | {"Name": '{"name":"asc"}'},
+    example='{"list": "models"}',
+    detail="browsable/view.html",
+)
+
 # Keys are names of routes.
 COLLECTIONS = {
     "models": MODELS,
@@ -210,5 +227,6 @@ COLLECTIONS = {
     "log": LOG,
     "holders": HOLDERS,
     "protection": RULES,
+    "views": VIEWS,
 } | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), VERSION_LIST)
 COLLECTIONS |= dict.fromkeys(("models-aliases", "datasets-aliases", "algorithms-aliases"), ALIASES)

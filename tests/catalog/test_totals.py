@@ -129,6 +129,7 @@ OTHERS = {
         "users-detail-put",
     ),
     *("tokens-list-post", "tokens-detail-delete"),
+    *("views-list-post", "views-detail-put", "views-detail-delete"),
     *("protection-list-post", "protection-detail-put", "protection-detail-delete"),
     *("uploads-detail-patch", "uploads-detail-post", "uploads-detail-delete"),
     *("tags-list-post", "tags-detail-delete", "metadata-list-post", "metadata-detail-delete"),

@@ -16,10 +16,19 @@ from tenants.rest.documentation import (
     TIME,
     TOKEN,
     VERSION,
+    VIEW,
 )
 
 # Collection -> the `{id}` in examples.
-IDS = {"rules": RULE, "tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
+IDS = {
+    "rules": RULE,
+    "views": VIEW,
+    "tags": "vision",
+    "metadatas": "licence",
+    "users": "grace",
+    "tenants": "globex",
+    "types": "acme",
+}
 AFTER = IDS | {"users": GRACE, "tokens": TOKEN, "versions": VERSION, "log": REQUEST, "events": "0"}
 AFTER |= {"aliases": "production", "history": MOVE, "proposals": PROPOSAL}
 HEADER = "^[ -~]*$"  # the server itself refuses other characters
@@ -39,6 +48,7 @@ FILTERS = {
     "holders": '{"kind": "model"}',
     "proposals": '{"status": "open"}',
     "rules": '{"aliases": "production"}',
+    "views": '{"list": "models"}',
     "tags": '{"usage": "default"}',
     "metadatas": '{"_id": {"$regex": "^acc"}}',
     "users": '{"role": "admin"}',
@@ -71,6 +81,7 @@ SELECTIONS = {
     "holders": '["name", "version"]',
     "proposals": '["version", "status"]',
     "rules": '["name", "approvals"]',
+    "views": '["name", "query"]',
     "tags": '["usage"]',
     "metadatas": '["usage"]',
     "users": '["username"]',

@@ -1,6 +1,7 @@
 // Entry point: each module attaches its event listeners to the elements that it finds on the page.
 import { wireAliases } from "./aliases.js";
 import { showFlash } from "./api.js";
+import { wireCopies } from "./copies.js";
 import { wireDeletions } from "./deletions.js";
 import { wireForms } from "./forms.js";
 import { wireKeys } from "./keys.js";
@@ -18,6 +19,7 @@ wireWords();
 wirePairs();
 wireForms();
 wireKeys();
+wireCopies();
 wireTokens();
 wireUploads();
 wireDeletions();
