@@ -70,6 +70,7 @@ class ItemViewSet(ItemRoutes):
     changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
     query_fields: ClassVar = ITEM_FIELDS
     facets: ClassVar = FACETS | {"status": "status"}
+    creates_together = True
 
     @classmethod
     def visible_to(cls, user: User) -> TenantQuerySet[Item]:

@@ -12,7 +12,7 @@ from registry_site.pages.aliases import alias_context, item_aliases
 from registry_site.pages.home import linked
 from registry_site.pages.markdown import render
 from registry_site.pages.overview import deletion, grouped, snippets, trends, uses
-from registry_site.pages.versions import address_of, shared_names
+from registry_site.pages.versions import address_of, pairs_of, shared_names
 from tenants.models import ROLES, User
 from tenants.rest.querying.terms import term_text
 
@@ -22,7 +22,7 @@ CHOICES = {"statuses": STATUSES, "visibilities": VISIBILITIES, "roles": ROLES}
 def item_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
     """Return the template context of a model, dataset or algorithm."""
     item = view.get_object()
-    pairs, versions = [_pair(each) for each in document.get("metadata", ())], document.get("versions", ())
+    pairs, versions = pairs_of(document.get("metadata", ())), document.get("versions", ())
     may_change = item.is_changeable_by(caller)
     return {
         "item": document,
@@ -122,18 +122,7 @@ def _version(route: str, pk: str, version: dict[str, Any], shared: frozenset[str
     arguments = {"pk": pk, "version": version.get("ordinal") or version.get("original")}
     return version | {
         "address": address_of(route, pk, version, shared),
+        "tick": f"{pk}@{version['ordinal']}" if version.get("ordinal") else "",
         "by_ordinal": reverse(f"{route}-versions-detail", kwargs=arguments) if arguments["version"] else "",
-        "pairs": [_pair(each) for each in version.get("metadata", ())],
-    }
-
-
-def _pair(pair: Mapping[str, Any]) -> dict[str, str]:
-    """Return a metadata pair as the form shows it: its value as text, and its type."""
-    value = pair["value"]
-    if isinstance(value, str):
-        return {"name": pair["name"], "text": value, "type": "text"}
-    return {
-        "name": pair["name"],
-        "text": json.dumps(value),
-        "type": "boolean" if isinstance(value, bool) else "number",
+        "pairs": pairs_of(version.get("metadata", ())),
     }

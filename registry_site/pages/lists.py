@@ -1,7 +1,7 @@
 """The page of a list: a table of its documents, a search form, and links to the other pages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.urls import reverse
@@ -14,6 +14,7 @@ from registry_site.pages.site import route_name
 from registry_site.pages.tables import LIMITS, Collection, Column
 from registry_site.pages.versions import address_of, shared_names
 from tenants.models import User
+from versions.sent import FOLDER_TYPE
 
 MOST_VIEWS = 50  # that a list shows
 SHOWN = 6  # tags in a cell; an item can have a thousand
@@ -23,7 +24,8 @@ SHOWN = 6  # tags in a cell; an item can have a thousand
 class Cell:
     """A cell of a table.
 
-    `link` is the URL of its text, if any; `name` is the name of the id in `value`; `more` is the number of hidden tags.
+    `link` is the URL of its text, if any; `name` is the name of the id in `value`; `more` is the number of hidden tags;
+    `tick` is the id that a comparison of ticked rows gets.
     """
 
     head: str
@@ -32,6 +34,7 @@ class Cell:
     link: str = ""
     name: str = ""
     more: int = 0
+    tick: str = ""
 
 
 def saved_views(route: str, caller: User) -> Sequence[dict[str, Any]]:
@@ -52,35 +55,43 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
     columns = columns_of(request, collection, docs)
     route = route_name(request._request).removesuffix("-list")
     links = _links(route, view.kwargs, docs)
-    fields = view.get_query_fields()
-    return (
-        {
-            "collection": collection,
-            "heads": heads_of(request, columns, fields),
-            "rows": [_row(document, columns, link) for document, link in zip(docs, links, strict=True)],
-            "has_own_columns": any(request.query_params.getlist("columns")),
-            "columns": [column.field for column in columns],
-            "names": sorted({pair["name"] for document in docs for pair in document.get("metadata", ())}),
-            "facets": _facets_link(view, request),
-            "page": data,
-            "previous": _other_page(request, data.get("prevPage")),
-            "next": _other_page(request, data.get("nextPage")),
-            "beyond": _other_page(request, data["totalPages"]) if _is_beyond(data) else "",
-            "as_csv": _as_csv(request, columns),
-            "last": (data.get("pagingCounter") or 1) + len(docs) - 1,
-            "sorts": _choices(collection.sorts, request.query_params.get("sort", "")),
-            "limits": _choices(LIMITS, request.query_params.get("limit", "")),
-            "words": route,
-            "title": view.kwargs.get("alias", "").capitalize() or collection.title,
-            "parent": _parent(route, view.kwargs),
-            "kind": getattr(view, "kind", ""),
-            "views": saved_views(route, request.user) if isinstance(request.user, User) else (),
-            "savable": route in LISTS,
-            "as_view": address(request).removeprefix("?"),
-        }
-        | search_context(request, fields)
-        | (facets_context(request, data) if "facets" in data else {})
-    )
+    fields = collection.fields or view.get_query_fields()
+    shown = {
+        "collection": collection,
+        "heads": heads_of(request, columns, fields),
+        "rows": [
+            _row(document, columns, link, document["_id"] if collection.compared else "")
+            for document, link in zip(docs, links, strict=True)
+        ],
+        "columns": [column.field for column in columns],
+        "has_own_columns": any(request.query_params.getlist("columns")),
+        "names": sorted({pair["name"] for document in docs for pair in document.get("metadata", ())}),
+        "facets": _facets_link(view, request),
+        "as_csv": _as_csv(request, columns),
+        "sorts": _choices(collection.sorts, request.query_params.get("sort", "")),
+        "limits": _choices(LIMITS, request.query_params.get("limit", "")),
+        "words": route,
+        "title": view.kwargs.get("alias", "").capitalize() or collection.title,
+        "parent": _parent(route, view.kwargs),
+        "kind": "version" if route.endswith("-files") else getattr(view, "kind", ""),
+        "ticks": collection.compared,
+        "views": saved_views(route, request.user) if isinstance(request.user, User) else (),
+        "savable": route in LISTS,
+        "as_view": address(request).removeprefix("?"),
+    }
+    counts = facets_context(request, data) if "facets" in data else {}
+    return shown | _pages(request, data) | search_context(request, fields) | counts
+
+
+def _pages(request: Request, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the links to the other pages show."""
+    return {
+        "page": data,
+        "previous": _other_page(request, data.get("prevPage")),
+        "next": _other_page(request, data.get("nextPage")),
+        "beyond": _other_page(request, data["totalPages"]) if _is_beyond(data) else "",
+        "last": (data.get("pagingCounter") or 1) + len(data.get("docs", ())) - 1,
+    }
 
 
 def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, Any]]) -> Sequence[str]:
@@ -89,6 +100,9 @@ def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, An
         shared = shared_names(docs)
         kind = route.removesuffix("-versions")
         return [address_of(kind, arguments["pk"], document, shared) for document in docs]
+    if route.endswith("-files"):
+        route = route.removesuffix("s")
+        return [reverse(route, kwargs={**arguments, "file": document.get("path", "")}) for document in docs]
     if route.endswith("-aliases"):
         return [reverse(f"{route}-detail", args=(arguments["pk"], document["_id"])) for document in docs]
     if route == "holders":
@@ -102,13 +116,16 @@ def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, An
 
 
 def _parent(route: str, arguments: Mapping[str, Any]) -> str:
-    """Return the URL of the item that a list of versions, aliases or events belongs to; empty for other lists."""
+    """Return the URL of the item or version that a list belongs to; empty for other lists."""
+    if route.endswith("-files"):
+        return reverse(route.replace("-files", "-info"), kwargs=dict(arguments))
     kind = route.removesuffix("-events").removesuffix("-versions").removesuffix("-aliases")
     return reverse(f"{kind}-detail", kwargs={"pk": arguments["pk"]}) if kind != route else ""
 
 
-def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str) -> Sequence[Cell]:
-    return [_cell(column, document, link) for column in columns]
+def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str, tick: str) -> Sequence[Cell]:
+    cells = [_cell(column, document, link) for column in columns]
+    return [replace(cell, tick=tick) if cell.kind == "name" else cell for cell in cells] if tick else cells
 
 
 def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
@@ -119,7 +136,8 @@ def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
     value, name = document.get(column.field), document.get(column.name, "")
     if column.kind == "words" and value:
         return Cell(column.head, column.kind, value[:SHOWN], link, name, max(0, len(value) - SHOWN))
-    return Cell(column.head, column.kind, value, link, name)
+    kind = "name" if column.kind == "file" and document.get("mimetype", FOLDER_TYPE) == FOLDER_TYPE else column.kind
+    return Cell(column.head, kind, value, link, name)
 
 
 def _of_metadata(column: Column, document: Mapping[str, Any]) -> Cell:

@@ -9,15 +9,18 @@ from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
 
 from catalog.models import KINDS
+from registry_site.pages.compare import compare_context
 from registry_site.pages.items import CHOICES, CONTEXTS
 from registry_site.pages.lists import list_context
 from registry_site.pages.overview import address_of_name
 from registry_site.pages.search import facets_context, new_term
 from registry_site.pages.site import route_name, site_context
 from registry_site.pages.tables import COLLECTIONS
+from registry_site.pages.versions import VERSION_PAGES, version_page
 from tenants.models import User
 
 FRAGMENT = "HTTP_HX_REQUEST"  # htmx asks for a part of a page
+PAGES = {"compare": ("browsable/compare.html", compare_context)}  # route -> template, context
 LONGEST_BODY = 100_000  # characters of the raw response that a page shows
 
 
@@ -46,6 +49,9 @@ class PageRenderer(BrowsableAPIRenderer):
         collection = COLLECTIONS.get(route)
         is_missing_item = response.status_code == 404 and part == "detail" and route[:-1] in KINDS
         refused = {"error": data} if response.status_code >= 400 else {}
+        part_of_version = getattr(view, "read_part", None)
+        if caller and not refused and part_of_version and part_of_version[2].part in VERSION_PAGES:
+            return version_page(view, data, caller)
         if "facets" in (data or ()) and FRAGMENT in request.META:
             return "browsable/facets.html", facets_context(request, data)
         if caller and collection and part == "list" and response.status_code in (200, 303, 400):
@@ -57,6 +63,9 @@ class PageRenderer(BrowsableAPIRenderer):
             if found:
                 response.status_code, response["Location"] = 302, found
             return "browsable/error.html", refused
+        if caller and route in PAGES:
+            page, shown_by = PAGES[route]
+            return page, shown_by(view, request, data)
         if caller and collection and part == "detail":
             may_delete = caller.role in view.roles.get("destroy", ())
             shown = CONTEXTS[route](view, data, route, caller)
@@ -83,4 +92,6 @@ def _split(name: str) -> tuple[str, str]:
     if name.endswith("-events"):
         return "events", "list"
     route, _, part = name.rpartition("-")
+    if route.endswith("-versions") and part == "files":
+        return name, "list"
     return (route, part) if part in ("list", "detail") else (name, "")

@@ -37,7 +37,7 @@ SHORT = {
     "changed": "lastmod",
 }
 VERBS = {"shared": "with", "alias": "", "has": ""}  # what is shown between a name and its value instead of `is`
-NAMES = ("name", "username", "original", "url", "_id")  # the first that a list declares is searched for words
+NAMES = ("name", "username", "original", "path", "url", "_id")  # the first that a list declares is searched for words
 USERS = ("owner", "users", "user", "actor", "author")  # `me` is the caller
 LITERALS = {"true": True, "false": False}
 

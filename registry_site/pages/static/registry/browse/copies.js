@@ -1,4 +1,4 @@
-// Buttons that copy the text of an element.
+// Buttons that copy the text of an element, or a checksum; without scripts they are hidden.
 export async function copy(button, text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -9,11 +9,13 @@ export async function copy(button, text) {
 }
 
 export function wireCopies() {
-  for (const button of document.querySelectorAll("[data-copies]")) {
-    const element = document.getElementById(button.dataset.copies);
+  for (const button of document.querySelectorAll("[data-copies], [data-checksum]")) {
+    const { copies, checksum } = button.dataset;
+    const element = copies ? document.getElementById(copies) : button.parentElement.querySelector("code");
+    button.hidden = false;
     button.addEventListener("click", () => {
       getSelection().selectAllChildren(element);
-      copy(button, element.textContent);
+      copy(button, checksum ?? element.textContent);
     });
   }
 }

@@ -6,7 +6,7 @@ function move(step) {
   const all = rows();
   const place = all.indexOf(document.activeElement.closest("tr"));
   const next = all[Math.min(Math.max(place + step, 0), all.length - 1)];
-  next?.querySelector("a, button, input")?.focus();
+  (next?.querySelector("a") ?? next?.querySelector("button, input"))?.focus();
 }
 
 const KEYS = {
