@@ -11,6 +11,7 @@ from django.urls import URLPattern, path, re_path
 
 from catalog.aliases.protection_viewsets import ProposalViewSet, ProtectionViewSet
 from catalog.aliases.viewsets import AliasHistory, AliasHolders, AliasViewSet
+from catalog.compare.viewsets import CompareViewSet
 from catalog.event_viewsets import ITEM_EVENTS, VERSION_EVENTS, EventViewSet
 from catalog.uploads import UploadViewSet
 from catalog.version_viewsets import ENDINGS, AlgorithmVersions, DatasetVersions, ModelVersions
@@ -143,7 +144,7 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     *collection("algorithms", AlgorithmViewSet),
     *collection("protection", ProtectionViewSet),
     *collection("tags", TagViewSet, TERM),
-    *collection("metadata", MetadataNameViewSet, TERM),
+    *collection("metadata", MetadataNameViewSet),
     path(f"{settings.VERSION}/uploads", UploadViewSet.as_view(UPLOADS), name="uploads-list"),
     path(f"{settings.VERSION}/uploads/<pk>", UploadViewSet.as_view(UPLOAD), name="uploads-detail"),
     *collection("users", UserViewSet),
@@ -152,6 +153,7 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     path("login", LOGIN, name="login-alias"),
     single("self/reset", SelfViewSet, {"post": "mail"}),
     single("self", SelfViewSet, {"put": "reset"}),
+    single("compare", CompareViewSet, {"get": "compare"}),
     single("events", EventViewSet, {"get": "list"}),
     single("log", LogViewSet, {"get": "list"}),
     single("errors", about.ErrorsViewSet),

@@ -48,3 +48,10 @@ def readings(rest: str) -> Iterator[Reading]:
             return
         yield Reading(rest[:at], "file", rest[at + len(FILES) :])
         at = rest.find(FILES, at + 1)
+
+
+def version_before(version: Version) -> Version | None:
+    """Return the newest version of the item that is older than this one."""
+    older = Q(timestamp__lt=version.timestamp) | Q(timestamp=version.timestamp, pk__lt=version.pk)
+    versions = Version.objects.of(version.tenant_id).filter(older, subject=version.subject)
+    return versions.order_by("-timestamp", "-pk").first()
