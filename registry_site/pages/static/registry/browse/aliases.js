@@ -44,7 +44,7 @@ async function showFiles(form) {
       for (const kind of ["added", "removed", "changed"]) {
         const paths = diff[kind].slice(0, FILES).map((file) => file.path);
         const more = diff[`${kind}_count`] - paths.length;
-        if (paths.length) lines.push(`${kind}: ${paths.join(", ")}${more ? ` and ${more} more` : ""}`);
+        if (paths.length) lines.push(`Files ${kind}: ${paths.join(", ")}${more ? ` and ${more} more` : ""}`);
       }
       if (!lines.length) lines.push("The same files");
     } catch (refusal) {
