@@ -11,6 +11,7 @@ from registry_site.pages.activity import sentence
 from registry_site.pages.site import route_name
 from registry_site.pages.tables import LIMITS, Collection, Column
 from registry_site.pages.versions import address_of, shared_names
+from versions.files import QUERY_FIELDS
 from versions.sent import FOLDER_TYPE
 
 SHOWN = 6  # tags in a cell; an item can have a thousand
@@ -39,7 +40,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
     columns = [column for column in collection.columns if any(column.field in document for document in docs)]
     route = route_name(request._request).removesuffix("-list")
     links = _links(route, view.kwargs, docs)
-    fields = collection.fields or view.get_query_fields()
+    fields = QUERY_FIELDS if route.endswith("-files") else view.get_query_fields()
     return {
         "collection": collection,
         "heads": [column.head for column in columns],

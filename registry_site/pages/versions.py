@@ -36,7 +36,6 @@ FILES = Collection(
     searches=(Search("path", "Path contains"), Search("sha256", "SHA-256", "equals")),
     sorts={"Path": ""} | {"Largest first": '{"size":"desc"}'},
     example='{"size": {"$gt": 1000000}}',
-    fields=("_id", "path", "size", "sha256", "mimetype"),
 )
 
 
