@@ -32,7 +32,6 @@ class Collection:
     example: str
     form: str = ""
     detail: str = ""
-    fields: Mapping[str, str] | None = None  # of its filters, if they are not those of the view
     dated: bool = False  # whether the list can be shown as it was at a time
     compared: bool = False  # whether rows can be ticked and compared
 

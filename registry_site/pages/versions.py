@@ -35,7 +35,6 @@ FILES = Collection(
     ),
     sorts={"Path": ""} | {"Largest first": '{"size":"desc"}'},
     example='{"size": {"$gt": 1000000}}',
-    fields={"_id": "text", "path": "text", "size": "number", "sha256": "text", "mimetype": "text"},
 )
 
 

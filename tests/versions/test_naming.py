@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from tenants.rows.transactions import atomic
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
 from tests.versions.files import CONTENT, new_item, put_file, send_bytes, sha256, stored
