@@ -111,6 +111,25 @@ class Item(models.Model):
 item_of_kind = Prepared(lambda tenant, kind, key: Item.objects.of(tenant).filter(kind=kind, pk=key))
 
 
+class FormerName(models.Model):
+    """A name that an item had, which pages redirect from."""
+
+    id = KeyField()
+    tenant_id = TextField(max_length=64)
+    kind = TextField(max_length=16)
+    name = TextField(max_length=255)
+    item = TextField(max_length=24)
+    timestamp = models.DateTimeField(default=now)
+
+    objects = TenantQuerySet["FormerName"].as_manager()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["tenant_id", "kind", "name"], name="former_names"),
+            models.Index(fields=["item"], name="former_names_of_item"),
+        )
+
+
 class Value(models.Model):
     """A metadata value of an item or version, in an index that sorts lists by it; `catalog.values` maintains the rows.
 

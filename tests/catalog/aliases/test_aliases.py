@@ -8,6 +8,7 @@ from catalog.aliases.models import AliasMove
 from catalog.models import Item
 from tests.answers import ERRORS, assert_error, ok
 from tests.catalog.items import KINDS, create
+from tests.remembered import remembered
 from tests.versions.files import sha256
 
 CONTENTS = {"1": b"first", "2": b"second", "3": b"third"}
@@ -16,7 +17,11 @@ CONTENTS = {"1": b"first", "2": b"second", "3": b"third"}
 @pytest.fixture
 def item(world: Any) -> str:
     """The path of a public model with three versions, each of its own file."""
-    api = world.acme.owner.api
+    path: str = remembered(_model, world.acme.owner.api)
+    return path
+
+
+def _model(api: Any) -> str:
     path = f"models/{create(api, visibility='public')['_id']}"
     for ordinal, content in CONTENTS.items():
         ok(api.upload(f"{path}/versions", f"{ordinal}.bin", content))
