@@ -169,7 +169,7 @@ class ProposalAdmin(ReadOnlyAdmin):
     search_fields = ("alias", "author_name")
     search_help_text = "Search by alias or username"
     ordering = ("-id",)
-    actions: ClassVar[Any] = ("withdraw",)
+    actions: Any = ("withdraw",)
     fields: ClassVar[Any] = ("tenant", "subject", "alias", "ordinal", "sha256", "status", "author_name", "reason")
     fields += ("decisions", "timestamp", "lastmod")
     readonly_fields = fields
