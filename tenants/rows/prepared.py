@@ -17,6 +17,7 @@ from django.db import connections, router
 from django.db.models import Model, QuerySet
 from django_mongodb_backend.query import wrap_database_errors
 
+from tenants.rows.fields import ListField
 from tenants.rows.marks import Marks, Unprepared, filler, in_statement
 
 M = TypeVar("M", bound=Model)
@@ -134,8 +135,7 @@ class Prepared(Generic[M]):
             return Plan(lambda values: [], query.queryset.model, alias, ())
         expressions = [] if query.total else [expression for expression, *_ in compiler.select]
         names = [expression.target.attname for expression in expressions if hasattr(expression, "target")]
-        converters = compiler.get_converters(expressions)
-        steps = [(place, step, expression) for place, (steps, expression) in converters.items() for step in steps]
+        steps = _converters(compiler, expressions)
 
         def run(values: Sequence[Any]) -> Sequence[Row]:
             connection = connections[alias]
@@ -159,6 +159,21 @@ def update_where(model: type[Model], found_by: Mapping[str, str | int | None], c
     connection: Any = connections[router.db_for_write(model)]
     update = _update_on_mongodb if connection.vendor == "mongodb" else _update_on_sql
     return update(connection, model._meta.db_table, found_by, changes)
+
+
+def _converters(compiler: Any, expressions: Sequence[Any]) -> list[tuple[int, Any, Any]]:
+    """Return the conversions of a row's columns: place, function, expression.
+
+    MongoDB returns lists as they are stored. The backend would write each one as JSON for the field to parse, which
+    takes a third of the CPU time of reading ten items (0.44 ms instead of 0.28).
+    """
+    is_native = compiler.connection.vendor == "mongodb"
+    return [
+        (place, step, expression)
+        for place, (steps, expression) in compiler.get_converters(expressions).items()
+        if not (is_native and isinstance(expression.output_field, ListField))
+        for step in steps
+    ]
 
 
 def _converted(row: Row, steps: Sequence[tuple[int, Any, Any]], connection: Any) -> Row:
