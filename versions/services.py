@@ -13,6 +13,7 @@ from django.db.models import F
 
 from tenants.exceptions import Refused
 from tenants.rows.fields import new_id, now
+from tenants.rows.hooks import hook
 from tenants.rows.texts import refuse, unfit_file_name, unfit_ordinal
 from tenants.rows.transactions import Conflict, atomic, retried
 from versions.models import Blob, LooseFolder, SpentOrdinal, UploadSession, Version, VersionFile
@@ -86,10 +87,14 @@ def _store_bytes(key: str, tenant_id: str, received: Received) -> str:
 
 
 def keep(received: Received, key: str) -> None:
-    """Copy received bytes to their key. Raises Refused (`post_request_error`) if they were only referred to."""
+    """Copy received bytes to their key, without a slot, because an object store can take minutes.
+
+    Raises Refused (`post_request_error`) if they were only referred to.
+    """
     if not received.place:
         raise Refused("post_request_error", f"The file with the sha256 {received.sha256} is no longer there")
-    store().keep(received, key)
+    with hook("release_slot_while_waiting")():
+        store().keep(received, key)
 
 
 @retried

@@ -7,18 +7,20 @@ each time. docs/decisions/0010 has the numbers.
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connections, router
+from django.db import connections
+from django.db.backends.sqlite3.base import FORMAT_QMARK_REGEX
 from django.db.models import Model, QuerySet
 from django_mongodb_backend.query import wrap_database_errors
 
 from tenants.rows.fields import ListField
 from tenants.rows.marks import Marks, Unprepared, filler, in_statement
+from tenants.rows.mongodb import aggregate
 
 M = TypeVar("M", bound=Model)
 Row: TypeAlias = Sequence[Any]
@@ -151,16 +153,6 @@ def record(names: tuple[str, ...]) -> Any:
     return namedtuple("Record", names)
 
 
-def update_where(model: type[Model], found_by: Mapping[str, str | int | None], changes: Mapping[str, str | int]) -> int:
-    """Set columns of the rows whose columns equal these values; return how many rows were found.
-
-    For updates that frequent requests make: it skips the ORM's compiler. None compares with NULL.
-    """
-    connection: Any = connections[router.db_for_write(model)]
-    update = _update_on_mongodb if connection.vendor == "mongodb" else _update_on_sql
-    return update(connection, model._meta.db_table, found_by, changes)
-
-
 def _converters(compiler: Any, expressions: Sequence[Any]) -> list[tuple[int, Any, Any]]:
     """Return the conversions of a row's columns: place, function, expression.
 
@@ -190,16 +182,36 @@ def _on_sql(compiler: Any, query: Query, has_marks: bool) -> Run:
     parameters = list(parameters)
     fill = filler(parameters, compiler.using) if has_marks else None
     fill_statement = in_statement(statement) if has_marks else None
+    read = _read_sqlite if compiler.connection.vendor == "sqlite" else _read
 
     def execute(connection: Any, values: Sequence[Any]) -> Sequence[Row]:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                fill_statement(values) if fill_statement else statement, fill(values) if fill else parameters
-            )
-            rows: Sequence[Row] = cursor.fetchall()
-        return rows
+        filled = fill_statement(values) if fill_statement else statement
+        return read(connection, filled, fill(values) if fill else parameters)
 
     return execute
+
+
+def _read(connection: Any, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows: Sequence[Row] = cursor.fetchall()
+    return rows
+
+
+def _read_sqlite(connection: Any, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
+    """Read without Django's cursors, whose checks take longer than SQLite: 0.03 instead of 0.07 ms for a row."""
+    if connection.in_atomic_block or connection.queries_logged or connection.execute_wrappers:
+        return _read(connection, statement, parameters)
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        rows: Sequence[Row] = connection.connection.execute(in_sqlite(statement), parameters).fetchall()
+    return rows
+
+
+@lru_cache(maxsize=4096)
+def in_sqlite(statement: str) -> str:
+    """Return a statement of Django with the placeholders of SQLite."""
+    return FORMAT_QMARK_REGEX.sub("?", statement).replace("%%", "%")
 
 
 def _on_mongodb(compiler: Any, query: Query, has_marks: bool) -> Run:
@@ -215,25 +227,7 @@ def _on_mongodb(compiler: Any, query: Query, has_marks: bool) -> Run:
     @wrap_database_errors  # type: ignore[untyped-decorator]
     def execute(connection: Any, values: Sequence[Any]) -> Sequence[Row]:
         filled = fill(values) if fill else pipeline
-        documents = connection.get_collection(name).aggregate(filled, session=connection.session)
+        documents = aggregate(connection, name, filled)
         return [[document.get(name) for name in names] for document in documents]
 
     return execute
-
-
-def _update_on_sql(connection: Any, table: str, found_by: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
-    quoted = connection.ops.quote_name
-    where = (f"{quoted(name)} IS NULL" if value is None else f"{quoted(name)} = %s" for name, value in found_by.items())
-    columns = ", ".join(f"{quoted(name)} = %s" for name in changes)
-    statement = f"UPDATE {quoted(table)} SET {columns} WHERE {' AND '.join(where)}"  # noqa: S608 - names of our columns
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*changes.values(), *(value for value in found_by.values() if value is not None)])
-        found: int = cursor.rowcount
-    return found
-
-
-@wrap_database_errors  # type: ignore[untyped-decorator]
-def _update_on_mongodb(connection: Any, table: str, found_by: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
-    collection = connection.get_collection(table)
-    result = collection.update_many(dict(found_by), {"$set": dict(changes)}, session=connection.session)
-    return int(result.matched_count)
