@@ -82,26 +82,15 @@ def columns_of(kind: str, wants: Wants) -> tuple[str, ...]:
     return ("kind", *sorted(needed | {"id"}))
 
 
-def all_fields(field: str) -> bool:
-    """Want every field of the documents."""
-    return True
-
-
-def _values(kind: str, wants: Wants) -> Sequence[tuple[str, Callable[[Any, Related], Any]]]:
-    return [(name, field.value) for name, field in FIELDS[kind].items() if wants(name)]
-
-
-ALL_VALUES = {kind: _values(kind, all_fields) for kind in FIELDS}
-
-
-def item_documents(rows: Sequence[Any], reader: User, wants: Wants = all_fields) -> Sequence[dict[str, Any]]:
+def item_documents(rows: Sequence[Any], reader: User, wants: Wants = lambda field: True) -> Sequence[dict[str, Any]]:
     """Return the documents of items as `reader` sees them, with the fields that the caller wants.
 
     The rows are items, or have the columns that `columns_of` returns. The number of queries does not depend on the
     number of rows.
     """
     wanted = {
-        kind: ALL_VALUES[kind] if wants is all_fields else _values(kind, wants) for kind in {row.kind for row in rows}
+        kind: [(name, field.value) for name, field in FIELDS[kind].items() if wants(name)]
+        for kind in {row.kind for row in rows}
     }
     usernames = _usernames(rows, reader, wants)
     ids = {pk for row in rows if row.kind != "dataset" for pk in row.datasets} if wants("datasets") else set()

@@ -12,7 +12,7 @@ from catalog.documentation import DatasetAnswer, ItemAnswer
 from catalog.models import Item, Value, item_of_kind
 from catalog.past import answer_past
 from catalog.query_fields import DATASET_FIELDS, ITEM_FIELDS
-from catalog.representation import Wants, all_fields, columns_of, item_documents
+from catalog.representation import columns_of, item_documents
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput
 from catalog.services import create_item, delete_item, update_item
 from tenants.models import TenantQuerySet, User
@@ -34,11 +34,6 @@ class ItemRoutes(CollectionViewSet):
     change_method: ClassVar[str] = ""  # whose error refuses every change of the item; default: the request's own method
     answer_class: ClassVar[type[Serializer[Any]]] = ItemAnswer
 
-    @property
-    def wants(self) -> Wants:
-        """Whether the answer includes a field: a function, which is the same for all requests without `select`."""
-        return self.selection.includes if self.selection else all_fields
-
     def get_object(self) -> Item:
         """Return the item. Raises Http404, and Refused (`restricted_access_*`) if the caller may not do this."""
         user = self.user
@@ -56,7 +51,7 @@ class ItemRoutes(CollectionViewSet):
 
     def answer(self, row: Item) -> Response:
         """Answer the item, cut to the fields that `select` names."""
-        document = item_documents([row], self.user, self.wants)[0]
+        document = item_documents([row], self.user, self.is_selected)[0]
         return Response(self.selection.pick(document) if self.selection else document)
 
     def totals_key(self) -> Hashable:
@@ -82,10 +77,10 @@ class ItemViewSet(ItemRoutes):
         return Value.objects.of(self.user.tenant_id).filter(list=self.kind)
 
     def columns(self) -> tuple[str, ...]:
-        return columns_of(self.kind, self.wants)
+        return columns_of(self.kind, self.is_selected)
 
     def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
-        return item_documents(rows, self.user, self.wants)
+        return item_documents(rows, self.user, self.is_selected)
 
     def create_one(self, body: dict[str, Any]) -> Item:
         refuse_outside_scope(self.request, self, body["name"])

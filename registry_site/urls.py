@@ -32,16 +32,15 @@ handler500 = "registry_site.api.errors.server_error"
 LIST: Any = {"get": "list", "post": "create"}
 DETAIL: Any = {"get": "retrieve", "put": "update", "delete": "destroy"}
 READ_ONLY: Any = {"get": "retrieve"}
-ANY_ID, ITEM_ID = ".+", "[^/]+(?:/(?!versions|aliases|events).*)?"  # an item has routes below its own
 DECISIONS = ("approve", "reject", "withdraw")  # about a proposal
 
 
-def collection(name: str, viewset: Any, detail: dict[str, str] | None = None, pk: str = ANY_ID) -> Sequence[URLPattern]:
+def collection(name: str, viewset: Any, detail: dict[str, str] | None = None) -> Sequence[URLPattern]:
     """Return the routes of a collection and of one of its resources. An id may contain slashes."""
     prefix = f"{settings.VERSION}/{name}"
     return (
         path(prefix, viewset.as_view(LIST), name=f"{name}-list"),
-        re_path(rf"^{prefix}/(?P<pk>{pk})$", viewset.as_view(detail or DETAIL), name=f"{name}-detail"),
+        re_path(rf"^{prefix}/(?P<pk>.+)$", viewset.as_view(detail or DETAIL), name=f"{name}-detail"),
     )
 
 
@@ -120,14 +119,12 @@ UPLOAD: Any = {"get": "retrieve", "patch": "append", "post": "override", "delete
 TERM = {"get": "retrieve", "delete": "destroy"}
 
 urlpatterns = [  # the most frequent first, because they are tried in their order
-    *collection("models", ModelViewSet, pk=ITEM_ID),
-    *collection("datasets", DatasetViewSet, pk=ITEM_ID),
-    *collection("algorithms", AlgorithmViewSet, pk=ITEM_ID),
-    single("version", about.VersionViewSet),
-    path(f"{settings.VERSION}/login", LOGIN, name="login"),
     *events("models"),
     *versions("models", ModelVersions),
     *aliases("models", "model"),
+    *collection("models", ModelViewSet),
+    path(f"{settings.VERSION}/login", LOGIN, name="login"),
+    single("version", about.VersionViewSet),
     *events("datasets"),
     *events("algorithms"),
     *versions("datasets", DatasetVersions),
@@ -135,6 +132,8 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     *aliases("datasets", "dataset"),
     *aliases("algorithms", "algorithm"),
     path(f"{settings.VERSION}/aliases/<alias>", AliasHolders.as_view({"get": "list"}), name="holders-list"),
+    *collection("datasets", DatasetViewSet),
+    *collection("algorithms", AlgorithmViewSet),
     *collection("protection", ProtectionViewSet),
     *collection("tags", TagViewSet, TERM),
     *collection("metadata", MetadataNameViewSet, TERM),

@@ -73,11 +73,11 @@ def update_where(model: type[Model], found_by: Mapping[str, str | int | None], c
     For updates that frequent requests make: it skips the ORM's compiler. None compares with NULL.
     """
     connection: Any = connections[router.db_for_write(model)]
-    update = _update_where_on_mongodb if connection.vendor == "mongodb" else _update_where_on_sql
+    update = _update_found_on_mongodb if connection.vendor == "mongodb" else _update_found_on_sql
     return update(connection, model._meta.db_table, found_by, changes)
 
 
-def _update_where_on_sql(connection: Any, table: str, found_by: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
+def _update_found_on_sql(connection: Any, table: str, found_by: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
     quoted = connection.ops.quote_name
     where = (f"{quoted(name)} IS NULL" if value is None else f"{quoted(name)} = %s" for name, value in found_by.items())
     columns = ", ".join(f"{quoted(name)} = %s" for name in changes)
@@ -89,7 +89,9 @@ def _update_where_on_sql(connection: Any, table: str, found_by: Mapping[str, Any
 
 
 @wrap_database_errors  # type: ignore[untyped-decorator]
-def _update_where_on_mongodb(connection: Any, table: str, found_by: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
+def _update_found_on_mongodb(
+    connection: Any, table: str, found_by: Mapping[str, Any], changes: Mapping[str, Any]
+) -> int:
     collection = connection.get_collection(table)
     result = collection.update_many(dict(found_by), {"$set": dict(changes)}, session=connection.session)
     return int(result.matched_count)
