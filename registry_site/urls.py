@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
-from django.urls import URLPattern, path, re_path
+from django.urls import URLPattern, include, path, re_path
 
 from catalog.aliases.protection_viewsets import ProposalViewSet, ProtectionViewSet
 from catalog.aliases.viewsets import AliasHistory, AliasHolders, AliasViewSet
@@ -162,4 +162,5 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     path("logout.html", page(logout_page, ("POST",)), name="logout-page"),
     path("healthz", about.HealthViewSet.as_view(READ_ONLY), name="healthz"),
     path("admin/", admin.site.urls),
+    path("", include("registry_site.dialects.mlflow.urls")),
 ]

@@ -15,6 +15,7 @@ from catalog.aliases.models import AliasMove, Proposal, ProtectionRule
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
 from tenants.models import Chain, Event, MachineToken, RequestLog, Tenant, User
+from versions.draft_models import Draft, Experiment, Point
 from versions.models import Blob, LooseFolder, SpentOrdinal, Version, VersionFile
 
 FORMAT, READABLE = 2, (1, 2)
@@ -22,7 +23,9 @@ MANIFEST = "manifest.json"
 # Rows only refer to rows of earlier tables.
 OF_FOLDERS = (VersionFile, LooseFolder, SpentOrdinal)
 OF_ALIASES = (AliasMove, ProtectionRule, Proposal)
-LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, *OF_FOLDERS, *OF_ALIASES)  # not in format 1
+OF_DRAFTS = (Experiment, Draft, Point)
+# Not in format 1:
+LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, *OF_FOLDERS, *OF_ALIASES, *OF_DRAFTS)
 TABLES: tuple[type[Model], ...] = (Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog, *LATER)
 
 
