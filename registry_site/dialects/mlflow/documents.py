@@ -55,14 +55,14 @@ def version_document(request: Any, item: Item, version: Any, name: str) -> dict[
         "version": version.ordinal,
         "creation_timestamp": milliseconds(version.timestamp),
         "last_updated_timestamp": milliseconds(version.timestamp),
-        "description": version.description,
         "status": "READY",
         "tags": tags_of(version),
         "aliases": sorted(alias for alias, ordinal in item.aliased.items() if ordinal == version.ordinal),
         "current_stage": values.get(STAGE, "None"),
     }
     attributes["source"] = attributes["source"] or files_url(request, f"versions/{version.id}")
-    return without_empty(document | attributes)
+    always = {"description": version.description, "run_link": attributes["run_link"] or ""}
+    return without_empty(document | attributes) | always
 
 
 def version_answer(request: Any, item: Item, version: Version) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from registry_site.api.errors import error_name, exception_response
 from tenants.exceptions import Refused
 
 INVALID, EXISTS, MISSING = "INVALID_PARAMETER_VALUE", "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"
-STATUSES = {INVALID: 400, EXISTS: 400, MISSING: 404, "PERMISSION_DENIED": 403, "NOT_IMPLEMENTED": 501}
+STATUSES = {INVALID: 400, EXISTS: 400, MISSING: 404}
 # Names in the registry's error table -> MLflow's codes; other errors of the client are INVALID_PARAMETER_VALUE.
 CODES = {
     "authentication_error": "UNAUTHENTICATED",

@@ -59,6 +59,7 @@ class Experiments(DialectView):
             "lifecycle_stage": "deleted" if experiment.deleted else "active",
             "last_update_time": milliseconds(experiment.lastmod),
             "creation_time": milliseconds(experiment.timestamp),
+            "workspace": experiment.tenant_id,
         } | ({"tags": pairs(drafts.values_of(experiment.tags))} if experiment.tags else {})
 
     def _found(self, sent: Arguments) -> Experiment:

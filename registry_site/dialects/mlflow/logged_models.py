@@ -52,7 +52,6 @@ class LoggedModels(DialectView):
             "last_updated_timestamp_ms": milliseconds(draft.lastmod),
             "artifact_uri": files_url(self.request, f"drafts/{draft.pk}"),
             "status": draft.status,
-            "model_type": tags.get(TYPE, ""),
             "source_run_id": draft.source,
             "tags": pairs({key: value for key, value in tags.items() if key != TYPE}),
         }
@@ -61,7 +60,7 @@ class LoggedModels(DialectView):
             for each in draft.metrics
         ]
         data = {"params": pairs(drafts.values_of(draft.params)), "metrics": metrics}
-        return {"info": without_empty(info), "data": without_empty(data)}
+        return {"info": without_empty(info) | {"model_type": tags.get(TYPE, "")}, "data": without_empty(data)}
 
     def _answer(self, draft: Draft) -> Response:
         return Response({"model": self.document(draft)})
@@ -105,8 +104,8 @@ class LoggedModels(DialectView):
         return Response({})
 
     def set_tags(self, request: Request, model_id: str) -> Response:
-        tags = self.sent.pairs("tags")
-        return self._answer(drafts.log(draft=self._found(), tags=tags))
+        drafts.log(draft=self._found(), tags=self.sent.pairs("tags"))
+        return Response({})
 
     def delete_tag(self, request: Request, model_id: str, tag_key: str) -> Response:
         return self._changed(

@@ -113,7 +113,7 @@ class RegisteredModels(DialectView):
     def rename(self, request: Request) -> Response:
         """Refuse: the names of models do not change here."""
         find_model(self, self.sent.text("name"), changes=True)
-        raise MLflowError("The name of a model cannot be changed in this registry", "NOT_IMPLEMENTED")
+        raise MLflowError("The name of a model cannot be changed in this registry")
 
     def update(self, request: Request) -> Response:
         item = find_model(self, self.sent.text("name"), changes=True)

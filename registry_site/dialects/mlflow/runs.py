@@ -46,9 +46,8 @@ def run_document(view: Any, draft: Draft) -> dict[str, Any]:
     for each in draft.inputs:
         of_kind.setdefault(each["kind"], []).append(each["value"])
     inputs = without_empty({name: of_kind.get(name, []) for name in ("dataset_inputs", "model_inputs")})
-    document = {"info": without_empty(info), "data": data, "inputs": inputs}
-    outputs = of_kind.get("model_outputs")
-    return document | ({"outputs": {"model_outputs": outputs}} if outputs else {})
+    outputs = without_empty({"model_outputs": of_kind.get("model_outputs", [])})
+    return {"info": without_empty(info), "data": data, "inputs": inputs, "outputs": outputs}
 
 
 def points_in(sent: Sequence[Arguments]) -> list[drafts.Measured]:

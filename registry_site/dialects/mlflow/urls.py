@@ -79,7 +79,10 @@ PREFIXES = ("api/2.0/", "api/3.0/", "ajax-api/2.0/", "ajax-api/3.0/")
 
 def routes(prefix: str, of: dict[str, tuple[Any, dict[str, str]]]) -> list[URLPattern]:
     """Return the routes below a prefix."""
-    return [path(f"{prefix}{route}", view.as_view(actions), name=route.replace("path:", "")) for route, (view, actions) in of.items()]
+    return [
+        path(f"{prefix}{route}", view.as_view(actions), name=route.replace("path:", ""))
+        for route, (view, actions) in of.items()
+    ]
 
 
 urlpatterns = [
