@@ -11,6 +11,7 @@ from django.urls import URLPattern, include, path, re_path
 
 from catalog.aliases.protection_viewsets import ProposalViewSet, ProtectionViewSet
 from catalog.aliases.viewsets import AliasHistory, AliasHolders, AliasViewSet
+from catalog.draft_viewsets import DraftViewSet
 from catalog.event_viewsets import ITEM_EVENTS, VERSION_EVENTS, EventViewSet
 from catalog.uploads import UploadViewSet
 from catalog.version_viewsets import ENDINGS, AlgorithmVersions, DatasetVersions, ModelVersions
@@ -139,6 +140,9 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     *collection("metadata", MetadataNameViewSet, TERM),
     path(f"{settings.VERSION}/uploads", UploadViewSet.as_view(UPLOADS), name="uploads-list"),
     path(f"{settings.VERSION}/uploads/<pk>", UploadViewSet.as_view(UPLOAD), name="uploads-detail"),
+    path(f"{settings.VERSION}/drafts", DraftViewSet.as_view({"get": "list"}), name="drafts-list"),
+    path(f"{settings.VERSION}/drafts/<pk>", DraftViewSet.as_view(DETAIL), name="drafts-detail"),
+    path(f"{settings.VERSION}/drafts/<pk>/publish", DraftViewSet.as_view({"post": "publish"}), name="drafts-publish"),
     *collection("users", UserViewSet),
     *collection("tokens", TokenViewSet, {"get": "retrieve", "delete": "destroy"}),
     *collection("tenants", TenantViewSet),

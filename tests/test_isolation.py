@@ -16,6 +16,7 @@ from tests.catalog.items import KINDS
 from tests.client import BrowserClient
 from tests.routes import ENDS_OF_VERSIONS, METHODS, OVERRIDES, ROUTES, UNKNOWN, Route
 from tests.versions.tus import RESUMABLE
+from versions.draft_models import Draft
 from versions.models import UploadSession
 
 ANONYMOUS, OTHER, SHARED, OWNER, ADMIN, RIVAL, OPERATOR, BROWSER, RIVAL_BROWSER = CALLERS = (
@@ -56,6 +57,9 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     "uploads-list": {"get": USERS, "post": USERS, "options": EVERYBODY},
     "uploads-detail": dict.fromkeys(("get", "patch"), frozenset({OWNER, BROWSER}))
     | {"delete": frozenset({OWNER}), "options": EVERYBODY},
+    "drafts-list": {"get": USERS},
+    "drafts-detail": dict.fromkeys(("get", "put"), frozenset({OWNER, BROWSER})) | {"delete": frozenset({OWNER})},
+    "drafts-publish": {"post": frozenset({OWNER, BROWSER})},
     "tags-list": {"get": USERS, "post": ADMINS},
     "tags-detail": {"get": TENANT, "delete": frozenset({ADMIN})},
     "metadata-list": {"get": USERS, "post": ADMINS},
@@ -118,6 +122,7 @@ def place(world: Any, settings: Any) -> Any:
     world.token = create_token(by=world.acme.shared, name="ci", scopes=["models:read"], expires=None).token.pk
     owner, week = world.acme.owner.pk, now() + timedelta(days=7)
     UploadSession(pk=UPLOAD, tenant_id="acme", owner_id=owner, size=1, expires=week).save(force_insert=True)
+    Draft(pk=UPLOAD, tenant_id="acme", owner_id=owner, kind="run", expires=week).save(force_insert=True)
     world.callers = {ANONYMOUS: world.anonymous, RIVAL: world.rival.admin.api, OPERATOR: world.operator}
     world.callers |= {name: getattr(world.acme, name).api for name in (OTHER, SHARED, OWNER, ADMIN)}
     world.callers[BROWSER] = BrowserClient("acme", "owner", world.password)
@@ -143,6 +148,8 @@ def test_every_route_and_method_has_an_expectation() -> None:
 METHODS_DELETE_LAST = sorted(METHODS, key=lambda method: method == "delete")
 TARGETS = {
     "uploads-detail": UPLOAD,
+    "drafts-detail": UPLOAD,
+    "drafts-publish": UPLOAD,
     "tenants-detail": "rival",
     "users-detail": "shared",
     "tags-detail": "unused",

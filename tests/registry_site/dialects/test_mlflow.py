@@ -7,14 +7,13 @@ from itertools import product
 from typing import Any
 
 import pytest
-from django.urls import URLPattern
 
 from registry_site.dialects.mlflow.urls import PREFIXES, urlpatterns
 from tenants.identity.machine_tokens import create_token
 from tenants.models import Event, User
-from tests.answers import ok
+from tests.answers import assert_error, ok
 from tests.client import ApiClient, BrowserClient
-from versions import draft_files
+from versions import draft_files, drafts
 from versions.draft_models import Draft, Experiment, Point
 from versions.garbage import find_garbage
 from versions.integrity import faults_of_bytes, faults_of_files
@@ -25,6 +24,9 @@ FILES = "/api/2.0/mlflow-artifacts/artifacts"
 UNKNOWN = "66a1f0c2b7d94e3f8a5c1d60"
 WORKS = ["models:read", "models:write", "models:delete", "aliases:*"]
 MLMODEL = b"flavors:\n  python_function: {}\n"
+
+
+VIEWS: list[Any] = urlpatterns
 
 
 class Client:
@@ -81,9 +83,9 @@ def churn(client: Client) -> str:
     return run
 
 
-def _walked() -> Iterator[tuple[str, str, URLPattern]]:
-    """Yield method and path of all routes of one prefix."""
-    for pattern in urlpatterns:
+def _walked() -> Iterator[tuple[str, str, Any]]:
+    """Yield method, path and view of all routes of one prefix."""
+    for pattern in VIEWS:
         text = str(pattern.pattern)
         if text.startswith(PREFIXES[0]):
             path = re.sub(r"<\w+>", UNKNOWN, re.sub(r"<path:\w+>", f"drafts/{UNKNOWN}/x", text))
@@ -123,7 +125,7 @@ def test_every_prefix_has_the_same_routes() -> None:
         for prefix in PREFIXES
     ]
     assert all(each == routes[0] for each in routes)
-    assert all(set(each.callback.actions.values()) <= set(each.callback.cls.scopes) for each in urlpatterns)
+    assert all(set(each.callback.actions.values()) <= set(each.callback.cls.scopes) for each in VIEWS)
 
 
 BODIES: list[Any] = [
@@ -170,7 +172,7 @@ def test_a_version_has_the_files_params_and_last_metrics_of_its_run(client: Clie
 
 @pytest.mark.promise("mlflow.values")
 @pytest.mark.parametrize("text", ["1", "-3", "0.5", "1e-05", "007", "1.50", "1e5", "True", "NaN", "9" * 30, "", "ä"])
-def test_a_tag_comes_back_as_it_was_sent_and_numbers_are_numbers(client: Client, text: str, world: Any) -> None:
+def test_a_tag_is_returned_as_sent_and_numbers_are_stored_as_numbers(client: Client, text: str, world: Any) -> None:
     client("post", "registered-models/create", name="m")
     client("post", "registered-models/set-tag", name="m", key="k", value=text)
     assert client("get", "registered-models/get", name="m")["registered_model"]["tags"] == [{"key": "k", "value": text}]
@@ -182,7 +184,7 @@ def test_a_tag_comes_back_as_it_was_sent_and_numbers_are_numbers(client: Client,
 
 
 @pytest.mark.promise("mlflow.sources")
-def test_only_what_the_caller_may_read_here_is_a_source(client: Client, churn: str, world: Any) -> None:
+def test_only_sources_that_the_caller_may_read_here_are_accepted(client: Client, churn: str, world: Any) -> None:
     other, rival = Client(world.acme.other), Client(world.rival.owner)
     version = Version.objects.get()
     refused = [
@@ -431,6 +433,30 @@ def test_a_pattern_of_a_token_opens_only_models_with_such_a_name(client: Client,
     limited.version("fraud-1", f"runs:/{churn}/model")
 
 
+def test_a_draft_has_bounds_in_every_direction(client: Client, churn: str, monkeypatch: Any, settings: Any) -> None:
+    for name, bound in (("LONGEST_LIST", 5), ("MOST_POINTS", 4), ("MOST_DRAFTS", 2), ("MOST_EXPERIMENTS", 1)):
+        monkeypatch.setattr(drafts, name, bound)
+    settings.MAX_FILES = 2
+    client("post", "experiments/create", name="e")
+    client.run()
+    params = [{"key": f"p{number}", "value": "1"} for number in range(6)]
+    points = [{"key": "m", "value": 1.0, "step": number, "timestamp": 1} for number in range(3)]
+    for route, sent in (
+        ("runs/log-batch", {"run_id": churn, "params": params}),
+        ("runs/log-batch", {"run_id": churn, "metrics": points}),
+        ("runs/set-tag", {"run_id": churn, "key": "k" * 251, "value": "v"}),
+        ("runs/create", {"experiment_id": "0"}),
+        ("experiments/create", {"name": "f"}),
+    ):
+        assert client.refused("post", route, **sent) == "400 INVALID_PARAMETER_VALUE", route
+    assert client.put(f"drafts/{churn}/third", b"x").status_code == 413
+    monkeypatch.setattr(drafts, "LARGEST", 100)
+    code = client.refused("post", "runs/set-tag", run_id=churn, key="k", value="v" * 100)
+    assert code == "400 INVALID_PARAMETER_VALUE"
+    draft = Draft.objects.get(pk=churn)
+    assert (len(draft.params), draft.points, draft.files) == (2, 2, 2)
+
+
 @pytest.mark.promise("drafts.expire")
 def test_a_draft_expires_with_all_it_has_unless_it_is_pinned_or_published(client: Client, churn: str) -> None:
     loose = client.run(data=b"loose bytes")
@@ -460,3 +486,43 @@ def test_drafts_end_with_their_user_and_tenant(client: Client, churn: str, world
     assert not Experiment.objects.exists()
     ok(world.operator.delete("tenants/acme"))
     assert not (Draft.objects.exists() or Point.objects.exists() or VersionFile.objects.exists())
+
+
+@pytest.mark.promise("drafts.own")
+def test_drafts_are_listed_to_their_user_alone(client: Client, churn: str, world: Any) -> None:
+    loose = client.run(data=b"loose")
+    api = world.acme.owner.api
+    page = ok(api.get("drafts"))
+    assert [(each["_id"], each["files"]) for each in page["docs"]] == [(loose, 1), (churn, 2)]
+    found = ok(api.get("drafts", query={"filter": {"metrics.acc": {"$gt": 0.8}}}))["docs"]
+    assert [each["_id"] for each in found] == [churn]
+    for other in (world.acme.admin.api, world.acme.shared.api, world.rival.owner.api):
+        assert ok(other.get("drafts"))["docs"] == []
+        for response in (other.get(f"drafts/{churn}"), other.put(f"drafts/{churn}", json={"pinned": True})):
+            assert_error(response, "resource_not_found")
+        assert_error(other.post(f"drafts/{churn}/publish", json={"model": "x"}), "resource_not_found")
+        assert_error(other.delete(f"drafts/{churn}"), "resource_not_found")
+
+
+@pytest.mark.promise("drafts.change", "drafts.publish", "drafts.expire")
+def test_a_draft_is_pinned_published_and_deleted(client: Client, world: Any) -> None:
+    run, api = client.run(MLmodel=MLMODEL, data=b"weights"), world.acme.owner.api
+    pinned = ok(api.put(f"drafts/{run}", json={"pinned": True, "name": "best"}))
+    assert (pinned["pinned"], pinned["name"], pinned["expires"]) == (True, "best", None)
+    assert ok(api.put(f"drafts/{run}", json={"pinned": False}))["expires"]
+    model = ok(api.post("models", json={"name": "churn"}))["_id"]
+    for body in (
+        {"model": model, "path": "none"},
+        {"model": model, "path": "../x"},
+        {"model": model, "path": "model/"},
+    ):
+        assert_error(api.post(f"drafts/{run}/publish", json=body), "post_request_error")
+    version = ok(api.post(f"drafts/{run}/publish", json={"model": model, "path": "model", "description": "first"}))
+    assert (version["ordinal"], version["description"], version["original"]) == ("1", "first", "churn")
+    assert version["metadata"] == [{"name": "source_run", "value": run}]
+    assert ok(api.get(f"drafts/{run}"))["expires"] is None
+    foreign = ok(world.acme.shared.api.post("models", json={"name": "foreign", "visibility": "public"}))["_id"]
+    assert_error(api.post(f"drafts/{run}/publish", json={"model": foreign}), "restricted_access_create")
+    ok(api.delete(f"drafts/{run}"))
+    assert api.get(f"models/{model}/versions/1/files/data").body() == b"weights"
+    assert faults_of_bytes(Blob.objects.values_list("pk", flat=True)) == []

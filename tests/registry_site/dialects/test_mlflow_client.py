@@ -47,8 +47,12 @@ def registry(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def _script(place: Any, what: str, **environment: str) -> Any:
     """Run the script in MLflow's environment and return what it saw."""
     env = {"PATH": os.environ["PATH"], "HOME": str(place.served.folder), "REGISTRY": place.served.base_url}
-    env |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"} | environment
-    command = [BINARY.with_name("python"), SCRIPT, what]
+    env |= {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ALLOW_FILE_STORE": "true",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    } | environment
+    command = [str(BINARY.with_name("python")), str(SCRIPT), what]
     done = subprocess.run(
         command, env=env, cwd=place.served.folder, capture_output=True, text=True, timeout=SECONDS, check=False
     )
