@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from django.db.models import Q
 from django.http import Http404
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -10,7 +11,7 @@ from rest_framework.response import Response
 
 from catalog.documentation import VersionAnswer
 from catalog.drafts import publish
-from catalog.models import item_of_kind
+from catalog.models import Item
 from tenants.identity.serializers import Name, Text
 from tenants.models import TenantQuerySet
 from tenants.rest.collections import CollectionViewSet, valid_body, valid_changes
@@ -32,11 +33,11 @@ class DraftChanges(serializers.Serializer[Any]):
     name = Name(max_length=255, required=False)
 
 
-@example(model=ITEM, path="model", description="Beats the baseline")
+@example(model="baseline", path="model", description="Beats the baseline")
 class Publication(serializers.Serializer[Any]):
-    """The model that gets a version, and the folder or file of the draft that it is made of; by default all files."""
+    """The model that gets a version, by id or one's own by name, and the folder of the draft; by default all files."""
 
-    model = Text(max_length=24)
+    model = Text(max_length=255)
     path = Text(max_length=1024, required=False, allow_blank=True)
     description = Text(max_length=LONGEST_DESCRIPTION, required=False, allow_blank=True)
 
@@ -88,7 +89,6 @@ class DraftViewSet(CollectionViewSet):
     """Drafts are their user's alone."""
 
     collection = "drafts"
-    group = "uploads"
     model = Draft
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "update", "destroy", "publish"), USERS)
     scopes: ClassVar = dict.fromkeys(("list", "retrieve", "update", "destroy"), WRITES_ITEMS) | {
@@ -145,8 +145,9 @@ class DraftViewSet(CollectionViewSet):
     def publish(self, request: Request, **kwargs: Any) -> Response:
         """Make a version of the draft's files. Answers the version."""
         draft, body = self.get_object(), valid_body(Publication, request.data)
-        item = item_of_kind.first(self.user.tenant_id or "", "model", body["model"])
-        if item is None or not item.is_readable_by(self.user):
+        named = Q(pk=body["model"]) | Q(name=body["model"], owner_id=self.user.pk)
+        item = Item.objects.visible_to(self.user).filter(named, kind="model").first()
+        if item is None:
             raise Http404(f"No such model: {body['model']}")
         if not item.is_changeable_by(self.user):
             raise refusal(request.method, "This model is open only to its owner and administrators")
