@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.db.models import Q
 from django.http import Http404, HttpResponseBase
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -11,13 +10,14 @@ from rest_framework.viewsets import GenericViewSet
 from catalog.aliases.pointers import time_asked_for, versions_named
 from tenants.exceptions import Refused
 from tenants.models import User
+from tenants.rest.negotiation import PAGE
 from tenants.rest.querying.page import list_response
 from tenants.rest.querying.query import ListQuery, selection_of
 from tenants.rows.texts import shown, unreadable
 from versions.archives import FORMATS
 from versions.download import download
 from versions.files import StoredFile, file_document, files_of, find_file, path_of, rows_of, the_file
-from versions.lookup import Reading
+from versions.lookup import Reading, version_before
 from versions.models import Version
 from versions.sent import digest_of
 
@@ -25,13 +25,15 @@ MOST_DIFFERENCES = 1000  # files in each list of a comparison
 
 
 def content(view: GenericViewSet[Any], version: Version, reading: Reading) -> HttpResponseBase:
-    """Download a file, or a folder as a zip or a tar."""
-    form = view.request.query_params.get("format") or "zip"
-    if form not in FORMATS:
+    """Download a file, or a folder as a zip or a tar; browsers that name no format get the page of a folder."""
+    form = view.request.query_params.get("format")
+    if form and form not in FORMATS:
         raise Refused("get_request_error", f"format is one of {', '.join(FORMATS)}, not {shown(form)}")
     if not version.is_folder:
         return download(view.request._request, the_file(version))
-    return download(view.request._request, FORMATS[form](version))
+    if not form and view.request.accepted_renderer.media_type == PAGE:
+        return info(view, version, reading)
+    return download(view.request._request, FORMATS[form or "zip"](version))
 
 
 def file(view: GenericViewSet[Any], version: Version, reading: Reading) -> HttpResponseBase:
@@ -71,17 +73,11 @@ def diff(view: GenericViewSet[Any], version: Version, reading: Reading) -> Respo
     """Answer how the files differ from those of the version `from` of the item, by default the one before."""
     name = view.request.query_params.get("from", "")
     if not name:
-        return Response(difference(_before(version), version))
+        return Response(difference(version_before(version), version))
     found = versions_named(view.get_object(), name, time_asked_for(view.request))
     if not found:
         raise Refused("get_request_error", f"from: No such version: {shown(name)}")
     return Response(difference(found[0], version))
-
-
-def _before(version: Version) -> Version | None:
-    older = Q(timestamp__lt=version.timestamp) | Q(timestamp=version.timestamp, pk__lt=version.pk)
-    versions = Version.objects.of(version.tenant_id).filter(older, subject=version.subject)
-    return versions.order_by("-timestamp", "-pk").first()
 
 
 def difference(old: Version | None, new: Version) -> dict[str, Any]:

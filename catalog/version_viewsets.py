@@ -152,6 +152,7 @@ class VersionViewSet(ItemRoutes):
         if found is None:
             raise Http404(f"No such version: {self.kwargs['version']}")
         version, reading = found
+        self.read_part = item, version, reading  # for the page
         response = PARTS[reading.part](self, version, reading)
         if pointer_of(reading.name):
             named = self.rest.removeprefix(reading.name)

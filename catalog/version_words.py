@@ -32,10 +32,12 @@ class VersionForm(serializers.Serializer[Any]):
 
 
 class SourceOfFile(serializers.Serializer[Any]):
-    """A file: its path, and the upload or the version that has its bytes."""
+    """A file: its path, and the version or the upload that has its bytes; `offset` and `size` are those of a part."""
 
     path = Text(max_length=1024)
     upload = Text(required=False)
+    offset = serializers.IntegerField(min_value=0, required=False)
+    size = serializers.IntegerField(min_value=0, required=False)
     version = Text(max_length=1024, required=False)
     item = Text(max_length=24, required=False)
 

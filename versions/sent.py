@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +16,9 @@ from versions.services import Upload
 from versions.storage import Received
 
 FOLDER_TYPE = "inode/directory"  # the media type of folders, as the freedesktop specification names it
+
+
+KEPT = ("received", "description", "creator", "tags", "metadata", "encoding", "timestamp")  # of sent files
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class SentFiles:
     creator: str = ""
     tags: Sequence[str] = ()
     metadata: Sequence[Mapping[str, Any]] = ()
+    encoding: str = "binary"
+    timestamp: datetime | None = None  # only if it is imported
 
     @cached_property
     def received(self) -> Received:
@@ -55,9 +61,9 @@ class SentFiles:
         is_one = len(self.files) == 1
         path = self.files[0].path if is_one else ""
         original = self.original or path
-        about = {name: getattr(self, name) for name in ("received", "description", "creator", "tags", "metadata")}
+        about = {name: getattr(self, name) for name in KEPT}
         mimetype, path = self.files[0].mimetype if is_one else FOLDER_TYPE, "" if path == original else path
-        return Upload(original=original, mimetype=mimetype, encoding="binary", path=path, **about)
+        return Upload(original=original, mimetype=mimetype, path=path, **about)
 
 
 def check_paths(paths: Sequence[str]) -> None:

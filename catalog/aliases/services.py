@@ -1,6 +1,7 @@
 """Writes: aliases. A move, its entry in the history and the item's column are written in one transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from catalog.aliases.models import AliasMove, Proposal
 from catalog.aliases.pointers import Pointer, move_at, unfit_alias, versions_named
@@ -26,12 +27,20 @@ def unconditional(ordinal: str | None) -> None:
 
 @retried
 def move_alias(
-    *, item: Item, alias: str, version: str, by: User, reason: str = "", precondition: Precondition = unconditional
+    *,
+    item: Item,
+    alias: str,
+    version: str,
+    by: User,
+    reason: str = "",
+    precondition: Precondition = unconditional,
+    imported: bool = False,
 ) -> AliasMove:
     """Point an alias at the version that a URL would name so, and return the move that made it point there.
 
-    If it points there already, nothing changes. Raises Refused: `put_request_error` for an invalid alias, an unknown
-    version or too many aliases, `restricted_access_modify` if `by` may not move it, and what `precondition` raises.
+    If it points there already, nothing changes. If it is `imported`, the item's `lastmod` stays. Raises Refused:
+    `put_request_error` for an invalid alias, an unknown version or too many aliases, `restricted_access_modify` if
+    `by` may not move it, and what `precondition` raises.
     """
     refuse([alias], unfit_alias, CHANGE)
     with reference_guard(item.tenant_id, by):
@@ -39,7 +48,7 @@ def move_alias(
         to = version_to_point_at(item, version)
         refuse_protected(item, alias, to, by)
         precondition(item.aliased.get(alias))
-        return write_move(item, alias, to, by=by, reason=reason)
+        return write_move(item, alias, to, by=by, reason=reason, imported=imported)
 
 
 @retried
@@ -78,7 +87,14 @@ def version_to_point_at(item: Item, version: str, error: str = CHANGE) -> Versio
 
 
 def write_move(
-    item: Item, alias: str, to: Version | None, *, by: User, reason: str, proposal: str | None = None
+    item: Item,
+    alias: str,
+    to: Version | None,
+    *,
+    by: User,
+    reason: str,
+    proposal: str | None = None,
+    imported: bool = False,
 ) -> AliasMove:
     """Append a move to the chain of the alias, and set the item's column. Returns the last move if nothing changes."""
     last = move_at(item, Pointer(alias, 0), None)
@@ -97,20 +113,20 @@ def write_move(
     if last and not AliasMove.objects.filter(pk=last.pk, until=None).update(until=move.timestamp):
         raise Conflict(f"{alias} of {item.pk} was moved meanwhile")
     move.save(force_insert=True)
-    _write_aliases(item, aliases, move, by)
+    _write_aliases(item, aliases, move, by, at=item.lastmod if imported else now())
     return move
 
 
-def _write_aliases(item: Item, aliases: Mapping[str, str], move: AliasMove, by: User) -> None:
+def _write_aliases(item: Item, aliases: Mapping[str, str], move: AliasMove, by: User, *, at: datetime) -> None:
     """Write the column and the event. Raises Conflict if the revision is newer than the one that was read."""
     read = Item.objects.of(item.tenant_id).filter(pk=item.pk, revision=item.revision)
     before = {"aliases": item.aliased, "lastmod": iso(item.lastmod)}
     item.aliases = [{"name": name, "value": ordinal} for name, ordinal in sorted(aliases.items())]
-    item.revision, item.lastmod = item.revision + 1, now()
+    item.revision, item.lastmod = item.revision + 1, at
     if not read.update(aliases=item.aliases, lastmod=item.lastmod, revision=item.revision):
         raise Conflict(f"{item.pk} was changed meanwhile")
     after = {"aliases": item.aliased, "lastmod": iso(item.lastmod)}
-    changes = {field: [before[field], value] for field, value in after.items()}
+    changes = {field: [before[field], value] for field, value in after.items() if value != before[field]}
     verb = "removed" if move.ordinal is None else "moved" if move.before else "set"
     record(
         tenant=item.tenant_id,

@@ -10,7 +10,7 @@ from catalog.models import STATUSES, VISIBILITIES
 from registry_site.pages.activity import newest_of_item, newest_of_user
 from registry_site.pages.aliases import alias_context, item_aliases
 from registry_site.pages.markdown import render
-from registry_site.pages.versions import address_of, shared_names
+from registry_site.pages.versions import address_of, pairs_of, shared_names
 from tenants.models import ROLES, User
 
 CHOICES = {"statuses": STATUSES, "visibilities": VISIBILITIES, "roles": ROLES}
@@ -25,7 +25,7 @@ def item_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
         "pk": item.pk,
         "kind": item.kind,
         "may_change": item.is_changeable_by(caller),
-        "pairs": [_pair(each) for each in document.get("metadata", ())],
+        "pairs": pairs_of(document.get("metadata", ())),
         "versions": _versions(route, item.pk, document.get("versions", ())),
         "older_versions": document.get("versions_count", 0) - len(document.get("versions", ())),
         "has_status": item.kind != "dataset",
@@ -92,18 +92,7 @@ def _version(route: str, pk: str, version: dict[str, Any], shared: frozenset[str
     arguments = {"pk": pk, "version": version.get("ordinal") or version.get("original")}
     return version | {
         "address": address_of(route, pk, version, shared),
+        "tick": f"{pk}@{version['ordinal']}" if version.get("ordinal") else "",
         "by_ordinal": reverse(f"{route}-versions-detail", kwargs=arguments) if arguments["version"] else "",
-        "pairs": [_pair(each) for each in version.get("metadata", ())],
-    }
-
-
-def _pair(pair: Mapping[str, Any]) -> dict[str, str]:
-    """Return a metadata pair as the form shows it: its value as text, and its type."""
-    value = pair["value"]
-    if isinstance(value, str):
-        return {"name": pair["name"], "text": value, "type": "text"}
-    return {
-        "name": pair["name"],
-        "text": json.dumps(value),
-        "type": "boolean" if isinstance(value, bool) else "number",
+        "pairs": pairs_of(version.get("metadata", ())),
     }

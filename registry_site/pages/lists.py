@@ -1,7 +1,7 @@
 """The page of a list: a table of its documents, a search form, and links to the other pages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.urls import reverse
@@ -11,6 +11,7 @@ from registry_site.pages.activity import sentence
 from registry_site.pages.site import route_name
 from registry_site.pages.tables import LIMITS, Collection, Column
 from registry_site.pages.versions import address_of, shared_names
+from versions.sent import FOLDER_TYPE
 
 SHOWN = 6  # tags in a cell; an item can have a thousand
 
@@ -19,7 +20,8 @@ SHOWN = 6  # tags in a cell; an item can have a thousand
 class Cell:
     """A cell of a table.
 
-    `link` is the URL of its text, if any; `name` is the name of the id in `value`; `more` is the number of hidden tags.
+    `link` is the URL of its text, if any; `name` is the name of the id in `value`; `more` is the number of hidden tags;
+    `tick` is the id that a comparison of ticked rows gets.
     """
 
     head: str
@@ -28,6 +30,7 @@ class Cell:
     link: str = ""
     name: str = ""
     more: int = 0
+    tick: str = ""
 
 
 def list_context(view: Any, request: Request, data: Mapping[str, Any], collection: Collection) -> dict[str, Any]:
@@ -36,11 +39,14 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
     columns = [column for column in collection.columns if any(column.field in document for document in docs)]
     route = route_name(request._request).removesuffix("-list")
     links = _links(route, view.kwargs, docs)
-    fields = view.get_query_fields()
+    fields = collection.fields or view.get_query_fields()
     return {
         "collection": collection,
         "heads": [column.head for column in columns],
-        "rows": [_row(document, columns, link) for document, link in zip(docs, links, strict=True)],
+        "rows": [
+            _row(document, columns, link, document["_id"] if collection.compared else "")
+            for document, link in zip(docs, links, strict=True)
+        ],
         "searches": [search for search in collection.searches if search.field.partition(".")[0] in fields],
         "fields": sorted(fields),
         "page": data,
@@ -53,7 +59,8 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
         "words": route,
         "title": view.kwargs.get("alias", "").capitalize() or collection.title,
         "parent": _parent(route, view.kwargs),
-        "kind": getattr(view, "kind", ""),
+        "kind": "version" if route.endswith("-files") else getattr(view, "kind", ""),
+        "ticks": collection.compared,
     }
 
 
@@ -63,6 +70,9 @@ def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, An
         shared = shared_names(docs)
         kind = route.removesuffix("-versions")
         return [address_of(kind, arguments["pk"], document, shared) for document in docs]
+    if route.endswith("-files"):
+        route = route.removesuffix("s")
+        return [reverse(route, kwargs={**arguments, "file": document.get("path", "")}) for document in docs]
     if route.endswith("-aliases"):
         return [reverse(f"{route}-detail", args=(arguments["pk"], document["_id"])) for document in docs]
     if route == "holders":
@@ -76,13 +86,16 @@ def _links(route: str, arguments: Mapping[str, Any], docs: Sequence[dict[str, An
 
 
 def _parent(route: str, arguments: Mapping[str, Any]) -> str:
-    """Return the URL of the item that a list of versions, aliases or events belongs to; empty for other lists."""
+    """Return the URL of the item or version that a list belongs to; empty for other lists."""
+    if route.endswith("-files"):
+        return reverse(route.replace("-files", "-info"), kwargs=dict(arguments))
     kind = route.removesuffix("-events").removesuffix("-versions").removesuffix("-aliases")
     return reverse(f"{kind}-detail", kwargs={"pk": arguments["pk"]}) if kind != route else ""
 
 
-def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str) -> Sequence[Cell]:
-    return [_cell(column, document, link) for column in columns]
+def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str, tick: str) -> Sequence[Cell]:
+    cells = [_cell(column, document, link) for column in columns]
+    return [replace(cell, tick=tick) if cell.kind == "name" else cell for cell in cells] if tick else cells
 
 
 def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
@@ -91,7 +104,8 @@ def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
     value, name = document.get(column.field), document.get(column.name, "")
     if column.kind == "words" and value:
         return Cell(column.head, column.kind, value[:SHOWN], link, name, max(0, len(value) - SHOWN))
-    return Cell(column.head, column.kind, value, link, name)
+    kind = "name" if column.kind == "file" and document.get("mimetype", FOLDER_TYPE) == FOLDER_TYPE else column.kind
+    return Cell(column.head, kind, value, link, name)
 
 
 def _other_page(request: Request, number: int | None) -> str:

@@ -70,7 +70,7 @@ def test_fifty_moves_of_one_alias_at_once_leave_one_chain(served: Served) -> Non
 
 
 @pytest.mark.promise("aliases.if-match")
-def test_of_fifty_conditional_moves_at_once_one_succeeds(served: Served) -> None:
+def test_one_of_fifty_concurrent_conditional_moves_succeeds(served: Served) -> None:
     with administrator(served) as client:
         model = created(client, "models", name=uuid4().hex)
         for number in range(50):

@@ -10,7 +10,7 @@ from tests.catalog.items import KINDS, SINGULAR, create, read
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 COMMON = {"_id", "id", "name", "owner", "owner_username", "visibility", "users", "tags", "metadata", "versions"}
-COMMON |= {"versions_count", "timestamp", "lastmod", "description"}
+COMMON |= {"versions_count", "aliases", "timestamp", "lastmod", "description"}
 NUL = "a\x00b"
 
 

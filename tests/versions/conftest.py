@@ -8,13 +8,15 @@ import pytest
 
 from tests.object_store import MIB, ObjectStore
 
-ABOUT_BYTES = ("test_bytes", "test_download", "test_tus", "test_upload")
+ABOUT_BYTES = ("test_archives", "test_bytes", "test_download", "test_folders", "test_tus", "test_upload")
+REFUSED = {"unfit", "body", "paths"}  # parameters of tests whose input no store sees
 OBJECT_STORES = ["s3_store", "azure_store", "google_store"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "uploads" in metafunc.fixturenames:
         about_bytes = metafunc.module.__name__.rpartition(".")[2] in ABOUT_BYTES
+        about_bytes = about_bytes and REFUSED.isdisjoint(metafunc.fixturenames)
         everywhere = about_bytes and metafunc.config.getoption("--engine") == "sqlite"
         stores = ["files", *OBJECT_STORES] if everywhere else ["files"]
         metafunc.parametrize("uploads", stores, indirect=True)

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import zlib
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -10,6 +13,7 @@ from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS, read
 from tests.versions.files import CONTENT, copies, new_item, newest, post_file, put_file, send_bytes, sha256, stored
 from tests.versions.tus import sent
+from versions import folders, removal
 from versions.models import Blob, LooseFolder, VersionFile
 
 FILES = {"model/MLmodel": b"flavor: sklearn", "model/data/a.bin": CONTENT, "README.md": b"# Churn", "é/ü.txt": b""}
@@ -297,7 +301,13 @@ BODIES: dict[str, Any] = {
     "null": {"files": [{"path": "a", "version": None}]},
     "no source": {"files": [{"path": "a"}]},
     "two sources": {"files": [{"path": "a", "version": "1", "upload": "x"}]},
-    "unknown field": {"files": [{"path": "a", "version": "1", "size": "1"}]},
+    "unknown field": {"files": [{"path": "a", "version": "1", "length": "1"}]},
+    "part of a version": {"files": [{"path": "source.bin", "version": "1", "offset": 0, "size": 1}]},
+    "offset alone": {"files": [{"path": "a", "upload": "x", "offset": 0}]},
+    "negative offset": {"files": [{"path": "a", "upload": "x", "offset": -1, "size": 1}]},
+    "text as a size": {"files": [{"path": "a", "upload": "x", "offset": 0, "size": "1"}]},
+    "boolean as a size": {"files": [{"path": "a", "upload": "x", "offset": 0, "size": True}]},
+    "huge size": {"files": [{"path": "a", "upload": "x", "offset": 0, "size": 2**70}]},
     "unknown field of all": {"files": [{"path": "a", "version": "1"}], "sha256": "x"},
     "unknown version": {"files": [{"path": "a", "version": "7"}]},
     "unknown file": {"files": [{"path": "a", "version": "1", "from": "b"}]},
@@ -336,15 +346,17 @@ def test_the_number_of_files_is_limited(world: Any, settings: Any) -> None:
 
 
 @pytest.mark.promise("folders.post")
-def test_a_folder_of_more_files_than_one_transaction_takes(world: Any) -> None:
+def test_a_folder_of_more_files_than_one_transaction_takes(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "BATCH", 20)
+    monkeypatch.setattr(removal, "BATCH", 5)
     api = world.acme.owner.api
     path = new_item(api)
-    files = {f"f/{number:04}.txt": str(number % 7).encode() for number in range(1100)}
+    files = {f"f/{number:04}.txt": str(number % 7).encode() for number in range(50)}
     version = post_folder(api, path, files, sha256="")
     assert version["sha256"] == digest(files)
-    page = ok(api.get(f"{path}/versions/1/files", query={"limit": "5000"}))
+    page = ok(api.get(f"{path}/versions/1/files", query={"limit": "100"}))
     assert [file["path"] for file in page["docs"]] == sorted(files)
-    assert sorted(Blob.objects.values_list("references", flat=True)) == [157] * 6 + [158]
+    assert sorted(Blob.objects.values_list("references", flat=True)) == [7] * 6 + [8]
     ok(api.delete(f"{path}/versions/1"))
     assert stored() == {}
     assert not Blob.objects.exists()
@@ -412,16 +424,21 @@ def test_a_url_whose_whole_rest_names_a_version_wins(world: Any) -> None:
     path = new_item(api)
     post_folder(api, path, {"b": b"a file", "c": b""}, original="a")
     assert api.get(f"{path}/versions/a/files/b").body() == b"a file"
-    for name in ("a/files/b", "a/files", "a/info", "a/diff", "a/files/info"):
+    names = ("a/files/b", "a/files", "a/info", "a/diff", "a/events", "a/files/info", "a/files/events")
+    for name in names:
         put_file(api, path, name, name.encode())
         assert api.get(f"{path}/versions/{name}").body() == name.encode()
         ok(api.get(f"{path}/versions/1/info"))
     assert ok(api.get(f"{path}/versions/a/files/info/info"))["original"] == "a/files/info"
     assert api.get(f"{path}/versions/a/files/b/files/a/files/b").body() == b"a/files/b"
-    for name in ("a/files/b", "a/files", "a/info", "a/diff", "a/files/info"):
+    ok(api.patch(f"{path}/versions/a/events", json={"description": "changed by its name"}))
+    assert ok(api.get(f"{path}/versions/a/events/info"))["description"] == "changed by its name"
+    assert [event["version"] for event in ok(api.get(f"{path}/versions/a/events/events"))["docs"]] == ["6", "6"]
+    for name in names:
         ok(api.delete(f"{path}/versions/{name}"))
     assert api.get(f"{path}/versions/a/files/b").body() == b"a file"
     assert ok(api.get(f"{path}/versions/a/info"))["ordinal"] == "1"
+    assert ok(api.get(f"{path}/versions/a/events"))["docs"][0]["version"] == "1"
     assert_error(api.get(f"{path}/versions/x/files/b"), "resource_not_found")
     assert_error(api.get(f"{path}/versions/x" + "/files" * 500), "resource_not_found")
 
@@ -442,8 +459,26 @@ def test_an_ordinal_is_never_given_again(world: Any) -> None:
     assert put_file(api, new_item(api, name="other"), "a.bin", ordinal="named")["ordinal"] == "named"
 
 
+def _refuse(key: str) -> None:
+    raise AssertionError("bytes are read once more")
+
+
 @pytest.mark.promise("folders.json")
-def test_uploads_of_the_caller_become_files_of_a_version_once(world: Any) -> None:
+def test_a_stored_file_is_read_once_for_its_checksum(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = world.acme.owner.api
+    path = new_item(api)
+    put_file(api, path, "one.bin", CONTENT)
+    copies = [{"path": f"{number}.bin", "version": "one.bin", "from": "one.bin"} for number in range(2)]
+    first = newest(ok(api.post(f"{path}/versions", **named(path, *copies, original="a"))))
+    monkeypatch.setattr(folders, "_read_crc32", _refuse)
+    second = newest(ok(api.post(f"{path}/versions", **named(path, *copies, original="b"))))
+    assert second["sha256"] == first["sha256"]
+    assert set(VersionFile.objects.values_list("crc32", flat=True)) == {zlib.crc32(CONTENT)}
+
+
+@pytest.mark.promise("folders.json")
+def test_uploads_of_the_caller_become_files_of_a_version_once(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "_read_crc32", _refuse)
     api = world.acme.owner.api
     path = new_item(api)
     ids = [sent(api, content).rpartition("/")[2] for content in (CONTENT, b"second", CONTENT)]
@@ -458,6 +493,9 @@ def test_uploads_of_the_caller_become_files_of_a_version_once(world: Any) -> Non
     assert (version["sha256"], version["tags"]) == (digest(files), ["onnx"])
     assert version["metadata"] == [{"name": "accuracy", "value": 0.9}]
     assert api.get(f"{path}/versions/1/files/up/1.csv").body() == b"second"
+    assert dict(VersionFile.objects.values_list("path", "crc32")) == {
+        path: zlib.crc32(content) for path, content in files.items()
+    }
     assert_error(api.post(f"{path}/versions", **body), "post_request_error")
     single = sent(api, b"single").rpartition("/")[2]
     one = newest(ok(api.post(f"{path}/versions", **named(path, {"path": "one.csv", "upload": single}))))
@@ -466,3 +504,43 @@ def test_uploads_of_the_caller_become_files_of_a_version_once(world: Any) -> Non
     for ordinal in ("1", "2"):
         ok(api.delete(f"{path}/versions/{ordinal}"))
     assert stored() == {}
+
+
+PARTS = {"a.txt": (0, 3), "deep/empty": (3, 0), "deep/b.bin": (3, 5), "c": (10, 2)}  # offset and size in the bundle
+BUNDLE = b"aaabbbbb--cc"
+
+
+def parts(id: str, of: Any = PARTS) -> list[dict[str, Any]]:
+    """Return the entries of files that one upload has."""
+    return [{"path": path, "upload": id, "offset": at, "size": size} for path, (at, size) in of.items()]
+
+
+@pytest.mark.promise("folders.bundles")
+def test_small_files_are_sent_together_in_one_upload(world: Any) -> None:
+    api = world.acme.owner.api
+    path = new_item(api)
+    id, alone = (sent(api, content).rpartition("/")[2] for content in (BUNDLE, b"alone"))
+    entries = [{"path": "alone", "upload": alone}, *parts(id)]
+    version = newest(ok(api.post(f"{path}/versions", **named(path, *entries, original="churn"))))
+    files = {name: BUNDLE[at : at + size] for name, (at, size) in PARTS.items()} | {"alone": b"alone"}
+    assert version["sha256"] == digest(files)
+    with ZipFile(BytesIO(api.get(f"{path}/versions/1").body())) as archive:
+        assert archive.testzip() is None
+    assert sorted(stored().values()) == sorted(files.values()), "the bundle is left"
+    assert_error(api.post(f"{path}/versions", **named(path, *parts(id), original="again")), "post_request_error")
+
+
+@pytest.mark.promise("folders.bundles")
+@pytest.mark.parametrize(
+    "of",
+    [{"a": (0, 3), "b": (2, 3)}, {"a": (0, 12), "b": (0, 12)}, {"a": (0, 13)}, {"a": (13, 0)}, {"a": (2**52, 2**52)}],
+)
+def test_parts_that_overlap_or_exceed_their_upload_are_refused(world: Any, of: Any) -> None:
+    api = world.acme.owner.api
+    path = new_item(api)
+    id = sent(api, BUNDLE).rpartition("/")[2]
+    assert_error(api.post(f"{path}/versions", **named(path, *parts(id, of), original="o")), "post_request_error")
+    other = world.acme.other.api
+    theirs = new_item(other)
+    assert_error(other.post(f"{theirs}/versions", **named(theirs, *parts(id), original="o")), "post_request_error")
+    assert list(stored().values()) == [BUNDLE], "files are left, or the bundle is gone"

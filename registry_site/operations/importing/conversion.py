@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Container, Iterable
 from datetime import datetime
 from hashlib import sha256
@@ -129,6 +130,14 @@ def convert_file_name(name: str, warn: Warn) -> str:
     converted = mended_file_name(name, "unnamed")
     if converted != name:
         warn(f"its name {name[:80]!r} is not allowed; it is now {converted[:80]!r}")
+    return converted
+
+
+def convert_path(path: str, warn: Warn) -> str:
+    """Return a valid path of a file in a folder."""
+    converted = mended_file_name(unicodedata.normalize("NFC", path).replace("\\", "_"), "unnamed")
+    if converted != path:
+        warn(f"its path {path[:80]!r} is not allowed; it is now {converted[:80]!r}")
     return converted
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from django.core.management.base import CommandError
 from pymongo import MongoClient
 
 from registry_site.operations import CHUNK_SIZE
-from registry_site.operations.importing.conversion import convert_tenant_id
+from registry_site.operations.importing.conversion import convert_tenant_id, convert_type
 from registry_site.operations.importing.items import import_item
 from registry_site.operations.importing.report import Report
 from registry_site.operations.importing.source import (
+    SourceFile,
     SourceItem,
     SourceReadError,
     SourceTenant,
@@ -120,13 +122,13 @@ class MeasurifyRegistry:
 
     def _version(self, part: Document, number: int, timestamp: datetime) -> SourceVersion:
         """Return a version. Old ones have no ordinal; their position in the list replaces it."""
+        opened = partial(uploaded, self.uploads, text(part, "key"))
         return SourceVersion(
             name=text(part, "original"),
             ordinal=text(part, "ordinal") or str(number),
-            mimetype=text(part, "mimetype"),
             encoding=text(part, "encoding"),
             timestamp=time(part, "timestamp", timestamp),
-            open=lambda: uploaded(self.uploads, text(part, "key")),
+            files=lambda: [SourceFile(opened, mimetype=convert_type(text(part, "mimetype")))],
             size=integer(part, "size"),
             description=text(part, "description"),
         )

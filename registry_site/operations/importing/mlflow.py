@@ -2,16 +2,15 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
-from zipfile import ZipFile, ZipInfo
 
 from registry_site.operations.importing.conversion import key_of
 from registry_site.operations.importing.items import import_item
 from registry_site.operations.importing.mlflow_client import MALFORMED, Document, MLflowClient, MLflowError
-from registry_site.operations.importing.source import SourceItem, SourceVersion
+from registry_site.operations.importing.source import SourceFile, SourceItem, SourceVersion
 from registry_site.operations.importing.target import ImportTarget
 from tenants.models import User
 from tenants.rows.fields import INT64
@@ -21,8 +20,6 @@ STATUSES = (("Production", "production"), ("Staging", "test"))
 INTEGER = re.compile(r"-?[0-9]{1,19}")
 BOOLEANS = {"true": True, "false": False}
 INTERNAL_PREFIX = "mlflow."  # of MLflow's internal tags
-ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # of every file in a zip, so that the same files give the same bytes
-FILE_MODE = 0o644 << 16
 
 
 def import_models(client: MLflowClient, target: ImportTarget, *, owner: User, visibility: str) -> None:
@@ -64,11 +61,11 @@ class RegisteredModel:
             lastmod=moment(self.model.get("last_updated_timestamp")),
             visibility=visibility,
             status=next((status for stage, status in STATUSES if stage in stages), "training"),
-            tags=[alias["alias"] for alias in self.model.get("aliases", ())]
-            + [key for key, value in pairs(self.model, "tags") if not value],
+            tags=[key for key, value in pairs(self.model, "tags") if not value],
             metadata=self._metadata(),
             description=str(self.model.get("description") or ""),
             versions=[self._version(version) for version in self.versions],
+            aliases=[(str(each["alias"]), str(each["version"])) for each in self.model.get("aliases", ())],
         )
 
     def _metadata(self) -> list[tuple[str, Any]]:
@@ -77,7 +74,6 @@ class RegisteredModel:
         run = self.runs.get(str(leading.get("run_id", "")), {})
         sources: dict[str, Sequence[tuple[str, Any]]] = {
             "tag": [(key, value) for key, value in pairs(self.model, "tags") if value],
-            "alias": [(f"alias.{alias['alias']}", str(alias["version"])) for alias in self.model.get("aliases", ())],
             "run": [("mlflow.run_id", leading["run_id"])] if run else [],
             "param": [(key, typed(value)) for key, value in pairs(run, "params")],
             "metric": [(key, number(value)) for key, value in pairs(run, "metrics")],
@@ -86,12 +82,10 @@ class RegisteredModel:
 
     def _version(self, version: Document) -> SourceVersion:
         return SourceVersion(
-            name=f"{self.name}-{version['version']}.zip",
+            name=f"{self.name}-{version['version']}",
             ordinal=str(version["version"]),
-            mimetype="application/zip",
-            encoding="binary",
             timestamp=moment(version.get("creation_timestamp")),
-            open=self._opener(version),
+            files=partial(self._files, version),
             description=str(version.get("description") or ""),
             tags=[key for key, value in pairs(version, "tags") if not value],
             metadata=self._metadata_of(version),
@@ -111,13 +105,10 @@ class RegisteredModel:
             }
         )
 
-    def _opener(self, version: Document) -> Callable[[], Any]:
-        @contextmanager
-        def opened() -> Iterator[Iterator[bytes]]:
-            root, paths = self.client.artifacts(version)
-            yield zipped(paths, lambda path: self.client.artifact(root, path))
-
-        return opened
+    def _files(self, version: Document) -> Sequence[SourceFile]:
+        """Return the artifacts of a version."""
+        root, paths = self.client.artifacts(version)
+        return [SourceFile(partial(self.client.artifact, root, path), path) for path in paths]
 
 
 def named_apart(sources: Mapping[str, Sequence[tuple[str, Any]]]) -> list[tuple[str, Any]]:
@@ -166,36 +157,3 @@ def number(value: Any) -> Any:
 def moment(milliseconds: Any) -> datetime:
     """Return a time from MLflow's milliseconds."""
     return datetime.fromtimestamp(int(milliseconds or 0) / 1000, UTC)
-
-
-class ZipBuffer:
-    """A buffer between a zip archive, which writes to it, and the reader of its bytes."""
-
-    def __init__(self) -> None:
-        self.written: list[bytes] = []
-
-    def write(self, data: bytes) -> int:
-        self.written.append(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        """Required by ZipFile; nothing is buffered below."""
-
-    def take(self) -> bytes:
-        """Return and remove what was written."""
-        taken, self.written = b"".join(self.written), []
-        return taken
-
-
-def zipped(paths: Sequence[str], open: Callable[[str], Any]) -> Iterator[bytes]:
-    """Yield the bytes of a zip of the files; the same files always give the same bytes."""
-    buffer = ZipBuffer()
-    with ZipFile(buffer, "w") as archive:  # type: ignore[call-overload]
-        for path in paths:
-            info = ZipInfo(path, ZIP_TIME)
-            info.external_attr = FILE_MODE
-            with open(path) as chunks, archive.open(info, "w", force_zip64=True) as entry:
-                for chunk in chunks:
-                    entry.write(chunk)
-                    yield buffer.take()
-    yield buffer.take()

@@ -7,7 +7,7 @@ from tenants.rows.texts import escaped
 
 IMPORTED, EXISTING, CHANGED, LEFT_OUT = "imported", "existing", "changed", "left out"
 OUTCOMES = (IMPORTED, EXISTING, CHANGED, LEFT_OUT)
-KINDS = ("tenant", "user", "tag", "metadata name", "dataset", "algorithm", "model", "version")
+KINDS = ("tenant", "user", "tag", "metadata name", "dataset", "algorithm", "model", "version", "alias")
 STEP = 100
 
 

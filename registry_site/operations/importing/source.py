@@ -37,15 +37,26 @@ class SourceTerm:
 
 
 @dataclass(frozen=True)
+class SourceFile:
+    """A file of a version; `open` yields its bytes in chunks, or raises SourceReadError.
+
+    Without a path it has the name of its version, without a media type the one that its name suggests.
+    """
+
+    open: Callable[[], AbstractContextManager[Iterator[bytes]]]
+    path: str = ""
+    mimetype: str = ""
+
+
+@dataclass(frozen=True)
 class SourceVersion:
-    """A version; `open` yields its bytes in chunks, or raises SourceReadError."""
+    """A version; `files` lists its files, at least one, or raises SourceReadError. Several are the folder `name`."""
 
     name: str
     ordinal: str
-    mimetype: str
-    encoding: str
     timestamp: datetime
-    open: Callable[[], AbstractContextManager[Iterator[bytes]]]
+    files: Callable[[], Sequence[SourceFile]]
+    encoding: str = "binary"
     description: str = ""
     size: int | None = None  # according to its record
     tags: Sequence[Any] = ()
@@ -70,6 +81,7 @@ class SourceItem:
     metadata: Sequence[tuple[Any, Any]] = ()
     description: str = ""
     versions: Sequence[SourceVersion] = field(default=(), repr=False)
+    aliases: Sequence[tuple[str, str]] = ()  # with the ordinals of the versions that they point at
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name!r} ({self.id})"

@@ -31,6 +31,18 @@ def tagged(tag: str, route: str) -> str:
 
 
 @register.filter
+def tagged_version(tag: str, route: str) -> str:
+    """Return the URL of the list of items of which a version has the tag."""
+    return listing(route, "versions.tags", tag)
+
+
+@register.filter
+def text_or_json(value: Any) -> str:
+    """Return a text as it is, and any other value as JSON."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+@register.filter
 def json(value: Any) -> str:
     """Return a value of a response as JSON."""
     return orjson.dumps(value).decode()

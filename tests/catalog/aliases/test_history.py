@@ -23,7 +23,7 @@ ALIASES = ("production", "staging")
 
 @dataclass
 class Model:
-    """Every move in order: its time, and where the alias points since."""
+    """The moves of each alias, in order: their time, and where the alias points since."""
 
     moves: dict[tuple[str, str], list[tuple[datetime, str | None]]] = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ def dates(model: Model, end: datetime) -> Iterator[datetime]:
 
 
 @pytest.mark.promise("aliases.at", "aliases.holders")
-def test_what_was_in_production_at_a_hundred_dates_over_a_thousand_moves(
+def test_every_date_has_the_versions_that_were_in_production_then(
     world: Any, items: list[str], clock: list[datetime]
 ) -> None:
     model = made_at_random(world, items, clock)
@@ -124,7 +124,7 @@ def assert_chain(item: str, alias: str, ordinals: list[str | None]) -> None:
 
 
 @pytest.mark.promise("aliases.at")
-def test_the_past_of_a_deleted_version_is_told_but_not_downloaded(
+def test_the_past_of_a_deleted_version_has_its_sha256_but_no_download(
     world: Any, items: list[str], clock: list[datetime]
 ) -> None:
     api, item = world.acme.owner.api, f"models/{items[0]}"
@@ -159,7 +159,7 @@ def test_times_are_those_of_the_chain_even_if_a_clock_goes_back(
 
 @pytest.mark.promise("aliases.at")
 @pytest.mark.parametrize("at", ["yesterday", "2026-13-01", "1", "0000-01-01", "9999-12-31T23:59:59-23:59"])
-def test_a_time_that_is_none_is_refused(world: Any, items: list[str], at: str) -> None:
+def test_an_invalid_time_is_refused(world: Any, items: list[str], at: str) -> None:
     for path in (f"models/{items[0]}/aliases", f"models/{items[0]}/aliases/production", "aliases/production"):
         assert_error(world.acme.owner.api.get(path, query={"at": at}), "get_request_error", "at")
     assert_error(world.acme.owner.api.get(f"models/{items[0]}/versions/@p", query={"at": at}), "get_request_error")

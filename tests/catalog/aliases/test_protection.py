@@ -176,7 +176,7 @@ def test_a_proposal_moves_by_itself_when_enough_others_approved(world: Any, item
 
 
 @pytest.mark.promise("protection.proposals")
-def test_who_may_not_move_an_alias_proposes_it_to_those_who_may(world: Any, item: str) -> None:
+def test_a_user_who_may_not_move_an_alias_proposes_the_move(world: Any, item: str) -> None:
     rule(world, roles=["admin"])
     proposal = propose(world.acme.owner.api, item)
     assert proposal["status"] == "open"
@@ -246,7 +246,7 @@ def test_an_owner_does_not_delete_an_item_to_be_rid_of_its_protected_alias(world
 
 
 @pytest.mark.promise("protection.no-way-round")
-def test_what_was_approved_is_the_version_and_not_its_ordinal(world: Any, item: str) -> None:
+def test_an_approval_holds_for_the_version_and_not_for_its_ordinal(world: Any, item: str) -> None:
     rule(world, roles=["admin"])
     owner = world.acme.owner.api
     proposal = propose(owner, item)

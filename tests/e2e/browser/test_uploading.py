@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -167,6 +168,114 @@ def test_files_can_be_dropped(page: Page, look: Look, api: httpx.Client, model: 
     press(page, "Upload")
     expect(page.get_by_role("status").first).to_have_text("dropped.txt was uploaded")
     assert versions(api, model) == {"dropped.txt": sha256(b"dropped")}
+
+
+def drop(page: Page, folder: Path) -> None:
+    """Drop a folder on the form, as a file manager does."""
+    form = page.locator("form[data-upload]")
+    form.scroll_into_view_if_needed()
+    box = form.bounding_box()
+    assert box
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        event = {"type": kind, "x": box["x"] + box["width"] / 2, "y": box["y"] + 20, "data": data}
+        session.send("Input.dispatchDragEvent", event)
+
+
+def written(folder: Path, contents: dict[str, bytes]) -> Path:
+    """Write files into a folder."""
+    for path, content in contents.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return folder
+
+
+def stored_files(api: httpx.Client, model: str, ordinal: str) -> dict[str, str]:
+    """Return the sha256 of each file of a version."""
+    docs = api.get(f"{model}/versions/{ordinal}/files", params={"limit": 10_000}).json()["docs"]
+    return {each["path"]: each["sha256"] for each in docs}
+
+
+# Keep in the browser's session, which survives a reload, how many files have a bar of their own at most.
+COUNT_BARS = """() => new MutationObserver(() => {
+  const bars = document.querySelectorAll(".files li").length;
+  sessionStorage.bars = Math.max(sessionStorage.bars ?? 0, bars);
+}).observe(document.querySelector(".files"), { childList: true })"""
+
+
+@pytest.mark.promise("uploads.folders", "browser.folder")
+def test_a_dropped_folder_of_2000_files_is_sent_in_few_requests_and_comes_back_the_same(
+    page: Page, look: Look, api: httpx.Client, model: str, tmp_path: Path
+) -> None:
+    contents = {f"part {number % 20}/città {number:04}.txt": b"%d\n" % number for number in range(1998)}
+    contents |= {"README.md": b"# Two thousand", "empty": b""}
+    folder = written(tmp_path / "churn", contents)
+    drop(page, folder)
+    expect(page.locator("[data-chosen]")).to_contain_text("churn: 2000 files", timeout=60_000)
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.method))
+    press(page, "Upload")
+    expect(page.get_by_role("status").first).to_have_text("churn was uploaded", timeout=300_000)
+    assert sum(method in ("POST", "PATCH") for method in requests) <= 6, requests
+    page.get_by_role("link", name="churn", exact=True).click()
+    expect(page.get_by_role("heading", name="Two thousand")).to_be_visible()
+    expect(page.locator(".tree .folder")).to_have_count(20)
+    look(page, "folder-large")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as zip").click()
+    with ZipFile(Path(download.value.path())) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist()} == contents
+
+    page.go_back()
+    drop(page, folder)
+    expect(page.locator("[data-chosen]")).to_contain_text("churn: 2000 files", timeout=60_000)
+    requests.clear()
+    press(page, "Upload")
+    there = "churn is there already, as version 1: nothing was sent"
+    expect(page.get_by_role("status").first).to_have_text(there, timeout=60_000)
+    assert not {"POST", "PATCH"}.intersection(requests)
+    (folder / "empty").write_bytes(b"no longer")
+    drop(page, folder)
+    press(page, "Upload")
+    summary = "churn was uploaded; 1999 files were there already"
+    expect(page.get_by_role("status").first).to_have_text(summary, timeout=300_000)
+    assert stored_files(api, model, "2") == {
+        path: sha256(content) for path, content in (contents | {"empty": b"no longer"}).items()
+    }
+
+
+@pytest.mark.promise("uploads.folders", "uploads.pages")
+def test_a_folder_goes_on_after_a_pause_and_after_the_page_was_closed(
+    page: Page, api: httpx.Client, model: str, tmp_path: Path
+) -> None:
+    contents = {f"small/{number}": uuid4().bytes * 50 for number in range(30)}
+    contents |= {f"large {number}.bin": uuid4().bytes * (2 * MB // 16) for number in range(2)}
+    folder = written(tmp_path / "churn", contents)
+    page.locator("[data-folder]").set_input_files(folder)
+    slowed(page)
+    page.evaluate(COUNT_BARS)
+    press(page, "Upload")
+    expect(page.locator(".progress > span")).to_contain_text("30 of 32 files")
+    press(page, "Pause")
+    expect(page.locator(".progress > span")).to_contain_text("paused")
+    press(page, "Resume")
+    expect(page.locator(".progress > span")).to_contain_text("left")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    assert 0 < int(page.evaluate("sessionStorage.bars")) <= 3, "files that are not being sent have a bar"
+    expect(page.get_by_text("An upload was interrupted")).to_contain_text("churn")
+    sent: dict[str, int] = {}  # bytes by URL
+    page.on("request", lambda request: sent.update({request.url: int(request.headers.get("upload-offset", -1))}))
+    page.locator("[data-folder]").set_input_files(folder)
+    press(page, "Upload")
+    expect(page.get_by_role("status").first).to_have_text("churn was uploaded", timeout=60_000)
+    offsets = [offset for offset in sent.values() if offset >= 0]
+    assert len(offsets) <= 2, "the small files were sent again"
+    assert all(offset > 0 for offset in offsets), "a large file started over"
+    assert stored_files(api, model, "1") == {path: sha256(content) for path, content in contents.items()}
+    expect(page.get_by_text("An upload was interrupted")).to_be_hidden()
 
 
 @pytest.mark.promise("uploads.pages")

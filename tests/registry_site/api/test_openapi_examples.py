@@ -99,7 +99,7 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
     ok(ada.post("datasets", json={"name": "churn-2025"}))
     token = create_token(by=acme.admin, name="other", scopes=["models:read"], expires=None).token
     ids: dict[Any, str] = {GRACE: grace.pk, REQUEST: logged.pk, TOKEN: token.pk}
-    rule = {"name": "release", "aliases": "stable", "users": ["grace"], "condition": {"metadata.accuracy": {"$gte": 0}}}
+    rule = {"name": "release", "aliases": "stable", "users": ["ada"], "condition": {"metadata.accuracy": {"$gte": 0}}}
     ids[RULE] = ok(ada.post("protection", json=rule))["_id"]
     for kind in ("models", "datasets", "algorithms"):
         body = {
@@ -110,9 +110,11 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
         }
         body |= {} if kind == "datasets" else {"datasets": ["churn-2025"]}
         item = ok(ada.post(kind, json=body))["_id"]
-        for name in ("reviewed.onnx", "churn.onnx"):
-            ok(ada.upload(f"{kind}/{item}/versions", name, FILE))
-        ok(ada.put(f"{kind}/{item}/aliases/production", json={"version": "reviewed.onnx"}))
+        versions = f"{kind}/{item}/versions"
+        ok(ada.upload(f"{versions}?ordinal=2", "churn.onnx", FILE))
+        copies = [{"path": path, "version": "2", "from": "churn.onnx"} for path in ("churn.onnx", "again.onnx")]
+        ok(ada.post(f"{versions}?ordinal=1", json={"original": "reviewed", "files": copies}))
+        ok(ada.put(f"{kind}/{item}/aliases/production", json={"version": "1"}))
         ids |= {(kind, ITEM): item, (kind, VERSION): Version.objects.get(subject=item, original="churn.onnx").pk}
         proposal = Proposal(tenant_id="acme", subject=item, alias="production", ordinal="2", author_id=grace.pk)
         proposal.version, proposal.author_name = ids[kind, VERSION], "grace"

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.core.management import call_command
 
 APPS = ("tenants", "folksonomy", "versions", "catalog")
-ROW = re.compile(r"^(tenant|user|tag|metadata name|dataset|algorithm|model|version) +(\d+) +(\d+) +(\d+) +(\d+)$", re.M)
+KINDS = "tenant|user|tag|metadata name|dataset|algorithm|model|version|alias"
+ROW = re.compile(rf"^({KINDS}) +(\d+) +(\d+) +(\d+) +(\d+)$", re.M)
 
 
 class Outcome:

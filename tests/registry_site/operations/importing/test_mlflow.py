@@ -21,6 +21,8 @@ from tests.answers import ok
 from tests.engines import free_port
 from tests.registry_site.operations.importing.mlflow_server import PASSWORD, TOKEN, USERNAME, MLflowServer
 from tests.registry_site.operations.importing.running import Outcome, everything, run
+from tests.versions.test_folders import digest
+from versions.models import Version
 
 pytestmark = pytest.mark.timeout(600)  # the shared server starts slowly
 FILES = {"MLmodel": b"flavors: {}\n", "data/weights é.bin": b"\x00\xff" * 600_000, "data/deep/empty": b""}
@@ -69,33 +71,34 @@ def found(world: Any, name: str) -> Any:
 
 def test_a_registered_model_is_imported_with_its_details(world: Any, mlflow: MLflowServer, registered: str) -> None:
     outcome = bring(mlflow)
-    assert outcome.imported == {"model": 1, "version": 2}
+    assert outcome.imported == {"model": 1, "version": 2, "alias": 1}
     assert outcome.changed == outcome.left_out == {}
     model = found(world, registered)
     assert model["status"] == "production"
     assert model["visibility"] == "private"
     assert model["owner_username"] == "admin"
-    assert model["tags"] == ["champion", "reviewed"]
+    assert model["tags"] == ["reviewed"]
+    assert model["aliases"] == {"champion": "1"}
     assert model["description"] == "Who leaves"
     metadata = {pair["name"]: pair["value"] for pair in model["metadata"]}
     assert len(metadata.pop("mlflow.run_id")) == 32
     assert metadata == {
         "team": "growth",
         "accuracy": "high",
-        "alias.champion": "1",
         "max_depth": 3,
         "accuracy (metric)": 0.9,
     }
     there = mlflow.client.get("/mlflow/registered-models/get", params={"name": registered}).json()["registered_model"]
     assert model["timestamp"].endswith(f"{there['creation_timestamp'] % 1000:03}Z")
+    assert model["lastmod"].endswith(f"{there['last_updated_timestamp'] % 1000:03}Z")
 
 
-def test_a_version_is_imported_as_a_zip_of_its_files(world: Any, mlflow: MLflowServer, registered: str) -> None:
+def test_a_version_is_imported_as_the_folder_of_its_files(world: Any, mlflow: MLflowServer, registered: str) -> None:
     bring(mlflow)
     model = found(world, registered)
     versions = {version["ordinal"]: version for version in model["versions"]}
     assert set(versions) == {"1", "2"}
-    assert versions["1"]["original"] == f"{registered}-1.zip"
+    assert versions["1"]["original"] == f"{registered}-1"
     assert versions["1"]["description"] == "The first"
     metadata = {pair["name"]: pair["value"] for pair in versions["1"]["metadata"]}
     assert len(metadata.pop("mlflow.run_id")) == 32
@@ -106,6 +109,51 @@ def test_a_version_is_imported_as_a_zip_of_its_files(world: Any, mlflow: MLflowS
     with ZipFile(io.BytesIO(body)) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == FILES
+    assert versions["1"]["sha256"] == digest(FILES)
+    champion = world.acme.admin.api.get(f"models/{model['_id']}/versions/@champion/files/MLmodel")
+    assert champion.body() == FILES["MLmodel"]
+    assert (versions["2"]["original"], versions["2"]["mimetype"]) == ("model.onnx", "application/octet-stream")
+    assert world.acme.admin.api.get(f"models/{model['_id']}/versions/2").body() == b"onnx"
+
+
+def test_what_an_earlier_import_stored_as_a_zip_is_not_imported_again(
+    world: Any, mlflow: MLflowServer, registered: str
+) -> None:
+    bring(mlflow)
+    Version.objects.filter(ordinal="1").update(original=f"{registered}-1.zip")
+    assert bring(mlflow).existing == {"model": 1, "version": 2, "alias": 1}
+
+
+def test_aliases_stay_as_they_are_here_and_need_their_version(
+    world: Any, mlflow: MLflowServer, registered: str
+) -> None:
+    mlflow.version(registered, "s3://bucket/model")
+    for alias, version in (("lost", "3"), ("42", "2")):
+        mlflow.post("registered-models/alias", name=registered, alias=alias, version=version)
+    outcome = bring(mlflow)
+    assert outcome.imported["alias"] == 1
+    assert outcome.line("left out", "alias 'lost'", "its version 3 was not imported")
+    assert outcome.line("left out", "alias '42'", "An alias is not a number")
+    api, model = world.acme.admin.api, found(world, registered)
+    ok(api.put(f"models/{model['_id']}/aliases/champion", json={"version": "2", "reason": "better"}))
+    before = everything()
+    assert bring(mlflow).existing["alias"] == 1
+    assert everything() == before
+    assert found(world, registered)["aliases"] == {"champion": "2"}
+
+
+def test_paths_that_no_folder_can_have_are_changed_or_their_version_is_left_out(
+    world: Any, mlflow: MLflowServer, registered: str
+) -> None:
+    decomposed = "cafe\u0301.txt"
+    for files in ({decomposed: b"1", "b": b"2"}, {"A.txt": b"1", "a.txt": b"2"}):
+        id, place = mlflow.run({}, {}, files)
+        mlflow.version(registered, place, id)
+    outcome = bring(mlflow)
+    assert outcome.line("changed", "version 3", "its path", "it is now")
+    assert outcome.line("left out", "version 4", "Two paths differ in case alone")
+    model = found(world, registered)
+    assert world.acme.admin.api.get(f"models/{model['_id']}/versions/3/files/caf\u00e9.txt").body() == b"1"
 
 
 def test_a_model_logged_without_a_run_is_imported_with_its_files_under_any_name(
@@ -117,8 +165,7 @@ def test_a_model_logged_without_a_run_is_imported_with_its_files_under_any_name(
     mlflow.version(name, f"models:/{logged}", model_id=logged)
     assert bring(mlflow).left_out == {}
     body = world.acme.admin.api.get(f"models/{found(world, name)['_id']}/versions/1").body()
-    with ZipFile(io.BytesIO(body)) as archive:
-        assert archive.read("MLmodel") == b"flavors: {}"
+    assert body == b"flavors: {}"
 
 
 def test_running_it_again_imports_only_what_was_added_since(world: Any, mlflow: MLflowServer, registered: str) -> None:
@@ -127,7 +174,7 @@ def test_running_it_again_imports_only_what_was_added_since(world: Any, mlflow: 
     again = bring(mlflow)
     assert everything() == before
     assert again.imported == {}
-    assert again.existing == {"model": 1, "version": 2}
+    assert again.existing == {"model": 1, "version": 2, "alias": 1}
     id, place = mlflow.run({}, {}, {"MLmodel": b"third"})
     mlflow.version(registered, place, id)
     assert bring(mlflow).imported == {"version": 1}
@@ -173,7 +220,7 @@ def test_a_version_with_unreadable_files_is_omitted_and_reported_and_the_rest_is
     outcome = bring(mlflow)
     assert outcome.line("left out", "version 3", registered, "cannot be listed", "MLflow answered")
     assert outcome.line("left out", "version 4", registered, "its file 'socket' cannot be read")
-    assert outcome.imported == {"model": 1, "version": 3}
+    assert outcome.imported == {"model": 1, "version": 3, "alias": 1}
     assert {version["ordinal"] for version in found(world, registered)["versions"]} == {"1", "2", "5"}
     (mlflow.folder(places[0][1]) / "dangling").unlink()
     assert bring(mlflow).imported == {"version": 1}
@@ -187,8 +234,8 @@ def test_several_pages_of_models_and_versions_are_imported(
     for _ in range(2):
         mlflow.version(f"{registered}-too", place, id)
     monkeypatch.setattr("registry_site.operations.importing.mlflow_client.PAGE_SIZE", 1)
-    assert bring(mlflow).imported == {"model": 2, "version": 4}
-    assert bring(mlflow).existing == {"model": 2, "version": 4}
+    assert bring(mlflow).imported == {"model": 2, "version": 4, "alias": 1}
+    assert bring(mlflow).existing == {"model": 2, "version": 4, "alias": 1}
 
 
 @pytest.mark.parametrize(
@@ -214,7 +261,7 @@ def test_credentials_are_read_like_mlflows_own_clients_do(
     for name in ("USERNAME", "PASSWORD", "TOKEN"):
         monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", told.get(name, ""))
     if enters:
-        assert bring(mlflow, "--dry-run").imported == {"model": 1, "version": 2}
+        assert bring(mlflow, "--dry-run").imported == {"model": 1, "version": 2, "alias": 1}
         return
     with pytest.raises(CommandError, match="MLflow answered 401"):
         bring(mlflow, "--dry-run")

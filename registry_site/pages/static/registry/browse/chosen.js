@@ -1,26 +1,25 @@
 // The files that a user chose or dropped, each with its path within the folder that holds it.
 
-// Yield the files of a dropped entry, folders deep.
-async function* within(entry, prefix = "") {
+// Return the files of a dropped entry, folders deep. Siblings are read at the same time.
+async function within(entry, prefix = "") {
   if (entry.isFile) {
     const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    yield { file, path: prefix + file.name };
-    return;
+    return [{ file, path: prefix + file.name }];
   }
   const reader = entry.createReader();
+  const children = [];
   for (;;) {
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // at most 100
-    if (!some.length) return;
-    for (const each of some) yield* within(each, `${prefix}${entry.name}/`);
+    if (!some.length) break;
+    children.push(...some);
   }
+  return (await Promise.all(children.map((each) => within(each, `${prefix}${entry.name}/`)))).flat();
 }
 
 export async function dropped(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean); // before the first wait
   if (!entries.length) return picked(transfer);
-  const files = [];
-  for (const entry of entries) for await (const each of within(entry)) files.push(each);
-  return files;
+  return (await Promise.all(entries.map((entry) => within(entry)))).flat();
 }
 
 // `list` has `files`: an input, or what was dropped.

@@ -1,6 +1,8 @@
 // Entry point: each module attaches its event listeners to the elements that it finds on the page.
 import { wireAliases } from "./aliases.js";
 import { showFlash } from "./api.js";
+import { wireCompare } from "./compare.js";
+import { wireCopies } from "./copies.js";
 import { wireDeletions } from "./deletions.js";
 import { wireForms } from "./forms.js";
 import { wirePairs } from "./pairs.js";
@@ -19,4 +21,6 @@ wireSearch();
 wireTokens();
 wireUploads();
 wireDeletions();
+wireCopies();
 wireAliases();
+wireCompare();

@@ -1,18 +1,22 @@
 // Sends one file by the tus protocol: goes on after a lost connection, and after the page was closed.
 import "../vendor/tus-js-client/tus.min.js";
-import { headers, prefix, Refusal, send, unreachable } from "./api.js";
+import { headers, prefix, Refusal, unreachable } from "./api.js";
 
 const { tus } = window;
 const DELAYS = [0, 1000, 2000, 4000, 8000, ...Array(240).fill(15000)]; // an hour without any progress
-const LARGEST_HASHED = 512 * 1024 * 1024; // bytes: a browser hashes only what is in memory
 const REPEATED = [0, 408, 409, 423, 429];
 
-const key = (item, { file, path }) => ["registry", item, path, file.size, file.lastModified].join("|");
+const storage = tus.defaultOptions.urlStorage;
+const uploadsOf = async (item) =>
+  (await storage.findAllUploads()).filter((each) => each.urlStorageKey.includes(`registry|${item}|`));
 
 // Return the names of files of this item whose uploads were interrupted.
-export async function interrupted(item) {
-  const known = await tus.defaultOptions.urlStorage.findAllUploads();
-  return known.filter((each) => each.urlStorageKey.includes(`registry|${item}|`)).map((each) => each.metadata.path);
+export const interrupted = async (item) => (await uploadsOf(item)).map((each) => each.metadata.path);
+
+// Forget the uploads of a folder, which a version has taken.
+export async function forget(item, folder) {
+  const own = (await uploadsOf(item)).filter(({ metadata: { path } }) => `${path}/`.startsWith(`${folder}/`));
+  await Promise.all(own.map((each) => storage.removeUpload(each.urlStorageKey)));
 }
 
 function refusalOf(error) {
@@ -27,16 +31,19 @@ function refusalOf(error) {
 }
 
 export class Transfer {
-  constructor(item, entry, metadata, watch) {
+  // `source` has a `file`, its `path`, and a `key` that changes with the file. With `keep` it is remembered until
+  // `forget`, so that it need not be sent again before the version has taken it.
+  constructor(item, source, metadata, watch, keep = false) {
+    const { file, path, key } = source;
     this.finished = new Promise((resolve, reject) => {
       this.reject = reject;
-      this.upload = new tus.Upload(entry.file, {
+      this.upload = new tus.Upload(file, {
         endpoint: `${prefix}/uploads`,
         headers,
-        metadata: { path: entry.path, ...(entry.file.type && { filetype: entry.file.type }), ...metadata },
+        metadata: { path, ...(file.type && { filetype: file.type }), ...metadata },
         retryDelays: DELAYS,
-        fingerprint: async () => key(item, entry),
-        removeFingerprintOnSuccess: true,
+        fingerprint: async () => ["registry", item, path, file.size, key].join("|"),
+        removeFingerprintOnSuccess: !keep,
         onShouldRetry: (error) => {
           const status = error.originalResponse?.getStatus() ?? 0;
           return REPEATED.includes(status) || status >= 500;
@@ -67,18 +74,4 @@ export class Transfer {
     this.reject(new Refusal("The upload was cancelled.", "Nothing was stored."));
     await this.upload.abort(true).catch(() => {}); // it expires
   }
-}
-
-// Return the version of the item that has the file's bytes, if there is one that the user may read.
-export async function stored(route, file) {
-  const query = new URLSearchParams({
-    filter: JSON.stringify({ size: file.size }),
-    select: JSON.stringify(["ordinal", "original", "sha256"]),
-    limit: 100,
-  });
-  const { docs } = await send("GET", `${route}?${query}`);
-  if (!docs.length || file.size > LARGEST_HASHED || !crypto.subtle) return undefined;
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
-  const sha256 = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return docs.find((version) => version.sha256 === sha256);
 }

@@ -2,8 +2,9 @@
 import { leave, onSubmit, Refusal, send } from "./api.js";
 import { dropped, folderOf, picked } from "./chosen.js";
 import { human, Progress } from "./progress.js";
+import { source, stored, storedFiles, together } from "./stored.js";
 
-const AT_ONCE = 3; // files that are sent at the same time
+const AT_ONCE = 3; // transfers at the same time
 
 let running = null; // the upload of this page
 window.addEventListener("beforeunload", (event) => {
@@ -19,7 +20,7 @@ class Upload {
     this.folder = folderOf(files);
     this.progress = new Progress(form.querySelector(".progress"), files);
     this.transfers = new Set();
-    this.waiting = files.keys();
+    this.sent = []; // transfers of a folder that is no version yet
     this.results = [];
     this.cancelled = false;
     this.paused = null;
@@ -29,9 +30,10 @@ class Upload {
     return this.form.elements[name].value;
   }
 
-  // Send all files, some at the same time; stop at the first refusal.
+  // Send what is not stored yet, several files at the same time; stop at the first refusal.
   async run() {
-    const workers = Array.from({ length: Math.min(AT_ONCE, this.files.length) }, () => this.work());
+    this.waiting = (this.folder ? await this.ofFolder() : [...this.files.keys()].map((index) => [index])).values();
+    const workers = Array.from({ length: AT_ONCE }, () => this.work());
     try {
       await Promise.all(workers);
     } catch (error) {
@@ -39,45 +41,81 @@ class Upload {
       for (const each of this.transfers) each.pause();
       throw error;
     }
-    if (this.folder) await this.store();
+    if (this.folder && !this.cancelled) await this.store();
+  }
+
+  // Return the groups of a folder's files that are sent together. What is stored already is not sent.
+  async ofFolder() {
+    this.progress.show("comparing with what is stored …");
+    const { known, same } = await storedFiles(this.route, this.folder, this.files);
+    this.same = this.field("ordinal") ? undefined : same;
+    for (const [index, from] of known) this.results[index] = { path: this.files[index].path, known: from };
+    this.progress.finish([...known.keys()]);
+    const others = [...this.files.keys()].filter((index) => !known.has(index));
+    return together(this.files, others);
   }
 
   async work() {
-    for (const index of this.waiting) {
+    for (const indexes of this.waiting) {
       if (this.paused) await this.paused.ended;
       if (this.cancelled) return;
-      this.results[index] = await this.one(index);
-      this.progress.finish(index);
+      await this.send(indexes);
+      this.progress.finish(indexes);
     }
   }
 
-  // Send a file, unless its bytes are in the item already. An ordinal asks for a new version in any case.
-  async one(index) {
-    const { file, path } = this.files[index];
-    const known = this.field("ordinal") ? undefined : await this.tus.stored(this.route, file);
-    if (known) return { path, known };
+  // Send files together. A single file is not sent if its bytes are in the item already, unless there is an ordinal,
+  // which asks for a new version in any case.
+  async send(indexes) {
     const { item } = this.form.dataset;
+    const [{ file, path }] = indexes.map((index) => this.files[index]);
+    const known = this.folder || this.field("ordinal") ? undefined : await stored(this.route, file);
+    if (known) {
+      this.results[indexes[0]] = { path, known: { version: known.ordinal, from: known.original } };
+      return;
+    }
     const about = { item, description: this.field("description"), ordinal: this.field("ordinal") };
     const metadata = this.folder ? {} : Object.fromEntries(Object.entries(about).filter(([, value]) => value));
-    this.progress.set(index, 0);
-    const transfer = new this.tus.Transfer(item, { file, path }, metadata, (sent) => this.progress.set(index, sent));
+    this.progress.set(indexes, 0);
+    const watch = (sent) => this.progress.set(indexes, sent);
+    const sent = source(this.files, indexes, this.folder);
+    const transfer = new this.tus.Transfer(item, sent, metadata, watch, Boolean(this.folder));
     this.transfers.add(transfer);
     try {
-      return { path, upload: await transfer.start() };
+      this.placed(indexes, await transfer.start());
+      if (this.folder) this.sent.push(transfer);
     } finally {
       this.transfers.delete(transfer);
     }
   }
 
-  // Make one version of the files of a folder.
+  // Note which upload has the bytes of files, and where.
+  placed(indexes, upload) {
+    let offset = 0;
+    for (const index of indexes) {
+      const { file, path } = this.files[index];
+      const part = indexes.length > 1 ? { offset, size: file.size } : {};
+      this.results[index] = { path, upload, ...part };
+      offset += file.size;
+    }
+  }
+
+  // Make one version of the files of a folder, unless it is there already.
   async store() {
-    const files = this.results.map(({ path, upload, known }) => ({
+    const files = this.results.map(({ path, known, ...sent }) => ({
       path: path.slice(this.folder.length + 1),
-      ...(known ? { version: known.ordinal, from: known.original } : { upload }),
+      ...(known ?? sent),
     }));
     const body = { original: this.folder, description: this.field("description"), files };
     const query = this.field("ordinal") ? `?${new URLSearchParams({ ordinal: this.field("ordinal") })}` : "";
-    await send("POST", `${this.route}${query}`, body);
+    const forget = () => this.tus.forget(this.form.dataset.item, this.folder);
+    try {
+      if (!this.same) await send("POST", `${this.route}${query}`, body);
+    } catch (error) {
+      if (/upload/.test(error.message)) await forget(); // they expired, or a version has taken them
+      throw error;
+    }
+    await forget();
   }
 
   toggle(button) {
@@ -97,13 +135,14 @@ class Upload {
   cancel() {
     this.cancelled = true;
     this.paused?.end();
-    for (const each of this.transfers) each.cancel();
+    for (const each of [...this.transfers, ...this.sent]) each.cancel();
   }
 
   get summary() {
     const known = this.results.filter((each) => each.known);
-    if (this.files.length === 1 && known.length) {
-      return `${known[0].path} is there already, as version ${known[0].known.ordinal}: nothing was sent`;
+    if (this.same || (!this.folder && this.files.length === 1 && known.length)) {
+      const { path, known: { version } } = known[0];
+      return `${this.folder || path} is there already, as version ${version}: nothing was sent`;
     }
     const name = this.folder || (this.files.length === 1 ? this.files[0].path : "");
     const sent = name ? `${name} was uploaded` : `${this.files.length - known.length} files were uploaded`;

@@ -7,7 +7,7 @@ import tenants.rows.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("versions", "0007_folders"),
+        ("versions", "0008_crc32"),
     ]
 
     operations = [
