@@ -57,7 +57,10 @@ class Artifacts(DialectView):
 
     parser_classes = (AnyBody,)
     group = "versions"
-    scopes: ClassVar[Mapping[str, Sequence[str]]] = {"list": READ, "get": READ, "put": WRITE, "destroy": WRITE}
+    scopes: ClassVar[Mapping[str, Sequence[str]]] = {
+        **dict.fromkeys(("list", "get"), READ),
+        **dict.fromkeys(("put", "destroy", "parts"), WRITE),
+    }
 
     def _placed(self, path: str) -> tuple[Source | Version, str]:
         """Return the draft or version, and the path in it. Raises MLflowError if there is none."""
@@ -107,6 +110,10 @@ class Artifacts(DialectView):
             raise refusal("DELETE", "The files of a version do not change")
         draft_files.remove_files(draft=where.draft, path=path)
         return Response({})
+
+    def parts(self, request: Request, step: str, artifact: str) -> Response:
+        """Refuse an upload in parts, with the message that makes clients send the file in one request."""
+        raise MLflowError("Multipart upload is not supported for the current artifact repository")
 
 
 def _single(version: Version, path: str) -> Sequence[Mapping[str, Any]]:

@@ -71,6 +71,7 @@ ROUTES: dict[str, tuple[Any, dict[str, str]]] = {
     "server-info": (Server, {"get": "info"}),
 }
 FILES: dict[str, tuple[Any, dict[str, str]]] = {
+    "mpu/<step>/<path:artifact>": (Artifacts, {"post": "parts"}),
     "artifacts": (Artifacts, {"get": "list"}),
     "artifacts/<path:artifact>": (Artifacts, {"get": "get", "put": "put", "delete": "destroy"}),
 }

@@ -39,7 +39,9 @@ def registry(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             user = {"Authorization": admin.post("/login", json=login).json()["token"]}
             body = {"name": "script", "scopes": SCOPES}
             place.tokens[name] = admin.post("/tokens", json=body, headers=user).json()["token"]
-        place.trained = _script(place, "train", MLFLOW_TRACKING_TOKEN=place.tokens["ada"])
+        # Clients that would send files in parts learn that they send them whole.
+        parts = {"MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "true", "MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE": "1"}
+        place.trained = _script(place, "train", MLFLOW_TRACKING_TOKEN=place.tokens["ada"], **parts)
         yield place
         admin.close()
 
