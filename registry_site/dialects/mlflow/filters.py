@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.drafts import typed
@@ -113,7 +113,7 @@ class Grammar:
     texts: Mapping[str, str]
     numbers: Mapping[str, str]
     lists: Mapping[str, str]
-    pairs: Mapping[str, str] = None  # type: ignore[assignment]
+    pairs: Mapping[str, str] = field(default_factory=dict)
 
     def filter_of(self, conditions: Sequence[Condition]) -> dict[str, Any]:
         """Return the filter as our lists take it."""
@@ -126,7 +126,7 @@ class Grammar:
             if condition.entity not in self.lists:
                 raise MLflowError(f"Invalid entity type '{condition.entity}'")
             return _of_pair(self.lists[condition.entity], condition)
-        if key in (self.pairs or {}):
+        if key in self.pairs:
             inner = _comparison(condition)
             return {"metadata": {"$elemMatch": {"name": self.pairs[key], "value": inner}}}
         if key in self.texts:
@@ -135,7 +135,7 @@ class Grammar:
             if condition.operator not in SIGNS or isinstance(value, str):
                 raise MLflowError(f"Invalid comparator '{condition.operator}' or value for attribute '{key}'")
             return {self.numbers[key]: {SIGNS[condition.operator]: value}}
-        valid = [*self.texts, *(self.pairs or {}), *self.numbers]
+        valid = [*self.texts, *self.pairs, *self.numbers]
         raise MLflowError(f"Invalid attribute key '{shown(key)}' specified. Valid keys are '{valid}'")
 
 

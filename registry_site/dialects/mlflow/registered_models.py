@@ -117,10 +117,9 @@ class RegisteredModels(DialectView):
 
     def update(self, request: Request) -> Response:
         item = find_model(self, self.sent.text("name"), changes=True)
-        return self._answer(update_item(item=item, by=self.user, changes={"description": self._description()}))
-
-    def _description(self) -> str:
-        return self.sent.text("description", "")
+        return self._answer(
+            update_item(item=item, by=self.user, changes={"description": self.sent.text("description", "")})
+        )
 
     def destroy(self, request: Request) -> Response:
         delete_item(item=find_model(self, self.sent.text("name"), changes=True), by=self.user)
@@ -166,19 +165,16 @@ class RegisteredModels(DialectView):
         """Point an alias at a version; the rules of protection decide who may."""
         sent = self.sent
         alias, name, version = sent.text("alias"), sent.text("name"), sent.text("version")
-        item = self._readable(name)
+        item = find_model(self, name)
         find_version(item, name, version)
         move_alias(item=item, alias=alias, version=version, by=self.user)
         return Response({})
 
     def delete_alias(self, request: Request) -> Response:
-        item, alias = self._readable(self.sent.text("name")), self.sent.text("alias")
+        item, alias = find_model(self, self.sent.text("name")), self.sent.text("alias")
         if alias in item.aliased:
             remove_alias(item=item, alias=alias, by=self.user)
         return Response({})
-
-    def _readable(self, name: str) -> Item:
-        return find_model(self, name)
 
     def by_alias(self, request: Request) -> Response:
         item, alias = find_model(self, self.sent.text("name")), self.sent.text("alias")
