@@ -20,6 +20,7 @@ from tenants.rows.batches import batches, delete_in_batches, keys_of
 from tenants.rows.fences import reference_guard
 from tenants.rows.fields import iso, now
 from tenants.rows.transactions import retried
+from versions.draft_models import Draft, Experiment, Point
 from versions.models import LooseFolder, SpentOrdinal, Version, VersionFile
 from versions.services import delete_tenant_versions
 
@@ -37,11 +38,13 @@ def refuse_owner(*, user: User) -> None:
 
 
 def unlist_user(*, user: User, by: User | None) -> None:
-    """Remove the user from the users of every item, and their views, in several transactions.
+    """Remove the user from the users of every item, and their views and experiments, in several transactions.
 
-    New references are already refused.
+    New references are already refused. The user's drafts expire.
     """
     delete_views_of(user=user, by=by)
+    Draft.objects.of(user.tenant_id).filter(owner_id=user.pk).update(expires=now())
+    delete_in_batches(Experiment.objects.of(user.tenant_id).filter(owner_id=user.pk))
     for keys in batches(keys_of(Item.objects.of(user.tenant_id).filter(users__holds=user.pk)), UNLISTED):
         _unlist_from(keys, user, by)
 
@@ -72,7 +75,7 @@ def _unlisting(item: Item, user: User, time: datetime, by: User | None) -> Row:
 
 def empty_tenant(*, tenant_id: str) -> None:
     """Delete the rows of a tenant in several transactions; the tenant's users are already locked out."""
-    of_versions = (Version, VersionFile, LooseFolder, SpentOrdinal)
+    of_versions = (Version, VersionFile, LooseFolder, SpentOrdinal, Draft, Point, Experiment)
     for model in (*OF_ALIASES, FormerName, Value, *of_versions, Item, Tag, MetadataName):
         delete_in_batches(model._default_manager.filter(tenant_id=tenant_id))
 

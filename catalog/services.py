@@ -130,8 +130,8 @@ def _write(item: Item, before: State, fields: Sequence[str] = (), *, at: datetim
 
 def add_item_version(
     *, item: Item, upload: Upload, by: User, ordinal: str | None = None, session: UploadSession | None = None
-) -> Item:
-    """Add an upload as a version of the item, and its new words, owned by `by`, to the folksonomy.
+) -> tuple[Item, Version]:
+    """Add an upload as a version of the item, and its new words, owned by `by`, to the folksonomy; return both.
 
     `session` is the one that the upload came by, whose bytes the version takes. Raises Refused (`post_request_error`)
     for a taken ordinal, invalid words, a duplicate metadata name, or a session that another version has taken.
@@ -142,8 +142,8 @@ def add_item_version(
     return with_bytes(tenant_id=item.tenant_id, received=upload.received, write=named)
 
 
-def add_item_files(*, item: Item, upload: SentFiles, ordinal: str | None = None, by: User) -> Item:
-    """Add files as one version, which takes the uploads that they came by.
+def add_item_files(*, item: Item, upload: SentFiles, ordinal: str | None = None, by: User) -> tuple[Item, Version]:
+    """Add files as one version, which takes the uploads that they came by; return the item and the version.
 
     Raises Refused (`post_request_error`) as `add_item_version` does, and for bytes of another version that was deleted
     meanwhile.
@@ -162,7 +162,7 @@ def add_item_files(*, item: Item, upload: SentFiles, ordinal: str | None = None,
 @retried
 def _name_version(
     item: Item, upload: Upload, mark: str, *, ordinal: str | None, by: User, sessions: Sequence[str]
-) -> Item:
+) -> tuple[Item, Version]:
     with reference_guard(item.tenant_id, by):
         item, before = _current(item)
         done = _write(item, before, at=item.lastmod if upload.timestamp else None)
@@ -174,7 +174,7 @@ def _name_version(
         record_all([*words, version_event(item, version, verb, by, changes)])
         if sessions:
             claim_all(tenant_id=item.tenant_id, owner_id=by.pk, ids=sessions)
-    return item
+    return item, version
 
 
 @retried

@@ -123,7 +123,7 @@ class VersionViewSet(ItemRoutes):
             check_digests(sent.received, announced)
             add: Any = add_item_files if isinstance(sent, SentFiles) else add_item_version
             upload = replace(sent, creator=self.user.pk, **words())
-            return self.answer(add(item=item, upload=upload, ordinal=ordinal, by=self.user))
+            return self.answer(add(item=item, upload=upload, ordinal=ordinal, by=self.user)[0])
 
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         """Download a version, found by file name, ordinal or alias: its file, or its folder as a zip or a tar."""

@@ -7,11 +7,12 @@ from typing import Any, cast
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
-from django.urls import URLPattern, path, re_path
+from django.urls import URLPattern, include, path, re_path
 
 from catalog.aliases.protection_viewsets import ProposalViewSet, ProtectionViewSet
 from catalog.aliases.viewsets import AliasHistory, AliasHolders, AliasViewSet
 from catalog.compare.viewsets import CompareViewSet
+from catalog.draft_viewsets import DraftViewSet
 from catalog.event_viewsets import ITEM_EVENTS, VERSION_EVENTS, EventViewSet
 from catalog.saved.viewsets import SavedViewViewSet
 from catalog.uploads import UploadViewSet
@@ -150,6 +151,9 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     *collection("metadata", MetadataNameViewSet),
     path(f"{settings.VERSION}/uploads", UploadViewSet.as_view(UPLOADS), name="uploads-list"),
     path(f"{settings.VERSION}/uploads/<pk>", UploadViewSet.as_view(UPLOAD), name="uploads-detail"),
+    path(f"{settings.VERSION}/drafts", DraftViewSet.as_view({"get": "list"}), name="drafts-list"),
+    path(f"{settings.VERSION}/drafts/<pk>", DraftViewSet.as_view(DETAIL), name="drafts-detail"),
+    path(f"{settings.VERSION}/drafts/<pk>/publish", DraftViewSet.as_view({"post": "publish"}), name="drafts-publish"),
     *collection("users", UserViewSet),
     *collection("tokens", TokenViewSet, {"get": "retrieve", "delete": "destroy"}),
     *collection("tenants", TenantViewSet),
@@ -176,4 +180,5 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     path("logout.html", page(logout_page, ("POST",)), name="logout-page"),
     path("healthz", about.HealthViewSet.as_view(READ_ONLY), name="healthz"),
     path("admin/", admin.site.urls),
+    path("", include("registry_site.dialects.mlflow.urls")),
 ]

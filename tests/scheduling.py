@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-JOBS = {"tests/versions/": "bytes"}  # they share object stores
+OF_MLFLOW = (
+    "tests/registry_site/dialects/test_mlflow_client.py",
+    "tests/registry_site/operations/importing/test_mlflow.py",
+)
+JOBS = {"tests/versions/": "bytes"} | dict.fromkeys(OF_MLFLOW, "mlflow")  # they share object stores, or an MLflow
 ALONE = (
     "tests/registry_site/operations/test_backup.py",
     "tests/registry_site/serving/test_certificates.py",
@@ -29,7 +33,7 @@ FIRST = (
     "tests/e2e/test_durability.py",
     "tests/registry_site/operations/test_backup.py",
     "tests/versions/",
-    "tests/registry_site/operations/importing/test_mlflow.py",
+    *OF_MLFLOW,
     "tests/e2e/test_benchmark.py",
     "tests/test_browsers.py",
     "tests/registry_site/serving/test_https_served.py",

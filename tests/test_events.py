@@ -12,6 +12,9 @@ from tests.answers import ok
 from tests.catalog.items import KINDS, SINGULAR, create
 from tests.routes import ENDS_OF_VERSIONS, ROUTES
 from tests.versions import tus
+from versions import draft_files, drafts
+from versions.sent import NewFile
+from versions.storage import store
 
 WRITING = {"post", "put", "patch", "delete"}
 # Routes whose writes change nothing that the ledger tells: logins, requests of mails, unfinished uploads.
@@ -28,6 +31,7 @@ UNRECORDED = {
     ("uploads-detail", "patch"),
     ("uploads-detail", "post"),
     ("uploads-detail", "delete"),
+    ("drafts-detail", "put"),
 }
 Send = Callable[[Any, Any], Any]  # (the world, a client) -> the response
 
@@ -44,6 +48,15 @@ def _version(world: Any, kind: str) -> str:
 
 def _tus(world: Any, api: Any) -> Any:
     return tus.post(api, 3, b"abc", Upload_Metadata=tus.encoded(item=_item(world, "models"), path="up.bin"))
+
+
+def _draft(world: Any) -> str:
+    """Return the path of a draft with a file."""
+    draft = drafts.begin(owner=world.acme.owner, kind="run", name="run")
+    with store().receive() as incoming:
+        incoming.write(b"bytes")
+        draft_files.put_file(draft=draft, file=NewFile("model.bin", "x/y", incoming.finish(), 0))
+    return f"drafts/{draft.pk}"
 
 
 def _word(world: Any, words: str) -> str:
@@ -120,6 +133,12 @@ WRITES: dict[tuple[str, str], tuple[str, Send, str]] = {
     ),
     ("views-detail", "put"): (OWNER, lambda world, api: api.put(_view(api), json={"shared": True}), "view.updated"),
     ("views-detail", "delete"): (OWNER, lambda world, api: api.delete(_view(api)), "view.deleted"),
+    ("drafts-detail", "delete"): (OWNER, lambda world, api: api.delete(_draft(world)), "draft.deleted"),
+    ("drafts-publish", "post"): (
+        OWNER,
+        lambda world, api: api.post(f"{_draft(world)}/publish", json={"model": _item(world, "models")}),
+        "version.created",
+    ),
     ("protection-list", "post"): (
         ADMIN,
         lambda world, api: api.post("protection", json={"name": "new", "aliases": "*"}),

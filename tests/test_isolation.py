@@ -18,6 +18,7 @@ from tests.fixtures import PASSWORD
 from tests.remembered import remembered
 from tests.routes import ENDS_OF_VERSIONS, METHODS, OVERRIDES, ROUTES, UNKNOWN, Route
 from tests.versions.tus import RESUMABLE
+from versions.draft_models import Draft
 from versions.models import UploadSession
 
 ANONYMOUS, OTHER, SHARED, OWNER, ADMIN, RIVAL, OPERATOR, BROWSER, RIVAL_BROWSER = CALLERS = (
@@ -60,6 +61,9 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     "uploads-list": {"get": USERS, "post": USERS, "options": EVERYBODY},
     "uploads-detail": dict.fromkeys(("get", "patch"), frozenset({OWNER, BROWSER}))
     | {"delete": frozenset({OWNER}), "options": EVERYBODY},
+    "drafts-list": {"get": USERS},
+    "drafts-detail": dict.fromkeys(("get", "put"), frozenset({OWNER, BROWSER})) | {"delete": frozenset({OWNER})},
+    "drafts-publish": {"post": frozenset({OWNER, BROWSER})},
     "tags-list": {"get": USERS, "post": ADMINS},
     "tags-detail": {"get": TENANT, "delete": frozenset({ADMIN})},
     "metadata-list": {"get": USERS, "post": ADMINS},
@@ -140,6 +144,7 @@ def _contents(world: Any) -> dict[str, Any]:
     token = create_token(by=world.acme.shared, name="ci", scopes=["models:read"], expires=None).token.pk
     owner, week = world.acme.owner.pk, now() + timedelta(days=7)
     UploadSession(pk=UPLOAD, tenant_id="acme", owner_id=owner, size=1, expires=week).save(force_insert=True)
+    Draft(pk=UPLOAD, tenant_id="acme", owner_id=owner, kind="run", expires=week).save(force_insert=True)
     return {"items": items, "proposals": proposals, "rule": rule["_id"], "view": view, "token": token}
 
 
@@ -161,6 +166,8 @@ def test_every_route_and_method_has_an_expectation() -> None:
 METHODS_DELETE_LAST = sorted(METHODS, key=lambda method: method == "delete")
 TARGETS = {
     "uploads-detail": UPLOAD,
+    "drafts-detail": UPLOAD,
+    "drafts-publish": UPLOAD,
     "tenants-detail": "rival",
     "users-detail": "shared",
     "tags-detail": "unused",

@@ -53,6 +53,9 @@ OPENED: dict[str, dict[str, tuple[str, ...]]] = {
     **{f"users-{part}": {"get": ("users:read",)} for part in ("list", "detail")},
     **{f"{kind}-events": {"get": ("events:read",)} for kind in KINDS},
     "events": {"get": ("events:read",)},
+    "drafts-list": {"get": WRITES_ITEMS},
+    "drafts-detail": dict.fromkeys(("get", "put", "delete"), WRITES_ITEMS),
+    "drafts-publish": {"post": ("models:write",)},
     "uploads-list": dict.fromkeys(("get", "post"), WRITES_ITEMS),
     "uploads-detail": dict.fromkeys(("get", "post", "patch", "delete"), WRITES_ITEMS),
 }

@@ -19,6 +19,9 @@ from django.db import DatabaseError, connection
 from tenants.rows.batches import batches, keys_of
 from tenants.rows.fields import now
 from tenants.rows.transactions import is_conflict, retried
+from versions import draft_files
+from versions.draft_files import remove_rest
+from versions.draft_models import Draft
 from versions.folders import remove_folder, retire
 from versions.models import Blob, Hold, LooseFolder, UploadSession
 from versions.removal import disown_bytes, remove_unreferenced
@@ -57,7 +60,7 @@ def find_garbage(age: timedelta) -> Iterator[Garbage]:
     for key in keys_of(LooseFolder.objects.filter(is_new=True, pk__lt=marked_since)):
         yield Garbage("its version was never created", f"folder {key}", partial(_remove_new, key))
     for key in keys_of(LooseFolder.objects.filter(is_new=False)):
-        yield Garbage("its version was deleted", f"folder {key}", partial(remove_folder, key))
+        yield Garbage("its version was deleted", f"folder {key}", partial(remove_rest, key))
     for key in keys_of(Blob.objects.filter(references=0, mark__lt=marked_since)):
         yield Garbage("no version names it", key, partial(_remove_unnamed, key))
     for batch in batches(store().keys(), BATCH):
@@ -66,6 +69,8 @@ def find_garbage(age: timedelta) -> Iterator[Garbage]:
             yield Garbage("no row names it", key, partial(_remove_unknown, key))
     for id in keys_of(UploadSession.objects.filter(expires__lte=now())):
         yield Garbage("its upload has expired", id, partial(remove_expired, id))
+    for id in keys_of(Draft.objects.filter(expires__lte=now())):
+        yield Garbage("its draft has expired", id, partial(draft_files.remove_expired, id))
     for received in _leftovers(age):
         yield Garbage("its upload never ended", received.place, partial(store().discard, received))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from versions.draft_models import Draft
 from versions.models import Blob, LooseFolder, UploadSession, Version, VersionFile
 from versions.sent import digest_of
 from versions.storage import measured, store
@@ -79,4 +80,5 @@ def faults_of_files(ids: Iterable[str]) -> list[str]:
     folders = {file.version for file in files}
     holders = set(Version.objects.filter(pk__in=folders).values_list("pk", flat=True))
     holders |= set(LooseFolder.objects.filter(pk__in=folders).values_list("pk", flat=True))
+    holders |= set(Draft.objects.filter(pk__in=folders).values_list("pk", flat=True))
     return faults + [f"version {folder} of some files does not exist" for folder in sorted(folders - holders)]

@@ -7,6 +7,7 @@ from django.db import models
 
 from tenants.models import Tenant, TenantQuerySet
 from tenants.rows.fields import KeyField, ListField, TextField, iso, now
+from versions import draft_models  # noqa: F401 - Django finds its models here
 from versions.incoming import Progress
 
 LAST_CHARACTER = 0x10FFFF

@@ -16,6 +16,7 @@ from tenants.rows.fields import new_id, now
 from tenants.rows.hooks import hook
 from tenants.rows.texts import refuse, unfit_file_name, unfit_ordinal
 from tenants.rows.transactions import Conflict, atomic, retried
+from versions.draft_models import Draft, Experiment, Point
 from versions.models import Blob, LooseFolder, SpentOrdinal, UploadSession, Version, VersionFile
 from versions.ordinals import counted, next_number, refuse_taken
 from versions.removal import undo_store
@@ -181,7 +182,7 @@ def _delete(versions: Sequence[Version]) -> Sequence[Version]:
 
 def delete_tenant_versions(*, tenant_id: str) -> None:
     """Delete all versions of a tenant; call `remove_tenant_bytes` after the transaction."""
-    for model in (Version, VersionFile, LooseFolder, SpentOrdinal, UploadSession):
+    for model in (Version, VersionFile, LooseFolder, SpentOrdinal, UploadSession, Draft, Point, Experiment):
         model._default_manager.filter(tenant_id=tenant_id).delete()
     Blob.objects.of(tenant_id).update(references=0)
 

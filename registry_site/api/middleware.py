@@ -22,7 +22,8 @@ from tenants.rest.negotiation import MAX_PUBLIC_BODY
 HEADER_NAMES = re.compile(r"[\w!#$%&'*+.^`|~-]{1,100}(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]{1,100}){0,99}", re.ASCII)
 KEEPS_SLASH = ("/admin/", "/static/")
 CORS_PATHS = re.compile(settings.CORS_URLS_REGEX)
-API, LOGIN = f"/{settings.VERSION}/", "/login"  # their views authenticate the caller before they read a body
+# Their views authenticate the caller before they read a body.
+API, LOGIN = (f"/{settings.VERSION}/", "/api/", "/ajax-api/"), "/login"
 
 
 class ReleaseMemory:

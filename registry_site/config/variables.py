@@ -94,6 +94,9 @@ class Environment(BaseSettings):
     UPLOAD_RETENTION: Duration = Field(
         "7d", description="Time in which an upload in several requests must end and become a version."
     )
+    DRAFT_RETENTION_DAYS: int = Field(
+        30, ge=1, description="Days after its last change that a draft which is not pinned is kept."
+    )
     MAX_BODY_SIZE: int = Field(50 * 1024 * 1024, ge=1024, description="Maximum size of a JSON body in bytes.")
     MAX_HEADER_SIZE: int = Field(65536, ge=1024, description="Maximum size of a request's URL and headers in bytes.")
     MAX_JSON_DEPTH: int = Field(20, ge=5, description="Maximum nesting depth of a JSON body.")

@@ -16,6 +16,7 @@ from catalog.models import FormerName, Item
 from catalog.saved.models import SavedView
 from folksonomy.models import MetadataName, Tag
 from tenants.models import Chain, Event, MachineToken, RequestLog, Tenant, User
+from versions.draft_models import Draft, Experiment, Point
 from versions.models import Blob, LooseFolder, SpentOrdinal, Version, VersionFile
 
 FORMAT, READABLE = 2, (1, 2)
@@ -24,7 +25,9 @@ MANIFEST = "manifest.json"
 OF_FOLDERS = (VersionFile, LooseFolder, SpentOrdinal)
 OF_ALIASES = (AliasMove, ProtectionRule, Proposal)
 OF_PAGES = (SavedView, FormerName)
-LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, *OF_FOLDERS, *OF_ALIASES, *OF_PAGES)  # not in format 1
+OF_DRAFTS = (Experiment, Draft, Point)
+OF_OTHERS: tuple[type[Model], ...] = (*OF_ALIASES, *OF_PAGES, *OF_DRAFTS)
+LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, *OF_FOLDERS, *OF_OTHERS)  # not in format 1
 TABLES: tuple[type[Model], ...] = (Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog, *LATER)
 
 

@@ -13,6 +13,7 @@ THINGS = {
     "tenants": "tenant",
     "rules": "protection rule",
     "views": "saved view",
+    "drafts": "draft",
 }
 # Action -> id and summary of the operation, on collections and on the versions of an item.
 COLLECTIONS = {
@@ -49,8 +50,10 @@ PROPOSALS = {
     "reject": ("reject{Thing}Proposal", "Reject a proposal to move an alias of {a_thing}"),
     "withdraw": ("withdraw{Thing}Proposal", "Withdraw a proposal to move an alias of {a_thing}"),
 }
+PUBLICATION = {"publish": ("publish{Thing}", "Make a version of the files of {a_thing}")}
 # Part of a route -> the operations on it; the first that matches applies.
-PARTS = {"/history": HISTORY, "/proposals": PROPOSALS, "/aliases": ALIASES, "/versions": VERSIONS, "": COLLECTIONS}
+PARTS = {"/history": HISTORY, "/proposals": PROPOSALS, "/aliases": ALIASES, "/versions": VERSIONS}
+PARTS |= {"/publish": PUBLICATION, "": COLLECTIONS}
 # Single routes: method and route -> id and summary of the operation.
 SINGLES = {
     "GET /uploads": ("listUploads", "List your uploads that are in no version"),
@@ -102,6 +105,7 @@ GROUPS = {
     "Aliases": "Names that point at one version of an item, their history, and the rules that protect them.",
     "Compare": "The values of items and versions side by side.",
     "Uploads": "Uploads that resume: the tus protocol 1.0.0 (https://tus.io), for large files.",
+    "Drafts": "What you have logged and not published yet, such as the runs of MLflow's clients.",
     "Tags": "Labels of the tenant: `default` ones are suggested by administrators, `folk` ones come from use.",
     "Metadata": "Names of metadata, `default` or `folk` like tags.",
     "History": "The ledger: who changed what, when and why.",

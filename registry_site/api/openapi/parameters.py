@@ -59,6 +59,7 @@ FILTERS = {
     "log": '{"status": {"$gte": 400}}',
     "uploads": '{"size": {"$gte": 1000000}}',
     "events": '{"type": "model.updated"}',
+    "drafts": '{"metrics.accuracy": {"$gte": 0.9}}',
 }
 SORTS = {
     "versions": '{"size": "desc"}',
@@ -74,6 +75,7 @@ SORTS = {
     "log": '{"status": "desc"}',
     "uploads": '{"size": "desc"}',
     "events": '{"type": "asc"}',
+    "drafts": '{"size": "desc"}',
 }
 SELECTIONS = {
     "versions": '["ordinal", "sha256"]',
@@ -92,6 +94,7 @@ SELECTIONS = {
     "log": '["method", "url", "status"]',
     "uploads": '["size", "offset"]',
     "events": '["type", "actor", "item"]',
+    "drafts": '["name", "metrics"]',
 }
 
 

@@ -24,6 +24,7 @@ THINGS = {
     "tokens": "machine_token",
     "tenants": "tenant",
     "uploads": "upload",
+    "drafts": "draft",
 }
 KINDS = ("models", "datasets", "algorithms")
 # Resources that the examples need, deleted with their tenant at the end: path, body, token, variable, field.
@@ -41,8 +42,9 @@ PREREQUISITES: Sequence[tuple[str, Any, str, str, str]] = (
     ("datasets", {"name": "churn-2025"}, "TOKEN", "", ""),
     *((kind, {"name": "baseline"}, "TOKEN", f"{THINGS[kind]}_with_versions", "_id") for kind in KINDS),
 )
-# The reset secret in the example is not valid, and the demo routes need the demo tenant.
+# The reset secret in the example is not valid, the demo routes need the demo tenant, and nothing is logged as a draft.
 REFUSED = {"resetPassword": 403, "listDemo": 403, "createDemo": 403, "deleteDemo": 403}
+REFUSED |= dict.fromkeys(("getDraft", "changeDraft", "deleteDraft", "publishDraft"), 404)
 STORED = {"login": ("TOKEN", "token"), "renewToken": ("TOKEN", "token")}
 
 

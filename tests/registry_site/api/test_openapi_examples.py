@@ -24,7 +24,10 @@ from tests.client import ApiClient
 from tests.registry_site.api.test_schema import operations
 from tests.remembered import remembered
 from tests.versions.tus import begin
+from versions import draft_files, drafts
 from versions.models import Version
+from versions.sent import NewFile
+from versions.storage import store
 
 DOCUMENT = openapi()
 FILE = b"test"
@@ -128,7 +131,19 @@ def _resources() -> tuple[dict[Any, str], str]:
         ids[kind, PROPOSAL] = proposal.pk
         ids |= {(kind, MOVE): AliasMove.objects.get(subject=item).pk, ("aliases", ITEM): item, ("compare", ITEM): item}
     ids["uploads", ITEM] = begin(ada, len(FILE)).rpartition("/")[2]
+    ids["drafts", ITEM] = _draft(acme.admin)
     return ids, acme.admin.pk
+
+
+def _draft(owner: Any) -> str:
+    """Return the id of a draft with a file and values."""
+    values: Any = {"params": [{"name": "p", "value": "1"}], "metrics": []}
+    values["metrics"] = [{"name": "m", "value": 1.0, "step": 0, "timestamp": 0}]
+    draft = drafts.begin(owner=owner, kind="run", name="run", status="FINISHED", **values)
+    with store().receive() as incoming:
+        incoming.write(FILE)
+        draft_files.put_file(draft=draft, file=NewFile("model/churn.onnx", "x/y", incoming.finish(), 0))
+    return draft.pk
 
 
 def _real(place: Any, kind: list[str], parameter: Any) -> str:

@@ -7,7 +7,6 @@ import pytest
 
 from tests import engines
 from tests.missing import cannot_run
-from tests.registry_site.operations.importing.mlflow_server import BINARY, MLflowServer
 from tests.registry_site.operations.importing.original import OriginalRegistry
 
 
@@ -23,16 +22,6 @@ def mongod(server: engines.Server) -> Iterator[engines.Server]:
         cannot_run(str(reason))
     yield own
     own.stop()
-
-
-@pytest.fixture(scope="session")
-def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MLflowServer]:
-    """An MLflow server for the whole run; its content persists between tests."""
-    if not BINARY.exists():
-        cannot_run("there is no MLflow in .venv-mlflow, which `make test` installs")
-    server = MLflowServer(tmp_path_factory.mktemp("mlflow"))
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Protocols of other registries over the same services; each is a translation without rules of its own."""

@@ -1,0 +1,1 @@
+"""MLflow's REST API: its clients work here unchanged."""

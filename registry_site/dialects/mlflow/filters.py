@@ -1,0 +1,218 @@
+"""MLflow's filter strings, such as `name LIKE 'churn%' AND tags.team = 'a'`, and its orders, in ours."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from catalog.drafts import typed
+from registry_site.dialects.mlflow.errors import MLflowError
+from tenants.rest.querying.fields import Key
+from tenants.rows.texts import shown
+
+LONGEST, MOST = 10_000, 50  # characters and conditions of a filter
+TOKEN = re.compile(
+    r"""\s*(?:(?P<text>'(?:[^']|'')*'|"[^"]*")|(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.])
+    |(?P<name>(?:`[^`]+`|[\w-]+)(?:\.(?:`[^`]+`|"[^"]+"|[\w./-]*[\w/-]))?)|(?P<sign><=|>=|!=|=|<|>|\(|\)|,))""",
+    re.VERBOSE,
+)
+ENTITIES = {
+    "attribute": "", "attributes": "", "attr": "", "run": "", "tag": "tags", "tags": "tags", "param": "params",
+    "params": "params", "parameter": "params", "parameters": "params", "metric": "metrics", "metrics": "metrics",
+}  # fmt: skip
+SIGNS = {"=": "$eq", "!=": "$ne", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
+TEXT_OPERATORS = ("=", "!=", "LIKE", "ILIKE")
+LISTED = ("IN", "NOT IN")
+PROMPT = "mlflow.prompt.is_prompt"  # nothing here is a prompt
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition: `entity` is empty for an attribute, or `tags`, `params` or `metrics`."""
+
+    entity: str
+    key: str
+    operator: str
+    value: Any
+
+
+def conditions_of(text: str) -> list[Condition]:
+    """Return the conditions, which all must be true. Raises MLflowError for anything else."""
+    if len(text) > LONGEST:
+        raise MLflowError(f"A filter has at most {LONGEST} characters")
+    tokens = _tokens(text)
+    found: list[Condition] = []
+    while tokens:
+        if found and tokens.pop(0) != ("name", "and"):
+            raise _invalid(text)
+        found.append(_condition(tokens, text))
+        if len(found) > MOST:
+            raise MLflowError(f"A filter has at most {MOST} conditions")
+    return found
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    tokens, at, text = [], 0, text.strip()
+    while at < len(text):
+        match = TOKEN.match(text, at)
+        if match is None:
+            raise _invalid(text)
+        kind, value = str(match.lastgroup), match[str(match.lastgroup)]
+        tokens.append((kind, "and" if kind == "name" and value.upper() == "AND" else value))
+        at = match.end()
+    return tokens
+
+
+def _condition(tokens: list[tuple[str, str]], text: str) -> Condition:
+    try:
+        kind, name = tokens.pop(0)
+        operator = tokens.pop(0)[1].upper()
+        operator = f"NOT {tokens.pop(0)[1].upper()}" if operator == "NOT" else operator
+        value = _values(tokens, text) if operator in LISTED else _value(tokens.pop(0), text)
+    except IndexError:
+        raise _invalid(text) from None
+    if kind != "name" or operator not in (*SIGNS, *TEXT_OPERATORS, *LISTED):
+        raise _invalid(text)
+    first, dot, rest = name.partition(".")
+    if dot and first not in ENTITIES:
+        raise MLflowError(f"Invalid entity type '{shown(first)}'. Valid entity types are {tuple(ENTITIES)}")
+    entity, key = (ENTITIES[first], rest) if dot else ("", first)
+    return Condition(entity, key.strip('`"'), operator, value)
+
+
+def _values(tokens: list[tuple[str, str]], text: str) -> list[Any]:
+    found, separator = [], tokens.pop(0)
+    while separator in (("sign", "("), ("sign", ",")):
+        found.append(_value(tokens.pop(0), text))
+        separator = tokens.pop(0)
+    if separator != ("sign", ")") or not found or len(found) > 1000:
+        raise _invalid(text)
+    return found
+
+
+def _value(token: tuple[str, str], text: str) -> Any:
+    kind, value = token
+    if kind == "text":
+        return value[1:-1].replace("''", "'") if value[0] == "'" else value[1:-1]
+    if kind != "number":
+        raise _invalid(text)
+    return float(value) if any(each in value for each in ".eE") else int(value)
+
+
+def _invalid(text: str) -> MLflowError:
+    return MLflowError(f"Invalid clause(s) in filter string: '{shown(text)}'")
+
+
+# --- In our filter language -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """What can be filtered: texts and numbers by their names here, and the list of each kind of pair."""
+
+    texts: Mapping[str, str]
+    numbers: Mapping[str, str]
+    lists: Mapping[str, str]
+    pairs: Mapping[str, str] = field(default_factory=dict)
+
+    def filter_of(self, conditions: Sequence[Condition]) -> dict[str, Any]:
+        """Return the filter as our lists take it."""
+        parts = [self._part(each) for each in conditions]
+        return {"$and": parts} if parts else {}
+
+    def _part(self, condition: Condition) -> dict[str, Any]:
+        key, value = condition.key, condition.value
+        if condition.entity:
+            if condition.entity not in self.lists:
+                raise MLflowError(f"Invalid entity type '{condition.entity}'")
+            return _of_pair(self.lists[condition.entity], condition)
+        if key in self.pairs:
+            inner = _comparison(condition)
+            return {"metadata": {"$elemMatch": {"name": self.pairs[key], "value": inner}}}
+        if key in self.texts:
+            return {self.texts[key]: _comparison(condition)}
+        if key in self.numbers:
+            if condition.operator not in SIGNS or isinstance(value, str):
+                raise MLflowError(f"Invalid comparator '{condition.operator}' or value for attribute '{key}'")
+            return {self.numbers[key]: {SIGNS[condition.operator]: value}}
+        valid = [*self.texts, *self.pairs, *self.numbers]
+        raise MLflowError(f"Invalid attribute key '{shown(key)}' specified. Valid keys are '{valid}'")
+
+
+def _comparison(condition: Condition) -> dict[str, Any]:
+    """Return the comparison of a text."""
+    operator, value = condition.operator, condition.value
+    if operator in LISTED:
+        if not all(isinstance(each, str) for each in value):
+            raise MLflowError(f"Expected a list of quoted string values for '{condition.key}'")
+        return {"$in" if operator == "IN" else "$nin": value}
+    if operator not in TEXT_OPERATORS or not isinstance(value, str):
+        message = f"Expected a quoted string value and one of {TEXT_OPERATORS} for '{shown(condition.key)}'"
+        raise MLflowError(message)
+    if operator in ("LIKE", "ILIKE"):
+        return {"$regex": like(value), "$options": "i" if operator == "ILIKE" else ""}
+    return {SIGNS[operator]: value}
+
+
+def _of_pair(name: str, condition: Condition) -> dict[str, Any]:
+    """Return the comparison with the value of a pair; a row without the pair does not match."""
+    if name == "metrics":
+        if condition.operator not in SIGNS or isinstance(condition.value, str):
+            raise MLflowError(f"Invalid comparator or value for metric '{shown(condition.key)}'")
+        inner: Any = {SIGNS[condition.operator]: condition.value}
+        return {name: {"$elemMatch": {"name": condition.key, "value": inner}}}
+    if condition.key == PROMPT:
+        is_true = (condition.operator, condition.value) in (("!=", "true"), ("=", "false"))
+        return {} if is_true else {"$nor": [{}]}
+    inner = _comparison(condition)
+    if condition.operator in ("=", "!="):  # a number is stored as a number
+        both = list({str(condition.value): 0, typed(condition.value): 0})
+        inner = {"$in" if condition.operator == "=" else "$nin": both}
+    return {name: {"$elemMatch": {"name": condition.key, "value": inner}}}
+
+
+def like(pattern: str) -> str:
+    """Return the regular expression of a LIKE pattern: `%` is any text, `_` one character."""
+    parts = {"%": ".*", "_": "."}
+    return "^" + "".join(parts.get(each) or re.escape(each) for each in pattern) + "$"
+
+
+# --- Orders ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Order:
+    """One element of `order_by`, such as `name DESC`."""
+
+    entity: str
+    key: str
+    descending: bool
+
+
+def orders_of(texts: Sequence[str]) -> list[Order]:
+    """Return the elements of `order_by`. Raises MLflowError."""
+    if len(texts) > 10:
+        raise MLflowError("order_by has at most 10 elements")
+    return [_order(text.strip()) for text in texts]
+
+
+def _order(text: str) -> Order:
+    match = re.fullmatch(r"(\S.{0,300}?)(?:\s+(ASC|DESC))?", text, re.IGNORECASE)
+    if match is None:
+        raise MLflowError(f"Invalid order_by clause '{shown(text)}'. Could not be parsed.")
+    first, dot, rest = match[1].partition(".")
+    entity, key = (ENTITIES.get(first, first), rest) if dot else ("", match[1])
+    return Order(entity, key.strip('`"'), (match[2] or "").upper() == "DESC")
+
+
+def keys_of(orders: Sequence[Order], columns: Mapping[str, str], default: Sequence[Key]) -> tuple[Key, ...]:
+    """Return the sort keys, with the default order behind. Raises MLflowError for an unknown attribute."""
+    keys: list[Key] = []
+    for order in orders:
+        if order.entity or order.key not in columns:
+            raise MLflowError(f"Invalid order_by key '{shown(order.key)}' specified. Valid keys are {list(columns)}")
+        keys.append(Key(columns[order.key], order.descending))
+    paths = [key.path for key in keys]
+    if len(set(paths)) < len(paths):
+        raise MLflowError("`order_by` contains duplicate fields")
+    return *keys, *(key for key in default if key.path not in paths)

@@ -1,0 +1,148 @@
+"""MLflow's own client, unmodified, against a served registry."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.engines import Server
+from tests.missing import cannot_run
+from tests.registry_site.dialects.mlflow_calls import answers, shape
+from tests.registry_site.operations.importing.mlflow_server import BINARY, PASSWORD, USERNAME, MLflowServer
+from tests.served import Served
+
+pytestmark = pytest.mark.timeout(900)  # importing MLflow takes long
+SCRIPT = Path(__file__).with_name("mlflow_client.py")
+SECONDS = 600
+USERS = ("ada", "grace")
+SCOPES = ["models:read", "models:write", "models:delete", "aliases:*"]
+
+
+@pytest.fixture(scope="module")
+def registry(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """A registry with two users, each with a token that a script has, and what the script of the first one saw."""
+    if not BINARY.exists():
+        cannot_run("there is no MLflow in .venv-mlflow, which `make test` installs")
+    with Served.on(server, tmp_path_factory.mktemp("mlflow-registry")) as served:
+        admin = httpx.Client(base_url=f"{served.base_url}/v1", timeout=60)
+        admin.headers["Authorization"] = admin.post("/login", json=served.administrator).json()["token"]
+        place = SimpleNamespace(served=served, tokens={}, admin=admin)
+        for name in USERS:
+            login = {"username": name, "password": "Passw0rd!x"}
+            admin.post("/users", json=login).raise_for_status()
+            user = {"Authorization": admin.post("/login", json=login).json()["token"]}
+            body = {"name": "script", "scopes": SCOPES}
+            place.tokens[name] = admin.post("/tokens", json=body, headers=user).json()["token"]
+        # Clients that would send files in parts learn that they send them whole.
+        parts = {"MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "true", "MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE": "1"}
+        place.trained = _script(place, "train", MLFLOW_TRACKING_TOKEN=place.tokens["ada"], **parts)
+        yield place
+        admin.close()
+
+
+def _script(place: Any, what: str, **environment: str) -> Any:
+    """Run the script in MLflow's environment and return what it saw."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(place.served.folder), "REGISTRY": place.served.base_url}
+    env |= {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ALLOW_FILE_STORE": "true",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    } | environment
+    command = [str(BINARY.with_name("python")), str(SCRIPT), what]
+    done = subprocess.run(
+        command, env=env, cwd=place.served.folder, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr[-5000:] + place.served.output[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.promise("mlflow.clients")
+def test_a_training_with_autolog_is_logged_and_registered(registry: Any) -> None:
+    seen = registry.trained
+    assert seen["loaded"] == seen["predictions"]
+    assert (seen["params"]["C"], seen["metrics"]["loss"], seen["status"]) == ("2.0", 0.25, "FINISHED")
+    assert seen["metrics"]["training_score"] == 1.0
+    assert seen["history"] == [[1, 0.5], [2, 0.25]]
+    assert seen["note"] == "text of a note"
+    assert seen["runs"] == [seen["run"]]
+
+
+@pytest.mark.promise("mlflow.clients")
+def test_models_and_versions_are_searched_copied_and_deleted(registry: Any) -> None:
+    seen = registry.trained
+    assert seen["found"] == ["churn", "copies"]
+    assert seen["versions"] == [["churn", "1"]]
+    assert seen["copy"] == ["copies", "1", "yes"]
+    assert seen["left"] == ["churn"]
+
+
+@pytest.mark.promise("mlflow.clients", "mlflow.versions")
+def test_the_registry_shows_the_version_with_typed_values(registry: Any) -> None:
+    (model,) = registry.admin.get("/models").json()["docs"]
+    (version,) = model["versions"]
+    values = {pair["name"]: pair["value"] for pair in version["metadata"]}
+    assert (values["C"], values["loss"], values["approved"]) == (2.0, 0.25, "yes")
+    assert values["source_run"] == registry.trained["run"]
+    assert model["aliases"] == {"production": "1"}
+    files = registry.admin.get(f"/models/{model['_id']}/versions/1/files").json()["docs"]
+    assert {"MLmodel", "model.pkl"} <= {file["path"] for file in files}
+
+
+@pytest.mark.promise("mlflow.clients", "mlflow.tenants")
+def test_another_user_loads_it_in_a_fresh_process_once_it_is_public(registry: Any) -> None:
+    (model,) = registry.admin.get("/models").json()["docs"]
+    registry.admin.put(f"/models/{model['_id']}", json={"visibility": "public"}).raise_for_status()
+    # The registry alone, with HTTP Basic: runs would be tracked elsewhere.
+    folder = registry.served.folder / "elsewhere"
+    basic = {"MLFLOW_TRACKING_USERNAME": "grace", "MLFLOW_TRACKING_PASSWORD": registry.tokens["grace"]}
+    seen = _script(registry, "load", REGISTRY_ONLY=str(folder), **basic)
+    assert list(seen["loaded"].values()) == [registry.trained["predictions"]] * 2
+    assert seen["generic"] == [0, 1, 0, 1]
+    assert seen["refused"] == "PERMISSION_DENIED"
+
+
+ADDED = {"aliases", "model_id", "outputs", "tags"}  # fields that MLflow's own server leaves out of some answers
+
+
+@pytest.mark.promise("mlflow.answers")
+def test_every_route_answers_as_mlflows_own_server_does(registry: Any, mlflow: MLflowServer) -> None:
+    def sender(client: httpx.Client, store: bool) -> Any:
+        def send(method: str, route: str, sent: dict[str, Any]) -> tuple[int, Any]:
+            options: Any = {"params": sent} if method == "get" else {"json": sent}
+            response = client.request(method, route, **options)
+            answer = response.json()
+            if store and route == "logged-models" and response.is_success:  # a version has files here
+                client.put(f"{answer['model']['info']['artifact_uri']}/MLmodel", content=b"x").raise_for_status()
+            return response.status_code, answer
+
+        return send
+
+    header = {"Authorization": f"Bearer {registry.tokens['grace']}"}
+    with (
+        httpx.Client(base_url=f"{registry.served.base_url}/api/2.0/mlflow/", headers=header, timeout=60) as ours,
+        httpx.Client(base_url=f"{mlflow.url}/api/2.0/mlflow/", auth=(USERNAME, PASSWORD), timeout=60) as theirs,
+    ):
+        pairs = zip(answers(sender(ours, True)), answers(sender(theirs, False)), strict=True)
+        for (call, status, answer), (_, expected_status, expected) in pairs:
+            assert status == expected_status, (call, answer, expected)
+            if status == 200:
+                assert _lacking(shape(expected), shape(answer)) == [], call
+                assert set(_lacking(shape(answer), shape(expected))) <= ADDED, call
+            else:
+                assert answer["error_code"] == expected["error_code"], (call, answer, expected)
+
+
+def _lacking(expected: Any, found: Any) -> list[str]:
+    """Return the fields that are not there, or of another type."""
+    if isinstance(expected, list) and isinstance(found, list):
+        return _lacking(expected[0], found[0])
+    if not isinstance(expected, dict) or not isinstance(found, dict):
+        return [] if expected == found else [f"{expected} is {found}"]
+    gone = [name for name in expected if name not in found]
+    return gone + [each for name in expected if name in found for each in _lacking(expected[name], found[name])]
