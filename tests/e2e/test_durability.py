@@ -88,7 +88,7 @@ def test_all_that_was_acknowledged_is_there_however_often_it_is_killed(durable: 
 def _wait_until_all_is_written(writers: list[Writer]) -> None:
     """Return when some writer has done the last kind of its writes; a busy machine takes long."""
     deadline = time.monotonic() + ROUND_SECONDS
-    while not any(writer.uploads for writer in writers):
+    while not any(writer.loose for writer in writers):
         assert time.monotonic() < deadline, [writer.refusals for writer in writers]
         time.sleep(0.01)
 
