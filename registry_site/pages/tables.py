@@ -53,11 +53,10 @@ class Collection:
     compared: bool = False  # whether rows can be ticked and compared
 
 
-LAST_MODIFIED = Column("lastmod", "Last modified", "moment")
 NAME, OWNER = Column("name", "Name", "name"), Column("owner", "Owner", "user", "owner_username")
 STATUS, VISIBILITY = Column("status", "Status", "badge"), Column("visibility", "Visibility", "badge")
 TAGS, VERSIONS = Column("tags", "Tags", "words"), Column("versions_count", "Versions")
-PRODUCTION = Column("aliases", "Production", "production")
+LAST_MODIFIED, PRODUCTION = Column("lastmod", "Last modified", "moment"), Column("aliases", "Production", "production")
 BY_NAME = Search("name", "Name contains")
 BY_TAG = Search("tags", "Tag", "equals", suggest="tags")
 BY_STATUS = Search("status", "Status", "equals", STATUSES)
