@@ -131,7 +131,7 @@ def test_old_bytes_of_an_upload_that_crashed_before_its_version_are_collected(wo
 def test_bytes_that_an_upload_marks_meanwhile_stay_and_the_others_of_their_batch_go(
     world: Any, hooked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other, transactions, begin = Blob.key("acme", sha256(b"other")), [], removal.atomic
+    other, transactions, begin = Blob.key("acme", sha256(b"other")), [], atomic
     for key, content in ((KEY, CONTENT), (other, b"other")):
         with store().receive() as incoming:
             incoming.write(content)
