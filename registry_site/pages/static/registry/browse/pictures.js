@@ -13,7 +13,7 @@ function text(svg) {
   });
   copy.setAttribute("xmlns", SVG);
   const ground = document.createElementNS(SVG, "rect");
-  for (const [name, value] of [["width", "100%"], ["height", "100%"], ["fill", "white"]]) ground.setAttribute(name, value);
+  for (const [name, value] of [["width", "100%"], ["height", "100%"], ["fill", getComputedStyle(svg.closest(".card")).backgroundColor]]) ground.setAttribute(name, value);
   copy.prepend(ground);
   return new XMLSerializer().serializeToString(copy);
 }
