@@ -11,12 +11,13 @@ BASE ?=
 PROFILE ?=
 ROUNDS ?= 20
 CLIENTS ?= 12
+FILES ?= 100000
 # Checks need settings, but no real secrets and no server.
 CHECKED := env VARIABLES_FILE=/dev/null API_TOKEN=none JWT_SECRET=none DATABASE=sqlite:///data/checks.sqlite3
 PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo superuser test test-quick newman azurite tus torture fuzz check lint format types imports migrations-check \
+.PHONY: help run demo superuser test test-quick newman azurite tus charts torture fuzz check lint format types imports migrations-check \
 	schema-check docs coverage-table lock bench profile trace clean
 
 help: ## Show this list
@@ -31,19 +32,20 @@ demo: $(VENV)/.run-stamp ## Fill a tenant with 60 models, datasets and algorithm
 superuser: $(VENV)/.run-stamp ## Create a superuser of the admin site
 	@$(BIN)/python manage.py createsuperuser
 
-test: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp newman azurite tus ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
+test: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp newman azurite tus charts ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
 	@$(BIN)/python -m tests.run $(ENGINE) -- $(PYTEST)
 
 test-quick: $(VENV)/.dev-stamp ## Run the tests that need neither a server nor long, on SQLite
 	@$(BIN)/python -m tests.run sqlite -- --quick $(PYTEST)
 
-torture: $(VENV)/.dev-stamp ## Kill the server ROUNDS times (20) while CLIENTS (12) write; race it; send malformed bodies
-	@TORTURE_ROUNDS=$(ROUNDS) TORTURE_CLIENTS=$(CLIENTS) $(BIN)/python -m tests.run --all $(ENGINE) -- \
-		tests/e2e/test_durability.py tests/test_races.py tests/test_any_body.py
+torture: $(VENV)/.dev-stamp ## Kill the server ROUNDS times (20) while CLIENTS (12) write; race it; send malformed bodies; FILES (100000) of a version
+	@TORTURE_ROUNDS=$(ROUNDS) TORTURE_CLIENTS=$(CLIENTS) MANY_FILES=$(FILES) $(BIN)/python -m tests.run --all $(ENGINE) -- \
+		tests/e2e/test_durability.py tests/test_races.py tests/test_any_body.py tests/versions/test_many_files.py
 
 INSTALLED := node_modules/.package-lock.json
 newman: tests/e2e/postman/$(INSTALLED) ## Install the Postman runner of the tests
 azurite: tests/azure/$(INSTALLED) ## Install the Azure emulator of the tests
+charts: tests/charts/$(INSTALLED) ## Install the library of charts, which the vendored files are compared with
 tus: tests/tus/$(INSTALLED) ## Install the JavaScript client of resumable uploads of the tests
 
 %/$(INSTALLED): %/package.json %/package-lock.json
@@ -92,6 +94,7 @@ lock: $(VENV)/.dev-stamp ## Lock the dependencies of pyproject.toml
 bench: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp ## Benchmark the registry against MLflow and write docs/performance.md
 	@$(BIN)/uv pip install --quiet --python $(VENV)-mlflow/bin/python --constraint requirements.txt "psycopg[binary]"
 	@BENCH_MILLION=$(BENCH_MILLION) $(BIN)/python -m benchmarks $(BENCH)
+	@$(if $(BENCH),true,$(BIN)/python -m benchmarks.folders --output docs/performance.md)
 
 profile: $(VENV)/.dev-stamp ## Measure the processor time of each kind of read, beside the commit BASE if given
 	@$(BIN)/python -m benchmarks.in_process $(if $(BASE),--base $(BASE)) $(PROFILE)

@@ -15,7 +15,7 @@ from catalog.models import Item, has_word
 from catalog.services import _write
 from catalog.values import change_values
 from folksonomy.models import MetadataName, Tag
-from folksonomy.services import T, delete_term, record_terms, set_term_usage, suggest_term
+from folksonomy.services import T, delete_term, record_terms, set_direction, set_term_usage, suggest_term
 from tenants.exceptions import Refused
 from tenants.ledger import record_all
 from tenants.models import User
@@ -53,13 +53,15 @@ def set_usage(*, term: Tag | MetadataName, usage: str, by: User | None) -> None:
 def merge_term(*, term: T, into: T, by: User | None, verb: str = "merged") -> int:
     """Replace the term by `into` in every item and version, then delete the term.
 
-    An item or version that has both keeps one; of two metadata values it keeps the value of `into`. Returns the number
-    of changed items. Raises Refused (`put_request_error`) for terms of two tenants, and if the term is still in use
-    afterwards.
+    An item or version that has both keeps one; of two metadata values it keeps the value of `into`. Which values of the
+    term are better applies to `into` too, if that is unknown. Returns the number of changed items.
+    Raises Refused (`put_request_error`) for terms of two tenants, and if the term is still in use afterwards.
     """
     if term.tenant_id != into.tenant_id or term.pk == into.pk:
         raise Refused("put_request_error", f"{term} and {into} cannot become one")
     changed = replace_term(term=term, name=into.name, by=by)
+    if isinstance(term, MetadataName) and isinstance(into, MetadataName) and term.better and not into.better:
+        set_direction(term=into, better=term.better, by=by)
     delete_term(term=term, by=by, verb=verb, into=into.name)
     return changed
 
@@ -85,6 +87,8 @@ def _get_or_copy(*, term: T, name: str, by: User | None) -> T:
         if found is None:
             found = type(term)(tenant_id=term.tenant_id, name=name, usage=term.usage, owner_id=term.owner_id)
             found.timestamp = term.timestamp
+            if isinstance(found, MetadataName) and isinstance(term, MetadataName):
+                found.better = term.better
             found.save(force_insert=True)
             record_terms([found], "created", by)
     return found

@@ -2,24 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 from django.db.models import Exists, OuterRef, Q
-from django.http import Http404, StreamingHttpResponse
+from django.http import Http404, HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from catalog.aliases.pointers import find_part, time_asked_for
 from catalog.models import KINDS, Item
+from catalog.version_viewsets import AlgorithmVersions, DatasetVersions, ModelVersions, VersionViewSet
 from catalog.viewsets import ItemRoutes
 from tenants.models import Event, TenantQuerySet
 from tenants.rest.collections import CollectionViewSet
 from tenants.rest.documentation import EventAnswer
-from tenants.rest.permissions import USERS
+from tenants.rest.permissions import USERS, refuse_outside_scope
 from tenants.rest.querying.fields import query_error
 from tenants.rest.querying.page import list_response
 from tenants.rest.querying.query import ListQuery
 from tenants.rows.prepared import Rows
+from versions.lookup import Reading
 from versions.models import Version
 
 WORDS = ("tag", "metadata")  # kinds of items that all users of a tenant can read
@@ -96,23 +100,62 @@ class ItemEvents(EventRoutes, ItemRoutes):
         return None
 
 
-class VersionEvents(ItemEvents):
-    """The events of a version of an item, named by its file name or ordinal, or after its deletion by its ordinal."""
+class VersionEvents(ItemEvents, VersionViewSet):
+    """The events of a version of an item, which has the names that a download has; after its deletion, its ordinal.
+
+    The name of a version can end like the URL of its events: then all methods are about that version.
+    """
+
+    roles: ClassVar = VersionViewSet.roles
+    scope_kind = ""
+    model: ClassVar[Any] = Event
+
+    @property
+    def rows(self) -> Rows:
+        return Rows.of(self.get_queryset())
+
+    def list(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+        """List the events, newest first, or with a sequence in `after` the sealed ones that follow it."""
+        if self.found and self.found[1].part != "events":
+            refuse_outside_scope(request, self, needed=(f"{self.collection}:read",))
+            return self.read()
+        refuse_outside_scope(request, self, needed=("events:read",))
+        return super().list(request)
+
+    @cached_property
+    def found(self) -> tuple[Version, Reading] | None:
+        """The version that the URL names, and what of it; None if it was deleted. Raises what `get_object` raises."""
+        try:
+            item = self.get_object()
+        except Http404:
+            if not self.user.is_admin:
+                raise
+            return None
+        return find_part(item, self.rest, time_asked_for(self.request))
 
     def get_queryset(self) -> TenantQuerySet[Event]:
-        name, events = self.kwargs["version"], super().get_queryset()
-        versions = Version.objects.of(self.user.tenant_id or "").filter(subject=self.kwargs["pk"])
-        named = versions.filter(original=name).order_by("-timestamp", "-pk").values_list("ordinal", flat=True).first()
-        found = events.filter(version=named or name)
-        if named is None and not versions.filter(ordinal=name).exists() and not found.exists():
-            raise Http404(f"No such version: {name}")
-        return found
+        ordinal = self.found[0].ordinal if self.found else self.kwargs["version"]
+        events = super().get_queryset().filter(version=ordinal)
+        if self.found is None and not events.exists():
+            raise Http404(f"No such version: {ordinal}")
+        return events
 
 
-def _of(base: type[ItemEvents], kind: str) -> type[ItemEvents]:
+def _of(kind: str, *bases: type[Any], **more: Any) -> type[Any]:
     """Return the routes of one kind of item."""
-    return type(f"{kind.capitalize()}{base.__name__}", (base,), {"kind": kind, "__doc__": base.__doc__})
+    base = bases[0]
+    return type(f"{kind.capitalize()}{base.__name__}", bases, {"kind": kind, "__doc__": base.__doc__} | more)
 
 
-ITEM_EVENTS = {f"{kind}s": _of(ItemEvents, kind) for kind in KINDS}
-VERSION_EVENTS = {f"{kind}s": _of(VersionEvents, kind) for kind in KINDS}
+VERSIONS = {"model": ModelVersions, "dataset": DatasetVersions, "algorithm": AlgorithmVersions}
+ITEM_EVENTS = {f"{kind}s": _of(kind, ItemEvents) for kind in KINDS}
+VERSION_EVENTS = {
+    f"{kind}s": _of(
+        kind,
+        VersionEvents,
+        versions,
+        collection=f"{kind}s",
+        scopes={"list": ("events:read", f"{kind}s:read")},  # `list` tells which
+    )
+    for kind, versions in VERSIONS.items()
+}

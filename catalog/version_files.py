@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 from rest_framework.request import Request
 
+from catalog.aliases.pointers import versions_named
 from catalog.models import Item
 from tenants.exceptions import Refused
 from tenants.models import User
@@ -18,7 +20,6 @@ from tenants.rows.texts import shown
 from versions.bundles import Part, files_in
 from versions.files import path_of
 from versions.forms import receive_form
-from versions.lookup import named_versions
 from versions.models import Version, VersionFile
 from versions.sent import NewFile, SentFiles, check_paths
 from versions.services import Upload
@@ -103,29 +104,33 @@ def _files(entries: Sequence[dict[str, Any]], item: Item, view: Any, cleanup: Ex
     """Return the files with their bytes, in the order of the entries."""
     by_source: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     by_bundle: dict[str, list[Part]] = defaultdict(list)
-    found: dict[str, NewFile] = {}
+    found = _files_of_uploads([entry for entry in entries if "upload" in entry and "offset" not in entry], view.user)
     for entry in entries:
         if "offset" in entry:
             by_bundle[entry["upload"]].append(Part(entry["path"], entry["offset"], entry["size"]))
-        elif "upload" in entry:
-            found[entry["path"]] = _file_of_upload(entry, view.user)
-        else:
+        elif "version" in entry:
             by_source[entry.get("item", item.pk), entry["version"]].append(entry)
     if len(by_source) > MOST_SOURCES:
         raise Refused("post_request_error", f"A request takes files from at most {MOST_SOURCES} versions")
     for (source, name), wanted in by_source.items():
         found |= _files_of_version(_version(item if source == item.pk else _other_item(source, view), name), wanted)
+    bundles = finished(tenant_id=view.user.tenant_id or "", owner_id=view.user.pk, ids=by_bundle)
     for id, parts in by_bundle.items():
-        bundle = finished(tenant_id=view.user.tenant_id or "", owner_id=view.user.pk, id=id)
-        found |= {file.path: file for file in files_in(id, bundle, parts, cleanup)}
+        found |= {file.path: file for file in files_in(id, bundles[id], parts, cleanup)}
     return [found[entry["path"]] for entry in entries]
 
 
-def _file_of_upload(entry: Mapping[str, str], by: User) -> NewFile:
-    """Return a file whose bytes the caller has uploaded; the version takes the upload."""
-    id, path = entry["upload"], entry["path"]
-    uploaded = finished(tenant_id=by.tenant_id or "", owner_id=by.pk, id=id)
-    return NewFile(path, guessed_type(path), Received("", uploaded.size, uploaded.sha256), upload=id)
+def _files_of_uploads(entries: Sequence[Mapping[str, str]], by: User) -> dict[str, NewFile]:
+    """Return the files whose bytes the caller has uploaded, by path; the version takes the uploads."""
+    ids = {entry["upload"]: None for entry in entries}
+    uploaded = finished(tenant_id=by.tenant_id or "", owner_id=by.pk, ids=ids)
+    bytes_of = {id: replace(received, place="") for id, received in uploaded.items()}
+    return {
+        entry["path"]: NewFile(
+            entry["path"], guessed_type(entry["path"]), bytes_of[entry["upload"]], upload=entry["upload"]
+        )
+        for entry in entries
+    }
 
 
 def _other_item(key: str, view: Any) -> Item:
@@ -138,7 +143,7 @@ def _other_item(key: str, view: Any) -> Item:
 
 
 def _version(item: Item, name: str) -> Version:
-    found = named_versions(tenant_id=item.tenant_id, subject=item.pk, name=name)
+    found = versions_named(item, name)
     if not found:
         raise Refused("post_request_error", f"No such version: {shown(name)} of {item.pk}")
     return found[0]

@@ -68,6 +68,7 @@ class ItemViewSet(ItemRoutes):
     input_class: ClassVar[type[Serializer[Any]]] = ItemInput
     changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
     query_fields: ClassVar = ITEM_FIELDS
+    creates_together = True
 
     @classmethod
     def visible_to(cls, user: User) -> TenantQuerySet[Item]:

@@ -9,6 +9,7 @@ from tenants.models import Tenant, TenantQuerySet, User
 from tenants.rows.fields import KeyField, TextField, iso, now
 
 USAGES = ("default", "folk")
+DIRECTIONS = ("higher", "lower")  # which values of a metric are better
 
 
 class Term(models.Model):
@@ -54,6 +55,10 @@ class Tag(Term):
 
 
 class MetadataName(Term):
-    """The name of a metadata value of models, datasets and algorithms."""
+    """The name of a metadata value of models, datasets and algorithms. `better` says which values are, if any."""
 
     kind = "metadata"
+    better = TextField(max_length=16, null=True, choices=[(direction, direction) for direction in DIRECTIONS])
+
+    def to_api(self, usernames: Mapping[str, str]) -> dict[str, Any]:
+        return super().to_api(usernames) | {"better": self.better}

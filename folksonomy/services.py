@@ -69,7 +69,8 @@ def _events(terms: Sequence[Tag | MetadataName], verb: str, by: User | None) -> 
 
 
 def _state(term: Tag | MetadataName) -> dict[str, Any]:
-    return {"name": term.name, "usage": term.usage, "owner": term.owner_id}
+    direction = {"better": term.better} if isinstance(term, MetadataName) and term.better else {}
+    return {"name": term.name, "usage": term.usage, "owner": term.owner_id} | direction
 
 
 @retried
@@ -105,6 +106,23 @@ def set_term_usage(term: Tag | MetadataName, usage: str, by: User | None) -> Non
         elif not stored.exists():
             raise Refused("resource_not_found", f"{term} is no longer there")
     term.usage = usage
+
+
+@retried
+def set_direction(*, term: MetadataName, better: str | None, by: User | None) -> None:
+    """Set which values of a metric are better: `higher`, `lower`, or None if that is unknown.
+
+    Raises Refused (`resource_not_found`) if the name no longer exists.
+    """
+    with removal_guard(term.tenant_id):
+        stored = MetadataName.objects.of(term.tenant_id).filter(pk=term.pk).values_list("better", flat=True)
+        if not stored:
+            raise Refused("resource_not_found", f"{term} is no longer there")
+        term.better = better
+        if stored[0] != better:
+            MetadataName.objects.filter(pk=term.pk).update(better=better)
+            changes = {"better": [stored[0], better]}
+            record(tenant=term.tenant_id, type="metadata.updated", actor=by, item=term, changes=changes)
 
 
 @retried

@@ -5,14 +5,17 @@ from typing import Any, ClassVar, cast
 
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
-from folksonomy.documentation import TermAnswer
+from folksonomy.documentation import MetadataNameAnswer, TermAnswer
 from folksonomy.models import MetadataName, Tag
-from folksonomy.serializers import TermInput
-from folksonomy.services import delete_term, suggest_term
+from folksonomy.serializers import MetadataNameChanges, TermInput
+from folksonomy.services import delete_term, set_direction, suggest_term
 from tenants.models import User
-from tenants.rest.collections import CollectionViewSet
+from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.permissions import ADMINISTRATORS, USERS
+
+FIXED = ("_id", "id", "usage", "owner", "owner_username", "timestamp")
 
 
 class TermViewSet(CollectionViewSet):
@@ -26,7 +29,7 @@ class TermViewSet(CollectionViewSet):
     }
     input_class = TermInput
     scope_kind: ClassVar[str]
-    answer_class = TermAnswer
+    answer_class: ClassVar[type[Serializer[Any]]] = TermAnswer
     lookup_fields = ("name",)
     query_fields: ClassVar = {"_id": "text:name", "usage": "text", "owner": "user?:owner_id", "timestamp": "date"}
 
@@ -58,3 +61,14 @@ class MetadataNameViewSet(TermViewSet):
     collection = "metadatas"
     group = scope_kind = "metadata"
     model = MetadataName
+    roles: ClassVar = TermViewSet.roles | {"update": ADMINISTRATORS}
+    answer_class = MetadataNameAnswer
+    changes_class = MetadataNameChanges
+    query_fields: ClassVar = TermViewSet.query_fields | {"better": "text?"}
+
+    def update(self, request: Request, **kwargs: Any) -> Response:
+        """Say which values of a metric are better: `higher`, `lower`, or null if that is unknown."""
+        name = self.get_object()
+        changes = valid_changes(MetadataNameChanges, request.data, FIXED)
+        set_direction(term=name, better=changes["better"], by=self.user)
+        return self.answer(name)

@@ -11,6 +11,7 @@ from django.urls import URLPattern, path, re_path
 
 from catalog.aliases.protection_viewsets import ProposalViewSet, ProtectionViewSet
 from catalog.aliases.viewsets import AliasHistory, AliasHolders, AliasViewSet
+from catalog.compare.viewsets import CompareViewSet
 from catalog.event_viewsets import ITEM_EVENTS, VERSION_EVENTS, EventViewSet
 from catalog.uploads import UploadViewSet
 from catalog.version_viewsets import ENDINGS, AlgorithmVersions, DatasetVersions, ModelVersions
@@ -44,21 +45,27 @@ def collection(name: str, viewset: Any, detail: dict[str, str] | None = None) ->
     )
 
 
+ONE_VERSION: Any = {"get": "retrieve", "put": "stream", "patch": "change", "delete": "destroy"}
+
+
 def versions(name: str, viewset: Any) -> Sequence[URLPattern]:
     """Return the routes of the versions of a kind of item.
 
     A version's name may contain slashes, and so end like the URL of a part of a version: all routes know all methods.
     """
     prefix = f"{settings.VERSION}/{name}/<pk>/versions"
-    one: Any = {"get": "retrieve", "put": "stream", "patch": "change", "delete": "destroy"}
     parts = [
-        path(f"{prefix}/<path:version>/{end}", viewset.as_view(one | {"get": part}), name=f"{name}-versions-{part}")
+        path(
+            f"{prefix}/<path:version>/{end}",
+            viewset.as_view(ONE_VERSION | {"get": part}),
+            name=f"{name}-versions-{part}",
+        )
         for part, end in ENDINGS.items()
     ]
     return (
         path(prefix, viewset.as_view(LIST), name=f"{name}-versions-list"),
         *parts,
-        path(f"{prefix}/<path:version>", viewset.as_view(one), name=f"{name}-versions-detail"),
+        path(f"{prefix}/<path:version>", viewset.as_view(ONE_VERSION), name=f"{name}-versions-detail"),
     )
 
 
@@ -86,9 +93,10 @@ def aliases(name: str, kind: str) -> Sequence[URLPattern]:
 def events(name: str) -> Sequence[URLPattern]:
     """Return the routes of the events of a kind of item and of its versions."""
     prefix, read = f"{settings.VERSION}/{name}/<pk>", cast(Any, {"get": "list"})
+    of_version = VERSION_EVENTS[name].as_view(ONE_VERSION | {"get": "list"})
     return (
         path(f"{prefix}/events", ITEM_EVENTS[name].as_view(read), name=f"{name}-events"),
-        path(f"{prefix}/versions/<version>/events", VERSION_EVENTS[name].as_view(read), name=f"{name}-versions-events"),
+        path(f"{prefix}/versions/<path:version>/events", of_version, name=f"{name}-versions-events"),
     )
 
 
@@ -136,7 +144,7 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     *collection("algorithms", AlgorithmViewSet),
     *collection("protection", ProtectionViewSet),
     *collection("tags", TagViewSet, TERM),
-    *collection("metadata", MetadataNameViewSet, TERM),
+    *collection("metadata", MetadataNameViewSet),
     path(f"{settings.VERSION}/uploads", UploadViewSet.as_view(UPLOADS), name="uploads-list"),
     path(f"{settings.VERSION}/uploads/<pk>", UploadViewSet.as_view(UPLOAD), name="uploads-detail"),
     *collection("users", UserViewSet),
@@ -145,6 +153,7 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     path("login", LOGIN, name="login-alias"),
     single("self/reset", SelfViewSet, {"post": "mail"}),
     single("self", SelfViewSet, {"put": "reset"}),
+    single("compare", CompareViewSet, {"get": "compare"}),
     single("events", EventViewSet, {"get": "list"}),
     single("log", LogViewSet, {"get": "list"}),
     single("errors", about.ErrorsViewSet),

@@ -13,7 +13,7 @@ UNKNOWN["proposal"] = UNKNOWN["pk"]
 OUTSIDE = {"admin/"}  # tests/registry_site/pages/test_admin.py walks them
 
 # They read a part of a version. Their writes are those of `versions-detail`, of a version whose name ends like them.
-ENDS_OF_VERSIONS = ("versions-files", "versions-file", "versions-info", "versions-diff")
+ENDS_OF_VERSIONS = ("versions-files", "versions-file", "versions-info", "versions-diff", "versions-events")
 # Methods that a route supports only if a header names another method.
 OVERRIDES = {"uploads-detail": {"post"}}
 

@@ -25,6 +25,9 @@ QUERIES = {
     "catalog/model": LIST + TENANTS + 2,  # owners, versions
     "catalog/dataset": LIST + TENANTS + 2,
     "catalog/algorithm": LIST + TENANTS + 2,
+    "catalog/protectionrule": LIST + TENANTS,
+    "catalog/aliasmove": LIST + TENANTS + 1,  # items
+    "catalog/proposal": LIST + TENANTS + 1,
 }
 NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAGMA", "SESSION.")
 
@@ -39,6 +42,11 @@ def many(world: Any) -> None:
                 words = {"tags": [f"t{number}"], "metadata": [{"name": f"n{number}", "value": number}]}
                 item = create(api, kind, name=f"m{number}", **words)["_id"]
                 ok(api.upload(f"{kind}/{item}/versions", "f.bin", b"x"))
+                ok(api.put(f"{kind}/{item}/aliases/production", json={"version": "1"}))
+                ok(api.post(f"{kind}/{item}/aliases/staging/proposals", json={"version": "1"}))
+    for api in (world.acme.admin.api, world.rival.admin.api):
+        for number in range(4):
+            ok(api.post("protection", json={"name": f"r{number}", "aliases": f"a{number}"}))
 
 
 @pytest.mark.parametrize("model", [model for model in QUERIES if model != "tenants/requestlog"])

@@ -24,7 +24,7 @@ EXAMPLES = {"sqlite": 40 * ROUNDS}  # of a view
 MORE_EXAMPLES = 20 * ROUNDS  # on each further engine: only the values that it can store differ
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 QUERIES: tuple[str, ...] = ("filter", "sort", "select", "page", "limit", "verbose", "ordinal", "sha256")
-QUERIES += ("description", "tenant", "format", "prefix", "from", "at")
+QUERIES += ("description", "tenant", "format", "prefix", "from", "at", "ids", "kind", "by", "fields", "diff")
 ODD = ["", "\0", "a\0b", "\u202eexe.csv", "\ud800", "\U0010ffff", "é" * 300, "x" * 70_000, "../../etc/passwd", "/", "."]
 ODD += ["$where", "metadata.name", "__proto__", "' OR 1=1 --", "{{7*7}}", "%00", "CON", "-1", "1e999", "nan", "(a+)+$"]
 NUMBERS = [0, -1, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63) - 1, 10**400, 1e308, -0.0, 5e-324]

@@ -53,7 +53,7 @@ CODE = [
     for app in APPS
     for suffix in ("py", "html", "js", "css")
     for path in sorted((ROOT / app).rglob(f"*.{suffix}"))
-    if "node_modules" not in path.parts and path != Path(__file__).resolve()
+    if not {"node_modules", "vendor"} & {*path.parts} and path != Path(__file__).resolve()
 ]
 PROSE = (tokenize.COMMENT, tokenize.STRING)
 

@@ -119,6 +119,11 @@ WRITES: dict[tuple[str, str], tuple[str, Send, str]] = {
     ),
     ("protection-detail", "delete"): (ADMIN, lambda world, api: api.delete(_rule(world)), "protection.deleted"),
 }
+WRITES["metadata-detail", "put"] = (
+    ADMIN,
+    lambda world, api: api.put(f"metadata/{_word(world, 'metadata')}", json={"better": "lower"}),
+    "metadata.updated",
+)
 for verb, who, type in (
     ("approve", ADMIN, "approved"),
     ("reject", ADMIN, "rejected"),

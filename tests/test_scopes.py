@@ -13,12 +13,13 @@ from tenants.identity.machine_tokens import create_token
 from tenants.models import MachineToken
 from tenants.rest.scopes import KINDS as SCOPES
 from tenants.rest.scopes import WRITES_ITEMS, grammar, parse_scope
-from tests.answers import ok
+from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS, create
 from tests.client import ApiClient
 from tests.remembered import remembered
 from tests.routes import ROUTES, Route
 from tests.test_isolation import EVERYBODY, OPEN
+from tests.versions.tus import sent
 
 ACCESS = {"get": "read", "post": "write", "put": "write", "patch": "write", "delete": "delete"}
 ALL = [f"{name}:{access}" for name, kind in SCOPES.items() for access in kind.accesses if not kind.only]
@@ -48,13 +49,16 @@ OPENED: dict[str, dict[str, tuple[str, ...]]] = {
         for words in ("tags", "metadata")
         for part, methods in {"list": ("get", "post"), "detail": ("get", "delete")}.items()
     },
+    "compare": {"get": tuple(f"{kind}:read" for kind in KINDS)},
     **{f"users-{part}": {"get": ("users:read",)} for part in ("list", "detail")},
-    **{f"{kind}-{part}": {"get": ("events:read",)} for kind in KINDS for part in ("events", "versions-events")},
+    **{f"{kind}-events": {"get": ("events:read",)} for kind in KINDS},
     "events": {"get": ("events:read",)},
     "uploads-list": dict.fromkeys(("get", "post"), WRITES_ITEMS),
     "uploads-detail": dict.fromkeys(("get", "post", "patch", "delete"), WRITES_ITEMS),
 }
+OPENED["metadata-detail"] |= {"put": ("metadata:write",)}
 for kind in KINDS:
+    OPENED[f"{kind}-versions-events"] = OPENED[f"{kind}-versions-info"] | {"get": ("events:read",)}
     OPENED[f"{kind}-proposals-list"] |= {"post": ("aliases:*",)}
 WALKED = [route for route in ROUTES if not route.name.endswith("-page")]
 REFUSALS = ("The token needs the scope", "Tokens for machines cannot do this")
@@ -186,6 +190,30 @@ def test_a_resumable_upload_makes_a_version_only_where_the_pattern_allows(place:
             headers=headers | {"Upload-Metadata": metadata},
         )
         assert response.status_code == status, response
+
+
+@pytest.mark.promise("tokens.patterns", "folders.json")
+def test_a_token_makes_no_version_of_files_that_it_or_its_user_may_not_read(place: Any) -> None:
+    writes = ["models:write:churn-*"]
+    api = _token(place, *writes)
+    path = f"models/{ok(api.post('models', json={'name': 'churn-a'}))['_id']}/versions"
+
+    def add(api: ApiClient, **source: str) -> Any:
+        return api.post(path, json={"files": [{"path": "a.bin"} | source]})
+
+    for kind in KINDS:
+        source = {"item": place.items[kind], "version": "file.bin", "from": "file.bin"}
+        others = [f"{each}:read" for each in KINDS if each != kind]
+        for reader in (api, _token(place, *writes, *others, f"{kind}:write:fraud")):
+            assert _refused_by_scope(add(reader, **source))
+    theirs = sent(place.acme.owner.api, b"theirs").rpartition("/")[2]
+    assert_error(add(api, upload=theirs), "post_request_error", f"You have no upload {theirs}")
+    assert ok(place.acme.admin.api.get(path))["docs"] == []
+    for kind in KINDS:
+        source = {"item": place.items[kind], "version": "file.bin", "from": "file.bin"}
+        ok(add(_token(place, *writes, f"{kind}:read"), **source))
+    ok(add(api, upload=sent(api, b"mine").rpartition("/")[2]))
+    assert ok(place.acme.admin.api.get(path))["totalDocs"] == 4
 
 
 MATCHES = {

@@ -14,7 +14,7 @@ from tests.versions.files import sha256
 from tests.versions.tus import OFFSET, RESUMABLE, encoded
 
 LARGEST = 200_000  # bytes of a file
-TUS = "tus.bin"
+TUS, COMPOSED, FOLDER = "tus.bin", "composed", "inode/directory"
 LIMIT = 500  # items of a page
 LOCKED_SECONDS = 30  # a lock ends after five seconds
 SEALED_SECONDS = 30  # on a busy machine
@@ -51,6 +51,7 @@ class Writer(threading.Thread):
         self.deleted: set[str] = set()
         self.tags: set[str] = set()
         self.uploads: dict[str, Sent] = {}
+        self.loose: list[str] = []  # uploads for folders, by URL
         self.refusals: list[str] = []
 
     def run(self) -> None:
@@ -71,6 +72,7 @@ class Writer(threading.Thread):
         if self._answer("PUT", f"/models/{self.shared}", json={"tags": {"add": [tag]}}):
             self.tags.add(tag)
         self._upload(str(id), content[::2])
+        self._compose(str(id), content[::3])
         if self.kept and self.random.random() < 0.4:
             gone = self.random.choice(sorted(self.kept))
             self.deleting.add(gone)
@@ -80,14 +82,32 @@ class Writer(threading.Thread):
 
     def _upload(self, item: str, content: bytes) -> None:
         """Send bytes by the tus protocol in three requests."""
-        headers = RESUMABLE | {"Upload-Length": str(len(content)), "Upload-Metadata": encoded(item=item, path=TUS)}
-        answer = self.client.post("/uploads", headers=headers)
+        url = self._begin(len(content), {"Upload-Metadata": encoded(item=item, path=TUS)})
+        sent = self.uploads[url] = Sent(item, content)
+        for stop in (len(content) // 3, len(content) // 2, len(content)):
+            self.refusals += sent.send(self.client, url, stop)
+
+    def _begin(self, size: int, about: dict[str, str]) -> str:
+        """Create an upload and return its URL."""
+        answer = self.client.post("/uploads", headers=RESUMABLE | {"Upload-Length": str(size)} | about)
         if answer.status_code != httpx.codes.CREATED:
             self.refusals.append(answer.text)
-            return
-        sent = self.uploads[answer.headers["Location"].removeprefix("/v1")] = Sent(item, content)
-        for stop in (len(content) // 3, len(content) // 2, len(content)):
-            self.refusals += sent.send(self.client, answer.headers["Location"].removeprefix("/v1"), stop)
+        return answer.headers.get("Location", "").removeprefix("/v1")
+
+    def _compose(self, item: str, content: bytes) -> None:
+        """Make a folder of two uploads and of a file of another version; then delete it, or the one by a form."""
+        files = [{"path": "raw.bin", "version": "raw.bin"}]
+        for number, piece in enumerate((content, content[1:])):
+            url = self._begin(len(piece), {})
+            self.loose.append(url)
+            self.refusals += Sent(item, piece).send(self.client, url, len(piece))
+            files.append({"path": f"sent/{number}.bin", "upload": url.rpartition("/")[2]})
+        composed = {"original": COMPOSED, "files": files, "tags": ["composed"]}
+        document = self._acknowledged("POST", f"/models/{item}/versions", json=composed)
+        gone = self.random.choice([each for each in document.get("versions", ()) if each["mimetype"] == FOLDER] or [{}])
+        if document and self.random.random() < 0.5:
+            self.kept[item] = document | {"versions": [each for each in document["versions"] if each != gone]}
+            self._acknowledged("DELETE", f"/models/{item}/versions/{gone['ordinal']}")
 
     def _acknowledged(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         document = self._answer(method, path, **options)
@@ -132,6 +152,15 @@ def assert_uploads_go_on(client: httpx.Client, writers: list[Writer]) -> None:
             versions = client.get(f"/models/{sent.item}").json()["versions"]
             found = [version["sha256"] for version in versions if version["original"] == TUS]
             assert found == [sha256(sent.content)]
+        for url in writer.loose:
+            _remove(client, url)
+
+
+def _remove(client: httpx.Client, url: str) -> None:
+    """Delete an upload, once the lock of the killed process has ended."""
+    deadline = time.monotonic() + LOCKED_SECONDS
+    while client.delete(url, headers=RESUMABLE).status_code == httpx.codes.LOCKED:
+        assert time.monotonic() < deadline
 
 
 def _complete(client: httpx.Client, url: str, sent: Sent) -> None:
@@ -208,7 +237,8 @@ def assert_changes_have_their_events(client: httpx.Client) -> None:
         assert [event["item"]["revision"] for event in events] == list(range(len(events))), id
         assert (types[-1] == "model.deleted") == (id not in models), id
         if id in models:
-            assert types.count("version.created") == models[id]["versions_count"], id
+            versions = types.count("version.created") - types.count("version.deleted")
+            assert versions == models[id]["versions_count"], id
             tags = [tag for event in events for tag in _added(event["changes"].get("tags", [[], []])[1])]
             assert sorted(tags) == sorted(models[id]["tags"]), id
     assert set(models) <= set(of_items)

@@ -9,11 +9,12 @@ from typing import IO, Any, TypeAlias
 from django.db.models import QuerySet
 from django.http import FileResponse
 
-from versions.models import Version, VersionFile
+from versions.models import Blob, Version, VersionFile
 from versions.storage import BLOCK, store
 
 Slot: TypeAlias = Callable[[], AbstractContextManager[object]]
 BATCH = 500  # files that are read at once
+COLUMNS = ("path", "size", "sha256", "mimetype", "crc32")
 QUERY_FIELDS = {
     "_id": "text:pk",
     "path": "text",
@@ -77,7 +78,7 @@ def find_file(version: Version, path: str) -> StoredFile | None:
     """Return the file with this path."""
     if not version.is_folder:
         return the_file(version) if path == path_of(version) else None
-    row = VersionFile.objects.filter(pk=VersionFile.key(version.pk, path)).first()
+    row = VersionFile.objects.filter(pk=VersionFile.key(version.pk, path)).values_list(*COLUMNS).first()
     return _stored(row, version) if row else None
 
 
@@ -89,7 +90,8 @@ def files_of(version: Version, slot: Slot = nullcontext) -> Iterator[StoredFile]
     if not version.is_folder:
         yield the_file(version)
         return
-    rows, last, count = VersionFile.objects.in_version(version.pk).order_by("pk"), "", 0
+    rows = VersionFile.objects.in_version(version.pk).order_by("pk").values_list(*COLUMNS)
+    last, count = "", 0
     while count < version.files:
         with slot():
             batch = list(rows.filter(pk__gt=last)[:BATCH])
@@ -97,12 +99,13 @@ def files_of(version: Version, slot: Slot = nullcontext) -> Iterator[StoredFile]
             raise FileNotFoundError(f"version {version.pk} was deleted meanwhile")
         for row in batch:
             yield _stored(row, version)
-        last, count = batch[-1].pk, count + len(batch)
+        last, count = VersionFile.key(version.pk, batch[-1][0]), count + len(batch)
 
 
-def _stored(row: VersionFile, version: Version) -> StoredFile:
-    about = (row.path, row.size, row.sha256, row.mimetype)
-    return StoredFile(*about, key=row.blob, timestamp=version.timestamp, crc32=row.crc32)
+def _stored(row: tuple[str, int, str, str, int], version: Version) -> StoredFile:
+    path, size, sha256, mimetype, crc32 = row
+    key = Blob.key(version.tenant_id, sha256)
+    return StoredFile(path, size, sha256, mimetype, key, timestamp=version.timestamp, crc32=crc32)
 
 
 def rows_of(version: Version, prefix: str) -> tuple[QuerySet[Any], dict[str, str]]:

@@ -21,7 +21,7 @@ from tenants.rows.transactions import Conflict, atomic, retried
 from versions.models import Blob, LooseFolder, Version, VersionFile
 from versions.removal import remove_unreferenced, undo_store
 from versions.sent import NewFile
-from versions.services import ATTEMPTS, BytesGone, Folder, claim, keep
+from versions.services import ATTEMPTS, BytesGone, Folder, claim, refuse_without_place
 from versions.storage import BLOCK, Received, store
 
 BATCH = 500  # files per transaction
@@ -56,7 +56,7 @@ def _store_files(folder_id: str, tenant_id: str, files: Sequence[NewFile]) -> No
         for _ in range(ATTEMPTS):
             marks = _store_bytes(tenant_id, by_key)
             try:
-                return _add(folder_id, tenant_id, [(file, _crc32(file, tenant_id)) for file in files], marks)
+                return _add(folder_id, tenant_id, files, marks, _crc32s(tenant_id, files))
             except BytesGone:
                 continue
         raise Conflict(f"bytes of {folder_id} were removed {ATTEMPTS} times meanwhile")
@@ -69,8 +69,11 @@ def _store_files(folder_id: str, tenant_id: str, files: Sequence[NewFile]) -> No
 def _store_bytes(tenant_id: str, received: Mapping[str, Received]) -> dict[str, str]:
     """Store received bytes unless a version refers to them; return the mark of each key (see `with_bytes`)."""
     marks, unreferenced = _claim_all(tenant_id, received)
-    for key in unreferenced:
-        keep(received[key], key)
+    unstored = {key: received[key] for key in unreferenced}
+    for each in unstored.values():
+        refuse_without_place(each)
+    if unstored:
+        store().keep_all(unstored)
     return marks
 
 
@@ -92,12 +95,18 @@ def _claim_all(tenant_id: str, keys: Iterable[str]) -> tuple[dict[str, str], Seq
 
 
 @retried
-def _add(folder_id: str, tenant_id: str, files: Sequence[tuple[NewFile, int]], marks: Mapping[str, str]) -> None:
+def _add(
+    folder_id: str,
+    tenant_id: str,
+    files: Sequence[NewFile],
+    marks: Mapping[str, str],
+    crc32s: Mapping[str, int],
+) -> None:
     """Add files to a folder and count their references. Raises BytesGone if a mark is no longer set.
 
     A mark belongs to one key, so a key that has any of the marks has its own.
     """
-    counts = Counter(Blob.key(tenant_id, file.received.sha256) for file, _ in files)
+    counts = Counter(Blob.key(tenant_id, file.received.sha256) for file in files)
     with reference_guard(tenant_id, changes_items=False):
         if not LooseFolder.objects.filter(pk=folder_id, is_new=True).update(is_new=True):
             raise Refused("post_request_error", "The files were removed as garbage before the version named them")
@@ -112,23 +121,33 @@ def _add(folder_id: str, tenant_id: str, files: Sequence[tuple[NewFile, int]], m
                 path=file.path,
                 size=file.received.size,
                 sha256=file.received.sha256,
-                crc32=crc32,
+                crc32=crc32s[file.received.sha256],
                 mimetype=file.mimetype,
             )
-            for file, crc32 in files
+            for file in files
         )
 
 
-def _crc32(file: NewFile, tenant_id: str) -> int:
-    if file.crc32 is not None:
-        return file.crc32
+def _crc32s(tenant_id: str, files: Iterable[NewFile]) -> dict[str, int]:
+    """Return the crc32 of each file by its sha256; reads stored bytes whose crc32 is unknown, and remembers it."""
+    crc32s = {file.received.sha256: file.crc32 for file in files}
+    unknown = [Blob.key(tenant_id, sha256) for sha256, crc32 in crc32s.items() if crc32 is None]
+    known = dict(Blob.objects.filter(pk__in=unknown).values_list("pk", "crc32")) if unknown else {}
+    for key in unknown:
+        crc32 = known.get(key)
+        crc32s[key.rpartition("/")[2]] = _read_crc32(key) if crc32 is None else crc32
+    return {sha256: crc32 for sha256, crc32 in crc32s.items() if crc32 is not None}
+
+
+def _read_crc32(key: str) -> int:
     crc32 = 0
     try:
-        with store().read(Blob.key(tenant_id, file.received.sha256)) as stored:
+        with store().read(key) as stored:
             while chunk := stored.read(BLOCK):
                 crc32 = zlib.crc32(chunk, crc32)
     except FileNotFoundError:
-        raise BytesGone(file.received.sha256) from None
+        raise BytesGone(key) from None
+    Blob.objects.filter(pk=key).update(crc32=crc32)
     return crc32
 
 

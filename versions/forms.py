@@ -163,8 +163,7 @@ class StoreUploadHandler(FileUploadHandler):
     def close(self) -> None:
         if self.incoming:
             self.incoming.__exit__(None, None, None)
-        for file in self.done:
-            store().discard(file.received)
+        store().discard_all([file.received for file in self.done])
 
 
 def receive_form(request: Request, cleanup: ExitStack) -> ReceivedForm:

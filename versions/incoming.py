@@ -4,6 +4,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True)
 class Received:
-    """A complete, synced upload that no version refers to yet."""
+    """A complete upload that no version refers to yet. It is durable once the store has kept it."""
 
     place: str
     size: int
@@ -32,13 +33,15 @@ class Received:
 class Progress:
     """What is durable of an upload that several requests send: its first `offset` bytes.
 
-    `sent` of them are in parts of an object; `place` and `tags` are what the object store needs to add parts.
+    `sent` of them are in parts of an object; `place` and `tags` are what the object store needs to add parts. `crc32`
+    is that of the first `offset` bytes, or None if it is unknown.
     """
 
     offset: int = 0
     sent: int = 0
     place: str = ""
     tags: tuple[str, ...] = ()
+    crc32: int | None = 0
 
 
 class Incoming(Protocol):
@@ -103,8 +106,7 @@ class IncomingFile(HashingWriter):
         _write_all(self.file, chunk)
 
     def finish(self) -> Received:
-        """Sync the file and return its place, size and hash."""
-        os.fsync(self.file.fileno())
+        """Return the place, size and hash of the file; the store syncs it when it keeps it."""
         self.finished = True
         return Received(str(self.place), self.size, self.digest.hexdigest())
 
@@ -116,9 +118,10 @@ class ResumedFile(HashingWriter):
     whose upload another one continues meanwhile, writes nothing more.
     """
 
-    def __init__(self, place: Path, offset: int, guard: Guard, digest: Any) -> None:
+    def __init__(self, place: Path, progress: Progress, guard: Guard, digest: Any) -> None:
         super().__init__()
-        self.guard, self.digest, self.size = guard, digest, offset
+        offset = progress.offset
+        self.guard, self.digest, self.size, self.crc32 = guard, digest, offset, progress.crc32
         self.file = place.open("r+b" if offset else "ab", buffering=0)
         with self._exclusive():
             if os.fstat(self.file.fileno()).st_size < offset:
@@ -141,12 +144,13 @@ class ResumedFile(HashingWriter):
         """Append a chunk. Raises what the guard raises, and TooLarge."""
         with self._exclusive():
             self.count(chunk)
+            self.crc32 = None if self.crc32 is None else zlib.crc32(chunk, self.crc32)
             _write_all(self.file, chunk)
 
     def checkpoint(self, *, whole: bool) -> Progress:
         """Sync all that was written."""
         os.fsync(self.file.fileno())
-        return Progress(self.size)
+        return Progress(self.size, crc32=self.crc32)
 
     def close(self) -> None:
         self.file.close()

@@ -1,11 +1,10 @@
 """Checks that stored bytes match their rows."""
 
-import hashlib
 from collections.abc import Iterable
 
 from versions.models import Blob, LooseFolder, UploadSession, Version, VersionFile
 from versions.sent import digest_of
-from versions.storage import BLOCK, store
+from versions.storage import measured, store
 
 NAMED = 3  # versions listed in the description of a fault
 
@@ -28,7 +27,7 @@ def _faults(blob: Blob) -> Iterable[str]:
     sample = [f"{subject}/{ordinal}" for subject, ordinal in versions.values_list("subject", "ordinal")[:NAMED]]
     some = ", ".join([*sample, *files.values_list("pk", flat=True)[:NAMED]][:NAMED])
     try:
-        size, found = _measure(blob.pk)
+        size, found, crc32 = _measure(blob.pk)
     except FileNotFoundError:
         yield f"it is missing (versions {some})"
         return
@@ -37,20 +36,20 @@ def _faults(blob: Blob) -> Iterable[str]:
         return
     if found != sha256:
         yield f"its content has changed, its sha256 is {found} (versions {some})"
+    if blob.crc32 not in (None, crc32):
+        yield f"its crc32 is {crc32}, its row says {blob.crc32}"
     for version in versions.exclude(size=size)[:NAMED]:
         yield f"it has {size} bytes, version {version.subject}/{version.ordinal} says {version.size}"
     for file in files.exclude(size=size)[:NAMED]:
         yield f"it has {size} bytes, file {file.pk} says {file.size}"
+    for file in files.exclude(crc32=crc32)[:NAMED]:
+        yield f"its crc32 is {crc32}, file {file.pk} says {file.crc32}"
 
 
-def _measure(key: str) -> tuple[int, str]:
-    """Return size and sha256 of the bytes of a key. Raises OSError."""
-    digest, size = hashlib.sha256(), 0
+def _measure(key: str) -> tuple[int, str, int]:
+    """Return size, sha256 and crc32 of the bytes of a key. Raises OSError."""
     with store().read(key) as file:
-        while chunk := file.read(BLOCK):
-            digest.update(chunk)
-            size += len(chunk)
-    return size, digest.hexdigest()
+        return measured(file)
 
 
 def faults_of_versions(ids: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ from django.db.models import Q
 from versions.models import Version
 
 FILES = "/files/"
-ENDS = {"/files": "files", "/info": "info", "/diff": "diff"}  # end of a URL -> what it asks for
+ENDS = {"/files": "files", "/info": "info", "/diff": "diff", "/events": "events"}  # end of a URL -> what it asks for
 MOST_READINGS = 20  # of one URL; a path with more `/files/` is read from its first ones
 
 
@@ -17,7 +17,7 @@ class Reading:
     """One way to read the rest of a URL: the name of a version, and what of it is asked for."""
 
     name: str
-    part: str = ""  # empty: the version itself; else `files`, `file`, `info` or `diff`
+    part: str = ""  # empty: the version itself; else `files`, `file`, `info`, `diff` or `events`
     path: str = ""  # of the file
 
 

@@ -20,12 +20,14 @@ class Blob(models.Model):
     exist. An upload stores the bytes under a `mark`, a new id, and may refer to them only while the mark is set. A
     deletion first clears the mark in its own transaction. It deletes the bytes only while the mark is clear, in the
     transaction that deletes the row. The row can outlive its tenant until the bytes are deleted.
+    `crc32` is that of the bytes, for archives; None until it is needed or known.
     """
 
     id = TextField(primary_key=True, max_length=140, db_column="_id")
     tenant_id = TextField(max_length=64, db_index=True)
     references = models.PositiveIntegerField(default=0)
     mark = TextField(max_length=24, default="")
+    crc32 = models.BigIntegerField(null=True)
 
     objects = TenantQuerySet["Blob"].as_manager()
 
@@ -180,7 +182,8 @@ class SpentOrdinal(models.Model):
 class UploadSession(models.Model):
     """Bytes on their way: what a user has sent so far of one file, in any number of requests.
 
-    The first `offset` bytes are durable; `sent`, `place` and `tags` are what the store needs to continue (`Progress`).
+    The first `offset` bytes are durable; `sent`, `place`, `tags` and `crc32` are what the store needs to continue
+    (`Progress`).
     Once all `size` bytes are there they are stored under their `sha256`, and the session counts as a reference to them,
     until a version takes them (`taken`). The row stays until it `expires`, so that a client whose connection broke at
     the end learns that its upload is complete.
@@ -195,6 +198,7 @@ class UploadSession(models.Model):
     sent = models.BigIntegerField(default=0)
     place = TextField(max_length=2048, default="", blank=True)
     tags = ListField()
+    crc32 = models.BigIntegerField(null=True)  # of the first `offset` bytes, if it is known
     metadata = models.TextField(default="", blank=True)  # the headers Upload-Metadata and Upload-Concat, as sent
     concat = models.TextField(default="", blank=True)
     sha256 = TextField(max_length=64, default="", blank=True)
@@ -216,7 +220,7 @@ class UploadSession(models.Model):
     @property
     def progress(self) -> Progress:
         """What the store needs to continue the upload."""
-        return Progress(self.offset, self.sent, self.place, tuple(self.tags))
+        return Progress(self.offset, self.sent, self.place, tuple(self.tags), self.crc32)
 
     @property
     def blob(self) -> str:

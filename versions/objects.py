@@ -7,7 +7,7 @@ request or process can send the next part.
 import errno
 import logging
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import IO, Any, ClassVar, Self
 from uuid import uuid4
 
+from versions.many_objects import ManyObjects
 from versions.storage import (
     INCOMING,
     SHA256,
@@ -127,7 +128,7 @@ class IncomingParts(HashingWriter):
         self.sent += len(content)
 
 
-class ObjectStoreMixin(ABC):
+class ObjectStoreMixin(ManyObjects):
     """A mixin for storages of django-storages. The bytes of a key never change.
 
     The key contains the hash, which is known only at the end: an upload gets a temporary name, from which the store

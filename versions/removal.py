@@ -7,11 +7,11 @@ from django.db import DatabaseError
 
 from tenants.rows.batches import batches
 from tenants.rows.fields import now
-from tenants.rows.transactions import atomic, retried
+from tenants.rows.transactions import Conflict, atomic, retried
 from versions.models import Blob, Hold
 from versions.storage import store
 
-BATCH = 500
+BATCH = 250  # contents per transaction, during which uploads of any of them wait
 logger = logging.getLogger(__name__)
 
 
@@ -38,7 +38,7 @@ def remove_unreferenced(keys: Iterable[str]) -> int:
     for batch in batches(keys, BATCH):
         _clear_marks(batch)
         # Checked after clearing: a later holder sees no version of these bytes unless an upload has set a new mark.
-        removed += 0 if bytes_are_held() else sum(_remove_bytes(key) for key in batch)
+        removed += 0 if bytes_are_held() else _remove_bytes(batch)
     return removed
 
 
@@ -64,14 +64,19 @@ def _clear_marks(keys: list[str]) -> None:
 
 
 @retried
-def _remove_bytes(key: str) -> bool:
+def _remove_bytes(keys: list[str]) -> int:
+    """Delete the bytes of those keys that no upload has marked since, and return their number."""
+    unused = Blob.objects.filter(pk__in=keys, references=0, mark="")
+    gone = list(unused.values_list("pk", flat=True))
+    if not gone:
+        return 0
     try:
         with atomic():
-            # Deleting the row blocks uploads of the same bytes until they are deleted.
-            if not Blob.objects.filter(pk=key, references=0, mark="").delete()[0]:
-                return False
-            store().remove(key)
+            # Deleting the rows blocks uploads of the same bytes until they are deleted.
+            if unused.filter(pk__in=gone).delete()[0] != len(gone):
+                raise Conflict("an upload uses bytes that were about to be removed")
+            store().remove_all(gone)
     except OSError as error:
-        logger.warning("left as garbage: %s (%s)", key, error)
-        return False
-    return True
+        logger.warning("left as garbage: %s (%s)", ", ".join(gone[:3]), error)
+        return 0
+    return len(gone)

@@ -4,6 +4,7 @@ Bytes go to the store in parts. Those that do not fill a part at the end of a re
 tail, which the next request reads and continues: nothing stays in memory or on a machine's disk.
 """
 
+import zlib
 from contextlib import suppress
 from typing import IO, Any
 
@@ -19,6 +20,7 @@ class ResumedParts(IncomingParts):
         self.guard, self.digest = guard, digest
         self.name, self.place, self.tags = f"{storage.incoming}{id}", progress.place, list(progress.tags)
         self.size, self.sent = progress.offset, progress.sent
+        self.crc32, self.summed = progress.crc32, progress.offset  # the crc32 is that of the first `summed` bytes
         self.pending = bytearray(storage.tail(self.name, progress))
 
     def write(self, chunk: bytes) -> None:
@@ -28,10 +30,22 @@ class ResumedParts(IncomingParts):
 
     def checkpoint(self, *, whole: bool) -> Progress:
         """Return the parts that the store has; if `whole`, store the tail too."""
-        progress = Progress(self.size if whole else self.sent, self.sent, self.place, tuple(self.tags))
-        if whole and self.pending:
-            self.storage.put(tail_name(self.name, progress), bytes(self.pending))
+        tail = bytes(self.pending) if whole else b""
+        self._sum(tail)
+        progress = Progress(self.sent + len(tail), self.sent, self.place, tuple(self.tags), self.crc32)
+        if tail:
+            self.storage.put(tail_name(self.name, progress), tail)
         return progress
+
+    def _send(self, content: bytes, *, last: bool = False) -> None:
+        self._sum(content)
+        super()._send(content, last=last)
+
+    def _sum(self, content: bytes) -> None:
+        """Add to the crc32 what it lacks of the content, which follows the bytes in parts."""
+        if self.crc32 is not None:
+            self.crc32 = zlib.crc32(memoryview(content)[self.summed - self.sent :], self.crc32)
+            self.summed = max(self.summed, self.sent + len(content))
 
     def close(self) -> None:
         """Do nothing; the store keeps what it has."""

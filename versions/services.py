@@ -81,15 +81,15 @@ def _store_bytes(key: str, tenant_id: str, received: Received) -> str:
     """Store received bytes unless a version already refers to them; return their mark."""
     mark, referenced = claim(key, tenant_id)
     if not referenced:
-        keep(received, key)
+        refuse_without_place(received)
+        store().keep(received, key)
     return mark
 
 
-def keep(received: Received, key: str) -> None:
-    """Copy received bytes to their key. Raises Refused (`post_request_error`) if they were only referred to."""
+def refuse_without_place(received: Received) -> None:
+    """Raise Refused (`post_request_error`) if bytes that must be stored were only referred to."""
     if not received.place:
         raise Refused("post_request_error", f"The file with the sha256 {received.sha256} is no longer there")
-    store().keep(received, key)
 
 
 @retried

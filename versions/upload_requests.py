@@ -97,6 +97,7 @@ class Lease:
         """Write the progress to the row."""
         self.saved = time.monotonic()
         fields = {"offset": progress.offset, "sent": progress.sent, "place": progress.place, "tags": [*progress.tags]}
+        fields |= {"crc32": progress.crc32}
         self.update(**fields)
         for name, value in fields.items():
             setattr(self.session, name, value)

@@ -4,10 +4,11 @@ Bytes are durable before the row says so: the offset that a client is told survi
 under its sha256 and counts as a reference to these bytes, which passes to a version in the transaction that adds it.
 """
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F
@@ -16,12 +17,13 @@ from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.rows.batches import batches
 from tenants.rows.fields import now
+from tenants.rows.texts import shown
 from tenants.rows.transactions import Conflict, atomic, retried
 from versions.incoming import Received, TooLarge
 from versions.models import Blob, UploadSession
 from versions.removal import remove_unreferenced
 from versions.services import BytesGone, with_bytes
-from versions.storage import BLOCK, store
+from versions.storage import BLOCK, measured, store
 from versions.upload_requests import Body, Lease, digests, locked
 
 MAX_OPEN = 10_000  # uploads of a user that no version has taken
@@ -47,6 +49,7 @@ def begin(*, owner: User, size: int, metadata: str = "", concat: str = "") -> Up
         raise Refused(CREATION, f"A user has at most {MAX_OPEN} uploads that are in no version")
     session = UploadSession(tenant_id=owner.tenant_id, owner_id=owner.pk, size=size, metadata=metadata, concat=concat)
     session.expires = session.timestamp + settings.UPLOAD_RETENTION
+    session.crc32 = None if session.is_partial else 0  # nobody needs that of a part
     session.save(force_insert=True)
     return session
 
@@ -62,8 +65,10 @@ def find(*, owner: User, id: str) -> UploadSession:
 def append(lease: Lease, chunks: Iterator[bytes] | Body) -> None:
     """Add the chunks to the upload, durably. A body that breaks off raises its error after what arrived is durable."""
     session, before = lease.session, lease.session.progress
+    # After a takeover, the bytes that are stored may be those of the other request.
     digest = None if lease.took_over else digests.take(session.pk, before.offset)
-    incoming = store().resume(session.pk, before, lease.guard, digest)
+    resumed = replace(before, crc32=None) if lease.took_over else before
+    incoming = store().resume(session.pk, resumed, lease.guard, digest)
     try:
         for chunk in chunks:
             incoming.write(chunk)
@@ -90,28 +95,28 @@ def finish(lease: Lease, within: Callable[[], object] = lambda: None) -> None:
     with lease.renewals():
         joined = store().join(session.pk, session.progress)
         digest = digests.take(session.pk, session.size)
-        sha256 = digest.hexdigest() if digest else _hash(joined)
+        sha256, crc32 = (digest.hexdigest(), session.crc32) if digest else _sums(joined)
         whole = Received(joined.place, session.size, sha256)
-        with_bytes(tenant_id=session.tenant_id, received=whole, write=partial(_refer, lease, sha256, within))
+        write = partial(_refer, lease, {"sha256": sha256, "crc32": crc32}, within)
+        with_bytes(tenant_id=session.tenant_id, received=whole, write=write)
     session.sha256 = sha256
     store().abandon(session.pk, session.progress)
 
 
-def _hash(joined: Received) -> str:
-    """Read all bytes and return their sha256: needed if several processes have received them."""
-    digest = hashlib.sha256()
+def _sums(joined: Received) -> tuple[str, int]:
+    """Read all bytes and return their sha256 and crc32: needed if several processes have received them."""
     with store().reread(joined) as file:
-        while chunk := file.read(BLOCK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        _, sha256, crc32 = measured(file)
+    return sha256, crc32
 
 
 @retried
-def _refer(lease: Lease, sha256: str, within: Callable[[], object], mark: str) -> None:
+def _refer(lease: Lease, sums: Mapping[str, Any], within: Callable[[], object], mark: str) -> None:
     with atomic():
-        lease.update(sha256=sha256)
-        key = Blob.key(lease.session.tenant_id, sha256)
-        if not Blob.objects.filter(pk=key, mark=mark).update(references=F("references") + 1):
+        lease.update(**sums)
+        key = Blob.key(lease.session.tenant_id, sums["sha256"])
+        changes = {"references": F("references") + 1} | ({} if sums["crc32"] is None else {"crc32": sums["crc32"]})
+        if not Blob.objects.filter(pk=key, mark=mark).update(**changes):
             raise BytesGone(key)
         within()
 
@@ -133,17 +138,22 @@ def _contents(parts: Sequence[UploadSession]) -> Iterator[bytes]:
                 yield chunk
 
 
-def finished(*, tenant_id: str, owner_id: str, id: str) -> Received:
-    """Return the bytes of a finished upload; `place` is their key. Raises Refused (`post_request_error`) otherwise.
+def finished(*, tenant_id: str, owner_id: str, ids: Iterable[str]) -> dict[str, Received]:
+    """Return the bytes of finished uploads by id, whose keys are the places. Raises Refused (`post_request_error`).
 
-    The bytes stay while the upload refers to them.
+    The bytes stay while the uploads refer to them.
     """
-    session = UploadSession.objects.of(tenant_id).filter(owner_id=owner_id, pk=id).first()
-    if session is None or session.has_expired(now()):
-        raise Refused(CREATION, f"You have no upload {id}")
-    if session.is_partial:
-        raise Refused(CREATION, f"The upload {id} is a part of another one")
-    return received(session)
+    found: dict[str, Received] = {}
+    for batch in batches(ids, CLAIMED):
+        mine = UploadSession.objects.of(tenant_id).filter(owner_id=owner_id, pk__in=batch, expires__gt=now())
+        sessions = {session.pk: session for session in mine}
+        for id in batch:
+            if id not in sessions:
+                raise Refused(CREATION, f"You have no upload {shown(id)}")
+            if sessions[id].is_partial:
+                raise Refused(CREATION, f"The upload {id} is a part of another one")
+            found[id] = received(sessions[id])
+    return found
 
 
 def received(session: UploadSession) -> Received:
@@ -167,7 +177,7 @@ def claim_all(*, tenant_id: str, owner_id: str, ids: Sequence[str]) -> None:
         sessions = {session.pk: session for session in mine.exclude(sha256="").exclude(concat="partial")}
         for id in batch:
             if id not in sessions:
-                finished(tenant_id=tenant_id, owner_id=owner_id, id=id)  # raises what is wrong
+                finished(tenant_id=tenant_id, owner_id=owner_id, ids=[id])  # raises what is wrong
                 raise AlreadyTaken(id)
         if UploadSession.objects.filter(pk__in=batch, taken=False).update(taken=True) != len(batch):
             raise AlreadyTaken(batch[0])

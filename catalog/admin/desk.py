@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog import curation
-from catalog.admin.word_forms import CurationForm, MergeForm, RenameForm
-from folksonomy.models import Tag
+from catalog.admin.word_forms import CurationForm, DirectionForm, MergeForm, RenameForm
+from folksonomy.models import MetadataName, Tag
+from folksonomy.services import set_direction
 from tenants.models import User
 
 Data = dict[str, Any]  # the form's cleaned data
@@ -18,6 +19,7 @@ class Curation:
 
     `effect` describes what would happen to a word, given the form's data and the number of items that use the word.
     `apply` executes the action and returns the changed word and a log message, or None if there was nothing to do.
+    The action is for words of the class `only`, if it is set.
     """
 
     label: str
@@ -26,6 +28,7 @@ class Curation:
     effect: Callable[[Any, Data, int], str]
     apply: Callable[[Any, Data, User], tuple[Any, str] | None]
     deletes: bool = False
+    only: type[Tag | MetadataName] | None = None
 
     @property
     def title(self) -> str:
@@ -80,6 +83,19 @@ def _use(usage: str) -> tuple[Callable[[Any, Data, int], str], Callable[[Any, Da
     return effect, apply
 
 
+def _direction_effect(term: Any, data: Data, uses: int) -> str:
+    better = data["better"] or None
+    return "Stays" if term.better == better else f"From {term.better or 'unknown'} to {better or 'unknown'}"
+
+
+def _direct(term: Any, data: Data, by: User) -> tuple[Any, str] | None:
+    better = data["better"] or None
+    if term.better == better:
+        return None
+    set_direction(term=term, better=better, by=by)
+    return term, f"Better values are {better or 'unknown'}"
+
+
 def _delete_effect(term: Any, data: Data, uses: int) -> str:
     return f"Stays, because {_items(uses)} use it" if uses else "Is deleted"
 
@@ -114,6 +130,14 @@ CURATIONS = {
         RenameForm,
         _rename_effect,
         _rename,
+    ),
+    "direct": Curation(
+        "Set which values are better…",
+        "Comparisons mark the best value of these metadata names. Items do not change.",
+        DirectionForm,
+        _direction_effect,
+        _direct,
+        only=MetadataName,
     ),
     "delete_unused": Curation(
         "Delete unused",

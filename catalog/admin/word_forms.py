@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from folksonomy.models import MetadataName, Tag
+from folksonomy.models import DIRECTIONS, MetadataName, Tag
 from folksonomy.serializers import TermInput
 from tenants.admin.base import ServiceForm
 from tenants.admin.choices import Choice, TenantField, choices_url
@@ -85,3 +85,13 @@ class RenameForm(CurationForm):
         if name == self.terms[0].name:
             raise ValidationError("This is already its name.")
         return name
+
+
+class DirectionForm(CurationForm):
+    """Asks which values of metrics are better."""
+
+    better = forms.ChoiceField(
+        required=False,
+        label="Better values are",
+        choices=[("", "unknown"), *((direction, direction) for direction in DIRECTIONS)],
+    )

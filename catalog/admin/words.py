@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -14,7 +14,7 @@ from catalog import curation
 from catalog.admin.desk import CURATIONS, Curation
 from catalog.admin.word_forms import NewTermsForm
 from catalog.arrays import count_uses
-from folksonomy.models import USAGES, MetadataName, Tag
+from folksonomy.models import DIRECTIONS, USAGES, MetadataName, Tag
 from folksonomy.services import delete_term
 from tenants.admin.base import ServiceAdmin, ServiceForm, actor
 from tenants.admin.lists import TenantFilter, choice_filter, created_column, fact, tenant_column
@@ -39,7 +39,7 @@ class TermAdmin(ServiceAdmin):
 
     form, add_form = ServiceForm, NewTermsForm
     choice_columns = ("name", "name")
-    list_display = (
+    list_display: tuple[Any, ...] = (
         "name",
         tenant_column,
         "usage",
@@ -47,11 +47,11 @@ class TermAdmin(ServiceAdmin):
         fact("uses", "Items using it"),
         created_column,
     )
-    list_filter = (TenantFilter, choice_filter("usage", USAGES))
+    list_filter: ClassVar[tuple[Any, ...]] = (TenantFilter, choice_filter("usage", USAGES))
     search_fields = ("name",)
     search_help_text = "Search by a part of the word"
     ordering = ("name", "id")
-    readonly_fields = ("name", "tenant", "usage", "owner", "uses", "created")
+    readonly_fields: ClassVar[tuple[str, ...]] = ("name", "tenant", "usage", "owner", "uses", "created")
     actions = tuple(_action(name) for name in CURATIONS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -88,8 +88,9 @@ class TermAdmin(ServiceAdmin):
         return super().deletion(rows)[0], [f"{row} is used by {uses[row.pk]} items" for row in rows if uses[row.pk]]
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Return the actions of CURATIONS; `delete_unused` replaces Django's `delete_selected`."""
-        return {name: each for name, each in super().get_actions(request).items() if name != "delete_selected"}
+        """Return the actions of CURATIONS for these words; `delete_unused` replaces Django's `delete_selected`."""
+        known = {name for name, each in CURATIONS.items() if each.only in (None, self.model)}
+        return {name: each for name, each in super().get_actions(request).items() if name in known}
 
     def curate(self, request: HttpRequest, queryset: QuerySet[Any], name: str) -> HttpResponseBase | None:
         """Ask for input, preview the changes, and apply them once the user confirms."""
@@ -143,3 +144,7 @@ class TagAdmin(TermAdmin):
 @admin.register(MetadataName)
 class MetadataNameAdmin(TermAdmin):
     """Names under which models, datasets and algorithms carry a value."""
+
+    list_display = (*TermAdmin.list_display[:3], "better", *TermAdmin.list_display[3:])
+    list_filter: ClassVar = (*TermAdmin.list_filter, choice_filter("better", DIRECTIONS))
+    readonly_fields: ClassVar = ("name", "tenant", "usage", "better", "owner", "uses", "created")

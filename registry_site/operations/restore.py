@@ -1,6 +1,7 @@
 """Restores a backup into an empty registry completely or not at all: first the bytes, then the rows."""
 
 import re
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from re import Pattern
@@ -40,9 +41,10 @@ from tenants.rows.fields import now
 from versions.garbage import bytes_held, release
 from versions.models import Blob, Hold, Version, VersionFile
 from versions.renaming import mend_versions
-from versions.storage import SHA256, TooLarge, store
+from versions.storage import SHA256, Received, TooLarge, store
 
 BATCH = 500
+COPIED = 100  # files that are synced together
 HOLD = "restore"
 # Columns that paths of stored bytes are built from, with their formats.
 PATH = re.compile(r"(?:(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f\x7f]+(?:/(?=[^/])|$))+")  # archives contain it
@@ -103,9 +105,11 @@ def _refuse_unless_empty() -> None:
 
 
 def _copy_content(folder: Path, manifest: Manifest, progress: Progress) -> None:
-    for number, key in enumerate(keys_in(folder), 1):
-        _copy_file(folder, key)
-        progress.step(f"bytes: {number} of {manifest.files} files")
+    copied = 0
+    for keys in batches(keys_in(folder), COPIED):
+        _copy_files(folder, keys)
+        copied += len(keys)
+        progress.step(f"bytes: {copied} of {manifest.files} files")
     progress.say(f"bytes: {manifest.files} files")
     for model in tables_of(manifest):
         count = 0
@@ -135,21 +139,27 @@ def _rows_in(manifest: Manifest, model: type[Model]) -> int:
     return table.rows if table else 0  # `check_rows` has refused a backup without a table that it must have
 
 
-def _copy_file(folder: Path, key: str) -> None:
-    """Copy a file of the backup into the store. Raises BackupError if its content has changed."""
+def _copy_files(folder: Path, keys: Sequence[str]) -> None:
+    """Copy files of the backup into the store. Raises BackupError if the content of one has changed."""
+    received: dict[str, Received] = {}
+    try:
+        for key in keys:
+            received[key] = _receive(folder, key)
+            if received[key].sha256 != key.rpartition("/")[2]:
+                raise BackupError(f"{bytes_path(folder, key)} is damaged: its sha256 is {received[key].sha256}")
+        store().keep_all(received)
+    finally:
+        store().discard_all(received.values())
+
+
+def _receive(folder: Path, key: str) -> Received:
     with bytes_path(folder, key).open("rb") as file, store().receive() as incoming:
         try:
             while chunk := file.read(CHUNK_SIZE):
                 incoming.write(chunk)
         except TooLarge as error:
             raise BackupError(f"{bytes_path(folder, key)}: {error}; raise MAX_UPLOAD_SIZE to restore") from None
-        received = incoming.finish()
-    try:
-        if received.sha256 != key.rpartition("/")[2]:
-            raise BackupError(f"{bytes_path(folder, key)} is damaged: its sha256 is {received.sha256}")
-        store().keep(received, key)
-    finally:
-        store().discard(received)
+        return incoming.finish()
 
 
 def _row(model: type[Model], columns: dict[str, Any]) -> Model:

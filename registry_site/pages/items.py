@@ -7,12 +7,14 @@ from typing import Any
 from django.urls import reverse
 
 from catalog.models import STATUSES, VISIBILITIES
+from folksonomy.models import DIRECTIONS
 from registry_site.pages.activity import newest_of_item, newest_of_user
 from registry_site.pages.aliases import alias_context, item_aliases
 from registry_site.pages.markdown import render
 from registry_site.pages.versions import address_of, pairs_of, shared_names
 from tenants.models import ROLES, User
 
+BETTER = (("null", "unknown"), *((json.dumps(direction), direction) for direction in DIRECTIONS))  # JSON, label
 CHOICES = {"statuses": STATUSES, "visibilities": VISIBILITIES, "roles": ROLES}
 
 
@@ -49,7 +51,7 @@ def term_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
     """Return the template context of a tag or metadata name."""
     field = "tags" if route == "tags" else "metadata.name"
     lists = {kind: listing(kind, field, document["_id"]) for kind in ("models", "datasets", "algorithms")}
-    return {"term": document, "pk": document["_id"], "lists": lists}
+    return {"term": document, "pk": document["_id"], "lists": lists, "directions": BETTER}
 
 
 def rule_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
@@ -92,6 +94,7 @@ def _version(route: str, pk: str, version: dict[str, Any], shared: frozenset[str
     arguments = {"pk": pk, "version": version.get("ordinal") or version.get("original")}
     return version | {
         "address": address_of(route, pk, version, shared),
+        "tick": f"{pk}@{version['ordinal']}" if version.get("ordinal") else "",
         "by_ordinal": reverse(f"{route}-versions-detail", kwargs=arguments) if arguments["version"] else "",
         "pairs": pairs_of(version.get("metadata", ())),
     }

@@ -1,7 +1,7 @@
 """The page of a list: a table of its documents, a search form, and links to the other pages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.urls import reverse
@@ -20,7 +20,8 @@ SHOWN = 6  # tags in a cell; an item can have a thousand
 class Cell:
     """A cell of a table.
 
-    `link` is the URL of its text, if any; `name` is the name of the id in `value`; `more` is the number of hidden tags.
+    `link` is the URL of its text, if any; `name` is the name of the id in `value`; `more` is the number of hidden tags;
+    `tick` is the id that a comparison of ticked rows gets.
     """
 
     head: str
@@ -29,6 +30,7 @@ class Cell:
     link: str = ""
     name: str = ""
     more: int = 0
+    tick: str = ""
 
 
 def list_context(view: Any, request: Request, data: Mapping[str, Any], collection: Collection) -> dict[str, Any]:
@@ -41,7 +43,10 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
     return {
         "collection": collection,
         "heads": [column.head for column in columns],
-        "rows": [_row(document, columns, link) for document, link in zip(docs, links, strict=True)],
+        "rows": [
+            _row(document, columns, link, document["_id"] if collection.compared else "")
+            for document, link in zip(docs, links, strict=True)
+        ],
         "searches": [search for search in collection.searches if search.field.partition(".")[0] in fields],
         "fields": sorted(fields),
         "page": data,
@@ -55,6 +60,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
         "title": view.kwargs.get("alias", "").capitalize() or collection.title,
         "parent": _parent(route, view.kwargs),
         "kind": "version" if route.endswith("-files") else getattr(view, "kind", ""),
+        "ticks": collection.compared,
     }
 
 
@@ -87,8 +93,9 @@ def _parent(route: str, arguments: Mapping[str, Any]) -> str:
     return reverse(f"{kind}-detail", kwargs={"pk": arguments["pk"]}) if kind != route else ""
 
 
-def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str) -> Sequence[Cell]:
-    return [_cell(column, document, link) for column in columns]
+def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str, tick: str) -> Sequence[Cell]:
+    cells = [_cell(column, document, link) for column in columns]
+    return [replace(cell, tick=tick) if cell.kind == "name" else cell for cell in cells] if tick else cells
 
 
 def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:

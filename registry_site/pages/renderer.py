@@ -8,13 +8,15 @@ from django.template.loader import render_to_string
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
 
+from registry_site.pages.compare import compare_context
 from registry_site.pages.items import CHOICES, CONTEXTS
 from registry_site.pages.lists import list_context
 from registry_site.pages.site import route_name, site_context
 from registry_site.pages.tables import COLLECTIONS
-from registry_site.pages.versions import PAGES, version_page
+from registry_site.pages.versions import FILES, VERSION_PAGES, version_page
 from tenants.models import User
 
+PAGES = {"compare": ("browsable/compare.html", compare_context)}  # route -> template, context
 LONGEST_BODY = 100_000  # characters of the raw response that a page shows
 
 
@@ -37,10 +39,10 @@ class PageRenderer(BrowsableAPIRenderer):
     ) -> tuple[str, dict[str, Any]]:
         """Return the template of the response and its context."""
         route, part = _split(route_name(request._request))
-        collection = COLLECTIONS.get(route)
+        collection = FILES if route.endswith("-versions-files") else COLLECTIONS.get(route)
         refused = {"error": data} if response.status_code >= 400 else {}
         part_of_version = getattr(view, "read_part", None)
-        if caller and not refused and part_of_version and part_of_version[2].part in PAGES:
+        if caller and not refused and part_of_version and part_of_version[2].part in VERSION_PAGES:
             return version_page(view, data, caller)
         if caller and collection and part == "list" and response.status_code in (200, 400):
             may_create = bool(collection.form) and caller.role in view.roles.get("create", ())
@@ -48,6 +50,9 @@ class PageRenderer(BrowsableAPIRenderer):
             return "browsable/list.html", shown | refused | {"route": route, "may_create": may_create}
         if refused:
             return "browsable/error.html", refused
+        if caller and route in PAGES:
+            page, shown_by = PAGES[route]
+            return page, shown_by(view, request, data)
         if caller and collection and part == "detail":
             may_delete = caller.role in view.roles.get("destroy", ())
             shown = CONTEXTS[route](view, data, route, caller)

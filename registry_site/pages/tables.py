@@ -50,6 +50,7 @@ class Collection:
     detail: str = ""
     fields: Sequence[str] = ()  # of its filters, if they are not those of the view
     dated: bool = False  # whether the list can be shown as it was at a time
+    compared: bool = False  # whether rows can be ticked and compared
 
 
 LAST_MODIFIED = Column("lastmod", "Last modified", "moment")
@@ -73,6 +74,7 @@ MODELS = Collection(
     example='{"metadata.accuracy": {"$gte": 0.9}, "tags": {"$in": ["onnx", "csv"]}}',
     form="browsable/item_form.html",
     detail="browsable/item.html",
+    compared=True,
 )
 DATASETS = replace(
     MODELS,
@@ -149,21 +151,6 @@ VERSION_LIST = Collection(
     sorts=NEWEST | OLDEST | {"Largest first": '{"size":"desc"}'},
     example='{"size": {"$gt": 1000000}}',
 )
-FILES = Collection(
-    title="Files",
-    one="file",
-    many="files",
-    columns=(
-        Column("path", "File", "file"),
-        Column("size", "Size", "size"),
-        Column("mimetype", "Type"),
-        Column("sha256", "SHA-256", "code"),
-    ),
-    searches=(Search("path", "Path contains"), Search("sha256", "SHA-256", "equals")),
-    sorts={"Path": ""} | {"Largest first": '{"size":"desc"}'},
-    example='{"size": {"$gt": 1000000}}',
-    fields=("_id", "path", "size", "sha256", "mimetype"),
-)
 EVENTS = Collection(
     title="Activity",
     one="event",
@@ -224,6 +211,7 @@ HOLDERS = Collection(
     sorts={"By kind": "", "Name": '{"name":"asc"}'},
     example='{"kind": "model"}',
     dated=True,
+    compared=True,
 )
 RULES = Collection(
     title="Protection",
@@ -260,5 +248,4 @@ COLLECTIONS = {
     "holders": HOLDERS,
     "protection": RULES,
 } | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), VERSION_LIST)
-COLLECTIONS |= dict.fromkeys(("models-versions-files", "datasets-versions-files", "algorithms-versions-files"), FILES)
 COLLECTIONS |= dict.fromkeys(("models-aliases", "datasets-aliases", "algorithms-aliases"), ALIASES)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from catalog.aliases.pointers import pointer_of
 from catalog.models import Item
 from registry_site.pages.markdown import LONGEST, render
+from registry_site.pages.tables import Collection, Column, Search
 from registry_site.pages.tree import Place, tree_of
 from tenants.models import User
 from tenants.rows.texts import unreadable
@@ -22,6 +23,21 @@ README = "README.md"
 README_BYTES = 4 * LONGEST  # of which the rendered characters are
 DIFFERENCES = 100  # files of each kind that a page shows
 Page = tuple[str, dict[str, Any]]  # template and context
+FILES = Collection(
+    title="Files",
+    one="file",
+    many="files",
+    columns=(
+        Column("path", "File", "file"),
+        Column("size", "Size", "size"),
+        Column("mimetype", "Type"),
+        Column("sha256", "SHA-256", "code"),
+    ),
+    searches=(Search("path", "Path contains"), Search("sha256", "SHA-256", "equals")),
+    sorts={"Path": ""} | {"Largest first": '{"size":"desc"}'},
+    example='{"size": {"$gt": 1000000}}',
+    fields=("_id", "path", "size", "sha256", "mimetype"),
+)
 
 
 def shared_names(versions: Sequence[dict[str, Any]]) -> frozenset[str]:
@@ -56,7 +72,7 @@ def _pair(pair: Mapping[str, Any]) -> dict[str, str]:
 def version_page(view: Any, document: Mapping[str, Any], caller: User) -> Page:
     """Return the page of what a URL asks for of a version: of its files, or of a comparison."""
     item, version, reading = view.read_part
-    template, context = PAGES[reading.part]
+    template, context = VERSION_PAGES[reading.part]
     items = f"{item.kind}s"  # not the route's, because names of versions end like the URLs of parts
     place = _place(view, item, version, f"{items}-versions")
     about = {
@@ -122,7 +138,7 @@ def _difference_context(place: Place, item: Item, document: Mapping[str, Any], c
     return {"old": document["from"], "kinds": kinds, "metadata": document["metadata"]}
 
 
-PAGES: dict[str, tuple[str, Callable[[Place, Item, Mapping[str, Any], User], dict[str, Any]]]] = {
+VERSION_PAGES: dict[str, tuple[str, Callable[[Place, Item, Mapping[str, Any], User], dict[str, Any]]]] = {
     "": ("browsable/version.html", _files_context),
     "info": ("browsable/version.html", _files_context),
     "diff": ("browsable/difference.html", _difference_context),

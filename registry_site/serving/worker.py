@@ -11,6 +11,8 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from registry_site import wsgi
 from registry_site.serving.deadlines import monitor
 from registry_site.serving.server import READY_DESCRIPTOR, STOP_ACCEPTING
@@ -37,10 +39,16 @@ def application(environ: dict[str, Any], start_response: Any) -> Any:
 
 
 def _follow_parent() -> None:
-    """Stop when the main process is gone, even if it was killed: old workers must not serve beside a new server."""
+    """Stop when the main process is gone, even if it was killed: old workers must not serve beside a new server.
+
+    Running requests have STOP_SECONDS, as when the main process stops the workers; then the kernel ends the process, in
+    which no thread may run any more. `parent.join()` would wait for workers that were forked later: they hold its pipe.
+    """
     parent = parent_process()
     if parent is not None:
-        parent.join()
+        while os.getppid() == parent.pid:
+            time.sleep(RETRY_SECONDS)
+        signal.alarm(settings.STOP_SECONDS)
         while True:  # granian handles the signal only once it serves
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(RETRY_SECONDS)

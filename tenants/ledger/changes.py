@@ -41,7 +41,7 @@ def encode_changes(changes: Changes) -> str:
     stored = {
         field: [None, None] if field in SECRET_FIELDS else _difference(old, new)
         for field, (old, new) in changes.items()
-        if old is not new and _dump(old) != _dump(new)
+        if old is not new and (old is None or new is None or _dump(old) != _dump(new))
     }
     text = _dump(stored)
     if len(text) > MAX_BYTES:

@@ -1,5 +1,6 @@
 """Writes events in the transaction of the change, so that neither is ever kept without the other."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,6 +17,8 @@ from tenants.rows.transactions import in_transaction
 Row: TypeAlias = Mapping[str, Any]
 
 REASON_LIMIT = 2000  # characters
+
+written = threading.Event()  # set when this process writes events, for its sealer
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def record_all(events: Sequence[Row]) -> None:
         raise RuntimeError("an event needs the transaction of its change")
     if events:
         insert_rows(Event, events)
+        written.set()
 
 
 def created(fields: Mapping[str, Any]) -> dict[str, Change]:

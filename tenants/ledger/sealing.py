@@ -3,6 +3,9 @@
 Every worker process runs the thread. The one that holds the lease, which it extends while there is work, seals; the
 others take over when it expires, so a crash delays seals and loses nothing. The lease only saves work: if two seal at
 the same time, one of them retries. A transaction that commits late gets a later sequence.
+
+A thread looks for events soon after its process writes some, every POLL_SECONDS while it has the lease, and otherwise
+every IDLE_SECONDS, for those that commands and crashed processes leave.
 """
 
 import logging
@@ -15,6 +18,7 @@ from django.db import close_old_connections, connection
 from django.db.models import Max, Q
 
 from tenants.ledger.chains import has_unsealed, seal_all
+from tenants.ledger.recording import written
 from tenants.models import INSTALLATION, Chain, Event
 from tenants.rows.fields import new_id, now
 from tenants.rows.transactions import Conflict, atomic, retried
@@ -22,6 +26,7 @@ from tenants.rows.transactions import Conflict, atomic, retried
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.4
+IDLE_SECONDS = 1.6
 LEASE = timedelta(seconds=4)
 CLEAN_SECONDS = 3600.0
 REMOVED = 1000  # events removed in one transaction
@@ -34,6 +39,7 @@ class Sealer:
         self.holder = new_id()
         self.leased_until = now()
         self.cleaned = 0.0
+        self.fails = False
 
     def start(self) -> None:
         """Start the thread; every server process does this."""
@@ -41,16 +47,31 @@ class Sealer:
 
     def run(self) -> None:
         while True:
+            self.wait()
+            self.work()
+
+    def wait(self) -> None:
+        """Return when it is time to look for events; after a write, its transaction has POLL_SECONDS to commit."""
+        if self.leased_until > now() or written.wait(IDLE_SECONDS):
             time.sleep(POLL_SECONDS)
-            try:
-                close_old_connections()
-                self.seal()
-                if time.monotonic() - self.cleaned > CLEAN_SECONDS:
-                    self.cleaned = time.monotonic()
-                    remove_old_events()
-            except Exception as error:  # noqa: BLE001 - the database may be temporarily unavailable
+        written.clear()
+
+    def work(self) -> None:
+        """Seal, and remove old events every CLEAN_SECONDS. A lost database is logged once, and its return."""
+        try:
+            close_old_connections()
+            self.seal()
+            if time.monotonic() - self.cleaned > CLEAN_SECONDS:
+                self.cleaned = time.monotonic()
+                remove_old_events()
+            if self.fails:
+                logger.warning("Events are sealed again")
+            self.fails = False
+        except Exception as error:  # noqa: BLE001 - the database may be temporarily unavailable
+            if not self.fails:
                 logger.warning("Events cannot be sealed at the moment: %s", error)
-                connection.close()
+            self.fails = True
+            connection.close()
 
     def seal(self) -> int:
         """Seal all committed events and return their number; 0 if another process has the lease."""

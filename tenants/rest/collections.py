@@ -1,7 +1,7 @@
 """What all collections share: permissions, visible rows, lists, bulk creation and partial updates."""
 
 import logging
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, MutableSequence, Sequence
 from functools import cache, cached_property
 from typing import Any, ClassVar, cast
 
@@ -24,12 +24,13 @@ from tenants.rest.querying.page import list_response
 from tenants.rest.querying.query import NEWEST_FIRST, ListQuery, Selection, selection_of
 from tenants.rest.querying.search import Search
 from tenants.rows.prepared import Rows
-from tenants.rows.transactions import is_disk_full
+from tenants.rows.transactions import is_disk_full, one_transaction
 from tenants.rows.visibility import rows_for
 
 logger = logging.getLogger(__name__)
 
 NO_ROOM = "Insufficient storage"
+TOGETHER = 50  # elements of a bulk creation in one transaction
 
 
 @cache
@@ -79,6 +80,7 @@ class CollectionViewSet(GenericViewSet[Any]):
     parameters: ClassVar[dict[str, tuple[str, ...]]] = {"create": ("verbose",), "retrieve": ("select",)}
     lookup_fields: ClassVar[tuple[str, ...]] = ("pk",)
     lookup_value_regex = "[^/]+"
+    creates_together: ClassVar[bool] = False  # whether elements of a bulk creation share transactions
 
     @property
     def user(self) -> User:
@@ -178,14 +180,38 @@ class CollectionViewSet(GenericViewSet[Any]):
         raise NotImplementedError
 
     def create_each(self, bodies: Sequence[Any]) -> Response:
-        """Create each element on its own. An element that fails is reported by index and does not affect the others.
+        """Create each element. One that fails is reported by index and does not affect the others.
 
         A full disk is reported the same way, unless nothing was created before: then the whole request fails.
         """
         if len(bodies) > settings.MAX_BULK_LENGTH:
             raise Refused("payload_too_large", f"A list has at most {settings.MAX_BULK_LENGTH} elements")
-        created, errors = [], []
-        for index, body in enumerate(bodies):
+        created: MutableSequence[Any] = []
+        errors: MutableSequence[str] = []
+        for start in range(0, len(bodies), TOGETHER):
+            some = bodies[start : start + TOGETHER]
+            together = self.create_together(some) if self.creates_together and len(some) > 1 else None
+            if together is None:
+                self.create_alone(some, start, created, errors)
+            created.extend(together or ())
+        status = 202 if errors else 200
+        if self.request.query_params.get("verbose") == "false":
+            return Response({"saved": len(created), "errors": len(errors), "Indexes": errors}, status)
+        return Response({self.collection: self.to_api_page(created), "errors": errors}, status)
+
+    def create_together(self, bodies: Sequence[Any]) -> Sequence[Any] | None:
+        """Create elements in one transaction; return None, with none created, if any fails."""
+        try:
+            with one_transaction():
+                return [self.create_one(valid_body(self.input_class, body)) for body in bodies]
+        except (APIException, RequestDataTooBig, DatabaseError, PyMongoError):
+            return None
+
+    def create_alone(
+        self, bodies: Sequence[Any], start: int, created: MutableSequence[Any], errors: MutableSequence[str]
+    ) -> None:
+        """Create each element in its own transaction; append to `created` and `errors`."""
+        for index, body in enumerate(bodies, start):
             try:
                 created.append(self.create_one(valid_body(self.input_class, body)))
             except (APIException, RequestDataTooBig) as error:
@@ -195,10 +221,6 @@ class CollectionViewSet(GenericViewSet[Any]):
                     raise
                 logger.error("%s: %s", NO_ROOM, error)
                 errors.append(f"Index: {index} ({NO_ROOM})")
-        status = 202 if errors else 200
-        if self.request.query_params.get("verbose") == "false":
-            return Response({"saved": len(created), "errors": len(errors), "Indexes": errors}, status)
-        return Response({self.collection: self.to_api_page(created), "errors": errors}, status)
 
 
 def explain(error: Exception) -> str:

@@ -32,6 +32,7 @@ POSTGRESQL_FULL = "53100"
 MONGODB_FULL = 14031
 
 _writer_lock = threading.Lock()
+_thread = threading.local()  # `is_joined`: whether `one_transaction` is running
 
 
 class Conflict(DatabaseError):
@@ -54,6 +55,20 @@ def atomic() -> AbstractContextManager[Any]:
     return {"sqlite": _sqlite_transaction, "postgresql": transaction.atomic, "mongodb": mongodb_transaction.atomic}[
         connection.vendor
     ]()
+
+
+@contextmanager
+def one_transaction() -> Iterator[None]:
+    """Give one transaction to several operations that otherwise have one each.
+
+    A conflict of any operation ends it, and none of them is retried: on MongoDB a conflict ends the transaction anyway.
+    """
+    with atomic():
+        _thread.is_joined = True
+        try:
+            yield
+        finally:
+            _thread.is_joined = False
 
 
 def in_transaction() -> bool:
@@ -154,11 +169,13 @@ def retried(operation: Callable[P, R]) -> Callable[P, R]:
     """Retry `operation` with backoff while it fails on a conflict; it must check its rules on every attempt.
 
     A duplicate key counts as a conflict for a few attempts: the next attempt sees the other row and reports the error.
-    Violations of other constraints (foreign key, not null, check) are not retried.
+    Violations of other constraints (foreign key, not null, check) are not retried, and nothing in `one_transaction` is.
     """
 
     @wraps(operation)
     def attempt(*args: P.args, **kwargs: P.kwargs) -> R:
+        if getattr(_thread, "is_joined", False):
+            return operation(*args, **kwargs)
         for trial in range(1, ATTEMPTS + 1):
             try:
                 return operation(*args, **kwargs)

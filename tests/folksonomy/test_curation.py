@@ -242,3 +242,25 @@ def test_the_admin_site_creates_no_word_that_the_api_refuses(desk: Desk, items: 
     assert errors(desk.post("folksonomy/tag/add/", tenant="acme", words=f"fine\n{word}"))
     desk.act("folksonomy/tag", "rename", [_tag("x")], asked="1", confirmed="1", name=word)
     assert set(Tag.objects.values_list("tenant_id", "name")) == before
+
+
+@pytest.mark.promise("terms.better")
+def test_a_curator_says_which_values_are_better(desk: Desk, world: Any, items: dict[str, str]) -> None:
+    rows = [_name("x"), _name("y")]
+    answer = desk.act("folksonomy/metadataname", "direct", rows, asked="yes", confirmed="yes", better="lower")
+    assert "2 of 2 words changed" in messages(answer)
+    assert [_name(name).better for name in ("x", "y", "old")] == ["lower", "lower", None]
+    assert "direct" not in text_of(desk.get("folksonomy/tag/", tenant="acme"))
+
+
+@pytest.mark.promise("terms.better")
+def test_a_renamed_or_merged_metric_keeps_which_values_are_better(world: Any, items: dict[str, str]) -> None:
+    admin = world.acme.admin
+    ok(admin.api.put("metadata/x", json={"better": "lower"}))
+    curation.rename_term(term=_name("x"), name="renamed", by=admin)
+    assert _name("renamed").better == "lower"
+    curation.merge_term(term=_name("renamed"), into=_name("new"), by=admin)
+    assert _name("new").better == "lower"
+    ok(admin.api.put("metadata/y", json={"better": "higher"}))
+    curation.merge_term(term=_name("y"), into=_name("new"), by=admin)
+    assert _name("new").better == "lower"

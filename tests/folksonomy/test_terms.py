@@ -59,7 +59,8 @@ def test_an_administrator_creates_default_terms(world: Any, collection: str) -> 
     owner = {"owner": world.acme.admin.pk, "owner_username": "admin"}
     created = ok(world.acme.admin.api.post(collection, json={"_id": "word"}))
     assert created.pop("timestamp") == iso(MODELS[collection].objects.get().timestamp)
-    assert created == {"_id": "word", "id": "word", "usage": "default"} | owner
+    better = {"better": None} if collection == "metadata" else {}
+    assert created == {"_id": "word", "id": "word", "usage": "default"} | owner | better
     created = ok(world.acme.other.api.get(f"{collection}/word"))
     assert ok(world.acme.admin.api.get(f"{collection}/word")) == created
     assert ok(world.acme.admin.api.get(collection))["docs"] == [created]
@@ -164,3 +165,40 @@ def test_a_term_that_only_another_tenant_uses_is_deleted(world: Any, collection:
     create(world.rival.owner.api, **_using(collection, "word"))
     ok(world.acme.admin.api.post(collection, json={"_id": "word"}))
     ok(world.acme.admin.api.delete(f"{collection}/word"))
+
+
+@pytest.mark.promise("terms.better")
+def test_an_administrator_says_which_values_of_a_metric_are_better(world: Any) -> None:
+    admin, api = world.acme.admin.api, world.acme.owner.api
+    create(api, metadata=[{"name": "loss", "value": 1}])
+    assert ok(api.get("metadata/loss"))["better"] is None
+    for better in ("lower", "higher", None, "lower"):
+        assert ok(admin.put("metadata/loss", json={"better": better}))["better"] == better
+        assert ok(api.get("metadata/loss"))["better"] == better
+    assert _found(api, "metadata", {"better": "lower"}) == {"loss"}
+    event = ok(api.get("events", query={"filter": {"type": "metadata.updated"}, "limit": "1"}))["docs"][0]
+    assert (event["item"]["name"], event["changes"]) == ("loss", {"better": [None, "lower"]})
+    changed = ok(api.get("events", query={"filter": {"type": "metadata.updated"}}))["totalDocs"]
+    ok(admin.put("metadata/loss", json={"better": "lower"}))
+    assert ok(api.get("events", query={"filter": {"type": "metadata.updated"}}))["totalDocs"] == changed == 4
+    exported = api.get("metadata", query={"format": "csv"}).body().decode()
+    assert exported.splitlines() == [
+        "_id,id,usage,owner,owner_username,timestamp,better",
+        f"loss,loss,folk,{world.acme.owner.pk},owner,{ok(api.get('metadata/loss'))['timestamp']},lower",
+    ]
+
+
+@pytest.mark.promise("terms.better")
+def test_other_directions_are_refused(world: Any) -> None:
+    admin = world.acme.admin.api
+    for words in ("tags", "metadata"):
+        ok(admin.post(words, json={"_id": "loss"}))
+    for better in ("up", "", 1, True, ["lower"], {}):
+        assert_error(admin.put("metadata/loss", json={"better": better}), "put_request_error")
+    assert_error(admin.put("metadata/loss", json={"usage": "folk"}), "put_request_error")
+    assert_error(admin.put("metadata/loss", json={"colour": "red"}), "incorrect_info")
+    assert_error(admin.put("metadata/loss", json={}), "missing_info")
+    assert_error(admin.put("metadata/none", json={"better": "lower"}), "resource_not_found")
+    assert_error(world.acme.owner.api.put("metadata/loss", json={"better": "lower"}), "only_administrator")
+    assert admin.put("tags/loss", json={"better": "lower"}).status_code == 405
+    assert ok(admin.get("metadata/loss"))["better"] is None

@@ -10,7 +10,8 @@ import pytest
 
 from tests.object_store import MIB, ObjectStore
 
-ABOUT_BYTES = ("test_bytes", "test_download", "test_tus", "test_upload")
+ABOUT_BYTES = ("test_archives", "test_bytes", "test_download", "test_folders", "test_tus", "test_upload")
+REFUSED = {"unfit", "body", "paths"}  # parameters of tests whose input no store sees
 OBJECT_STORES = ["s3_store", "azure_store", "google_store"]
 
 # Each test has its own client, which would read the description of S3 each time, for a tenth of a second.
@@ -20,6 +21,7 @@ botocore.session.create_loader = cache(botocore.session.create_loader)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "uploads" in metafunc.fixturenames:
         about_bytes = metafunc.module.__name__.rpartition(".")[2] in ABOUT_BYTES
+        about_bytes = about_bytes and REFUSED.isdisjoint(metafunc.fixturenames)
         everywhere = about_bytes and metafunc.config.getoption("--engine") == "sqlite"
         stores = ["files", *OBJECT_STORES] if everywhere else ["files"]
         metafunc.parametrize("uploads", stores, indirect=True)

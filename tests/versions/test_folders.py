@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zlib
 from io import BytesIO
 from typing import Any
 from zipfile import ZipFile
@@ -12,6 +13,7 @@ from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS, read
 from tests.versions.files import CONTENT, copies, new_item, newest, post_file, put_file, send_bytes, sha256, stored
 from tests.versions.tus import sent
+from versions import folders, removal
 from versions.models import Blob, LooseFolder, VersionFile
 
 FILES = {"model/MLmodel": b"flavor: sklearn", "model/data/a.bin": CONTENT, "README.md": b"# Churn", "é/ü.txt": b""}
@@ -344,15 +346,17 @@ def test_the_number_of_files_is_limited(world: Any, settings: Any) -> None:
 
 
 @pytest.mark.promise("folders.post")
-def test_a_folder_of_more_files_than_one_transaction_takes(world: Any) -> None:
+def test_a_folder_of_more_files_than_one_transaction_takes(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "BATCH", 20)
+    monkeypatch.setattr(removal, "BATCH", 5)
     api = world.acme.owner.api
     path = new_item(api)
-    files = {f"f/{number:04}.txt": str(number % 7).encode() for number in range(1100)}
+    files = {f"f/{number:04}.txt": str(number % 7).encode() for number in range(50)}
     version = post_folder(api, path, files, sha256="")
     assert version["sha256"] == digest(files)
-    page = ok(api.get(f"{path}/versions/1/files", query={"limit": "5000"}))
+    page = ok(api.get(f"{path}/versions/1/files", query={"limit": "100"}))
     assert [file["path"] for file in page["docs"]] == sorted(files)
-    assert sorted(Blob.objects.values_list("references", flat=True)) == [157] * 6 + [158]
+    assert sorted(Blob.objects.values_list("references", flat=True)) == [7] * 6 + [8]
     ok(api.delete(f"{path}/versions/1"))
     assert stored() == {}
     assert not Blob.objects.exists()
@@ -420,16 +424,21 @@ def test_a_url_whose_whole_rest_names_a_version_wins(world: Any) -> None:
     path = new_item(api)
     post_folder(api, path, {"b": b"a file", "c": b""}, original="a")
     assert api.get(f"{path}/versions/a/files/b").body() == b"a file"
-    for name in ("a/files/b", "a/files", "a/info", "a/diff", "a/files/info"):
+    names = ("a/files/b", "a/files", "a/info", "a/diff", "a/events", "a/files/info", "a/files/events")
+    for name in names:
         put_file(api, path, name, name.encode())
         assert api.get(f"{path}/versions/{name}").body() == name.encode()
         ok(api.get(f"{path}/versions/1/info"))
     assert ok(api.get(f"{path}/versions/a/files/info/info"))["original"] == "a/files/info"
     assert api.get(f"{path}/versions/a/files/b/files/a/files/b").body() == b"a/files/b"
-    for name in ("a/files/b", "a/files", "a/info", "a/diff", "a/files/info"):
+    ok(api.patch(f"{path}/versions/a/events", json={"description": "changed by its name"}))
+    assert ok(api.get(f"{path}/versions/a/events/info"))["description"] == "changed by its name"
+    assert [event["version"] for event in ok(api.get(f"{path}/versions/a/events/events"))["docs"]] == ["6", "6"]
+    for name in names:
         ok(api.delete(f"{path}/versions/{name}"))
     assert api.get(f"{path}/versions/a/files/b").body() == b"a file"
     assert ok(api.get(f"{path}/versions/a/info"))["ordinal"] == "1"
+    assert ok(api.get(f"{path}/versions/a/events"))["docs"][0]["version"] == "1"
     assert_error(api.get(f"{path}/versions/x/files/b"), "resource_not_found")
     assert_error(api.get(f"{path}/versions/x" + "/files" * 500), "resource_not_found")
 
@@ -450,8 +459,26 @@ def test_an_ordinal_is_never_given_again(world: Any) -> None:
     assert put_file(api, new_item(api, name="other"), "a.bin", ordinal="named")["ordinal"] == "named"
 
 
+def _refuse(key: str) -> None:
+    raise AssertionError("bytes are read once more")
+
+
 @pytest.mark.promise("folders.json")
-def test_uploads_of_the_caller_become_files_of_a_version_once(world: Any) -> None:
+def test_a_stored_file_is_read_once_for_its_checksum(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = world.acme.owner.api
+    path = new_item(api)
+    put_file(api, path, "one.bin", CONTENT)
+    copies = [{"path": f"{number}.bin", "version": "one.bin", "from": "one.bin"} for number in range(2)]
+    first = newest(ok(api.post(f"{path}/versions", **named(path, *copies, original="a"))))
+    monkeypatch.setattr(folders, "_read_crc32", _refuse)
+    second = newest(ok(api.post(f"{path}/versions", **named(path, *copies, original="b"))))
+    assert second["sha256"] == first["sha256"]
+    assert set(VersionFile.objects.values_list("crc32", flat=True)) == {zlib.crc32(CONTENT)}
+
+
+@pytest.mark.promise("folders.json")
+def test_uploads_of_the_caller_become_files_of_a_version_once(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "_read_crc32", _refuse)
     api = world.acme.owner.api
     path = new_item(api)
     ids = [sent(api, content).rpartition("/")[2] for content in (CONTENT, b"second", CONTENT)]
@@ -466,6 +493,9 @@ def test_uploads_of_the_caller_become_files_of_a_version_once(world: Any) -> Non
     assert (version["sha256"], version["tags"]) == (digest(files), ["onnx"])
     assert version["metadata"] == [{"name": "accuracy", "value": 0.9}]
     assert api.get(f"{path}/versions/1/files/up/1.csv").body() == b"second"
+    assert dict(VersionFile.objects.values_list("path", "crc32")) == {
+        path: zlib.crc32(content) for path, content in files.items()
+    }
     assert_error(api.post(f"{path}/versions", **body), "post_request_error")
     single = sent(api, b"single").rpartition("/")[2]
     one = newest(ok(api.post(f"{path}/versions", **named(path, {"path": "one.csv", "upload": single}))))

@@ -1,8 +1,10 @@
 """A served registry that stores its bytes in an object store."""
 
 import hashlib
+import io
 import socket
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from tests.served import Served
 from tests.talk import administrator, created
 from tests.versions.files import CONTENT
 from tests.versions.test_streams import peak_memory
+from tests.versions.tus import OFFSET, RESUMABLE
 
 PREFIX = "served"
 
@@ -102,6 +105,30 @@ def test_readers_are_redirected_to_the_store_which_describes_the_file(
     assert_error(httpx.get(f"{client.base_url}{model.lstrip('/')}/1"), "authentication_error")
     part = {"Range": "bytes=3-5"}
     assert httpx.get(_location(client, f"{model}/1", **part), headers=part).content == CONTENT[3:6]
+
+
+def test_a_folder_is_sent_by_the_store_file_by_file_and_by_the_registry_as_an_archive(
+    client: httpx.Client, model: str, object_store: ObjectStore
+) -> None:
+    before = object_store.keys(PREFIX)
+    headers = RESUMABLE | {"Upload-Length": str(len(CONTENT)), "Content-Type": OFFSET}
+    upload = client.post("/uploads", headers=headers, content=CONTENT).json()["_id"]
+    client.post(model, files=[("files", ("a/b.csv", b"1,2")), ("files", ("c.bin", b""))], data={"original": "part"})
+    entries = [{"path": "a/b.csv", "version": "part"}, {"path": "d/e.bin", "upload": upload}]
+    answer = client.post(model, json={"original": "whole", "files": entries})
+    assert answer.status_code == 200, answer.text
+    for path, content, span in (("a/b.csv", b"1,2", slice(1, 3)), ("d/e.bin", CONTENT, slice(3, 6))):
+        address, part = f"{model}/whole/files/{path}", {"Range": f"bytes={span.start}-{span.stop - 1}"}
+        assert httpx.get(_location(client, address)).content == content
+        assert httpx.get(_location(client, address, **part), headers=part).content == content[span]
+    archive = client.get(f"{model}/whole").content
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        assert {name: files.read(name) for name in files.namelist()} == {"a/b.csv": b"1,2", "d/e.bin": CONTENT}
+    part = {"Range": f"bytes=50-{len(archive) - 1}"}
+    assert client.get(f"{model}/whole", headers=part).content == archive[50:]
+    for version in ("part", "whole"):
+        assert client.delete(f"{model}/{version}").status_code == 200
+    assert object_store.keys(PREFIX) == before
 
 
 def test_conditional_requests_are_answered_by_the_registry(client: httpx.Client, model: str) -> None:

@@ -1,5 +1,6 @@
 """What an upload session refuses, how it is locked, and what it keeps when requests break off."""
 
+import zlib
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -168,8 +169,10 @@ def test_the_lock_of_a_killed_request_expires_and_the_request_writes_nothing_mor
         with pytest.raises(Refused, match="taken this upload over"):
             uploads.append(stuck, Body(_Stream(b"z" * 20), 21))
     assert offset_of(api, url) == 10
+    assert session_of(url).crc32 is None, "the stored bytes decide"
     assert patch(api, url, 10, CONTENT[10:]).status_code == 204
     assert ok(api.get(url))["sha256"] == sha256(CONTENT)
+    assert session_of(url).crc32 == zlib.crc32(CONTENT)
 
 
 class _Stream:
@@ -242,10 +245,10 @@ def test_a_version_takes_an_upload_once(world: Any, api: Any) -> None:
     id = sent(api, CONTENT).rpartition("/")[2]
     for other in ({"owner_id": world.acme.other.pk}, {"tenant_id": "rival"}):
         with pytest.raises(Refused, match="no upload"):
-            uploads.finished(**taken | other, id=id)
+            uploads.finished(**taken | other, ids=[id])
         with pytest.raises(Refused):
             uploads.claim_all(**taken | other, ids=[id])
-    received = uploads.finished(**taken, id=id)
+    received = uploads.finished(**taken, ids=[id])[id]
     assert (received.sha256, received.size, received.place) == (sha256(CONTENT), 26, Blob.key("acme", sha256(CONTENT)))
     uploads.claim_all(**taken, ids=[id])
     with pytest.raises(uploads.AlreadyTaken):

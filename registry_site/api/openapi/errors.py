@@ -60,6 +60,7 @@ SINGLES: dict[str, tuple[str, ...]] = {
     "requestPasswordReset": (*RESET, "post_request_error", "missing_email"),
     "resetPassword": (*RESET, "put_request_error", "reset_invalid"),
     "listRequests": ("get_request_error",),
+    "compare": ("get_request_error", "restricted_access_read", "resource_not_found"),
     "listAliasHolders": ("get_request_error",),
     "listTenantIds": ("get_request_error", "restricted_access_read"),
     "listDemo": ("demo_tenant_required",),

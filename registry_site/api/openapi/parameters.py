@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
+from catalog.models import KINDS
 from tenants.rest.documentation import (
     FILE_SHA256,
     GRACE,
@@ -161,6 +162,24 @@ NAMED = {
             "`partial`: a part to be joined with others by `final;` and their URLs",
             enum=["", "partial"],
         ),
+    )
+}
+NAMED |= {
+    f"compare.{parameter.name}": parameter
+    for parameter in (
+        _parameter(
+            "ids",
+            "query",
+            ITEM,
+            "Ids of items, separated by commas; for a version with `@` and its ordinal, alias or file name",
+        ),
+        _parameter("kind", "query", "model", "Instead of `ids`: the kind of the items", enum=["", *KINDS]),
+        _parameter("filter", "query", FILTERS["models"], "With `kind`: condition on the items, as JSON"),
+        _parameter("sort", "query", '{"name": "asc"}', "With `kind`: order of the items, as JSON"),
+        _parameter("by", "query", "version", "`version`: a column for each version", enum=["", "item", "version"]),
+        _parameter("fields", "query", "metadata,tags,size", "Fields to compare; default: `metadata`, all of it"),
+        _parameter("diff", "query", "true", "`true`: only rows that differ", enum=["", "true", "false"]),
+        _parameter("format", "query", "csv", "Answer as a file", enum=["", "json", "csv", "latex", "markdown"]),
     )
 }
 

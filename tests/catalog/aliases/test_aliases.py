@@ -137,6 +137,7 @@ def test_the_parts_of_a_version_are_read_by_its_alias(world: Any, item: str) -> 
         assert response.status_code == 200
         assert response.body() == by_ordinal.body()
         assert response.headers["Content-Location"] == f"/v1/{item}/versions/3/{part}"
+    assert ok(api.get(f"{item}/versions/@production/events"))["docs"][0]["version"] == "3"
     assert ok(api.get(f"{item}/versions/@production/diff?from=@production~1"))["from"] == "1"
     assert ok(api.get(f"{item}/versions/@production~1/info"))["ordinal"] == "1"
     assert_error(api.get(f"{item}/versions/@nowhere/info"), "resource_not_found")
@@ -144,6 +145,27 @@ def test_the_parts_of_a_version_are_read_by_its_alias(world: Any, item: str) -> 
     assert ok(api.get(f"{item}/versions/@production/info"))["ordinal"] == "3"
     streamed = api.put(f"{item}/versions/@production/info", data=b"x", content_type="application/octet-stream")
     assert_error(streamed, "put_request_error", "alias")
+
+
+@pytest.mark.promise("aliases.address")
+def test_a_version_is_changed_copied_and_deleted_by_its_alias(world: Any, item: str) -> None:
+    api = world.acme.owner.api
+    move(api, item, "1")
+    move(api, item, "3")
+    for name, ordinal in (("@production", "3"), ("@production~1", "1"), ("@latest~1", "2")):
+        assert ok(api.patch(f"{item}/versions/{name}", json={"tags": {"add": [name]}}))["ordinal"] == ordinal
+        assert ok(api.get(f"{item}/versions/{ordinal}/info"))["tags"] == [name]
+    entries = [
+        {"path": "new", "version": "@production", "from": "3.bin"},
+        {"path": "old", "version": "@production~1", "from": "1.bin"},
+    ]
+    ok(api.post(f"{item}/versions", json={"original": "both", "files": entries}))
+    assert [api.get(f"{item}/versions/@latest/files/{path}").body() for path in ("new", "old")] == [b"third", b"first"]
+    unknown = {"original": "none", "files": [{"path": "a", "version": "@nowhere"}]}
+    assert_error(api.post(f"{item}/versions", json=unknown), "post_request_error", "@nowhere")
+    for name, gone in (("@latest", "4"), ("@production~1", "1")):
+        ok(api.delete(f"{item}/versions/{name}"))
+        assert_error(api.get(f"{item}/versions/{gone}/info"), "resource_not_found")
 
 
 @pytest.mark.promise("aliases.if-match")

@@ -125,7 +125,7 @@ def _resources() -> tuple[dict[Any, str], str]:
         proposal.version, proposal.author_name = ids[kind, VERSION], "grace"
         proposal.save(force_insert=True)
         ids[kind, PROPOSAL] = proposal.pk
-        ids |= {(kind, MOVE): AliasMove.objects.get(subject=item).pk, ("aliases", ITEM): item}
+        ids |= {(kind, MOVE): AliasMove.objects.get(subject=item).pk, ("aliases", ITEM): item, ("compare", ITEM): item}
     ids["uploads", ITEM] = begin(ada, len(FILE)).rpartition("/")[2]
     return ids, acme.admin.pk
 

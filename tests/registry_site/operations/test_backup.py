@@ -25,6 +25,7 @@ from tests.registry_site.operations.backups import LOG_ROWS, contents, rewrite_l
 from tests.served import ROOT, Served
 from tests.talk import administrator, created
 from tests.versions.files import new_item, put_file
+from tests.versions.tus import OFFSET, RESUMABLE
 
 METADATA = [1, -(2**63), 1e22, 0.1, True, False, "", "Grüße, 世界 \u2028 \x7f", "x" * 5000]
 USERS = ["grace", "alan"]
@@ -58,6 +59,10 @@ def fill(registry: Served) -> None:
                 ("files", (path, content)) for path, content in {"a/b.bin": b"same", "ü/c.bin": b"folder"}.items()
             ]
             client.post(f"/models/{model}/versions", files=folder, data={"original": "folder"}).raise_for_status()
+            client.patch(f"/models/{model}/versions/folder", json=words).raise_for_status()
+            uploaded = send_uploads(client)
+            body = {"files": [{"path": "sent.bin", "upload": uploaded}, {"path": "a/b.bin", "version": "folder"}]}
+            client.post(f"/models/{model}/versions", json=body | {"original": "composed"}).raise_for_status()
             for version in ("a.bin", "e.bin", "@production~1"):
                 body = {"version": version, "reason": f"Grüße {version}"}
                 client.put(f"/models/{model}/aliases/production", json=body).raise_for_status()
@@ -67,6 +72,15 @@ def fill(registry: Served) -> None:
             gone = created(client, "algorithms", name="gone")
             client.put(f"/algorithms/{gone}/versions/f.bin", content=b"gone").raise_for_status()
             client.delete(f"/algorithms/{gone}").raise_for_status()
+
+
+def send_uploads(client: httpx.Client) -> str:
+    """Begin an upload, and finish two, one with bytes that a version has too; return the id of the other."""
+    for number, (content, size) in enumerate(((b"begun", 10), (b"same", 4), (b"sent", 4))):
+        headers = RESUMABLE | {"Upload-Length": str(size), "Content-Type": OFFSET}
+        answer = client.post("/uploads", headers=headers, content=content).raise_for_status()
+        assert answer.json()["offset"] == len(content), number
+    return str(answer.json()["_id"])
 
 
 def told(registry: Served) -> Any:
@@ -80,6 +94,8 @@ def told(registry: Served) -> Any:
                 for version in model["versions"]:
                     path = f"/models/{model['_id']}/versions/{version['ordinal']}"
                     answers[path] = client.get(path).raise_for_status().content
+                    for part in ("info", "files"):
+                        answers[f"{path}/{part}"] = client.get(f"{path}/{part}").raise_for_status().json()
                 for part in ("production/history", "reviewed/proposals"):
                     path = f"/models/{model['_id']}/aliases/{part}"
                     answers[path] = client.get(path).raise_for_status().json()["docs"]

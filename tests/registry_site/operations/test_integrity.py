@@ -95,6 +95,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "bytes-unreadable": (lambda uploads: (stored(uploads).unlink(), _folder(uploads)), "it cannot be read"),
     "size": (lambda uploads: Version.objects.update(size=5), "it has 4 bytes, version "),
     "count": (lambda uploads: Blob.objects.update(references=2), "2 versions are counted, 1 name it"),
+    "crc32": (lambda uploads: Blob.objects.update(crc32=7), "its row says 7"),
     "uncounted": (lambda uploads: Blob.objects.all().delete(), "no row of its bytes, acme/"),
     "subject": (lambda uploads: Version.objects.update(subject=new_id()), "does not exist"),
     "user": (lambda uploads: Item.objects.filter(kind="model").update(users=["0" * 24]), "its user 000"),

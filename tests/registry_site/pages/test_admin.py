@@ -51,6 +51,9 @@ def rows(world: Any) -> dict[str, str]:
         body = {"name": "thing", "tags": ["t"], "users": ["shared"], "metadata": [{"name": "n", "value": 1}]}
         ids[kind] = ok(owner.post(kind, json=body))["_id"]
         ok(owner.upload(f"{kind}/{ids[kind]}/versions", "a.bin", b"abc"))
+    ok(world.acme.admin.api.post("protection", json={"name": "rule", "aliases": "reviewed", "approvals": 1}))
+    for path in ("aliases/reviewed/proposals", "aliases/staging/proposals"):
+        ok(owner.post(f"models/{ids['models']}/{path}", json={"version": "1"}))
     entry = RequestLog(tenant_id="acme", date=now(), method="GET", url="/v1/models", status=200, duration_ms=1.5)
     entry.save()
     create_token(by=world.acme.owner, name="ci", scopes=["models:read"], expires=None)

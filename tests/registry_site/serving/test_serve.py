@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -96,47 +97,71 @@ def test_a_stop_lets_running_requests_end_and_the_log_keeps_them(fresh_served: S
     assert [entry["status"] for entry in logged if entry["url"].endswith("/versions/slow.bin")] == [200]
 
 
+@contextmanager
+def endless_upload(registry: Served) -> Iterator[str]:
+    """Send an upload that never ends, and yield the path of the versions it would belong to."""
+    headers = login(registry)
+    made = httpx.post(f"{registry.base_url}/v1/datasets", json={"name": "stuck"}, headers=headers, timeout=30).json()
+    path = f"/v1/datasets/{made['_id']}/versions"
+    head = f"PUT {path}/stuck.bin HTTP/1.1\r\nHost: x\r\nAuthorization: {headers['Authorization']}\r\n"
+    with socket.create_connection(("127.0.0.1", registry.port)) as connection:
+        connection.sendall(f"{head}Content-Length: 10000000\r\n\r\n".encode() + b"x" * 1000)
+        wait_until(lambda: registry.receives)
+        yield path
+
+
 def test_an_endless_request_does_not_prevent_a_stop(server: Server, tmp_path: Path) -> None:
     with Served.on(server, tmp_path, STOP_SECONDS="2") as registry:
-        headers = login(registry)
-        url = f"{registry.base_url}/v1/datasets"
-        made = httpx.post(url, json={"name": "stuck"}, headers=headers, timeout=30).json()
-        path = f"/v1/datasets/{made['_id']}/versions"
-        head = f"PUT {path}/stuck.bin HTTP/1.1\r\nHost: x\r\nAuthorization: {headers['Authorization']}\r\n"
-        with socket.create_connection(("127.0.0.1", registry.port)) as connection:
-            connection.sendall(f"{head}Content-Length: 10000000\r\n\r\n".encode() + b"x" * 1000)
-            wait_until(lambda: registry.receives)
+        with endless_upload(registry) as path:
             registry.stop()  # waits for at most a minute
         registry.start()
+        headers = login(registry)
         assert httpx.get(f"{registry.base_url}{path}", headers=headers, timeout=30).json()["docs"] == []
         logged = httpx.get(f"{registry.base_url}/v1/log", headers=headers, timeout=30).json()["docs"]
         assert [entry["status"] for entry in logged if entry["url"] == "/v1/datasets"] == [200]
 
 
-def test_workers_end_when_only_the_main_process_is_killed(fresh_served: Served) -> None:
-    os.kill(fresh_served.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", fresh_served.port), 1).close()
-        except ConnectionRefusedError:
-            break
-        time.sleep(0.1)
-    else:
-        raise AssertionError("somebody still listens")
-    fresh_served.kill()
-    fresh_served.start()
-    login(fresh_served)
+def test_workers_end_when_only_the_main_process_is_killed(server: Server, tmp_path: Path) -> None:
+    with Served.on(server, tmp_path, STOP_SECONDS="2") as registry:
+        workers = children(registry)
+        with endless_upload(registry):
+            os.kill(registry.pid, signal.SIGKILL)
+            wait_until(lambda: not listens(registry.port), "somebody still listens", seconds=20)
+            wait_until(lambda: not any(map(runs, workers)), "workers outlive the main process", seconds=20)
+        registry.kill()
+        registry.start()
+        login(registry)
+
+
+def children(registry: Served) -> list[int]:
+    """Return the process ids of the workers."""
+    found = Path(f"/proc/{registry.pid}/task/{registry.pid}/children")
+    if not found.exists():
+        pytest.skip("this system does not tell a process's children")
+    return [int(worker) for worker in found.read_text().split()]
+
+
+def runs(pid: int) -> bool:
+    """Return whether a process runs; one that has ended, and was not waited for, has no command line."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except OSError:
+        return False
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_a_killed_worker_is_replaced(fresh_served: Served) -> None:
-    children = Path(f"/proc/{fresh_served.pid}/task/{fresh_served.pid}/children")
-    if not children.exists():
-        pytest.skip("this system does not tell a process's children")
-    workers = children.read_text().split()
+    workers = children(fresh_served)
     assert len(workers) == 2
     for worker in workers:
-        os.kill(int(worker), signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:

@@ -3,14 +3,17 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from time import monotonic
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 
 from tenants.ledger import event, record, record_all
 from tenants.ledger.chains import BATCH, find_faults, has_unsealed, seal_all
-from tenants.ledger.sealing import LEASE, Sealer, remove_old_events
+from tenants.ledger.recording import written
+from tenants.ledger.sealing import IDLE_SECONDS, LEASE, POLL_SECONDS, Sealer, remove_old_events
 from tenants.models import INSTALLATION, Chain, Event, User
 from tenants.rows.fields import now
 from tenants.rows.transactions import atomic
@@ -149,6 +152,44 @@ def test_one_sealer_works_and_another_takes_over_when_its_lease_expires(db: None
     _write(1)
     assert first.seal() == 0
     assert Chain.objects.get(pk=INSTALLATION).holder == second.holder
+
+
+@pytest.mark.promise("events.sealed")
+def test_a_sealer_waits_long_until_its_process_writes(db: None) -> None:
+    sealer = Sealer()
+    written.clear()
+    began = monotonic()
+    sealer.wait()
+    assert monotonic() - began >= IDLE_SECONDS
+    _write(1)
+    began = monotonic()
+    sealer.wait()
+    assert POLL_SECONDS <= monotonic() - began < IDLE_SECONDS
+    assert sealer.seal() == 1
+    began = monotonic()
+    sealer.wait()
+    assert monotonic() - began < IDLE_SECONDS, "the one that has the lease does not wait to be told"
+
+
+@pytest.mark.promise("events.sealed")
+def test_a_lost_database_is_logged_once(db: None, caplog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sealer = Sealer()
+    sealer.cleaned = monotonic()
+
+    def lost() -> int:
+        raise OperationalError("the database is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tenants.ledger.sealing.has_unsealed", lost)
+        patched.setattr("tenants.ledger.sealing.connection", SimpleNamespace(close=lambda: None))
+        for _ in range(3):
+            sealer.work()
+    for _ in range(2):
+        sealer.work()
+    assert [record.message for record in caplog.records] == [
+        "Events cannot be sealed at the moment: the database is gone",
+        "Events are sealed again",
+    ]
 
 
 @pytest.mark.promise("events.kept")

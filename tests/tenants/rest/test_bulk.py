@@ -1,4 +1,4 @@
-"""Bulk creation: each element of a list is created on its own."""
+"""Bulk creation: an element of a list that fails does not affect the others."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from tenants.rest.collections import TOGETHER
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS
 
@@ -91,6 +92,20 @@ def test_a_list_creates_nothing_that_its_sender_may_not_create(world: Any) -> No
     for collection in ("users", "tags", "metadata"):
         assert_error(world.acme.owner.api.post(collection, json=_bodies(collection)), "only_administrator")
     assert_error(world.acme.admin.api.post("tenants", json=[{"_id": "x"}]), "authentication_error")
+
+
+@pytest.mark.promise("bulk.create", "bulk.partial")
+@pytest.mark.django_db(transaction=True)
+def test_items_share_transactions_unless_one_fails(world: Any) -> None:
+    api = world.acme.owner.api
+    if connection.vendor == "mongodb":
+        pytest.skip("its driver does not tell its commits")
+    for names, commits in (([f"m{n}" for n in range(TOGETHER)], 1), (["x", "y", "m1"], 2)):
+        with CaptureQueriesContext(connection) as queries:
+            answer = api.post("models", json=[{"name": name} for name in names]).json()
+        assert len(answer["models"]) + len(answer["errors"]) == len(names)
+        assert sum(query["sql"] == "COMMIT" for query in queries) == commits, names
+    assert ok(api.get("models"))["totalDocs"] == TOGETHER + 2
 
 
 @pytest.mark.promise("bulk.thousand")

@@ -1,6 +1,7 @@
 // Entry point: each module attaches its event listeners to the elements that it finds on the page.
 import { wireAliases } from "./aliases.js";
 import { showFlash } from "./api.js";
+import { wireCompare } from "./compare.js";
 import { wireCopies } from "./copies.js";
 import { wireDeletions } from "./deletions.js";
 import { wireForms } from "./forms.js";
@@ -22,3 +23,4 @@ wireUploads();
 wireDeletions();
 wireCopies();
 wireAliases();
+wireCompare();

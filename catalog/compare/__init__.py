@@ -1,0 +1,1 @@
+"""Compares items and versions: their metadata, and other fields, side by side."""
