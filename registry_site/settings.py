@@ -104,7 +104,7 @@ HOOKS = {
     "term_is_used": "catalog.curation.uses_term",  # (term): whether an item or version has this tag or metadata name
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
     "slot": "registry_site.serving.slots.Slot",  # (): context manager that waits for a slot and holds it
-    # (): context manager in which the request holds no slot
+    # (*, must_return=True): context manager in which the request holds no slot
     "release_slot_while_waiting": "registry_site.serving.slots.release_slot_while_waiting",
 }
 
@@ -140,6 +140,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "registry_site.pages.site.theme",
             ]
         },
     }

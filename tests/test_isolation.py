@@ -49,6 +49,8 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     "login": {"post": EVERYBODY, "put": HOLDERS},
     "login-page": {"get": EVERYBODY, "post": EVERYBODY},
     "logout-page": {"post": EVERYBODY},
+    "forgot-page": {"get": EVERYBODY, "post": EVERYBODY},
+    "theme-page": {"post": EVERYBODY},
     "tenants-list": {"get": frozenset({OPERATOR}), "post": frozenset({OPERATOR})},
     "tenants-detail": dict.fromkeys(("get", "put", "delete"), frozenset({OPERATOR})),
     "users-list": {"get": USERS, "post": ADMINS},
@@ -70,6 +72,8 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     "holders-list": {"get": USERS},
     "protection-list": dict.fromkeys(("get", "post"), ADMINS),
     "protection-detail": dict.fromkeys(("get", "put", "delete"), frozenset({ADMIN})),
+    "views-list": {"get": USERS, "post": USERS},
+    "views-detail": {"get": TENANT, "put": frozenset({OWNER, BROWSER}), "delete": frozenset({OWNER})},
     "info": {"get": USERS},
     "demo": dict.fromkeys(("get", "post", "delete"), frozenset({ADMIN})),
     **{
@@ -120,6 +124,7 @@ def _contents(world: Any) -> dict[str, Any]:
     """Create what `place` contains; return its ids."""
     api, items, proposals = world.acme.owner.api, {}, {}
     rule = ok(world.acme.admin.api.post("protection", json={"name": "r", "aliases": "reviewed", "approvals": 2}))
+    view = ok(api.post("views", json={"name": "shared", "list": "models", "shared": True}))["_id"]
     for kind in KINDS:
         for visibility in ("public", "private"):
             body = {"name": visibility, "visibility": visibility, "users": ["shared"]}
@@ -135,7 +140,7 @@ def _contents(world: Any) -> dict[str, Any]:
     token = create_token(by=world.acme.shared, name="ci", scopes=["models:read"], expires=None).token.pk
     owner, week = world.acme.owner.pk, now() + timedelta(days=7)
     UploadSession(pk=UPLOAD, tenant_id="acme", owner_id=owner, size=1, expires=week).save(force_insert=True)
-    return {"items": items, "proposals": proposals, "rule": rule["_id"], "token": token}
+    return {"items": items, "proposals": proposals, "rule": rule["_id"], "view": view, "token": token}
 
 
 def _send(place: Any, caller: str, method: str, path: str, body: Any = None) -> Any:
@@ -166,7 +171,7 @@ TARGETS = {
 @pytest.mark.promise("items.restricted", "tenants.api-token", "errors.administrators")
 @pytest.mark.parametrize("route", WORKING, ids=lambda route: route.name)
 def test_a_route_is_open_only_to_its_intended_callers(place: Any, route: Route) -> None:
-    made = {"tokens-detail": place.token, "protection-detail": place.rule}
+    made = {"tokens-detail": place.token, "protection-detail": place.rule, "views-detail": place.view}
     path = "/" + route.template.format(pk=(TARGETS | made).get(route.name, ""), version="", file="", alias="production")
     for method, caller in product(METHODS_DELETE_LAST, CALLERS):
         response = _send(place, caller, method, path, {})

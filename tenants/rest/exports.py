@@ -14,10 +14,11 @@ from django.http import HttpRequest, StreamingHttpResponse
 from rest_framework.request import Request
 
 from tenants.rest.querying.bounded import bounded_search
+from tenants.rest.querying.by_value import ValueOrder
 from tenants.rest.querying.fields import Key, query_error
-from tenants.rest.querying.page import ToApiPage, position_of, search_of, selected
-from tenants.rest.querying.query import BATCH, LIMIT, ListQuery
-from tenants.rest.querying.search import Search
+from tenants.rest.querying.page import among, position_of, search_of, selected
+from tenants.rest.querying.query import BATCH, LIMIT, SELECTED_NAMES, ListQuery
+from tenants.rest.querying.search import Position, Search
 from tenants.rows.hooks import hook
 from tenants.rows.prepared import Rows
 
@@ -34,7 +35,15 @@ def csv_head(fields: Sequence[str]) -> bytes:
 
 def csv_lines(documents: Documents, fields: Sequence[str]) -> bytes:
     """Return one line for each document, with its cells in the order of the fields."""
-    return _lines([[cell(document.get(field)) for field in fields] for document in documents])
+    return _lines([[cell(_value(document, field)) for field in fields] for document in documents])
+
+
+def _value(document: dict[str, Any], field: str) -> Any:
+    """Return the value of a field, or of the pair that `field.name` names."""
+    outer, dot, name = field.partition(".")
+    if not dot:
+        return document.get(field)
+    return next((pair["value"] for pair in document.get(outer, ()) if pair["name"] == name), None)
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> bytes:
@@ -103,16 +112,28 @@ def export_response(form: Form, query: ListQuery, view: Any) -> StreamingHttpRes
     request = view.request
     if request.query_params.get("page", "").strip():
         raise query_error("An export has no pages: use limit and after")
-    fields = [name for name in view.document_fields() if view.is_selected(name)]
+    fields = _columns(request, view) or [name for name in view.document_fields() if view.is_selected(name)]
     parts: Iterator[bytes] = iter(())
     if request.method != "HEAD":
         limit = query.limit if request.query_params.get("limit", "").strip() else None
-        read = _batches(query, view.rows, view.columns(), view.to_api_page, limit)
+        read = _batches(query, view, limit)
         parts = chain([form.head(fields) + form.lines(next(read), fields)], _rest(read, form, fields))
     response = StreamingHttpResponse(parts, content_type=f"{form.media_type}; charset=utf-8")
     name = request.path.rstrip("/").rpartition("/")[2]
     response["Content-Disposition"] = f'attachment; filename="{name}.{form.name}"'
     return response
+
+
+def _columns(request: Request, view: Any) -> list[str]:
+    """Return the columns that `columns` names, each once. Raises Refused for unknown ones and for too many."""
+    names = list(dict.fromkeys(name for name in request.query_params.getlist("columns") if name))
+    known = view.document_fields()
+    for name in names:
+        if name not in known and not (name.startswith("metadata.") and "metadata" in known):
+            raise query_error(f"columns: Unknown field {name[:100]}")
+    if len(names) > SELECTED_NAMES:
+        raise query_error(f"columns has at most {SELECTED_NAMES} names")
+    return names
 
 
 def _rest(read: Iterator[Documents], form: Form, fields: Sequence[str]) -> Iterator[bytes]:
@@ -127,31 +148,52 @@ def _rest(read: Iterator[Documents], form: Form, fields: Sequence[str]) -> Itera
         yield text
 
 
-def _batches(
-    query: ListQuery, rows: Rows, columns: tuple[str, ...] | None, to_api_page: ToApiPage, limit: int | None
-) -> Iterator[Documents]:
+def _batches(query: ListQuery, view: Any, limit: int | None) -> Iterator[Documents]:
     """Give the documents in batches, at least one. Each follows the position of the last document before it."""
-    attributes = [_attribute(rows, key) for key in query.keys]
-    columns = columns and tuple(dict.fromkeys([*columns, *attributes]))
-    search, position, left = None, None, limit
+    rows: Rows = view.rows
+    attributes = [_attribute(rows, key) for key in query.keys if not key.pair]
+    columns = view.columns() and tuple(dict.fromkeys([*view.columns(), *attributes]))
+    values = view.get_values() if query.keys[0].pair else None
+    order = None if values is None else ValueOrder(values, query.keys[0])
+    search, left = None, limit
+    position: Any = None
     while True:
         with bounded_search(router.db_for_read(rows.model)):
             if search is None:
                 search, position = search_of(query, rows, columns), position_of(query, rows)
-            size = min(_size(search, query.keys, position), left if left is not None else BATCH)
-            found = search.page(query.keys, position, 0, size)
-            documents = selected(query, to_api_page(found))
+                position = order.position(query.after) if order and position else position
+            most = BATCH if left is None else min(BATCH, left)
+            if order:
+                found, position = _by_value(search, order, position, most)
+            else:
+                found, position = _by_columns(search, query.keys, attributes, position, most)
+            documents = selected(query, view.to_api_page(found))
         left = left and left - len(found)
         yield documents
-        if len(found) < size or left == 0:
+        if position is None or left == 0:
             return
-        position = tuple(getattr(found[-1], attribute) for attribute in attributes)
 
 
-def _size(search: Search, keys: Sequence[Key], position: Sequence[Any] | None) -> int:
+def _by_columns(
+    search: Search, keys: Sequence[Key], attributes: Sequence[str], position: Position, most: int
+) -> tuple[Sequence[Any], Position]:
+    """Return the rows of a batch in the order of columns, and the position of the last row, or None at the end."""
+    size = min(_size(search, keys, position), most)
+    found = search.page(keys, position, 0, size)
+    return found, tuple(getattr(found[-1], name) for name in attributes) if len(found) == size else None
+
+
+def _by_value(search: Search, order: ValueOrder, position: Any, most: int) -> tuple[Sequence[Any], Position]:
+    """Return the rows of a batch in the order of a value, and the position of the last row, or None at the end."""
+    positions = order.positions(search.queryset(), position, 0, most)
+    ids = [each[-1] for each in positions]
+    size = min(_size(among(search, ids), (Key("pk"),), None), most)
+    return search.by_id(ids[:size]), positions[size - 1] if len(positions) >= size else None
+
+
+def _size(search: Search, keys: Sequence[Key], position: Position) -> int:
     """Return the number of documents of the next batch, which is small if documents are large."""
-    heavy = search.lists and search.weight(keys, position, 0, BATCH) > HEAVY
-    return LIMIT if heavy else BATCH
+    return LIMIT if search.lists and search.weight(keys, position, 0, BATCH) > HEAVY else BATCH
 
 
 def _attribute(rows: Rows, key: Key) -> str:

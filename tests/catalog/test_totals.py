@@ -127,6 +127,8 @@ OTHERS = {
     *(
         "login-page-post",
         "logout-page-post",
+        "forgot-page-post",
+        "theme-page-post",
         "tenants-list-post",
         "tenants-detail-put",
         "tenants-detail-delete",
@@ -134,6 +136,7 @@ OTHERS = {
         "users-detail-put",
     ),
     *("tokens-list-post", "tokens-detail-delete"),
+    *("views-list-post", "views-detail-put", "views-detail-delete"),
     *("protection-list-post", "protection-detail-put", "protection-detail-delete"),
     *("uploads-detail-patch", "uploads-detail-post", "uploads-detail-delete"),
     *("tags-list-post", "tags-detail-delete", "metadata-list-post", "metadata-detail-delete"),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from tenants.rows.transactions import atomic
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
 from tests.versions.files import CONTENT, new_item, put_file, send_bytes, sha256, stored
@@ -131,7 +132,7 @@ def test_old_bytes_of_an_upload_that_crashed_before_its_version_are_collected(wo
 def test_bytes_that_an_upload_marks_meanwhile_stay_and_the_others_of_their_batch_go(
     world: Any, hooked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other, transactions, begin = Blob.key("acme", sha256(b"other")), [], removal.atomic
+    other, transactions, begin = Blob.key("acme", sha256(b"other")), [], atomic
     for key, content in ((KEY, CONTENT), (other, b"other")):
         with store().receive() as incoming:
             incoming.write(content)

@@ -9,6 +9,7 @@ from registry_site.api.openapi.names import GROUPS
 
 SELECTABLE: tuple[str, ...] = ("Item", "Dataset", "Version", "Info", "File", "Term", "User", "Token", "NewToken")
 SELECTABLE += ("MetadataName", "Tenant", "Log", "Event", "Upload", "Alias", "Move", "Holder", "Proposal", "Rule")
+SELECTABLE += ("View",)
 
 
 class DocumentGenerator(SchemaGenerator):

@@ -275,6 +275,22 @@ def test_items_are_filtered_by_their_aliases(world: Any, item: str) -> None:
         assert {each["name"] for each in ok(api.get("models", query={"filter": filter}))["docs"]} == names, filter
 
 
+@pytest.mark.promise("aliases.holders")
+@pytest.mark.parametrize("few", [0, 1, 1000])
+def test_frequent_and_rare_aliases_are_found(world: Any, item: str, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catalog.models.FEW_MOVES", few)
+    api = world.acme.owner.api
+    other = f"models/{create(api, name='other')['_id']}"
+    ok(api.upload(f"{other}/versions", "a.bin", b"a"))
+    for path, version in ((item, "1"), (item, "2"), (other, "1")):
+        move(api, path, version)
+    move(api, other, "1", alias="staging")
+    for alias, held in (("production", {item: "2", other: "1"}), ("staging", {other: "1"}), ("nowhere", {})):
+        page = ok(api.get(f"aliases/{alias}"))
+        assert {f"models/{row['_id']}": row["version"] for row in page["docs"]} == held
+        assert page["totalDocs"] == len(held)
+
+
 @pytest.mark.promise("aliases.most")
 def test_an_item_has_a_bounded_number_of_aliases(world: Any, item: str) -> None:
     api = world.acme.owner.api

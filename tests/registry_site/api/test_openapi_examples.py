@@ -17,7 +17,7 @@ from tenants.identity import authentication, services
 from tenants.identity.machine_tokens import create_token
 from tenants.identity.resets import digest_of
 from tenants.models import PasswordReset, RequestLog, User
-from tenants.rest.documentation import GRACE, ITEM, MOVE, PROPOSAL, REQUEST, RULE, TOKEN, VERSION
+from tenants.rest.documentation import GRACE, ITEM, MOVE, PROPOSAL, REQUEST, RULE, TOKEN, VERSION, VIEW
 from tenants.rows.fields import iso, now
 from tests.answers import ok
 from tests.client import ApiClient
@@ -105,6 +105,7 @@ def _resources() -> tuple[dict[Any, str], str]:
     token = create_token(by=acme.admin, name="other", scopes=["models:read"], expires=None).token
     ids: dict[Any, str] = {GRACE: grace.pk, REQUEST: logged.pk, TOKEN: token.pk}
     rule = {"name": "release", "aliases": "stable", "users": ["ada"], "condition": {"metadata.accuracy": {"$gte": 0}}}
+    ids[VIEW] = ok(ada.post("views", json={"name": "kept", "list": "models"}))["_id"]
     ids[RULE] = ok(ada.post("protection", json=rule))["_id"]
     for kind in ("models", "datasets", "algorithms"):
         body = {
