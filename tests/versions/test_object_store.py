@@ -71,7 +71,7 @@ def test_requests_to_a_store_that_never_answers_time_out(world: Any, use: Use, s
     assert world.acme.owner.api.get(f"{path}/versions").json()["docs"] == []
 
 
-def test_of_many_requests_no_more_begin_after_one_has_failed() -> None:
+def test_no_more_requests_begin_after_one_of_many_has_failed() -> None:
     begun: list[int] = []
 
     def fail(number: int) -> None:

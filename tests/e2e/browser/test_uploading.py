@@ -208,7 +208,7 @@ COUNT_BARS = """() => new MutationObserver(() => {
 
 @pytest.mark.promise("uploads.folders", "browser.folder")
 @pytest.mark.timeout(600)  # it uploads 2,000 files and looks at large pages
-def test_a_dropped_folder_of_2000_files_is_sent_in_few_requests_and_comes_back_the_same(
+def test_a_dropped_folder_of_2000_files_is_sent_in_few_requests_and_downloaded_unchanged(
     page: Page, look: Look, api: httpx.Client, model: str, tmp_path: Path
 ) -> None:
     contents = {f"part {number % 20}/città {number:04}.txt": b"%d\n" % number for number in range(1998)}
