@@ -105,7 +105,7 @@ def test_usernames_are_looked_up_once_in_a_process(world: Any, models: list[str]
         assert len(first) - len(again) == (USERNAMES + COUNT if path == "models" else 0)
 
 
-def test_who_asks_for_what_is_his_alone_is_not_looked_up_to_be_named(world: Any) -> None:
+def test_an_own_item_needs_no_query_for_the_name_of_its_owner(world: Any) -> None:
     api = world.acme.owner.api
     path = f"models/{create(api, name='alone')['_id']}"
     assert len(_queries(lambda: api.get(path))) == USER + PAGE + VERSIONS
