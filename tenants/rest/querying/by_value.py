@@ -33,6 +33,10 @@ class ValueOrder:
         """Return the position of the row with this id."""
         return self._named().filter(holder=id).values_list(*ORDER).first() or (id,)
 
+    def ids(self, rows: QuerySet[Any], position: Position | None, offset: int, limit: int) -> list[str]:
+        """Return the ids of `limit` rows from `offset`, only of those that follow a position if given."""
+        return [found[-1] for found in self.positions(rows, position, offset, limit)]
+
     def positions(self, rows: QuerySet[Any], position: Position | None, offset: int, limit: int) -> list[Position]:
         """Return the positions, which end in ids, of `limit` rows from `offset`, of those after a position if given."""
         found: list[Position] = []

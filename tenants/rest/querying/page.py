@@ -140,8 +140,7 @@ def _read_by_value(query: ListQuery, search: Search, order: ValueOrder, totals_k
     position, extra = (order.position(query.after), 1) if query.after else (None, 0)
     found: Sequence[Any] = []
     if query.offset < FARTHEST:
-        positions = order.positions(search.queryset(), position, query.offset, query.limit + extra)
-        found = [position[-1] for position in positions]
+        found = order.ids(search.queryset(), position, query.offset, query.limit + extra)
         _refuse_heavy_page(among(search, found), (Key("pk"),), None, 0, query.limit)
     return _page(query, search, found if query.in_batches else search.by_id(found), totals_key)
 

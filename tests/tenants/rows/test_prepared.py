@@ -114,7 +114,7 @@ def test_all_rows_come_that_exceed_the_first_batch_of_an_engine(world: Any, coun
 
 
 def test_a_query_succeeds_after_the_connections_were_closed_by_the_database(world: Any) -> None:
-    """MongoDB's driver repeats a read of its own accord. Prepared queries, which pass it by, do so too."""
+    """MongoDB's driver retries a read. Prepared queries, which skip its retry, are repeated too."""
     if connection.vendor != "mongodb":
         pytest.skip("other engines check a connection when it is taken from the pool")
     keys = _items(world, 3)
