@@ -12,7 +12,8 @@ import orjson
 from django.db.models import Model
 
 from catalog.aliases.models import AliasMove, Proposal, ProtectionRule
-from catalog.models import Item
+from catalog.models import FormerName, Item
+from catalog.saved.models import SavedView
 from folksonomy.models import MetadataName, Tag
 from tenants.models import Chain, Event, MachineToken, RequestLog, Tenant, User
 from versions.models import Blob, LooseFolder, SpentOrdinal, Version, VersionFile
@@ -22,7 +23,8 @@ MANIFEST = "manifest.json"
 # Rows only refer to rows of earlier tables.
 OF_FOLDERS = (VersionFile, LooseFolder, SpentOrdinal)
 OF_ALIASES = (AliasMove, ProtectionRule, Proposal)
-LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, *OF_FOLDERS, *OF_ALIASES)  # not in format 1
+OF_PAGES = (SavedView, FormerName)
+LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, *OF_FOLDERS, *OF_ALIASES, *OF_PAGES)  # not in format 1
 TABLES: tuple[type[Model], ...] = (Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog, *LATER)
 
 

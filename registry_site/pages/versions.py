@@ -10,7 +10,7 @@ from django.urls import reverse
 from catalog.aliases.pointers import pointer_of
 from catalog.models import Item
 from registry_site.pages.markdown import LONGEST, render
-from registry_site.pages.tables import Collection, Column, Search
+from registry_site.pages.tables import Collection, Column
 from registry_site.pages.tree import Place, tree_of
 from tenants.models import User
 from tenants.rows.texts import unreadable
@@ -33,9 +33,9 @@ FILES = Collection(
         Column("mimetype", "Type"),
         Column("sha256", "SHA-256", "code"),
     ),
-    searches=(Search("path", "Path contains"), Search("sha256", "SHA-256", "equals")),
     sorts={"Path": ""} | {"Largest first": '{"size":"desc"}'},
     example='{"size": {"$gt": 1000000}}',
+    fields={"_id": "text", "path": "text", "size": "number", "sha256": "text", "mimetype": "text"},
 )
 
 

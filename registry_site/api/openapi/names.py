@@ -12,6 +12,7 @@ THINGS = {
     "tokens": "token",
     "tenants": "tenant",
     "rules": "protection rule",
+    "views": "saved view",
 }
 # Action -> id and summary of the operation, on collections and on the versions of an item.
 COLLECTIONS = {
@@ -104,6 +105,7 @@ GROUPS = {
     "Tags": "Labels of the tenant: `default` ones are suggested by administrators, `folk` ones come from use.",
     "Metadata": "Names of metadata, `default` or `folk` like tags.",
     "History": "The ledger: who changed what, when and why.",
+    "Views": "Searches of lists that users keep under a name, and share with their tenant.",
     "Users": "The users of a tenant and their roles.",
     "Tokens": "Tokens for programs, which act as their user within scopes.",
     "Tenants": "Isolated groups of users. For the operator, who has the `API_TOKEN`.",
