@@ -69,7 +69,7 @@ def test_the_best_model_is_found_by_search_counts_and_columns(page: Page, look: 
     expect(page.get_by_role("columnheader", name="accuracy")).to_have_attribute("aria-sort", "descending")
     look(page, "find-columns")
     page.get_by_text("Save this view").click()
-    page.get_by_label("Name", exact=True).last.fill(f"{models} view")
+    page.get_by_label("Name of the view").fill(f"{models} view")
     page.get_by_label("Share with the tenant").check()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("status")).to_have_text("The view was saved")
