@@ -72,7 +72,7 @@ def test_the_best_model_is_found_by_search_counts_and_columns(page: Page, look: 
     page.get_by_label("Name of the view").fill(f"{models} view")
     page.get_by_label("Share with the tenant").check()
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_role("status")).to_have_text("The view was saved")
+    expect(page.locator("#flash")).to_have_text("The view was saved")
     page.goto("/v1/models")
     page.get_by_role("navigation", name="Saved views").get_by_role("link", name=f"{models} view").click()
     expect(page.locator("tbody tr").first).to_contain_text("0.95")
