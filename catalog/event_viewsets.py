@@ -109,6 +109,7 @@ class VersionEvents(ItemEvents, VersionViewSet):
     roles: ClassVar = VersionViewSet.roles
     scope_kind = ""
     model: ClassVar[Any] = Event
+    answers: ClassVar = VersionViewSet.answers | {"list": EventAnswer}
 
     @property
     def rows(self) -> Rows:

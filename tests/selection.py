@@ -1,5 +1,6 @@
 """Which tests run where: all on one engine, and on the others those that the engine can make fail.
 
+An entry can name some parameters of a test: walks of what all kinds of items share run on the others for models only.
 The longest entry that a test's id starts with decides. A test that no entry names runs on every engine, and
 tests/test_architecture.py fails until its file is listed, so that no new test is left out by accident.
 """
@@ -43,6 +44,7 @@ DEPENDENT = {
     "tests/tenants/": "users, sessions and attempts are rows, and some are locked",
     "tests/test_admin_query_counts.py": "the admin site sends Django's own queries",
     "tests/test_any_body.py": "one walk of every route with any input, which an engine may not be able to store",
+    "tests/e2e/browser/test_compare.py::test_a_metric_is_drawn": "versions are found and ordered by the engine",
     "tests/e2e/test_disk_full.py": "each driver has its own error for a full disk",
     "tests/e2e/test_durability.py": "what was committed is there after a kill",
     "tests/test_isolation.py": "one walk of every route with every caller: permissions are queries",
@@ -100,6 +102,7 @@ INDEPENDENT = {
     "tests/e2e/test_benchmark.py": "it starts engines of its own",
     "tests/test_browsers.py": "headers and cookies are the same for every response",
     "tests/test_contract.py": "the documentation is read",
+    "tests/test_isolation.py::test_items_know_no_other_methods": "requests are refused before rows are read",
     "tests/test_docs.py": "the documentation is read",
     "tests/e2e/test_disk_full.py::test_an_upload_to_a_full_disk": "the disk of the files is full",
     "tests/e2e/test_tus_clients.py": "clients speak to a registry; test_durability.py kills it on every engine",
@@ -115,6 +118,16 @@ INDEPENDENT = {
     "tests/versions/test_object_store.py": "no engine stores bytes",
     "tests/versions/test_object_store_served.py": "no engine stores bytes",
     "tests/versions/test_streams.py": "no engine stores bytes",
+}
+OTHER_KINDS = (
+    "tests/catalog/test_totals.py::test_totals_are_exact_after_every_kind_of_write",
+    "tests/test_any_body.py::test_nothing_that_is_sent_is_answered_with_a_crash",
+    "tests/test_isolation.py::test_an_item_and_its_versions_open_to_those_who_may",
+)
+INDEPENDENT |= {
+    f"{test}[{kind}": "kinds share their tables and views; it runs for models on every engine"
+    for test in OTHER_KINDS
+    for kind in ("datasets", "algorithms")
 }
 # Fixtures and files that start programs or walk every route slowly: `--quick` skips these tests.
 STARTED = {"server", "s3_store", "azure_store", "object_store", "mlflow", "mongod", "chromium", "newman"}

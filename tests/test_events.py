@@ -312,7 +312,7 @@ def test_a_password_is_in_no_event(world: Any) -> None:
 
 
 @pytest.mark.promise("events.admin-site")
-def test_what_a_superuser_changes_stands_under_their_name(desk: Any, world: Any) -> None:
+def test_an_event_names_the_superuser_who_changed_something(desk: Any, world: Any) -> None:
     item = create(world.acme.owner.api, tags=["old"])
     word = Event.objects.get(type="tag.created").item_id
     desk.post("folksonomy/tag/", action="rename", _selected_action=[word], asked="1", confirmed="1", name="new")

@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import reverse
 
 from catalog.models import KINDS, STATUSES, VISIBILITIES, Item
+from folksonomy.models import DIRECTIONS
 from registry_site.pages.activity import newest_of_item, newest_of_user
 from registry_site.pages.aliases import alias_context, item_aliases
 from registry_site.pages.home import linked
@@ -16,6 +17,7 @@ from registry_site.pages.versions import address_of, pairs_of, shared_names
 from tenants.models import ROLES, User
 from tenants.rest.querying.terms import term_text
 
+BETTER = (("null", "unknown"), *((json.dumps(direction), direction) for direction in DIRECTIONS))  # JSON, label
 CHOICES = {"statuses": STATUSES, "visibilities": VISIBILITIES, "roles": ROLES}
 
 
@@ -62,7 +64,7 @@ def term_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
     """Return the template context of a tag or metadata name."""
     field = "tags" if route == "tags" else "metadata.name"
     lists = {kind: listing(kind, field, document["_id"]) for kind in ("models", "datasets", "algorithms")}
-    return {"term": document, "pk": document["_id"], "lists": lists}
+    return {"term": document, "pk": document["_id"], "lists": lists, "directions": BETTER}
 
 
 def rule_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from registry_site.pages.site import route_name
 from registry_site.pages.tables import LIMITS, Collection, Column
 from registry_site.pages.versions import address_of, shared_names
 from tenants.models import User
+from versions.files import QUERY_FIELDS
 from versions.sent import FOLDER_TYPE
 
 MOST_VIEWS = 50  # that a list shows
@@ -55,7 +56,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
     columns = columns_of(request, collection, docs)
     route = route_name(request._request).removesuffix("-list")
     links = _links(route, view.kwargs, docs)
-    fields = collection.fields or view.get_query_fields()
+    fields = QUERY_FIELDS if route.endswith("-files") else view.get_query_fields()
     shown = {
         "collection": collection,
         "heads": heads_of(request, columns, fields),

@@ -16,7 +16,7 @@ from registry_site.pages.overview import address_of_name
 from registry_site.pages.search import facets_context, new_term
 from registry_site.pages.site import route_name, site_context
 from registry_site.pages.tables import COLLECTIONS
-from registry_site.pages.versions import VERSION_PAGES, version_page
+from registry_site.pages.versions import FILES, VERSION_PAGES, version_page
 from tenants.models import User
 
 FRAGMENT = "HTTP_HX_REQUEST"  # htmx asks for a part of a page
@@ -46,7 +46,7 @@ class PageRenderer(BrowsableAPIRenderer):
     ) -> tuple[str, dict[str, Any]]:
         """Return the template of the response and its context."""
         route, part = _split(route_name(request._request))
-        collection = COLLECTIONS.get(route)
+        collection = FILES if route.endswith("-versions-files") else COLLECTIONS.get(route)
         is_missing_item = response.status_code == 404 and part == "detail" and route[:-1] in KINDS
         refused = {"error": data} if response.status_code >= 400 else {}
         part_of_version = getattr(view, "read_part", None)

@@ -32,7 +32,6 @@ class Collection:
     example: str
     form: str = ""
     detail: str = ""
-    fields: Mapping[str, str] | None = None  # of its filters, if they are not those of the view
     dated: bool = False  # whether the list can be shown as it was at a time
     compared: bool = False  # whether rows can be ticked and compared
 
@@ -125,20 +124,6 @@ VERSION_LIST = Collection(
     ),
     sorts=NEWEST | OLDEST | {"Largest first": '{"size":"desc"}'},
     example='{"size": {"$gt": 1000000}}',
-)
-FILES = Collection(
-    title="Files",
-    one="file",
-    many="files",
-    columns=(
-        Column("path", "File", "file"),
-        Column("size", "Size", "size"),
-        Column("mimetype", "Type"),
-        Column("sha256", "SHA-256", "code"),
-    ),
-    sorts={"Path": ""} | {"Largest first": '{"size":"desc"}'},
-    example='{"size": {"$gt": 1000000}}',
-    fields={"_id": "text", "path": "text", "size": "number", "sha256": "text", "mimetype": "text"},
 )
 EVENTS = Collection(
     title="Activity",
@@ -247,5 +232,4 @@ COLLECTIONS = {
     "protection": RULES,
     "views": VIEWS,
 } | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), VERSION_LIST)
-COLLECTIONS |= dict.fromkeys(("models-versions-files", "datasets-versions-files", "algorithms-versions-files"), FILES)
 COLLECTIONS |= dict.fromkeys(("models-aliases", "datasets-aliases", "algorithms-aliases"), ALIASES)

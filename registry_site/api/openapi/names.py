@@ -115,9 +115,9 @@ GROUPS = {
 
 def operation_names(view: Any, method: str, route: str) -> tuple[str, str]:
     """Return id and summary of an operation; `route` is its path without the API's prefix."""
-    collection = getattr(view, "collection", "")
-    if collection not in THINGS:
-        return SINGLES[f"{method} {route}"]
+    collection, name = getattr(view, "collection", ""), f"{method} {route}"
+    if name in SINGLES or collection not in THINGS:
+        return SINGLES[name]
     id, summary = next(names for part, names in PARTS.items() if part in route)[view.action]
     thing = THINGS[collection]
     words = {"things": f"{thing}s", "a_thing": f"{'an' if thing[0] == 'a' else 'a'} {thing}"}

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.e2e.browser.conftest import WIDE, Look
 from tests.e2e.browser.test_browsing import log_in
@@ -195,7 +195,7 @@ def test_a_model_is_created_and_a_file_uploaded_by_keyboard_alone(page: Page, ap
     tab_to("File")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
-    chooser.value.set_files([{"name": "m.onnx", "mimeType": "application/octet-stream", "buffer": b"bytes"}])
+    chooser.value.set_files([FilePayload(name="m.onnx", mimeType="application/octet-stream", buffer=b"bytes")])
     tab_to("Upload")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("m.onnx was uploaded")

@@ -16,12 +16,13 @@ from registry_site.api.openapi.document import openapi
 from tenants.identity import authentication, services
 from tenants.identity.machine_tokens import create_token
 from tenants.identity.resets import digest_of
-from tenants.models import PasswordReset, RequestLog
+from tenants.models import PasswordReset, RequestLog, User
 from tenants.rest.documentation import GRACE, ITEM, MOVE, PROPOSAL, REQUEST, RULE, TOKEN, VERSION, VIEW
 from tenants.rows.fields import iso, now
 from tests.answers import ok
 from tests.client import ApiClient
 from tests.registry_site.api.test_schema import operations
+from tests.remembered import remembered
 from tests.versions.tus import begin
 from versions.models import Version
 
@@ -72,6 +73,13 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
     """A registry with the resources of the examples; `ids` maps the examples' ids to the real ones."""
     cache.clear()
     settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
+    ids, admin = remembered(_resources)
+    ada = ApiClient(authentication.issue_token(User.objects.get(pk=admin)))
+    return SimpleNamespace(ada=ada, ids=ids, operator=ApiClient(settings.API_TOKEN))
+
+
+def _resources() -> tuple[dict[Any, str], str]:
+    """Create the resources; return their ids by those of the examples, and the administrator's id."""
     acme = services.create_tenant(
         id="acme", email="info@acme.example", admin_username="ada", admin_password="An3ngine!"
     )
@@ -118,9 +126,9 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
         proposal.version, proposal.author_name = ids[kind, VERSION], "grace"
         proposal.save(force_insert=True)
         ids[kind, PROPOSAL] = proposal.pk
-        ids |= {(kind, MOVE): AliasMove.objects.get(subject=item).pk, ("aliases", ITEM): item}
+        ids |= {(kind, MOVE): AliasMove.objects.get(subject=item).pk, ("aliases", ITEM): item, ("compare", ITEM): item}
     ids["uploads", ITEM] = begin(ada, len(FILE)).rpartition("/")[2]
-    return SimpleNamespace(ada=ada, ids=ids, operator=ApiClient(settings.API_TOKEN))
+    return ids, acme.admin.pk
 
 
 def _real(place: Any, kind: list[str], parameter: Any) -> str:
