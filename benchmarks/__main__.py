@@ -33,6 +33,7 @@ CONTENDERS: dict[str, Start] = {
     "bare": bare,
 }
 OPERATIONS = ("list", "search common", "search rare", "search metric", "get", "create", "change", "login")
+SHORT = ("list", "search common", "get", "create")  # operations of --short
 MILLION = 1_000_000
 SECTIONS = ("profile", "threads", "folders")  # of performance.md, which other commands write
 SLOW = "list beside slow clients"
@@ -49,6 +50,8 @@ class Measurements:
 def main(arguments: list[str]) -> int:
     """Run the benchmark; return the exit status."""
     options = _options().parse_args(arguments)
+    if options.short:
+        options.sizes, options.rounds, options.operations, options.file = [1000], 3, SHORT, 64
     if options.quick:
         options.sizes, options.rounds, options.seconds, options.connections, options.file = [200], 1, 1, [4], 0
         options.contenders = options.contenders or ["registry-sqlite", "bare"]
@@ -122,6 +125,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=int, default=1, help="length of a round")
     parser.add_argument("--file", type=int, default=256, help="size in MiB of the transferred file; 0: no transfers")
     parser.add_argument("--folder", type=Path, help="folder for data; default: the system's temporary folder")
+    parser.add_argument("--short", action="store_true", help="fewer operations and rounds, in about ten minutes")
     parser.add_argument("--quick", action="store_true", help="only check that the benchmark works")
     parser.add_argument(
         "--output", type=Path, help="folder for performance.md and .svg; default: docs, with --quick none"

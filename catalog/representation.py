@@ -103,7 +103,7 @@ def item_documents(rows: Sequence[Any], reader: User, wants: Wants = lambda fiel
 def _usernames(rows: Sequence[Any], reader: User, wants: Wants) -> Mapping[str, str]:
     owners: Iterable[str] = {row.owner_id for row in rows} if wants("owner_username") else ()
     users: Iterable[str] = {pk for row in rows for pk in row.users} if wants("users") else ()
-    return User.objects.usernames({*owners, *users} - {reader.pk}) | {reader.pk: reader.username}
+    return User.objects.usernames_in_items({*owners, *users} - {reader.pk}) | {reader.pk: reader.username}
 
 
 def _versions(rows: Sequence[Any], wants: Wants) -> Mapping[str, Embedded]:

@@ -104,7 +104,7 @@ HOOKS = {
     "term_is_used": "catalog.curation.uses_term",  # (term): whether an item or version has this tag or metadata name
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
     "slot": "registry_site.serving.slots.Slot",  # (): context manager that waits for a slot and holds it
-    # (): context manager in which the request holds no slot
+    # (*, must_return=True): context manager in which the request holds no slot
     "release_slot_while_waiting": "registry_site.serving.slots.release_slot_while_waiting",
 }
 

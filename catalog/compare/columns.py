@@ -90,7 +90,8 @@ class Source:
         search, key = search_of(query, Rows.of(self.items.filter(kind=kind)), None), query.keys[0]
         if key.pair:
             values = Value.objects.of(self.reader.tenant_id).filter(list=kind)
-            ids: Sequence[str] = ValueOrder(values, key).ids(search.queryset(), None, 0, MOST_COLUMNS + 1)
+            positions = ValueOrder(values, key).positions(search.queryset(), None, 0, MOST_COLUMNS + 1)
+            ids: Sequence[str] = [str(position[-1]) for position in positions]
         else:
             ids = search.ids(query.keys, None, 0, MOST_COLUMNS + 1)
         items = self._by_id(ids[:MOST_COLUMNS])

@@ -1,8 +1,8 @@
 """Limits concurrent requests to `THREADS` per worker, without counting those that wait for a slow client.
 
 A request holds a slot while the application processes it. It releases the slot while it waits for the next chunk of its
-body, and when its response is ready to be sent. Releasing a slot also returns database connections to their pool. So
-a slow client only holds a thread, which is cheap.
+body, for its turn to write on SQLite, or for the store of bytes, and when its response is ready to be sent. Releasing a
+slot also returns database connections to their pool. So a slow client only holds a thread, which is cheap.
 """
 
 import threading
@@ -17,13 +17,14 @@ from django.db import close_old_connections, connections, reset_queries
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 _free_slots = threading.Semaphore(settings.THREADS)
+_thread = threading.local()  # `holds_slot`: whether this thread holds a slot
 
 
 class Slot:
     """A context that waits for a free slot and holds it; at its end, unusable connections are closed."""
 
     def __enter__(self) -> None:
-        _free_slots.acquire()
+        _thread.holds_slot = _free_slots.acquire()
 
     def __exit__(self, *error: object) -> None:
         try:
@@ -32,18 +33,30 @@ class Slot:
                     connection.close_if_unusable_or_obsolete()  # and check its health before its next use
                 _return_to_pool(connection)
         finally:
-            _free_slots.release()
+            _release()
 
 
 @contextmanager
-def release_slot_while_waiting() -> Iterator[None]:
-    """Release the slot, and wait for a free one at the end."""
-    _return_connections()
-    _free_slots.release()
+def release_slot_while_waiting(*, must_return: bool = True) -> Iterator[None]:
+    """Release the slot, if this thread holds one, and wait for a free one at the end.
+
+    Without `must_return`, the request goes on without a slot if none is free; the caller limits how many do.
+    """
+    held = getattr(_thread, "holds_slot", False)
+    if held:
+        _return_connections()
+        _release()
     try:
         yield
     finally:
-        _free_slots.acquire()
+        if held:
+            _thread.holds_slot = _free_slots.acquire(blocking=must_return)
+
+
+def _release() -> None:
+    if _thread.holds_slot:
+        _thread.holds_slot = False
+        _free_slots.release()
 
 
 def _return_connections() -> None:

@@ -1,6 +1,6 @@
 """Tenants, their users, the query set that keeps tenants apart, and the fence rows (see `tenants.rows.fences`)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from datetime import timedelta
 from typing import Any, ClassVar, Self, TypeVar
@@ -19,6 +19,7 @@ from tenants.rows.transactions import atomic
 M = TypeVar("M", bound=models.Model, covariant=True)
 ROLES = ("admin", "regular")
 FENCES = 64  # fence rows of a tenant: more than it has concurrent writers
+CACHED_USERNAMES = 10_000  # by this process
 
 
 class TenantQuerySet(models.QuerySet[M]):
@@ -80,6 +81,26 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
     def usernames(self, ids: Iterable[str]) -> dict[str, str]:
         """Return the usernames of the users among `ids` that exist, by id; no query if `ids` is empty."""
         return {row[0]: row[1] for row in users_named.rows(list(ids))}
+
+    def usernames_in_items(self, ids: Collection[str]) -> dict[str, str]:
+        """Return the usernames of users that items name as owner or reader, by id, from a cache of this process.
+
+        The cache is exact: a username never changes, and a user is deleted only after no item names them any more. It
+        saves a query of nearly every read of items, which is a tenth of its CPU time.
+        """
+        found = {pk: name for pk in ids if (name := _usernames.get(pk))}
+        if missing := [pk for pk in ids if pk not in found]:
+            asked = self.usernames(missing)
+            if len(_usernames) + len(asked) > CACHED_USERNAMES:
+                self.forget_usernames()
+            _usernames.update(asked)
+            found |= asked
+        return found
+
+    @staticmethod
+    def forget_usernames() -> None:
+        """Empty the cache of `usernames_in_items`."""
+        _usernames.clear()
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """Return the superuser with this username: superusers belong to no tenant."""
@@ -199,4 +220,5 @@ class User(AbstractBaseUser):
         }
 
 
+_usernames: dict[str, str] = {}  # of `usernames_in_items`, by user id
 users_named = Prepared(lambda ids: User.objects.filter(pk__in=ids).values_list("pk", "username"))

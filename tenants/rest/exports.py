@@ -14,10 +14,11 @@ from django.http import HttpRequest, StreamingHttpResponse
 from rest_framework.request import Request
 
 from tenants.rest.querying.bounded import bounded_search
+from tenants.rest.querying.by_value import ValueOrder
 from tenants.rest.querying.fields import Key, query_error
-from tenants.rest.querying.page import ToApiPage, position_of, search_of, selected
+from tenants.rest.querying.page import among, position_of, search_of, selected
 from tenants.rest.querying.query import BATCH, LIMIT, SELECTED_NAMES, ListQuery
-from tenants.rest.querying.search import Search
+from tenants.rest.querying.search import Position, Search
 from tenants.rows.hooks import hook
 from tenants.rows.prepared import Rows
 
@@ -115,7 +116,7 @@ def export_response(form: Form, query: ListQuery, view: Any) -> StreamingHttpRes
     parts: Iterator[bytes] = iter(())
     if request.method != "HEAD":
         limit = query.limit if request.query_params.get("limit", "").strip() else None
-        read = _batches(query, view.rows, view.columns(), view.to_api_page, limit)
+        read = _batches(query, view, limit)
         parts = chain([form.head(fields) + form.lines(next(read), fields)], _rest(read, form, fields))
     response = StreamingHttpResponse(parts, content_type=f"{form.media_type}; charset=utf-8")
     name = request.path.rstrip("/").rpartition("/")[2]
@@ -147,31 +148,52 @@ def _rest(read: Iterator[Documents], form: Form, fields: Sequence[str]) -> Itera
         yield text
 
 
-def _batches(
-    query: ListQuery, rows: Rows, columns: tuple[str, ...] | None, to_api_page: ToApiPage, limit: int | None
-) -> Iterator[Documents]:
+def _batches(query: ListQuery, view: Any, limit: int | None) -> Iterator[Documents]:
     """Give the documents in batches, at least one. Each follows the position of the last document before it."""
-    attributes = [_attribute(rows, key) for key in query.keys]
-    columns = columns and tuple(dict.fromkeys([*columns, *attributes]))
-    search, position, left = None, None, limit
+    rows: Rows = view.rows
+    attributes = [_attribute(rows, key) for key in query.keys if not key.pair]
+    columns = view.columns() and tuple(dict.fromkeys([*view.columns(), *attributes]))
+    values = view.get_values() if query.keys[0].pair else None
+    order = None if values is None else ValueOrder(values, query.keys[0])
+    search, left = None, limit
+    position: Any = None
     while True:
         with bounded_search(router.db_for_read(rows.model)):
             if search is None:
                 search, position = search_of(query, rows, columns), position_of(query, rows)
-            size = min(_size(search, query.keys, position), left if left is not None else BATCH)
-            found = search.page(query.keys, position, 0, size)
-            documents = selected(query, to_api_page(found))
+                position = order.position(query.after) if order and position else position
+            most = BATCH if left is None else min(BATCH, left)
+            if order:
+                found, position = _by_value(search, order, position, most)
+            else:
+                found, position = _by_columns(search, query.keys, attributes, position, most)
+            documents = selected(query, view.to_api_page(found))
         left = left and left - len(found)
         yield documents
-        if len(found) < size or left == 0:
+        if position is None or left == 0:
             return
-        position = tuple(getattr(found[-1], attribute) for attribute in attributes)
 
 
-def _size(search: Search, keys: Sequence[Key], position: Sequence[Any] | None) -> int:
+def _by_columns(
+    search: Search, keys: Sequence[Key], attributes: Sequence[str], position: Position, most: int
+) -> tuple[Sequence[Any], Position]:
+    """Return the rows of a batch in the order of columns, and the position of the last row, or None at the end."""
+    size = min(_size(search, keys, position), most)
+    found = search.page(keys, position, 0, size)
+    return found, tuple(getattr(found[-1], name) for name in attributes) if len(found) == size else None
+
+
+def _by_value(search: Search, order: ValueOrder, position: Any, most: int) -> tuple[Sequence[Any], Position]:
+    """Return the rows of a batch in the order of a value, and the position of the last row, or None at the end."""
+    positions = order.positions(search.queryset(), position, 0, most)
+    ids = [each[-1] for each in positions]
+    size = min(_size(among(search, ids), (Key("pk"),), None), most)
+    return search.by_id(ids[:size]), positions[size - 1] if len(positions) >= size else None
+
+
+def _size(search: Search, keys: Sequence[Key], position: Position) -> int:
     """Return the number of documents of the next batch, which is small if documents are large."""
-    heavy = search.lists and search.weight(keys, position, 0, BATCH) > HEAVY
-    return LIMIT if heavy else BATCH
+    return LIMIT if search.lists and search.weight(keys, position, 0, BATCH) > HEAVY else BATCH
 
 
 def _attribute(rows: Rows, key: Key) -> str:

@@ -25,7 +25,8 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from tenants.models import FENCES, Fence, Tenant, User
 from tenants.rows.fields import now
-from tenants.rows.prepared import Prepared, update_where
+from tenants.rows.prepared import Prepared
+from tenants.rows.statements import update_where
 from tenants.rows.transactions import Conflict, atomic
 
 existing_users = Prepared(lambda key: User.objects.filter(pk=key, leaving=None).values_list("pk"))

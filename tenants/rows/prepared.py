@@ -7,17 +7,19 @@ each time. docs/decisions/0010 has the numbers.
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connections, router
+from django.db import connections
 from django.db.models import Model, QuerySet
 from django_mongodb_backend.query import wrap_database_errors
 
+from tenants.rows.fields import ListField
 from tenants.rows.marks import Marks, Unprepared, filler, in_statement
+from tenants.rows.mongodb import aggregate
 
 M = TypeVar("M", bound=Model)
 Row: TypeAlias = Sequence[Any]
@@ -134,8 +136,7 @@ class Prepared(Generic[M]):
             return Plan(lambda values: [], query.queryset.model, alias, ())
         expressions = [] if query.total else [expression for expression, *_ in compiler.select]
         names = [expression.target.attname for expression in expressions if hasattr(expression, "target")]
-        converters = compiler.get_converters(expressions)
-        steps = [(place, step, expression) for place, (steps, expression) in converters.items() for step in steps]
+        steps = _converters(compiler, expressions)
 
         def run(values: Sequence[Any]) -> Sequence[Row]:
             connection = connections[alias]
@@ -151,14 +152,19 @@ def record(names: tuple[str, ...]) -> Any:
     return namedtuple("Record", names)
 
 
-def update_where(model: type[Model], found_by: Mapping[str, str | int | None], changes: Mapping[str, str | int]) -> int:
-    """Set columns of the rows whose columns equal these values; return how many rows were found.
+def _converters(compiler: Any, expressions: Sequence[Any]) -> list[tuple[int, Any, Any]]:
+    """Return the conversions of a row's columns: place, function, expression.
 
-    For updates that frequent requests make: it skips the ORM's compiler. None compares with NULL.
+    MongoDB returns lists as they are stored. The backend would write each one as JSON for the field to parse, which
+    takes a third of the CPU time of reading ten items (0.44 ms instead of 0.28).
     """
-    connection: Any = connections[router.db_for_write(model)]
-    update = _update_on_mongodb if connection.vendor == "mongodb" else _update_on_sql
-    return update(connection, model._meta.db_table, found_by, changes)
+    is_native = compiler.connection.vendor == "mongodb"
+    return [
+        (place, step, expression)
+        for place, (steps, expression) in compiler.get_converters(expressions).items()
+        if not (is_native and isinstance(expression.output_field, ListField))
+        for step in steps
+    ]
 
 
 def _converted(row: Row, steps: Sequence[tuple[int, Any, Any]], connection: Any) -> Row:
@@ -200,25 +206,7 @@ def _on_mongodb(compiler: Any, query: Query, has_marks: bool) -> Run:
     @wrap_database_errors  # type: ignore[untyped-decorator]
     def execute(connection: Any, values: Sequence[Any]) -> Sequence[Row]:
         filled = fill(values) if fill else pipeline
-        documents = connection.get_collection(name).aggregate(filled, session=connection.session)
+        documents = aggregate(connection, name, filled)
         return [[document.get(name) for name in names] for document in documents]
 
     return execute
-
-
-def _update_on_sql(connection: Any, table: str, found_by: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
-    quoted = connection.ops.quote_name
-    where = (f"{quoted(name)} IS NULL" if value is None else f"{quoted(name)} = %s" for name, value in found_by.items())
-    columns = ", ".join(f"{quoted(name)} = %s" for name in changes)
-    statement = f"UPDATE {quoted(table)} SET {columns} WHERE {' AND '.join(where)}"  # noqa: S608 - names of our columns
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*changes.values(), *(value for value in found_by.values() if value is not None)])
-        found: int = cursor.rowcount
-    return found
-
-
-@wrap_database_errors  # type: ignore[untyped-decorator]
-def _update_on_mongodb(connection: Any, table: str, found_by: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
-    collection = connection.get_collection(table)
-    result = collection.update_many(dict(found_by), {"$set": dict(changes)}, session=connection.session)
-    return int(result.matched_count)

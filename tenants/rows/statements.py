@@ -72,3 +72,33 @@ def _update_on_mongodb(connection: Any, table: str, updates: Sequence[Update]) -
     requests = [UpdateOne(dict(found_by), {"$set": dict(changes)}) for found_by, changes in updates]
     result = connection.get_collection(table).bulk_write(requests, ordered=False, session=connection.session)
     return int(result.matched_count)
+
+
+def update_where(model: type[Model], found_by: Mapping[str, str | int | None], changes: Mapping[str, str | int]) -> int:
+    """Set columns of the rows whose columns equal these values; return how many rows were found.
+
+    For updates that frequent requests make: it skips the ORM's compiler. None compares with NULL.
+    """
+    connection: Any = connections[router.db_for_write(model)]
+    update = _update_found_on_mongodb if connection.vendor == "mongodb" else _update_found_on_sql
+    return update(connection, model._meta.db_table, found_by, changes)
+
+
+def _update_found_on_sql(connection: Any, table: str, found_by: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
+    quoted = connection.ops.quote_name
+    where = (f"{quoted(name)} IS NULL" if value is None else f"{quoted(name)} = %s" for name, value in found_by.items())
+    columns = ", ".join(f"{quoted(name)} = %s" for name in changes)
+    statement = f"UPDATE {quoted(table)} SET {columns} WHERE {' AND '.join(where)}"  # noqa: S608 - names of our columns
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*changes.values(), *(value for value in found_by.values() if value is not None)])
+        found: int = cursor.rowcount
+    return found
+
+
+@wrap_database_errors  # type: ignore[untyped-decorator]
+def _update_found_on_mongodb(
+    connection: Any, table: str, found_by: Mapping[str, Any], changes: Mapping[str, Any]
+) -> int:
+    collection = connection.get_collection(table)
+    result = collection.update_many(dict(found_by), {"$set": dict(changes)}, session=connection.session)
+    return int(result.matched_count)

@@ -14,6 +14,8 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django_mongodb_backend import transaction as mongodb_transaction
 from pymongo.errors import PyMongoError
 
+from tenants.rows.hooks import hook
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -46,8 +48,21 @@ def file_lock(name: str) -> Iterator[None]:
     The lock file is next to the database; the operating system releases the lock when its process ends.
     """
     with open(f"{connection.settings_dict['NAME']}.{name}", "ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with _without_slot():
+                fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _without_slot() -> AbstractContextManager[None]:
+    """Return a context in which a request waits to write and holds no slot, so that waiting writers stop no reader.
+
+    Afterwards it does not wait for a slot, because others wait for it: one request of a process exceeds `THREADS`.
+    """
+    waiting: AbstractContextManager[None] = hook("release_slot_while_waiting")(must_return=False)
+    return waiting
 
 
 def atomic() -> AbstractContextManager[Any]:
@@ -86,8 +101,11 @@ def _sqlite_transaction() -> Iterator[None]:
         with transaction.atomic():
             yield
         return
-    if not _writer_lock.acquire(timeout=connection.settings_dict["OPTIONS"]["timeout"]):
-        raise OperationalError("database is locked")
+    if not _writer_lock.acquire(blocking=False):
+        with _without_slot():
+            has_lock = _writer_lock.acquire(timeout=connection.settings_dict["OPTIONS"]["timeout"])
+        if not has_lock:
+            raise OperationalError("database is locked")
     try:
         with file_lock("writers"), transaction.atomic():
             yield

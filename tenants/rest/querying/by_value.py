@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from tenants.rest.querying.compile import comes_after
 from tenants.rest.querying.fields import Key, query_error
 from tenants.rest.querying.lookups import MOST_IDS
+from tenants.rows.mongodb import aggregate
 
 ORDER = ("type", "number", "text", "holder")
 WALKED = 1000  # values that MongoDB looks up rows for, one by one, before it fetches the ids of all rows
@@ -32,9 +33,9 @@ class ValueOrder:
         """Return the position of the row with this id."""
         return self._named().filter(holder=id).values_list(*ORDER).first() or (id,)
 
-    def ids(self, rows: QuerySet[Any], position: Position | None, offset: int, limit: int) -> list[str]:
-        """Return the ids of `limit` rows from `offset`, only of those that follow a position if given."""
-        found: list[str] = []
+    def positions(self, rows: QuerySet[Any], position: Position | None, offset: int, limit: int) -> list[Position]:
+        """Return the positions, which end in ids, of `limit` rows from `offset`, of those after a position if given."""
+        found: list[Position] = []
         if position is None or len(position) > 1:
             found = self._with_value(rows, position, offset, limit)
             if len(found) < limit and offset:
@@ -43,7 +44,7 @@ class ValueOrder:
             without = rows.exclude(self._has_value()).filter(self._beyond(position))
             order = "-pk" if self.key.descending else "pk"
             stop = offset + limit - len(found)
-            found += list(without.order_by(order).values_list("pk", flat=True)[offset:stop])
+            found += without.order_by(order).values_list("pk")[offset:stop]
         return found
 
     def _named(self) -> QuerySet[Any]:
@@ -58,7 +59,7 @@ class ValueOrder:
             return Q()
         return Q(**{"pk__lt" if self.key.descending else "pk__gt": position[0]})
 
-    def _with_value(self, rows: QuerySet[Any], position: Position | None, offset: int, limit: int) -> list[str]:
+    def _with_value(self, rows: QuerySet[Any], position: Position | None, offset: int, limit: int) -> list[Position]:
         keys = [Key(column, self.key.descending) for column in ORDER]
         named = self._named()
         if position is not None:
@@ -67,11 +68,13 @@ class ValueOrder:
             return _on_mongodb(named, rows, keys, offset, limit)
         of_rows = named.filter(Exists(rows.order_by().filter(pk=OuterRef("holder"))))
         ordered = of_rows.order_by(*(key.expression() for key in keys))
-        return list(ordered.values_list("holder", flat=True)[offset : offset + limit])
+        return list(ordered.values_list(*ORDER)[offset : offset + limit])
 
 
-def _on_mongodb(values: QuerySet[Any], rows: QuerySet[Any], keys: Sequence[Key], offset: int, limit: int) -> list[str]:
-    """Return the ids of a page of rows with a value.
+def _on_mongodb(
+    values: QuerySet[Any], rows: QuerySet[Any], keys: Sequence[Key], offset: int, limit: int
+) -> list[Position]:
+    """Return the positions of a page of rows with a value.
 
     The first values in order are looked up among the rows. If too few of them are rows of the list, the ids of all rows
     are fetched, and the index of values finds the page among them without reading documents.
@@ -89,7 +92,7 @@ def _on_mongodb(values: QuerySet[Any], rows: QuerySet[Any], keys: Sequence[Key],
         return []
 
 
-def _walk(values: QuerySet[Any], rows: QuerySet[Any], keys: Sequence[Key], offset: int, limit: int) -> list[str]:
+def _walk(values: QuerySet[Any], rows: QuerySet[Any], keys: Sequence[Key], offset: int, limit: int) -> list[Position]:
     lookup = {
         "from": rows.model._meta.db_table,
         "localField": "holder",
@@ -117,9 +120,9 @@ def _pipeline(queryset: QuerySet[Any]) -> list[dict[str, Any]]:
     return stages
 
 
-def _aggregated(values: QuerySet[Any], stages: list[dict[str, Any]]) -> list[str]:
-    """Return the holders of the values that the stages leave."""
+def _aggregated(values: QuerySet[Any], stages: list[dict[str, Any]]) -> list[Position]:
+    """Return the positions of the values that the stages leave."""
     connection: Any = connections[values.db]
-    collection = connection.get_collection(values.model._meta.db_table)
-    pipeline = [*_pipeline(values), *stages, {"$project": {"holder": 1}}]
-    return [document["holder"] for document in collection.aggregate(pipeline, session=connection.session)]
+    pipeline = [*_pipeline(values), *stages, {"$project": dict.fromkeys(ORDER, 1)}]
+    documents = aggregate(connection, values.model._meta.db_table, pipeline)
+    return [tuple([document[name] for name in ORDER]) for document in documents]

@@ -140,10 +140,15 @@ def _read_by_value(query: ListQuery, search: Search, order: ValueOrder, totals_k
     position, extra = (order.position(query.after), 1) if query.after else (None, 0)
     found: Sequence[Any] = []
     if query.offset < FARTHEST:
-        found = order.ids(search.queryset(), position, query.offset, query.limit + extra)
-        among = replace(search, tree=All((search.tree, Compare(ID, "in", tuple(found)))))
-        _refuse_heavy_page(among, (Key("pk"),), None, 0, query.limit)
+        positions = order.positions(search.queryset(), position, query.offset, query.limit + extra)
+        found = [position[-1] for position in positions]
+        _refuse_heavy_page(among(search, found), (Key("pk"),), None, 0, query.limit)
     return _page(query, search, found if query.in_batches else search.by_id(found), totals_key)
+
+
+def among(search: Search, ids: Sequence[Any]) -> Search:
+    """Return the search among the rows with these ids."""
+    return replace(search, tree=All((search.tree, Compare(ID, "in", tuple(ids)))))
 
 
 def _page(query: ListQuery, search: Search, found: Sequence[Any], totals_key: Callable[[], Hashable]) -> Page:

@@ -205,8 +205,11 @@ def selection_of(request: Request) -> Selection | None:
 
     Raises Refused for too many names, except where the request has already changed something.
     """
+    text = request.query_params.get("select")
+    if not text:
+        return None
     try:
-        names = json.loads(request.query_params.get("select", ""))
+        names = json.loads(text)
     except (ValueError, RecursionError):
         return None
     if not isinstance(names, list):

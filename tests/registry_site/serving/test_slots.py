@@ -1,7 +1,10 @@
 """Any number of slow clients hold no slot and no database connection, and delay no one."""
 
+import fcntl
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from registry_site.config.databases import parse
 from tests.engines import Server
 from tests.served import Served
 from tests.talk import administrator, created
@@ -94,3 +98,27 @@ def test_a_slow_upload_is_completed(narrow: Served, client: httpx.Client) -> Non
     answer = client.put(f"/models/{item}/versions/f.bin", content=blocks(), timeout=SECONDS, **length)
     assert answer.json()["versions"][0]["size"] == 4_000_000
     assert client.get(f"/models/{item}/versions/f.bin").content == b"".join(blocks())
+
+
+@pytest.mark.promise("server.waiting-writers")
+def test_waiting_writers_do_not_delay_reads(narrow: Served, client: httpx.Client) -> None:
+    """More requests than there are slots wait for another process that writes. On SQLite, writers take turns."""
+    if not narrow.env["DATABASE"].startswith("sqlite"):
+        pytest.skip("writers take turns on SQLite only")
+    item = created(client, "models", name="written")
+    path = parse(narrow.env["DATABASE"], Path("/")).default["NAME"]
+    with ThreadPoolExecutor(SLOW) as writers, open(f"{path}.writers", "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        headers, url = dict(client.headers), f"{narrow.base_url}/v1/models/{item}"
+        writes = [
+            writers.submit(httpx.put, url, json={"tags": {"add": [f"t{n}"]}}, headers=headers, timeout=SECONDS)
+            for n in range(SLOW)
+        ]
+        time.sleep(1)
+        for _ in range(3 * TURNS):
+            assert client.get(f"/models/{item}", timeout=SECONDS / 2).json()["tags"] == []
+        assert not any(write.done() for write in writes)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert {write.result().status_code for write in writes} == {200}
+    assert len(client.get(f"/models/{item}").json()["tags"]) == SLOW
+    _works(client, item)

@@ -221,6 +221,44 @@ def test_large_documents_are_read_in_small_batches(world: Any, monkeypatch: pyte
     assert parts == [10, 10, 10, 5]
 
 
+@pytest.mark.promise("exports.sort-metadata")
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+def test_an_export_in_the_order_of_a_value_has_the_documents_of_the_list(
+    world: Any, direction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = world.acme.owner.api
+    for number in range(25):
+        value = [number % 4, f"text {number % 3}", True, None][number % 4]
+        metadata = [] if value is None else [{"name": "acc", "value": value}]
+        create(api, "models", name=f"m{number}", visibility="public", metadata=metadata)
+    monkeypatch.setattr(exports, "BATCH", 4)
+    query: dict[str, Any] = {"sort": {"metadata.acc": direction}}
+    listed = ok(api.get("models", query=query | {"limit": "100"}))["docs"]
+    assert lines(export(world.acme.other.api, "models", **query)) == listed
+    assert lines(export(api, "models", **query, limit="9")) == listed[:9]
+    for after in (listed[6], listed[-2], listed[-1]):
+        followed = listed[listed.index(after) + 1 :]
+        assert lines(export(api, "models", **query, after=after["_id"])) == followed
+    named: dict[str, Any] = {"filter": {"metadata.acc": {"$gte": 0}}, "select": ["name"]}
+    names = [document["name"] for document in ok(api.get("models", query=query | named | {"limit": "100"}))["docs"]]
+    assert [row["name"] for row in table(export(api, "models", "csv", **query, **named))[1]] == names
+    monkeypatch.setattr(exports, "HEAVY", 1)
+    assert [len(part.splitlines()) for part in _parts(export(api, "models", **query))] == [4] * 6 + [1]
+
+
+@pytest.mark.promise("exports.sort-metadata")
+def test_a_value_that_changes_during_an_export_moves_no_other_document(world: Any, monkeypatch: Any) -> None:
+    api = world.acme.owner.api
+    items = [create(api, name=f"m{n:02}", metadata=[{"name": "acc", "value": n}])["_id"] for n in range(9)]
+    monkeypatch.setattr(exports, "BATCH", 3)
+    read = _parts(export(api, "models", sort={"metadata.acc": "asc"}))
+    found = next(read)
+    ok(api.delete(f"models/{items[2]}"))
+    ok(api.put(f"models/{items[1]}", json={"metadata": {"remove": [{"name": "acc"}]}}))
+    found += b"".join(read)
+    assert [json.loads(line)["_id"] for line in found.splitlines()] == [*items, items[1]]
+
+
 @pytest.mark.promise("exports.time")
 def test_each_batch_has_its_own_time(world: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     _many(world, 3 * BATCH)

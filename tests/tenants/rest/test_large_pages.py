@@ -1,5 +1,6 @@
 """Pages of thousands of documents are complete, ordered, and need little memory."""
 
+import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -110,6 +111,19 @@ def test_a_browser_page_has_at_most_a_thousand_documents(world: Any, models: Any
     refused = browser.page("models?limit=1001")
     assert refused.status_code == 400
     assert "from 1 to 1000" in refused.body().decode()
+
+
+@pytest.mark.promise("lists.memory")
+def test_a_page_of_items_with_a_thousand_tags_takes_memory_in_proportion(world: Any, models: Any) -> None:
+    Item.objects.filter(owner_id=world.acme.owner.pk).update(tags=[f"tag {number}" for number in range(1000)])
+    for limit in ("10", "100", str(COUNT)):
+        ok(models.get("models", query={"limit": limit}))  # what is cached
+        tracemalloc.start()
+        size = len(models.get("models", query={"limit": limit}).body())
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert size > int(limit) * 10_000
+        assert peak < 12 * size, f"{peak / size:.1f} times as much, limit {limit}"
 
 
 @pytest.fixture

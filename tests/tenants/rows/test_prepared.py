@@ -1,13 +1,17 @@
 """Prepared queries return what the ORM returns, for texts and lists of any length."""
 
+import socket
 from typing import Any
 
 import pytest
+from django.db import connection
 
+from catalog.models import Item
 from tenants.models import User
 from tenants.rows.fields import now
 from tenants.rows.marks import TEXTS
-from tenants.rows.prepared import CACHED_PLANS, Prepared, update_where
+from tenants.rows.prepared import CACHED_PLANS, Prepared
+from tenants.rows.statements import update_where
 
 named = Prepared(lambda tenant, names: User.objects.of(tenant).filter(username__in=names).order_by("-username"))
 columns = Prepared(lambda key: User.objects.filter(pk=key).values_list("username", "timestamp"))
@@ -83,3 +87,42 @@ def test_an_update_stores_values_unchanged(world: Any, names: list[str]) -> None
     assert update_where(User, {"username": "user-4", "leaving": None}, {"validity_days": 3}) == 1
     User.objects.filter(username="user-4").update(leaving=now())
     assert update_where(User, {"username": "user-4", "leaving": None}, {"validity_days": 4}) == 0
+
+
+NUMBERS = [2**31, -(2**31) - 1, 2**53 + 1, 2**63 - 1, -(2**63), 0, 1.0, 1e22, 1e-300, True, None, "2", {"a": [2**40]}]
+stored = Prepared(lambda ids: Item.objects.filter(pk__in=ids).values_list("metadata", "pk").order_by("name"))
+
+
+def _items(world: Any, count: int) -> list[str]:
+    metadata = [{"name": str(index), "value": value} for index, value in enumerate(NUMBERS)]
+    fields = {"tenant_id": "acme", "owner_id": world.acme.owner.pk, "kind": "model", "metadata": metadata}
+    items = [Item(name=f"{number:03}", **fields) for number in range(count)]
+    return [item.pk for item in Item.objects.bulk_create(items)]
+
+
+def test_lists_keep_the_values_and_types_of_their_numbers(world: Any) -> None:
+    (metadata, _), *_ = stored.rows(_items(world, 1))
+    values = [pair["value"] for pair in metadata]
+    assert values == NUMBERS
+    assert [isinstance(value, float) for value in values] == [isinstance(value, float) for value in NUMBERS]
+
+
+@pytest.mark.parametrize("count", [101, 250])
+def test_all_rows_come_that_exceed_the_first_batch_of_an_engine(world: Any, count: int) -> None:
+    keys = _items(world, count)
+    assert [key for _, key in stored.rows(keys)] == keys
+
+
+def test_a_query_succeeds_after_the_connections_were_closed_by_the_database(world: Any) -> None:
+    """MongoDB's driver repeats a read of its own accord. Prepared queries, which pass it by, do so too."""
+    if connection.vendor != "mongodb":
+        pytest.skip("other engines check a connection when it is taken from the pool")
+    keys = _items(world, 3)
+    driver: Any = connection
+    for _ in range(3):
+        assert len(stored.rows(keys)) == 3
+        (server,) = [found for found in driver.connection._topology._servers.values() if found.pool.conns]
+        assert server.pool.conns
+        for pooled in server.pool.conns:
+            pooled.conn.get_conn.shutdown(socket.SHUT_RDWR)
+        assert len(stored.rows(keys)) == 3
