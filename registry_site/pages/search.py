@@ -61,7 +61,8 @@ def search_context(request: Request, fields: Mapping[str, str]) -> dict[str, Any
         terms = terms_of(text, table, getattr(request.user, "pk", ""))
     except Refused:  # the list shows the error
         terms = ()
-    chips = [Chip(term.label, address(request, q=f"{text[: term.start]}{text[term.end :]}".strip())) for term in terms]
+    others = [(term, f"{text[: term.start].rstrip()} {text[term.end :].lstrip()}".strip()) for term in terms]
+    chips = [Chip(term.label, address(request, q=rest)) for term, rest in others]
     given = request.query_params.get("filter", "").strip()
     chips += [Chip(f"filter {given}", address(request, filter=""))] if given else []
     kept = [(name, text) for name, texts in request.query_params.lists() for text in texts if text]

@@ -133,7 +133,13 @@ NAMED = {
         _parameter("limit", "query", "100", "Files per page", pattern="^[0-9]*$"),
         _parameter("after", "query", VERSION, "Instead of `page`: the `_id` of the file before the page"),
         _parameter("at", "query", TIME, "What was true at this time; default: what is", format="time"),
-        _parameter("facets", "query", "visibility,owner", "Fields to count values of", enum=["", "visibility,owner"]),
+        _parameter(
+            "facets",
+            "query",
+            "visibility,owner",
+            "Fields to count values of, as `facets` in the answer",
+            enum=["", "visibility,owner"],
+        ),
         _parameter("verbose", "query", "false", "`false`: a list is answered with numbers only"),
         _parameter(
             "ordinal",

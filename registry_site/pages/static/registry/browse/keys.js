@@ -10,7 +10,11 @@ function move(step) {
 }
 
 const KEYS = {
-  "/": () => document.getElementById("q")?.focus(),
+  "/": () => {
+    const box = document.getElementById("q");
+    box?.focus();
+    box?.setSelectionRange(box.value.length, box.value.length);
+  },
   j: () => move(1),
   k: () => move(-1),
   x: () => document.activeElement.closest("tr")?.querySelector("input[type=checkbox]")?.click(),
