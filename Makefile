@@ -17,7 +17,7 @@ CHECKED := env VARIABLES_FILE=/dev/null API_TOKEN=none JWT_SECRET=none DATABASE=
 PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo superuser test test-quick newman azurite tus charts torture fuzz check lint format types imports migrations-check \
+.PHONY: help run demo superuser test test-quick newman azurite tus charts vendor torture fuzz check lint format types imports migrations-check \
 	schema-check docs coverage-table lock bench profile trace clean
 
 help: ## Show this list
@@ -32,7 +32,7 @@ demo: $(VENV)/.run-stamp ## Fill a tenant with 60 models, datasets and algorithm
 superuser: $(VENV)/.run-stamp ## Create a superuser of the admin site
 	@$(BIN)/python manage.py createsuperuser
 
-test: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp newman azurite tus charts ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
+test: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp newman azurite tus charts vendor ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
 	@$(BIN)/python -m tests.run $(ENGINE) -- $(PYTEST)
 
 test-quick: $(VENV)/.dev-stamp ## Run the tests that need neither a server nor long, on SQLite
@@ -45,6 +45,7 @@ torture: $(VENV)/.dev-stamp ## Kill the server ROUNDS times (20) while CLIENTS (
 INSTALLED := node_modules/.package-lock.json
 newman: tests/e2e/postman/$(INSTALLED) ## Install the Postman runner of the tests
 azurite: tests/azure/$(INSTALLED) ## Install the Azure emulator of the tests
+vendor: tests/vendor/$(INSTALLED) ## Install the JavaScript libraries that the pages contain, for the test that compares them
 charts: tests/charts/$(INSTALLED) ## Install the library of charts, which the vendored files are compared with
 tus: tests/tus/$(INSTALLED) ## Install the JavaScript client of resumable uploads of the tests
 

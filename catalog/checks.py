@@ -8,18 +8,26 @@ import orjson
 from django.conf import settings
 
 from catalog.changes import unique
-from catalog.models import Item
+from catalog.models import FormerName, Item
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import use_terms
 from tenants.exceptions import Refused
 from tenants.ledger import Row
 from tenants.models import User
+from tenants.rows.prepared import Prepared
+from tenants.rows.texts import refuse, unfit_title
 from versions.models import Version
 from versions.ordinals import refuse_taken
 from versions.services import Upload
 
 CREATION, CHANGE = "post_request_error", "put_request_error"
 WORDS = ("tags", "metadata")
+MOST_NAMES = 20  # former names of an item that pages redirect from
+items_named = Prepared(
+    lambda tenant, kind, owner, name: (
+        Item.objects.of(tenant).filter(kind=kind, owner_id=owner, name=name).values_list("pk")
+    )
+)
 # Lists and their bytes. MongoDB keeps at most 16 MiB in one document; a page of ten items embeds a thousand versions.
 BOUNDS: dict[type[Item | Version], tuple[str, tuple[str, ...], int]] = {
     Item: ("An item", (*WORDS, "users", "datasets"), 8 * 1024 * 1024),
@@ -37,6 +45,27 @@ def refuse_too_large(row: Item | Version, error: str) -> None:
     if len(orjson.dumps(lists)) > largest:
         *some, last = names
         raise Refused(error, f"The {', '.join(some)} and {last} of {what.lower()} have at most {largest} bytes")
+
+
+def refuse_bad_name(item: Item, error: str) -> None:
+    """Raise Refused with that error for an invalid name, and for one that another item of the kind and owner has."""
+    refuse([item.name], unfit_title, error)
+    taken = items_named.rows(item.tenant_id, item.kind, item.owner_id, item.name)
+    if any(key != item.pk for (key,) in taken):
+        article = "An" if item.kind[0] == "a" else "A"
+        raise Refused(error, f"{article} {item.kind} with the same name already exists for this user")
+
+
+def keep_name(item: Item, former: str) -> None:
+    """Remember the former name of an item if it has a new one. Raises Refused for an invalid or a taken new name."""
+    if item.name == former:
+        return
+    refuse_bad_name(item, CHANGE)
+    known = FormerName.objects.of(item.tenant_id).filter(kind=item.kind, item=item.pk)
+    known.filter(name__in=(former, item.name)).delete()
+    oldest = known.order_by("-timestamp", "-pk").values_list("pk", flat=True)[MOST_NAMES - 1 :]
+    known.filter(pk__in=list(oldest)).delete()
+    FormerName(tenant_id=item.tenant_id, kind=item.kind, item=item.pk, name=former).save(force_insert=True)
 
 
 def single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -9,7 +9,9 @@ from catalog.aliases.models import AliasMove, Proposal, ProtectionRule
 from catalog.aliases.rules import refuse_named
 from catalog.arrays import RemoveElement
 from catalog.history import item_event
-from catalog.models import Item, Value
+from catalog.models import FormerName, Item, Value
+from catalog.saved.models import SavedView
+from catalog.saved.services import delete_views_of
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
 from tenants.ledger import Row, record_all
@@ -22,7 +24,7 @@ from versions.draft_models import Draft, Experiment, Point
 from versions.models import LooseFolder, SpentOrdinal, Version, VersionFile
 from versions.services import delete_tenant_versions
 
-OF_ALIASES = (AliasMove, Proposal, ProtectionRule)
+OF_ALIASES = (AliasMove, Proposal, ProtectionRule, SavedView)
 UNLISTED = 500  # items per transaction from which a user is removed
 
 
@@ -36,10 +38,11 @@ def refuse_owner(*, user: User) -> None:
 
 
 def unlist_user(*, user: User, by: User | None) -> None:
-    """Remove the user from the users of every item, in several transactions; new references are already refused.
+    """Remove the user from the users of every item, and their views, in several transactions.
 
-    The user's drafts expire.
+    New references are already refused. The user's drafts expire.
     """
+    delete_views_of(user=user, by=by)
     Draft.objects.of(user.tenant_id).filter(owner_id=user.pk).update(expires=now())
     delete_in_batches(Experiment.objects.of(user.tenant_id).filter(owner_id=user.pk))
     for keys in batches(keys_of(Item.objects.of(user.tenant_id).filter(users__holds=user.pk)), UNLISTED):
@@ -73,12 +76,12 @@ def _unlisting(item: Item, user: User, time: datetime, by: User | None) -> Row:
 def empty_tenant(*, tenant_id: str) -> None:
     """Delete the rows of a tenant in several transactions; the tenant's users are already locked out."""
     of_versions = (Version, VersionFile, LooseFolder, SpentOrdinal, Draft, Point, Experiment)
-    for model in (*OF_ALIASES, Value, *of_versions, Item, Tag, MetadataName):
+    for model in (*OF_ALIASES, FormerName, Value, *of_versions, Item, Tag, MetadataName):
         delete_in_batches(model._default_manager.filter(tenant_id=tenant_id))
 
 
 def forget_tenant(*, tenant_id: str) -> None:
     """Delete all remaining rows of a tenant that refer to its users."""
-    for model in (*OF_ALIASES, Value, Item, Tag, MetadataName):
+    for model in (*OF_ALIASES, FormerName, Value, Item, Tag, MetadataName):
         model._default_manager.filter(tenant_id=tenant_id).delete()
     delete_tenant_versions(tenant_id=tenant_id)

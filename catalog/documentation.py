@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from catalog.serializers import Metadatum
-from folksonomy.documentation import TermAnswer
+from folksonomy.documentation import MetadataNameAnswer, TermAnswer
 from tenants.rest.documentation import (
     ADA,
     DATASET,
@@ -194,7 +194,7 @@ class DemoAnswer(serializers.Serializer[Any]):
 
     users = UserAnswer(many=True)
     tags = TermAnswer(many=True)
-    metadata = TermAnswer(many=True)
+    metadata = MetadataNameAnswer(many=True)
     datasets = DatasetAnswer(many=True)
     models = ItemAnswer(many=True)
 

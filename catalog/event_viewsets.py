@@ -27,7 +27,7 @@ from versions.lookup import Reading
 from versions.models import Version
 
 WORDS = ("tag", "metadata")  # kinds of items that all users of a tenant can read
-OWN = ("user", "token")  # kinds of which users read what is about themselves, or what they did
+OWN = ("user", "token", "view")  # kinds of which users read what is about themselves, or what they did
 LONGEST_SEQUENCE = 18  # digits; an id in `after` has 24 characters
 
 
@@ -109,6 +109,7 @@ class VersionEvents(ItemEvents, VersionViewSet):
     roles: ClassVar = VersionViewSet.roles
     scope_kind = ""
     model: ClassVar[Any] = Event
+    answers: ClassVar = VersionViewSet.answers | {"list": EventAnswer}
 
     @property
     def rows(self) -> Rows:

@@ -17,6 +17,7 @@ KINDS = ("model", "dataset", "algorithm")
 VISIBILITIES = ("public", "private")
 STATUSES = ("training", "test", "production", "deploy")
 EVERYBODY = "*"
+FEW_MOVES = 1000  # of an alias in a tenant
 
 
 def has_word(kind: type[Tag | MetadataName], word: str) -> models.Q:
@@ -38,9 +39,15 @@ class ItemQuerySet(TenantQuerySet["Item"]):
         return of_tenant.filter(models.Q(readers__holds=EVERYBODY) | models.Q(readers__holds=user.pk))
 
     def with_alias(self, alias: str, tenant_id: str, at: datetime | None = None) -> Self:
-        """Keep the items of the tenant that have this alias, or had it at a time."""
+        """Keep the items of the tenant that have this alias, or had it at a time.
+
+        An alias with FEW_MOVES at most is looked up by its items, so that no list walks all items to find them.
+        """
         pointing = models.Q(alias=alias) & pointing_at(at)
-        return self.of(tenant_id).filter(having_row(AliasMove, "subject", pointing, tenant_id))
+        rows = self.of(tenant_id).filter(having_row(AliasMove, "subject", pointing, tenant_id))
+        moves = AliasMove.objects.of(tenant_id).filter(alias=alias).values_list("subject", flat=True)
+        subjects = list(moves[: FEW_MOVES + 1])
+        return rows if len(subjects) > FEW_MOVES else rows.filter(pk__in=set(subjects))
 
     def datasets(self) -> Self:
         return self.filter(kind="dataset")
@@ -102,6 +109,25 @@ class Item(models.Model):
 
 
 item_of_kind = Prepared(lambda tenant, kind, key: Item.objects.of(tenant).filter(kind=kind, pk=key))
+
+
+class FormerName(models.Model):
+    """A name that an item had, which pages redirect from."""
+
+    id = KeyField()
+    tenant_id = TextField(max_length=64)
+    kind = TextField(max_length=16)
+    name = TextField(max_length=255)
+    item = TextField(max_length=24)
+    timestamp = models.DateTimeField(default=now)
+
+    objects = TenantQuerySet["FormerName"].as_manager()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["tenant_id", "kind", "name"], name="former_names"),
+            models.Index(fields=["item"], name="former_names_of_item"),
+        )
 
 
 class Value(models.Model):

@@ -198,6 +198,7 @@ class MetadataChange(ChangeInput):
 class DatasetChanges(serializers.Serializer[Any]):
     """Request body that changes a dataset."""
 
+    name = Text(max_length=255, required=False)
     description = _description()
     visibility = Choice(choices=VISIBILITIES, required=False)
     users = TextsChange(required=False)

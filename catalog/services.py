@@ -9,17 +9,25 @@ from typing import Any
 from catalog.aliases.protection import refuse_unprotecting
 from catalog.aliases.services import forget_aliases, refuse_aliased
 from catalog.changes import LISTS, ListChange, dataset_ids, unique, user_ids
-from catalog.checks import CHANGE, CREATION, WORDS, checked_version, refuse_too_large, single_valued, use_words
+from catalog.checks import (
+    CHANGE,
+    CREATION,
+    WORDS,
+    checked_version,
+    keep_name,
+    refuse_bad_name,
+    refuse_too_large,
+    single_valued,
+    use_words,
+)
 from catalog.history import changed, item_event, item_state, version_event, version_state
-from catalog.models import STATUSES, Item
+from catalog.models import STATUSES, FormerName, Item
 from catalog.values import add_values, change_values, remove_values
 from tenants.exceptions import Refused
 from tenants.ledger import created, deleted, record_all
 from tenants.models import User
 from tenants.rows.fences import reference_guard, removal_guard
 from tenants.rows.fields import now
-from tenants.rows.prepared import Prepared
-from tenants.rows.texts import refuse, unfit_title
 from tenants.rows.transactions import Conflict, retried
 from versions.folders import remove_bytes, stored_folder
 from versions.models import UploadSession, Version
@@ -27,13 +35,8 @@ from versions.sent import SentFiles
 from versions.services import Upload, add_version, delete_version, delete_versions_of, with_bytes
 from versions.uploads import claim_all
 
-CHANGEABLE = ("description", "visibility", "status", "users", "datasets", "tags", "metadata")
+CHANGEABLE = ("name", "description", "visibility", "status", "users", "datasets", "tags", "metadata")
 State = dict[str, Any]  # fields by name
-items_named = Prepared(
-    lambda tenant, kind, owner, name: (
-        Item.objects.of(tenant).filter(kind=kind, owner_id=owner, name=name).values_list("pk")
-    )
-)
 
 
 @retried
@@ -57,7 +60,6 @@ def create_item(
     datasets by id or name. Raises Refused (`post_request_error`) for a taken or invalid name, unknown users and
     datasets, and a duplicate metadata name.
     """
-    refuse([name], unfit_title, CREATION)
     item = Item(tenant_id=by.tenant_id, kind=kind, name=name, owner=by, visibility=visibility)
     item.description = description
     item.status = None if kind == "dataset" else status or STATUSES[0]
@@ -65,9 +67,7 @@ def create_item(
     item.tags = unique(tags)
     item.metadata = single_valued(metadata)
     with reference_guard(by.tenant_id, by):
-        if items_named.rows(item.tenant_id, kind, by.pk, name):
-            article = "An" if kind[0] == "a" else "A"
-            raise Refused(CREATION, f"{article} {kind} with the same name already exists for this user")
+        refuse_bad_name(item, CREATION)
         item.users = user_ids(unique(users), by=by, error=CREATION)
         item.datasets = [] if kind == "dataset" else dataset_ids(unique(datasets), by=by, error=CREATION)
         for field, value in (kept or {}).items():
@@ -85,9 +85,8 @@ def create_item(
 def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     """Apply all changes or none to the current state of the item.
 
-    `changes` maps `description`, `visibility` and `status` to values and the lists to ListChange. Raises Refused
-    (`put_request_error`) for unknown references, invalid names, and updates that replace an element which is not in its
-    list or that produce a duplicate.
+    `changes` maps lists to ListChange and others to values. Raises Refused (`put_request_error`) for a taken name,
+    unknown references, invalid names, and updates that replace what is not in a list or that produce a duplicate.
     """
     with reference_guard(item.tenant_id, by):
         item, before = _current(item)
@@ -95,6 +94,7 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
             is_list = isinstance(change, ListChange)
             setattr(item, field, LISTS[field](getattr(item, field), change, by) if is_list else change)
         refuse_too_large(item, CHANGE)
+        keep_name(item, before["name"])
         if not set(before["tags"]) <= set(item.tags):
             refuse_unprotecting(item, by, before=before["tags"])
         new = {field: changes.get(field, ListChange()).new for field in WORDS}
@@ -245,5 +245,6 @@ def delete_item(*, item: Item, by: User) -> None:
         before |= {"versions": [version_state(version) for version in gone], "aliases": item.aliased}
         record_all([item_event(item, "deleted", by, deleted(before))])
         forget_aliases(tenant_id=item.tenant_id, subjects=[item.pk])
+        FormerName.objects.of(item.tenant_id).filter(item=item.pk).delete()
         item.delete()
     remove_bytes(gone)

@@ -21,8 +21,9 @@ from tenants.rest.permissions import USERS, refusal, refuse_outside_scope
 from tenants.rest.querying.query import time_in
 from tenants.rows.fences import edition_of
 
+FACETS = {"visibility": "visibility", "owner": "owner_id", "tags": "tags"}
 OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "aliases", "timestamp", "lastmod")
-FIXED_FIELDS = ("_id", "id", "name", *OF_THE_REGISTRY, "status", "datasets")
+FIXED_FIELDS = ("_id", "id", *OF_THE_REGISTRY, "status", "datasets")
 
 
 class ItemRoutes(CollectionViewSet):
@@ -64,10 +65,11 @@ class ItemViewSet(ItemRoutes):
 
     model = Item
     roles: ClassVar = dict.fromkeys(("list", "retrieve", "create", "update", "destroy"), USERS)
-    parameters: ClassVar = CollectionViewSet.parameters | {"retrieve": ("select", "at")}
+    parameters: ClassVar = CollectionViewSet.parameters | {"list": ("facets",), "retrieve": ("select", "at")}
     input_class: ClassVar[type[Serializer[Any]]] = ItemInput
     changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
     query_fields: ClassVar = ITEM_FIELDS
+    facets: ClassVar = FACETS | {"status": "status"}
     creates_together = True
 
     @classmethod
@@ -95,6 +97,8 @@ class ItemViewSet(ItemRoutes):
     def update(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()
         changes = valid_changes(self.changes_class, request.data, FIXED_FIELDS)
+        if "name" in changes:
+            refuse_outside_scope(request, self, changes["name"])
         return self.answer(update_item(item=item, by=self.user, changes=changes))
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
@@ -120,6 +124,7 @@ class DatasetViewSet(ItemViewSet):
     answer_class = DatasetAnswer
     changes_class = DatasetChanges
     query_fields: ClassVar = DATASET_FIELDS
+    facets: ClassVar = FACETS
 
 
 class AlgorithmViewSet(ItemViewSet):

@@ -14,6 +14,7 @@ from catalog.aliases.viewsets import AliasHistory, AliasHolders, AliasViewSet
 from catalog.compare.viewsets import CompareViewSet
 from catalog.draft_viewsets import DraftViewSet
 from catalog.event_viewsets import ITEM_EVENTS, VERSION_EVENTS, EventViewSet
+from catalog.saved.viewsets import SavedViewViewSet
 from catalog.uploads import UploadViewSet
 from catalog.version_viewsets import ENDINGS, AlgorithmVersions, DatasetVersions, ModelVersions
 from catalog.viewsets import AlgorithmViewSet, DatasetViewSet, ModelViewSet
@@ -21,7 +22,8 @@ from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
 from registry_site.api import about, enumerations
 from registry_site.api.errors import method_not_allowed
 from registry_site.pages import landing
-from registry_site.pages.login import login_page, logout_page
+from registry_site.pages.login import forgot_page, login_page, logout_page
+from registry_site.pages.site import theme_page
 from tenants.identity.token_routes import TokenViewSet
 from tenants.identity.viewsets import LoginViewSet, SelfViewSet, TenantViewSet, UserViewSet
 from tenants.log.viewsets import LogViewSet
@@ -144,6 +146,7 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     *collection("datasets", DatasetViewSet),
     *collection("algorithms", AlgorithmViewSet),
     *collection("protection", ProtectionViewSet),
+    *collection("views", SavedViewViewSet),
     *collection("tags", TagViewSet, TERM),
     *collection("metadata", MetadataNameViewSet),
     path(f"{settings.VERSION}/uploads", UploadViewSet.as_view(UPLOADS), name="uploads-list"),
@@ -172,6 +175,8 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     path("docs.html", page(landing.docs), name="docs-page"),
     path("reset.html", page(about.reset_page), name="reset-page"),
     path("login.html", page(login_page, ("GET", "HEAD", "POST")), name="login-page"),
+    path("forgot.html", page(forgot_page, ("GET", "HEAD", "POST")), name="forgot-page"),
+    path("theme.html", page(theme_page, ("POST",)), name="theme-page"),
     path("logout.html", page(logout_page, ("POST",)), name="logout-page"),
     path("healthz", about.HealthViewSet.as_view(READ_ONLY), name="healthz"),
     path("admin/", admin.site.urls),

@@ -52,9 +52,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _set_environment(config: pytest.Config, server: engines.Server) -> None:
     """Hide the machine's own configuration from the tests."""
-    uploads = tempfile.TemporaryDirectory(prefix="registry-uploads-")
+    uploads = tempfile.TemporaryDirectory(prefix="registry-uploads-", dir=server.folder)
     config.add_cleanup(uploads.cleanup)
     os.environ.pop("REGISTRY_HOME", None)
+    # Tests' folders are beside the engine's, in memory where there is enough: writes to a disk would wait for it.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(server.folder))
     os.environ |= VARIABLES | {
         "DATABASE": server.url_of("registry"),
         "REGISTRY_TESTS_FOLDER": str(server.folder),

@@ -37,6 +37,7 @@ class Server:
     url_of: Callable[[str], str]
     create: Callable[[str], None] = lambda database: None
     drop: Callable[[str], None] = lambda database: None
+    copy: Callable[[str, str], None] | None = None  # make the second database like the first, which nobody uses
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     crash: Callable[[], None] = lambda: None  # kill it like a power failure and restart it; SQLite has no process
 
@@ -84,7 +85,10 @@ def _sqlite(folder: Path, durable: bool) -> Server:
         for suffix in ("", "-wal", "-shm"):
             Path(folder, f"{database}.sqlite3{suffix}").unlink(missing_ok=True)
 
-    return Server("sqlite", folder, lambda database: f"sqlite:///{folder}/{database}.sqlite3", drop=drop)
+    def copy(database: str, other: str) -> None:
+        shutil.copy(folder / f"{database}.sqlite3", folder / f"{other}.sqlite3")
+
+    return Server("sqlite", folder, lambda name: f"sqlite:///{folder}/{name}.sqlite3", drop=drop, copy=copy)
 
 
 def _postgres(folder: Path, durable: bool) -> Server:
@@ -137,7 +141,13 @@ def _postgres_at(port: int, folder: Path) -> Server:
                     raise AssertionError(f"{error}, and its log says:\n{said}") from error
                 time.sleep(attempt)
 
-    return Server("postgres", folder, url_of, create=lambda database: run(f'CREATE DATABASE "{database}"'), drop=drop)
+    def create(database: str) -> None:
+        run(f'CREATE DATABASE "{database}"')
+
+    def copy(database: str, other: str) -> None:
+        run(f'CREATE DATABASE "{other}" TEMPLATE "{database}"')
+
+    return Server("postgres", folder, url_of, create=create, drop=drop, copy=copy)
 
 
 def postgres_binaries() -> Path:

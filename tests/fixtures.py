@@ -102,8 +102,8 @@ def google_store() -> Iterator[ObjectStore]:
 
 @pytest.fixture(scope="session")
 def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A registry served over HTTP for the whole run; its content persists between tests."""
-    with Served.on(server, tmp_path_factory.mktemp("served")) as registry:
+    """A registry served over HTTP by two processes for the whole run; its content persists between tests."""
+    with Served.on(server, tmp_path_factory.mktemp("served"), WORKERS="2") as registry:
         yield registry
 
 

@@ -36,6 +36,7 @@ class Result:
     engine: str
     status: int = NOT_RUN
     seconds: float = 0
+    processor: float = 0  # without processes whose parent was killed
     passed: int = 0
     failed: int = 0
     skipped: Counter[str] = field(default_factory=Counter)  # by their reasons
@@ -45,7 +46,7 @@ class Result:
     def line(self) -> str:
         outcome = OUTCOMES.get(self.status, "failed")
         counts = f"{self.passed} passed, {self.failed} failed, {self.skipped.total()} skipped"
-        return f"{self.engine:<10} {outcome:<8} {counts:<44} {self.seconds:6.0f} s"
+        return f"{self.engine:<10} {outcome:<8} {counts:<44} {self.seconds:6.0f} s {self.processor:6.0f} s"
 
 
 def run(engine: str, options: list[str], *, workers: int, alone: bool) -> Result:
@@ -61,7 +62,10 @@ def run(engine: str, options: list[str], *, workers: int, alone: bool) -> Result
             [*command, f"--junitxml={report}", *options], env=env, stdout=output, text=True, errors="replace"
         ) as process:
             kept = [line for line in process.stdout or () if not _is_progress(engine, line)]
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
         result.status, result.seconds = process.returncode, time.monotonic() - started
+        result.processor = used.ru_utime + used.ru_stime
         if report.exists():
             _read(report, result)
     print(f"\n=== {engine}\n{''.join(kept)}" if kept else "", flush=True)
@@ -90,16 +94,26 @@ def _read(report: Path, result: Result) -> None:
         result.times.append((float(case.get("time", 0)), f"{file}.py::{case.get('name')}"))
 
 
-def report(results: list[Result], seconds: float) -> None:
+def busy() -> float:
+    """Return the processor time of the whole machine since its start, in seconds, or 0 if it is unknown."""
+    if not (counts := Path("/proc/stat")).exists():
+        return 0
+    user, nice, system, _idle, _waiting, *interrupts = map(int, counts.read_text().splitlines()[0].split()[1:8])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
+def report(results: list[Result], seconds: float, processor: float) -> None:
     """Print what ran, where, how long, what was skipped and what was slowest; the totals come last."""
     skipped = sorted((each.engine, reason, number) for each in results for reason, number in each.skipped.items())
     print("\nskipped", *(f"{engine:<10} {number} × {reason}" for engine, reason, number in skipped), sep="\n")
     times = sorted(((time, each.engine, id) for each in results for time, id in each.times), reverse=True)
     print("\nslowest", *(f"{engine:<10} {time:6.1f} s  {id}" for time, engine, id in times[:SLOWEST]), sep="\n")
-    print("\nengine     outcome", *(each.line for each in results), sep="\n")
+    head = f"engine     outcome  {'':<44} {'time':>8} {'processor':>8}"
+    print(f"\n{head}", *(each.line for each in results), sep="\n")
     passed, failed = sum(each.passed for each in results), sum(each.failed for each in results)
     left = sum(each.skipped.total() for each in results)
-    print(f"{passed} passed, {failed} failed, {left} skipped in {seconds:.0f} s on {CORES} cores", flush=True)
+    took = f"{seconds:.0f} s on {CORES} cores, which worked for {processor:.0f} s"
+    print(f"{passed} passed, {failed} failed, {left} skipped in {took}", flush=True)
 
 
 def main(words: list[str]) -> int:
@@ -112,7 +126,7 @@ def main(words: list[str]) -> int:
         print(f"No such engine: {', '.join(sorted(unknown))}; there are {', '.join(ENGINES)}", file=sys.stderr)
         return 2
     at_once = len(engines) if CORES > 1 else 1
-    started = time.monotonic()
+    started, used = time.monotonic(), busy()
 
     def run_numbered(number: int) -> Result:
         engine = engines[number]
@@ -121,7 +135,7 @@ def main(words: list[str]) -> int:
 
     with ThreadPoolExecutor(at_once) as threads:
         results = list(threads.map(run_numbered, range(len(engines))))
-    report(results, time.monotonic() - started)
+    report(results, time.monotonic() - started, busy() - used)
     return 0 if all(OUTCOMES.get(each.status) == "passed" for each in results) else 1
 
 

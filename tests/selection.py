@@ -1,5 +1,6 @@
 """Which tests run where: all on one engine, and on the others those that the engine can make fail.
 
+An entry can name some parameters of a test: walks of what all kinds of items share run on the others for models only.
 The longest entry that a test's id starts with decides. A test that no entry names runs on every engine, and
 tests/test_architecture.py fails until its file is listed, so that no new test is left out by accident.
 """
@@ -40,10 +41,12 @@ DEPENDENT = {
     "tests/registry_site/serving/test_serve.py::test_concurrent_starts": "migrations run under the engine's lock",
     "tests/registry_site/config/test_startup_lock.py": "each engine has its own lock",
     "tests/registry_site/operations/test_upgrade.py": "migrations change each engine's own schema",
+    "tests/tenants/rest/test_search.py": "the same conditions as filters, and counts, by each engine",
     "tests/tenants/rest/test_sort_by_value.py": "each engine has its own index of values and its own pages",
     "tests/tenants/": "users, sessions and attempts are rows, and some are locked",
     "tests/test_admin_query_counts.py": "the admin site sends Django's own queries",
     "tests/test_any_body.py": "one walk of every route with any input, which an engine may not be able to store",
+    "tests/e2e/browser/test_compare.py::test_a_metric_is_drawn": "versions are found and ordered by the engine",
     "tests/e2e/test_disk_full.py": "each driver has its own error for a full disk",
     "tests/e2e/test_durability.py": "what was committed is there after a kill",
     "tests/test_isolation.py": "one walk of every route with every caller: permissions are queries",
@@ -60,6 +63,7 @@ INDEPENDENT = {
     "tests/e2e/original/": "its requests are each tested on every engine",
     "tests/e2e/postman/": "tests/registry_site/api/test_openapi_examples.py sends the same requests on every engine",
     "tests/tenants/rest/querying/test_parse.py": "no database is used",
+    "tests/tenants/rest/querying/test_terms.py": "no database is used",
     "tests/tenants/rest/querying/test_totals.py": "no database is used",
     "tests/registry_site/dialects/test_mlflow_client.py::test_every_route": "the form of answers, not the rows",
     "tests/registry_site/operations/importing/test_conversion.py": "values are converted before they are stored",
@@ -84,6 +88,9 @@ INDEPENDENT = {
     "tests/registry_site/pages/test_markdown.py": "texts are rendered without a database",
     "tests/registry_site/pages/test_version_pages.py": "HTML is made of documents",
     "tests/registry_site/pages/test_activity.py": "sentences are made of documents",
+    "tests/registry_site/pages/test_search.py": "queries are tested on every engine by tests/tenants/rest/",
+    "tests/registry_site/pages/test_item_page.py": "texts and links; queries are tested on every engine elsewhere",
+    "tests/registry_site/pages/test_shell.py": "cookies, forms and errors",
     "tests/registry_site/pages/test_pages.py": "HTML or JSON is chosen by headers",
     "tests/registry_site/serving/test_redirect.py": "no database is used",
     "tests/registry_site/api/test_schema.py": "the OpenAPI document is made of the code",
@@ -98,6 +105,7 @@ INDEPENDENT = {
     "tests/e2e/test_benchmark.py": "it starts engines of its own",
     "tests/test_browsers.py": "headers and cookies are the same for every response",
     "tests/test_contract.py": "the documentation is read",
+    "tests/test_isolation.py::test_items_know_no_other_methods": "requests are refused before rows are read",
     "tests/test_docs.py": "the documentation is read",
     "tests/e2e/test_disk_full.py::test_an_upload_to_a_full_disk": "the disk of the files is full",
     "tests/e2e/test_tus_clients.py": "clients speak to a registry; test_durability.py kills it on every engine",
@@ -113,6 +121,16 @@ INDEPENDENT = {
     "tests/versions/test_object_store.py": "no engine stores bytes",
     "tests/versions/test_object_store_served.py": "no engine stores bytes",
     "tests/versions/test_streams.py": "no engine stores bytes",
+}
+OTHER_KINDS = (
+    "tests/catalog/test_totals.py::test_totals_are_exact_after_every_kind_of_write",
+    "tests/test_any_body.py::test_nothing_that_is_sent_is_answered_with_a_crash",
+    "tests/test_isolation.py::test_an_item_and_its_versions_open_to_those_who_may",
+)
+INDEPENDENT |= {
+    f"{test}[{kind}": "kinds share their tables and views; it runs for models on every engine"
+    for test in OTHER_KINDS
+    for kind in ("datasets", "algorithms")
 }
 # Fixtures and files that start programs or walk every route slowly: `--quick` skips these tests.
 STARTED = {"server", "s3_store", "azure_store", "object_store", "mlflow", "mongod", "chromium", "newman"}

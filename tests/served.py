@@ -1,5 +1,6 @@
 """A registry served by `manage.py serve` over its own empty database and folder."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -42,24 +43,28 @@ class Served:
             "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD": ADMIN_PASSWORD,
             "SUPERUSER_USERNAME": SUPERUSER,
             "SUPERUSER_PASSWORD": SUPERUSER_PASSWORD,
+            "WORKERS": "1",  # each takes time to start; tests of several processes ask for more
         } | variables
         self.process: subprocess.Popen[bytes] | None = None
 
     @classmethod
     @contextmanager
     def on(cls, server: Server, folder: Path, **variables: str) -> Iterator["Served"]:
-        """Yield a running registry on a new database of `server`; remove both afterwards."""
-        with cls.prepared(server, folder, **variables) as registry:
+        """Yield a running registry on a new database of `server`, which is migrated already; remove both afterwards."""
+        with cls.prepared(server, folder, migrated=True, **variables) as registry:
             registry.start()
             yield registry
 
     @classmethod
     @contextmanager
-    def prepared(cls, server: Server, folder: Path, **variables: str) -> Iterator["Served"]:
+    def prepared(cls, server: Server, folder: Path, *, migrated: bool = False, **variables: str) -> Iterator["Served"]:
         """Yield a stopped registry on a new database of `server`; remove both afterwards."""
         folder.mkdir(parents=True, exist_ok=True)
         name = f"served_{uuid4().hex[:12]}"
-        server.create(name)
+        if migrated and server.copy:
+            server.copy(_migrated(server), name)
+        else:
+            server.create(name)
         registry = cls(server.url_of(name), folder, **variables)
         try:
             yield registry
@@ -131,6 +136,20 @@ class Served:
             return httpx.get(f"{self.base_url}/healthz", timeout=seconds, verify=False).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
+
+
+def _migrated(server: Server) -> str:
+    """Return a migrated database to copy, which the first caller of all processes makes: migrations take a second."""
+    name, folder = "served_migrated", server.folder / "migrated"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            server.create(name)
+            migrated = Served(server.url_of(name), folder).manage("migrate")
+            assert migrated.returncode == 0, migrated.stderr
+            (folder / "done").touch()
+    return name
 
 
 def wait_until(condition: Callable[[], object], why: str = "", *, seconds: float = 30) -> None:

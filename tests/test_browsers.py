@@ -101,7 +101,7 @@ def test_the_pages_own_files_are_guarded_too_and_never_out_of_date(served: Serve
 
 
 @pytest.mark.promise("browser.downloads")
-def test_what_was_uploaded_never_runs_as_a_page_of_the_registry(world: Any) -> None:
+def test_an_uploaded_file_never_runs_as_a_page_of_the_registry(world: Any) -> None:
     api = world.acme.owner.api
     path = f"models/{create(api)['_id']}/versions"
     for name, kind in (("page.html", "text/html"), ("image.svg", "image/svg+xml"), ("app.js", "text/javascript")):
@@ -134,7 +134,7 @@ def test_pages_of_any_origin_may_ask_without_cookies(world: Any, path: str) -> N
 
 
 @pytest.mark.promise("browser.cors")
-def test_a_page_may_send_whatever_headers_it_asks_for(world: Any) -> None:
+def test_a_page_may_send_any_headers_that_it_requests(world: Any) -> None:
     asked = {"Origin": PAGE, "Access-Control-Request-Method": "GET"}
     for names in ("authorization,cache-control,content-type", "x-anything, Pragma"):
         headers = asked | {"Access-Control-Request-Headers": names}
@@ -244,7 +244,7 @@ def test_https_at_the_proxy_is_recognised(behind_a_proxy: Served) -> None:
 
 
 @pytest.mark.promise("login.proxies")
-def test_without_trusted_proxies_nobody_chooses_his_address(fresh_served: Served) -> None:
+def test_without_trusted_proxies_no_client_chooses_its_address(fresh_served: Served) -> None:
     fresh_served.stop()
     fresh_served.env["LOGIN_FAILURES_ADDRESS_LIMIT"] = "2"
     fresh_served.start()

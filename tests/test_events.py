@@ -25,6 +25,8 @@ UNRECORDED = {
     ("login-alias", "put"),
     ("login-page", "post"),
     ("logout-page", "post"),
+    ("forgot-page", "post"),
+    ("theme-page", "post"),
     ("self/reset", "post"),
     ("uploads-detail", "patch"),
     ("uploads-detail", "post"),
@@ -66,6 +68,10 @@ def _aliased(world: Any, kind: str) -> str:
     path = _version(world, kind).removesuffix("/versions/file.bin") + "/aliases/staging"
     ok(world.acme.owner.api.put(path, json={"version": "1"}))
     return path
+
+
+def _view(api: Any) -> str:
+    return f"views/{ok(api.post('views', json={'name': f'view {Event.objects.count()}', 'list': 'models'}))['_id']}"
 
 
 def _rule(world: Any, **fields: Any) -> str:
@@ -126,6 +132,13 @@ WRITES: dict[tuple[str, str], tuple[str, Send, str]] = {
         lambda world, api: api.post(f"{_draft(world)}/publish", json={"model": _item(world, "models")}),
         "version.created",
     ),
+    ("views-list", "post"): (
+        OWNER,
+        lambda world, api: api.post("views", json={"name": "new", "list": "models"}),
+        "view.created",
+    ),
+    ("views-detail", "put"): (OWNER, lambda world, api: api.put(_view(api), json={"shared": True}), "view.updated"),
+    ("views-detail", "delete"): (OWNER, lambda world, api: api.delete(_view(api)), "view.deleted"),
     ("protection-list", "post"): (
         ADMIN,
         lambda world, api: api.post("protection", json={"name": "new", "aliases": "*"}),
@@ -318,7 +331,7 @@ def test_a_password_is_in_no_event(world: Any) -> None:
 
 
 @pytest.mark.promise("events.admin-site")
-def test_what_a_superuser_changes_stands_under_their_name(desk: Any, world: Any) -> None:
+def test_an_event_names_the_superuser_who_changed_something(desk: Any, world: Any) -> None:
     item = create(world.acme.owner.api, tags=["old"])
     word = Event.objects.get(type="tag.created").item_id
     desk.post("folksonomy/tag/", action="rename", _selected_action=[word], asked="1", confirmed="1", name="new")

@@ -14,6 +14,8 @@ from tenants.rows.fields import now
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS
 from tests.client import BrowserClient
+from tests.fixtures import PASSWORD
+from tests.remembered import remembered
 from tests.routes import ENDS_OF_VERSIONS, METHODS, OVERRIDES, ROUTES, UNKNOWN, Route
 from tests.versions.tus import RESUMABLE
 from versions.draft_models import Draft
@@ -48,6 +50,8 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     "login": {"post": EVERYBODY, "put": HOLDERS},
     "login-page": {"get": EVERYBODY, "post": EVERYBODY},
     "logout-page": {"post": EVERYBODY},
+    "forgot-page": {"get": EVERYBODY, "post": EVERYBODY},
+    "theme-page": {"post": EVERYBODY},
     "tenants-list": {"get": frozenset({OPERATOR}), "post": frozenset({OPERATOR})},
     "tenants-detail": dict.fromkeys(("get", "put", "delete"), frozenset({OPERATOR})),
     "users-list": {"get": USERS, "post": ADMINS},
@@ -72,6 +76,8 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     "holders-list": {"get": USERS},
     "protection-list": dict.fromkeys(("get", "post"), ADMINS),
     "protection-detail": dict.fromkeys(("get", "put", "delete"), frozenset({ADMIN})),
+    "views-list": {"get": USERS, "post": USERS},
+    "views-detail": {"get": TENANT, "put": frozenset({OWNER, BROWSER}), "delete": frozenset({OWNER})},
     "info": {"get": USERS},
     "demo": dict.fromkeys(("get", "post", "delete"), frozenset({ADMIN})),
     **{
@@ -102,33 +108,44 @@ OF_ITEMS = {f"{kind}-{part}" for kind in KINDS for part in ITEM_ROUTES}
 def place(world: Any, settings: Any) -> Any:
     """A tenant with a public and a private item of each kind, each with a version, and words; callers by name."""
     settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
-    api = world.acme.owner.api
-    world.items, world.proposals = {}, {}
+    world.__dict__.update(remembered(_contents, world))
+    world.callers = {ANONYMOUS: world.anonymous, RIVAL: world.rival.admin.api, OPERATOR: world.operator}
+    world.callers |= {name: getattr(world.acme, name).api for name in (OTHER, SHARED, OWNER, ADMIN)}
+    world.callers = _Callers(world.callers)
+    return world
+
+
+class _Callers(dict[str, Any]):
+    """Clients by caller; those in a browser log in when a test first uses them."""
+
+    def __missing__(self, caller: str) -> BrowserClient:
+        names = {BROWSER: ("acme", "owner"), RIVAL_BROWSER: ("rival", "admin")}[caller]
+        self[caller] = BrowserClient(*names, PASSWORD)
+        return self[caller]
+
+
+def _contents(world: Any) -> dict[str, Any]:
+    """Create what `place` contains; return its ids."""
+    api, items, proposals = world.acme.owner.api, {}, {}
     rule = ok(world.acme.admin.api.post("protection", json={"name": "r", "aliases": "reviewed", "approvals": 2}))
-    world.rule = rule["_id"]
+    view = ok(api.post("views", json={"name": "shared", "list": "models", "shared": True}))["_id"]
     for kind in KINDS:
         for visibility in ("public", "private"):
             body = {"name": visibility, "visibility": visibility, "users": ["shared"]}
             body |= {"tags": ["used"], "metadata": [{"name": "used", "value": visibility}]}
-            item = ok(api.post(kind, json=body))["_id"]
+            items[kind, visibility] = item = ok(api.post(kind, json=body))["_id"]
             ok(api.upload(f"{kind}/{item}/versions", "file.bin", b"bytes of " + visibility.encode()))
             ok(api.upload(f"{kind}/{item}/versions", "named.bin", b"other bytes"))
             ok(api.put(f"{kind}/{item}/aliases/production", json={"version": "named.bin"}))
             propose = {"version": "file.bin"}
-            proposal = ok(api.post(f"{kind}/{item}/aliases/reviewed/proposals", json=propose))["_id"]
-            world.items[kind, visibility] = item
-            world.proposals[item] = proposal
+            proposals[item] = ok(api.post(f"{kind}/{item}/aliases/reviewed/proposals", json=propose))["_id"]
     for words in ("tags", "metadata"):
         ok(world.acme.admin.api.post(words, json={"_id": "unused"}))
-    world.token = create_token(by=world.acme.shared, name="ci", scopes=["models:read"], expires=None).token.pk
+    token = create_token(by=world.acme.shared, name="ci", scopes=["models:read"], expires=None).token.pk
     owner, week = world.acme.owner.pk, now() + timedelta(days=7)
     UploadSession(pk=UPLOAD, tenant_id="acme", owner_id=owner, size=1, expires=week).save(force_insert=True)
     Draft(pk=UPLOAD, tenant_id="acme", owner_id=owner, kind="run", expires=week).save(force_insert=True)
-    world.callers = {ANONYMOUS: world.anonymous, RIVAL: world.rival.admin.api, OPERATOR: world.operator}
-    world.callers |= {name: getattr(world.acme, name).api for name in (OTHER, SHARED, OWNER, ADMIN)}
-    world.callers[BROWSER] = BrowserClient("acme", "owner", world.password)
-    world.callers[RIVAL_BROWSER] = BrowserClient("rival", "admin", world.password)
-    return world
+    return {"items": items, "proposals": proposals, "rule": rule["_id"], "view": view, "token": token}
 
 
 def _send(place: Any, caller: str, method: str, path: str, body: Any = None) -> Any:
@@ -160,8 +177,8 @@ TARGETS = {
 
 @pytest.mark.promise("items.restricted", "tenants.api-token", "errors.administrators")
 @pytest.mark.parametrize("route", WORKING, ids=lambda route: route.name)
-def test_a_route_is_open_to_those_it_is_meant_for_and_to_nobody_else(place: Any, route: Route) -> None:
-    made = {"tokens-detail": place.token, "protection-detail": place.rule}
+def test_a_route_is_open_only_to_its_intended_callers(place: Any, route: Route) -> None:
+    made = {"tokens-detail": place.token, "protection-detail": place.rule, "views-detail": place.view}
     path = "/" + route.template.format(pk=(TARGETS | made).get(route.name, ""), version="", file="", alias="production")
     for method, caller in product(METHODS_DELETE_LAST, CALLERS):
         response = _send(place, caller, method, path, {})
@@ -305,7 +322,7 @@ def test_items_know_no_other_methods(place: Any, route: Route) -> None:
 
 
 @pytest.mark.promise("aliases.holders")
-def test_who_has_an_alias_is_told_to_those_who_may_read_the_item(place: Any) -> None:
+def test_holders_of_an_alias_are_listed_for_readers_of_the_item(place: Any) -> None:
     for caller in CALLERS:
         response = _send(place, caller, "get", "aliases/production?at=2100-01-01&limit=50")
         if caller not in USERS:

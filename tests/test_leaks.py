@@ -6,6 +6,7 @@ import pytest
 
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS, create
+from tests.remembered import remembered
 
 NOWHERE = "0" * 24
 SECRET = "s3cret-project"
@@ -48,13 +49,17 @@ FORBIDDEN = [
 @pytest.fixture
 def hidden(world: Any) -> dict[str, str]:
     """A private item of each kind of acme's owner, and one of rival's, which nobody else may read; ids by kind."""
+    ids: dict[str, str] = remembered(_hide, world)
+    return ids
+
+
+def _hide(world: Any) -> dict[str, str]:
+    ids = {}
     for kind in KINDS:
         for api in (world.rival.owner.api, world.acme.owner.api):
             body = {"tags": [SECRET], "metadata": [{"name": SECRET, "value": SECRET}]}
-            item = create(api, kind, name=SECRET, **body)["_id"]
-            ok(api.upload(f"{kind}/{item}/versions", f"{SECRET}.bin", b"x"))
-            world.__dict__.setdefault("hidden", {})[kind] = item
-    ids: dict[str, str] = world.hidden
+            ids[kind] = create(api, kind, name=SECRET, **body)["_id"]
+            ok(api.upload(f"{kind}/{ids[kind]}/versions", f"{SECRET}.bin", b"x"))
     return ids
 
 

@@ -96,7 +96,7 @@ def test_one_model_takes_one_query_for_each_thing_it_names(world: Any, models: l
     assert len(_queries(lambda: world.acme.owner.api.get(f"models/{models[0]}"))) == ONE
 
 
-def test_who_asks_for_what_is_his_alone_is_not_looked_up_to_be_named(world: Any) -> None:
+def test_an_own_item_needs_no_query_for_the_name_of_its_owner(world: Any) -> None:
     api = world.acme.owner.api
     path = f"models/{create(api, name='alone')['_id']}"
     assert len(_queries(lambda: api.get(path))) == USER + PAGE + VERSIONS

@@ -16,6 +16,7 @@ from tenants.rest.scopes import WRITES_ITEMS, grammar, parse_scope
 from tests.answers import assert_error, ok
 from tests.catalog.items import KINDS, create
 from tests.client import ApiClient
+from tests.remembered import remembered
 from tests.routes import ROUTES, Route
 from tests.test_isolation import EVERYBODY, OPEN
 from tests.versions.tus import sent
@@ -75,11 +76,15 @@ def place(world: Any, settings: Any) -> Any:
     """An item of each kind with a version, called `fraud`; the administrator, whose role opens every route."""
     settings.LOGIN_FAILURES_ADDRESS_LIMIT = 10**6
     settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
-    world.items = {}
-    for kind in KINDS:
-        world.items[kind] = create(world.acme.admin.api, kind, name="fraud")["_id"]
-        ok(world.acme.admin.api.upload(f"{kind}/{world.items[kind]}/versions", "file.bin", b"bytes"))
+    world.items = remembered(_items, world.acme.admin.api)
     return world
+
+
+def _items(api: ApiClient) -> dict[str, str]:
+    items = {kind: str(create(api, kind, name="fraud")["_id"]) for kind in KINDS}
+    for kind, item in items.items():
+        ok(api.upload(f"{kind}/{item}/versions", "file.bin", b"bytes"))
+    return items
 
 
 def _token(place: Any, *scopes: str) -> ApiClient:

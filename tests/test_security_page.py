@@ -25,7 +25,7 @@ def test_every_promise_names_tests_that_are_there(claim: str) -> None:
 
 
 @pytest.mark.parametrize("section", sorted(SECTIONS))
-def test_what_stands_beside_the_tables_names_tests_that_are_there_too(section: str) -> None:
+def test_text_outside_the_tables_names_existing_tests(section: str) -> None:
     files = [name for name in NAMED.findall(SECTIONS[section]) if name.endswith(".py")]
     assert files
     assert [name for name in files if not (ROOT / "tests" / name).exists()] == []

@@ -68,6 +68,8 @@ class Writer(threading.Thread):
         self._acknowledged("POST", f"/models/{id}/versions", files={"file": ("form.bin", content[::-1])})
         parts = [("files", (f"{tag}/{part}.bin", content[part:])) for part in range(3)]
         self._acknowledged("POST", f"/models/{id}/versions", files=parts)
+        for version in ("1", "2"):
+            self._answer("PUT", f"/models/{id}/aliases/production", json={"version": version, "reason": tag})
         self._acknowledged("PUT", f"/models/{id}", json={"metadata": {"add": [{"name": "m", "value": tag}]}})
         if self._answer("PUT", f"/models/{self.shared}", json={"tags": {"add": [tag]}}):
             self.tags.add(tag)
@@ -178,6 +180,7 @@ def _assert_is_no_older(found: dict[str, Any], acknowledged: dict[str, Any]) -> 
     }
     for field in ("versions", "metadata"):
         assert all(entry in found[field] for entry in acknowledged[field])
+    assert found["aliases"].items() >= acknowledged["aliases"].items()
 
 
 def all_models(client: httpx.Client) -> Iterator[dict[str, Any]]:
@@ -241,7 +244,18 @@ def assert_changes_have_their_events(client: httpx.Client) -> None:
             assert versions == models[id]["versions_count"], id
             tags = [tag for event in events for tag in _added(event["changes"].get("tags", [[], []])[1])]
             assert sorted(tags) == sorted(models[id]["tags"]), id
+            moved = [event["version"] for event in events if event["type"].startswith("alias.")]
+            assert_aliases_have_their_moves(client, models[id], moved)
     assert set(models) <= set(of_items)
+
+
+def assert_aliases_have_their_moves(client: httpx.Client, model: dict[str, Any], moved: list[str]) -> None:
+    """Check that events, history and the model itself tell the same moves of its alias."""
+    order = {"sort": '{"sequence": "asc"}', "limit": str(LIMIT)}
+    moves = client.get(f"/models/{model['_id']}/aliases/production/history", params=order).json()["docs"]
+    assert [move["to"] for move in moves] == moved, model["_id"]
+    assert [move["from"] for move in moves] == [None, *moved][: len(moved)], model["_id"]
+    assert model["aliases"] == ({"production": moved[-1]} if moved else {})
 
 
 def _added(elements: Any) -> list[str]:

@@ -54,7 +54,7 @@ class RuleForm(ServiceForm):
         super().__init__(*args, **kwargs)
         rule = self.instance
         if rule.tenant_id:
-            self.initial |= {field: getattr(rule, field) for field in FIELDS if field != "aliases"}
+            self.initial.update({field: getattr(rule, field) for field in FIELDS if field != "aliases"})
             self.initial["aliases"] = rule.pattern
         labels = User.objects.usernames(set(rule.users)) if rule.users else {}
         self.fields["users"].widget = Choices(choices_url("tenants_user", rule.tenant_id or ""), labels, free=True)
@@ -169,7 +169,7 @@ class ProposalAdmin(ReadOnlyAdmin):
     search_fields = ("alias", "author_name")
     search_help_text = "Search by alias or username"
     ordering = ("-id",)
-    actions = ("withdraw",)
+    actions: Any = ("withdraw",)
     fields: ClassVar[Any] = ("tenant", "subject", "alias", "ordinal", "sha256", "status", "author_name", "reason")
     fields += ("decisions", "timestamp", "lastmod")
     readonly_fields = fields

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
 from tenants.rest.documentation import ITEM, example
@@ -48,3 +50,19 @@ class CompareAnswer(serializers.Serializer[Any]):
     same = serializers.IntegerField(help_text="Rows in which all columns have the same value")
     differs = serializers.IntegerField(help_text="Rows in which they differ, or are missing in some")
     truncated = Truncated()
+
+
+def _file(media_type: str, text: str) -> OpenApiResponse:
+    return OpenApiResponse(OpenApiTypes.STR, examples=[OpenApiExample("Example", text, media_type=media_type)])
+
+
+ANSWERS: dict[tuple[int, str], Any] = {
+    (200, "application/json"): CompareAnswer,
+    (200, "text/csv"): _file("text/csv", f"field,churn@1\r\n_id,{ITEM}\r\nmetadata.accuracy,0.94\r\n"),
+    (200, "text/markdown"): _file("text/markdown", "| field | churn |\n| --- | ---: |\n| metadata.acc | 0.9 |\n"),
+    (200, "application/x-latex"): _file(
+        "application/x-latex",
+        "\\begin{tabular}{lr}\n\\toprule\nfield & churn@1 \\\\\n\\midrule\n"
+        "metadata.accuracy & 0.94 \\\\\n\\bottomrule\n\\end{tabular}\n",
+    ),
+}

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from catalog.aliases.viewsets import has_scope
 from catalog.compare.columns import Column, Source, kind_in
-from catalog.compare.documentation import CompareAnswer
+from catalog.compare.documentation import ANSWERS
 from catalog.compare.fields import Compared, matrix_of, names_for, needs, refuse_many_folders, rows_of
 from catalog.compare.formats import FORMATS, Format, file_of
 from catalog.compare.parameters import fields_in, listed, one_of
@@ -35,7 +35,7 @@ class CompareViewSet(CollectionViewSet):
     roles: ClassVar = {"compare": USERS}
     scopes: ClassVar = {"compare": tuple(f"{kind}s:read" for kind in KINDS)}
     parameters: ClassVar = {"compare": tuple(f"compare.{name}" for name in PARAMETERS)}
-    answers: ClassVar = {"compare": CompareAnswer}
+    answers: ClassVar = {"compare": ANSWERS}
 
     def compare(self, request: Request, **kwargs: Any) -> Response | HttpResponse:
         """Return a row for each field, with a value for each item or version."""

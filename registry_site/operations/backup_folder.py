@@ -12,7 +12,8 @@ import orjson
 from django.db.models import Model
 
 from catalog.aliases.models import AliasMove, Proposal, ProtectionRule
-from catalog.models import Item
+from catalog.models import FormerName, Item
+from catalog.saved.models import SavedView
 from folksonomy.models import MetadataName, Tag
 from tenants.models import Chain, Event, MachineToken, RequestLog, Tenant, User
 from versions.draft_models import Draft, Experiment, Point
@@ -23,9 +24,10 @@ MANIFEST = "manifest.json"
 # Rows only refer to rows of earlier tables.
 OF_FOLDERS = (VersionFile, LooseFolder, SpentOrdinal)
 OF_ALIASES = (AliasMove, ProtectionRule, Proposal)
+OF_PAGES = (SavedView, FormerName)
 OF_DRAFTS = (Experiment, Draft, Point)
 # Not in format 1:
-LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, *OF_FOLDERS, *OF_ALIASES, *OF_DRAFTS)
+LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, *OF_FOLDERS, *OF_ALIASES, *OF_PAGES, *OF_DRAFTS)
 TABLES: tuple[type[Model], ...] = (Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog, *LATER)
 
 

@@ -17,6 +17,8 @@ VERBS = {
     "deletion_started": "began to delete",
 }
 WHOLE = ("created", "imported", "deleted")  # verbs whose changes are the whole subject
+KINDS = {"protectionrule": "rule", "machinetoken": "token"}  # as sentences name them
+PROPOSED = {"created": "made", "approved": "approved", "rejected": "rejected", "withdrawn": "withdrew"}
 UNSHOWN = ("lastmod",)
 
 
@@ -25,11 +27,27 @@ def sentence(event: Mapping[str, Any]) -> str:
     kind, _, verb = event["type"].partition(".")
     actor = event["actor"]["username"] if event["actor"] else "The operator"
     item = event["item"] or {"kind": kind, "name": ""}
-    subject = f"{item['kind']} {item['name']}".strip()
+    subject = f"{KINDS.get(item['kind'], item['kind'])} {item['name']}".strip()
+    if kind in ("alias", "proposal"):
+        return f"{actor} {_move(event, verb, subject)}"
     if event["version"] is not None:
         subject = f"{kind} {event['version']} of {subject}" if kind == "version" else f"{kind} of {subject}"
     details = "; ".join(_details(event["changes"])) if verb not in WHOLE else ""
     return f"{actor} {VERBS.get(verb, verb.replace('_', ' '))} {subject}" + (f": {details}" if details else "")
+
+
+def _move(event: Mapping[str, Any], verb: str, subject: str) -> str:
+    """Return what an event says about an alias: `moved production of model churn from version 2 to 3`."""
+    if event["type"].startswith("proposal."):
+        proposed: Mapping[str, Any] = next((new for _, new in event["changes"].values() if new), {})
+        to = f"move {{}} to version {event['version']}" if event["version"] is not None else "remove {}"
+        what = to.format(f"the alias {proposed.get('alias', '')} of {subject}")
+        return f"{PROPOSED.get(verb, verb)} a proposal to {what}"
+    old, new = event["changes"].get("aliases", ({}, {}))
+    alias = next((name for name in {**old, **new} if old.get(name) != new.get(name)), "an alias")
+    start = f" from version {old[alias]}" if alias in old else ""
+    end = f" to version {new[alias]}" if alias in new else ""
+    return f"{verb} the alias {alias} of {subject}{start}{end}"
 
 
 def _details(changes: Mapping[str, Sequence[Any]]) -> Iterator[str]:

@@ -6,30 +6,42 @@ from typing import Any
 
 from django.urls import reverse
 
-from catalog.models import STATUSES, VISIBILITIES
+from catalog.models import KINDS, STATUSES, VISIBILITIES, Item
+from folksonomy.models import DIRECTIONS
 from registry_site.pages.activity import newest_of_item, newest_of_user
 from registry_site.pages.aliases import alias_context, item_aliases
+from registry_site.pages.home import linked
 from registry_site.pages.markdown import render
+from registry_site.pages.overview import deletion, grouped, snippets, trends, uses
 from registry_site.pages.versions import address_of, pairs_of, shared_names
 from tenants.models import ROLES, User
+from tenants.rest.querying.terms import term_text
 
+BETTER = (("null", "unknown"), *((json.dumps(direction), direction) for direction in DIRECTIONS))  # JSON, label
 CHOICES = {"statuses": STATUSES, "visibilities": VISIBILITIES, "roles": ROLES}
 
 
 def item_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
     """Return the template context of a model, dataset or algorithm."""
     item = view.get_object()
+    pairs, versions = pairs_of(document.get("metadata", ())), document.get("versions", ())
+    may_change = item.is_changeable_by(caller)
     return {
         "item": document,
         "description": render(document.get("description", "")),
         "pk": item.pk,
         "kind": item.kind,
-        "may_change": item.is_changeable_by(caller),
-        "pairs": pairs_of(document.get("metadata", ())),
+        "may_change": may_change,
+        "pairs": pairs,
+        "groups": grouped(pairs),
+        "trends": trends(versions),
+        "snippets": snippets(route, item, versions),
+        "deletion": deletion(item) if may_change else None,
         "versions": _versions(route, item.pk, document.get("versions", ())),
         "older_versions": document.get("versions_count", 0) - len(document.get("versions", ())),
         "has_status": item.kind != "dataset",
-        "uses": _uses(item.pk) if item.kind == "dataset" else (),
+        "has_lineage": item.kind == "dataset" or bool(document.get("datasets")),
+        "uses": _uses(item.pk, caller) if item.kind == "dataset" else (),
         "events": newest_of_item(item.tenant_id, item.pk),
         "all_events": reverse(f"{route}-events", kwargs={"pk": item.pk}),
     } | item_aliases(item, route)
@@ -42,6 +54,9 @@ def user_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
     shown = {"person": document, "pk": document["_id"], "own": own, "may_change": may_change}
     condition = json.dumps([{"item": document["_id"]}, {"actor": document["_id"]}])
     events = newest_of_user(view.get_object()) if may_change else ()
+    items = Item.objects.visible_to(caller).filter(owner_id=document["_id"]).order_by("-timestamp", "-pk")
+    lists = [(kind, listing(f"{kind}s", "owner", document["username"])) for kind in KINDS if "username" in document]
+    shown |= {"owned": linked(items), "lists": lists}
     return shown | {"events": events, "all_events": reverse("events", query={"filter": condition})}
 
 
@@ -49,7 +64,7 @@ def term_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
     """Return the template context of a tag or metadata name."""
     field = "tags" if route == "tags" else "metadata.name"
     lists = {kind: listing(kind, field, document["_id"]) for kind in ("models", "datasets", "algorithms")}
-    return {"term": document, "pk": document["_id"], "lists": lists}
+    return {"term": document, "pk": document["_id"], "lists": lists, "directions": BETTER}
 
 
 def rule_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
@@ -64,21 +79,38 @@ def token_context(view: Any, document: Mapping[str, Any], route: str, caller: Us
     return {"token": document, "pk": document["_id"]}
 
 
+def view_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
+    """Return the template context of a saved view."""
+    saved = view.get_object()
+    return {
+        "view": document,
+        "pk": saved.pk,
+        "address": f"{reverse(f'{saved.list}-list')}?{saved.query}",
+        "may_change": saved.owner_id == caller.pk,
+        "may_delete": saved.owner_id == caller.pk or caller.is_admin,
+    }
+
+
 CONTEXTS = dict.fromkeys(("models", "datasets", "algorithms"), item_context)
 CONTEXTS |= {"users": user_context, "tokens": token_context, "tags": term_context, "metadata": term_context}
 CONTEXTS |= dict.fromkeys(("models-aliases", "datasets-aliases", "algorithms-aliases"), alias_context)
-CONTEXTS |= {"protection": rule_context}
+CONTEXTS |= {"protection": rule_context, "views": view_context}
+
+
+SEARCHED = {"tags": "tag", "owner": "owner"}  # how the search box calls a field
 
 
 def listing(route: str, field: str, value: str) -> str:
     """Return the URL of the list of documents that have this value in this field."""
+    if field in SEARCHED and '"' not in value:
+        return reverse(f"{route}-list", query={"q": term_text(SEARCHED[field], ":", value)})
     condition = json.dumps({field: value}, ensure_ascii=False)
     return reverse(f"{route}-list", query={"filter": condition})
 
 
-def _uses(pk: str) -> Sequence[tuple[str, str]]:
-    """Return the URLs of the lists of models and algorithms that use the dataset."""
-    return [(kind, listing(kind, "datasets", pk)) for kind in ("models", "algorithms")]
+def _uses(pk: str, caller: User) -> Sequence[dict[str, Any]]:
+    """Return the models and algorithms that use the dataset, each kind with the URL of the list of all."""
+    return [group | {"list": listing(group["kind"], "datasets", pk)} for group in uses(pk, caller)]
 
 
 def _versions(route: str, pk: str, versions: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:

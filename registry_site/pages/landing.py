@@ -1,4 +1,4 @@
-"""The landing page and the documentation page, which need no login."""
+"""The landing page, which is the home page of a logged-in user, and the documentation page."""
 
 from typing import Any
 
@@ -9,6 +9,8 @@ from django.urls import reverse
 
 from registry_site import __version__
 from registry_site.api.about import health
+from registry_site.pages.home import home
+from registry_site.pages.site import known_user
 from tenants.rest.negotiation import JSONRenderer
 
 
@@ -24,7 +26,11 @@ def landing(request: HttpRequest) -> HttpResponse:
         "openapi": f"/{settings.VERSION}/docs",
         "health": "/healthz",
     }
-    if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
+    wants_page = request.get_preferred_type(["application/json", "text/html"]) == "text/html"
+    caller = known_user(request) if wants_page and state["status"] == "ok" else None
+    if caller:
+        return home(request, caller)
+    if wants_page:
         context: dict[str, Any] = {"health": state, "api_version": settings.VERSION, "version": __version__}
         response = render(request, "landing.html", context)
     else:

@@ -7,12 +7,17 @@ from typing import Any
 from django.urls import reverse
 from rest_framework.request import Request
 
+from catalog.saved.models import LISTS, SavedView
 from registry_site.pages.activity import sentence
+from registry_site.pages.search import METADATA, address, columns_of, facets_context, heads_of, search_context
 from registry_site.pages.site import route_name
 from registry_site.pages.tables import LIMITS, Collection, Column
 from registry_site.pages.versions import address_of, shared_names
+from tenants.models import User
+from versions.files import QUERY_FIELDS
 from versions.sent import FOLDER_TYPE
 
+MOST_VIEWS = 50  # that a list shows
 SHOWN = 6  # tags in a cell; an item can have a thousand
 
 
@@ -33,27 +38,37 @@ class Cell:
     tick: str = ""
 
 
+def saved_views(route: str, caller: User) -> Sequence[dict[str, Any]]:
+    """Return the saved views of a list, each with its URL; those of others with their owners."""
+    if route not in LISTS:
+        return ()
+    views = SavedView.objects.visible_to(caller).filter(list=route).select_related("owner").order_by("name", "pk")
+    base = reverse(f"{route}-list")
+    return [
+        {"name": view.name, "link": f"{base}?{view.query}", "owner": "" if view.owner_id == caller.pk else view.owner}
+        for view in views[:MOST_VIEWS]
+    ]
+
+
 def list_context(view: Any, request: Request, data: Mapping[str, Any], collection: Collection) -> dict[str, Any]:
     """Return the template context of a list; without documents if the list was refused."""
     docs: Sequence[dict[str, Any]] = data.get("docs", ())
-    columns = [column for column in collection.columns if any(column.field in document for document in docs)]
+    columns = columns_of(request, collection, docs)
     route = route_name(request._request).removesuffix("-list")
     links = _links(route, view.kwargs, docs)
-    fields = collection.fields or view.get_query_fields()
-    return {
+    fields = QUERY_FIELDS if route.endswith("-files") else view.get_query_fields()
+    shown = {
         "collection": collection,
-        "heads": [column.head for column in columns],
+        "heads": heads_of(request, columns, fields),
         "rows": [
             _row(document, columns, link, document["_id"] if collection.compared else "")
             for document, link in zip(docs, links, strict=True)
         ],
-        "searches": [search for search in collection.searches if search.field.partition(".")[0] in fields],
-        "fields": sorted(fields),
-        "page": data,
-        "previous": _other_page(request, data.get("prevPage")),
-        "next": _other_page(request, data.get("nextPage")),
-        "as_csv": _as_csv(request),
-        "last": (data.get("pagingCounter") or 1) + len(docs) - 1,
+        "columns": [column.field for column in columns],
+        "has_own_columns": any(request.query_params.getlist("columns")),
+        "names": sorted({pair["name"] for document in docs for pair in document.get("metadata", ())}),
+        "facets": _facets_link(view, request),
+        "as_csv": _as_csv(request, columns),
         "sorts": _choices(collection.sorts, request.query_params.get("sort", "")),
         "limits": _choices(LIMITS, request.query_params.get("limit", "")),
         "words": route,
@@ -61,6 +76,22 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
         "parent": _parent(route, view.kwargs),
         "kind": "version" if route.endswith("-files") else getattr(view, "kind", ""),
         "ticks": collection.compared,
+        "views": saved_views(route, request.user) if isinstance(request.user, User) else (),
+        "savable": route in LISTS,
+        "as_view": address(request).removeprefix("?"),
+    }
+    counts = facets_context(request, data) if "facets" in data else {}
+    return shown | _pages(request, data) | search_context(request, fields) | counts
+
+
+def _pages(request: Request, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the links to the other pages show."""
+    return {
+        "page": data,
+        "previous": _other_page(request, data.get("prevPage")),
+        "next": _other_page(request, data.get("nextPage")),
+        "beyond": _other_page(request, data["totalPages"]) if _is_beyond(data) else "",
+        "last": (data.get("pagingCounter") or 1) + len(data.get("docs", ())) - 1,
     }
 
 
@@ -101,11 +132,20 @@ def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str, tick
 def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
     if column.kind == "sentence":
         return Cell(column.head, column.kind, sentence(document) if "changes" in document else document[column.field])
+    if column.kind == "value":
+        return _of_metadata(column, document)
     value, name = document.get(column.field), document.get(column.name, "")
     if column.kind == "words" and value:
         return Cell(column.head, column.kind, value[:SHOWN], link, name, max(0, len(value) - SHOWN))
     kind = "name" if column.kind == "file" and document.get("mimetype", FOLDER_TYPE) == FOLDER_TYPE else column.kind
     return Cell(column.head, kind, value, link, name)
+
+
+def _of_metadata(column: Column, document: Mapping[str, Any]) -> Cell:
+    name = column.field.removeprefix(METADATA)
+    value = next((pair["value"] for pair in document.get("metadata", ()) if pair["name"] == name), None)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return Cell(column.head, "number" if is_number else "value", value)
 
 
 def _other_page(request: Request, number: int | None) -> str:
@@ -117,13 +157,21 @@ def _other_page(request: Request, number: int | None) -> str:
     return f"?{query.urlencode()}"
 
 
-def _as_csv(request: Request) -> str:
-    """Return the query string of all documents of the same list as CSV."""
-    query = request.query_params.copy()
-    for name in ("page", "limit", "after"):
-        query.pop(name, None)
-    query["format"] = "csv"
-    return f"?{query.urlencode()}"
+def _is_beyond(data: Mapping[str, Any]) -> bool:
+    """Tell whether the page is after the last one."""
+    number = data.get("page")
+    return number is not None and number > data["totalPages"]
+
+
+def _facets_link(view: Any, request: Request) -> str:
+    """Return the query string that counts values among all documents of the same search; empty if none are counted."""
+    return f"{address(request, limit='1')}&facets={','.join(view.facets)}" if view.facets else ""
+
+
+def _as_csv(request: Request, columns: Sequence[Column]) -> str:
+    """Return the query string of all documents of the same list as CSV, with the columns if some were chosen."""
+    chosen = [column.field for column in columns] if any(request.query_params.getlist("columns")) else []
+    return f"{address(request, limit='', columns=chosen)}&format=csv"
 
 
 def _choices(known: Mapping[str, str], chosen: str) -> Sequence[tuple[str, str, bool]]:

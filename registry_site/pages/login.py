@@ -6,15 +6,15 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from rest_framework.exceptions import APIException, Throttled
 
 from registry_site.api.errors import ERRORS, error_name
-from registry_site.pages.site import site_context
+from registry_site.pages.site import own_address, site_context
 from tenants.identity import authentication, login
-from tenants.identity.serializers import credentials, tenant_of
+from tenants.identity.outbox import request_link
+from tenants.identity.serializers import ResetRequest, credentials, tenant_of
 from tenants.models import Tenant
-from tenants.rest.collections import explain
+from tenants.rest.collections import explain, valid_body
 
 
 def login_page(request: HttpRequest) -> HttpResponse:
@@ -34,6 +34,24 @@ def logout_page(request: HttpRequest) -> HttpResponse:
     return _form(request, notice="You are logged out.")
 
 
+def forgot_page(request: HttpRequest) -> HttpResponse:
+    """Mail a link that sets a new password; the page does not reveal whether a user has the address."""
+    if request.method != "POST":
+        return _forgot_form(request)
+    try:
+        body = valid_body(ResetRequest, {"email": request.POST.get("email", "")})
+        tenant_id = tenant_of({"tenant": request.POST.get("tenant")})
+        request_link(tenant_id=tenant_id, email=body["email"], address=login.address_of(request))
+    except APIException as error:
+        return _refused(request, error, _forgot_form)
+    return _forgot_form(request, sent=True)
+
+
+def _forgot_form(request: HttpRequest, *, error: dict[str, Any] | None = None, sent: bool = False) -> HttpResponse:
+    context = _tenants(request) | {"error": error, "sent": sent, "hide_login": True}
+    return _shown(request, "browsable/forgot.html", context)
+
+
 def _enter(request: HttpRequest) -> None:
     """Log in by the same rules as the API. Raises the API's exceptions."""
     body = credentials(request.POST.dict())
@@ -50,25 +68,36 @@ def _enter(request: HttpRequest) -> None:
 
 
 def _form(request: HttpRequest, *, error: dict[str, Any] | None = None, notice: str = "") -> HttpResponse:
-    public = settings.PUBLIC_TENANT_LIST
-    context = {
-        "tenants": list(Tenant.objects.order_by("pk").values_list("pk", flat=True)) if public else [],
-        "tenant": request.POST.get("tenant") or (settings.DEFAULT_TENANT if public else ""),
+    context = _tenants(request) | {
         "username": request.POST.get("username", ""),
         "next": _target(request),
         "error": error,
         "notice": notice,
         "hide_login": True,
     }
-    response = render(request, "browsable/login.html", site_context(request) | context)
+    return _shown(request, "browsable/login.html", context)
+
+
+def _tenants(request: HttpRequest) -> dict[str, Any]:
+    """Return the tenants to choose from, if the list is public, and the chosen one."""
+    public = settings.PUBLIC_TENANT_LIST
+    chosen = request.POST.get("tenant") or request.GET.get("tenant")
+    return {
+        "tenants": list(Tenant.objects.order_by("pk").values_list("pk", flat=True)) if public else [],
+        "tenant": chosen or (settings.DEFAULT_TENANT if public else ""),
+    }
+
+
+def _shown(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    response = render(request, template, site_context(request) | context)
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _refused(request: HttpRequest, error: APIException) -> HttpResponse:
+def _refused(request: HttpRequest, error: APIException, form: Any = None) -> HttpResponse:
     """Show the form again, with the error."""
     row = ERRORS[error_name(error, "POST") or "authentication_error"]
-    response = _form(request, error=row.answer(explain(error)))
+    response: HttpResponse = (form or _form)(request, error=row.answer(explain(error)))
     response.status_code = row.status
     if row.status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="registry"'
@@ -79,6 +108,4 @@ def _refused(request: HttpRequest, error: APIException) -> HttpResponse:
 
 def _target(request: HttpRequest) -> str:
     """Return the URL to open after the login; a `next` outside this registry is ignored."""
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    safe = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
-    return wanted if safe else reverse("models-list")
+    return own_address(request.POST.get("next") or request.GET.get("next") or "", reverse("models-list"))

@@ -8,14 +8,18 @@ from django.template.loader import render_to_string
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
 
+from catalog.models import KINDS
 from registry_site.pages.compare import compare_context
 from registry_site.pages.items import CHOICES, CONTEXTS
 from registry_site.pages.lists import list_context
+from registry_site.pages.overview import address_of_name
+from registry_site.pages.search import facets_context, new_term
 from registry_site.pages.site import route_name, site_context
 from registry_site.pages.tables import COLLECTIONS
-from registry_site.pages.versions import VERSION_PAGES, version_page
+from registry_site.pages.versions import FILES, VERSION_PAGES, version_page
 from tenants.models import User
 
+FRAGMENT = "HTTP_HX_REQUEST"  # htmx asks for a part of a page
 PAGES = {"compare": ("browsable/compare.html", compare_context)}  # route -> template, context
 LONGEST_BODY = 100_000  # characters of the raw response that a page shows
 
@@ -30,6 +34,9 @@ class PageRenderer(BrowsableAPIRenderer):
         view, request, response = context["view"], context["request"], context["response"]
         response["Cache-Control"] = "no-store"  # the back button must show nothing after logging out
         site = site_context(request._request, request.user if isinstance(request.user, User) else None)
+        added = new_term(request) if response.status_code < 500 else ""
+        if added and site["caller"]:
+            response.status_code, response["Location"] = 303, added
         template, shown = self.page_of(view, request, response, data, site["caller"])
         site |= {"raw_response": self.raw_response(request, response, data), **CHOICES}
         return render_to_string(template, site | shown, request)
@@ -39,16 +46,22 @@ class PageRenderer(BrowsableAPIRenderer):
     ) -> tuple[str, dict[str, Any]]:
         """Return the template of the response and its context."""
         route, part = _split(route_name(request._request))
-        collection = COLLECTIONS.get(route)
+        collection = FILES if route.endswith("-versions-files") else COLLECTIONS.get(route)
+        is_missing_item = response.status_code == 404 and part == "detail" and route[:-1] in KINDS
         refused = {"error": data} if response.status_code >= 400 else {}
         part_of_version = getattr(view, "read_part", None)
         if caller and not refused and part_of_version and part_of_version[2].part in VERSION_PAGES:
             return version_page(view, data, caller)
-        if caller and collection and part == "list" and response.status_code in (200, 400):
+        if "facets" in (data or ()) and FRAGMENT in request.META:
+            return "browsable/facets.html", facets_context(request, data)
+        if caller and collection and part == "list" and response.status_code in (200, 303, 400):
             may_create = bool(collection.form) and caller.role in view.roles.get("create", ())
             shown = list_context(view, request, {} if refused else data, collection)
             return "browsable/list.html", shown | refused | {"route": route, "may_create": may_create}
         if refused:
+            found = address_of_name(route[:-1], view.kwargs["pk"], caller) if caller and is_missing_item else ""
+            if found:
+                response.status_code, response["Location"] = 302, found
             return "browsable/error.html", refused
         if caller and route in PAGES:
             page, shown_by = PAGES[route]

@@ -1,11 +1,7 @@
-"""How the pages show each collection, as data: columns, searches, orders and forms."""
+"""How the pages show each collection, as data: columns, orders and forms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-
-from catalog.models import KINDS, STATUSES, VISIBILITIES
-from folksonomy.models import USAGES
-from tenants.models import ROLES
 
 NEWEST, OLDEST = {"Newest first": ""}, {"Oldest first": '{"timestamp":"asc"}'}
 LIMITS = {"10": "", "25": "25", "50": "50", "100": "100"}
@@ -25,17 +21,6 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Search:
-    """An input of the search form; its value becomes a condition: the field contains it, equals it, or exists."""
-
-    field: str
-    label: str
-    how: str = "contains"
-    choices: Sequence[str] = ()
-    suggest: str = ""
-
-
-@dataclass(frozen=True)
 class Collection:
     """How a collection is shown; `form` is the template of the form that creates a document."""
 
@@ -43,12 +28,10 @@ class Collection:
     one: str
     many: str
     columns: Sequence[Column]
-    searches: Sequence[Search]
     sorts: Mapping[str, str]
     example: str
     form: str = ""
     detail: str = ""
-    fields: Sequence[str] = ()  # of its filters, if they are not those of the view
     dated: bool = False  # whether the list can be shown as it was at a time
     compared: bool = False  # whether rows can be ticked and compared
 
@@ -56,20 +39,16 @@ class Collection:
 LAST_MODIFIED = Column("lastmod", "Last modified", "moment")
 NAME, OWNER = Column("name", "Name", "name"), Column("owner", "Owner", "user", "owner_username")
 STATUS, VISIBILITY = Column("status", "Status", "badge"), Column("visibility", "Visibility", "badge")
+CREATED, DESCRIPTION = Column("timestamp", "Created", "moment"), Column("description", "Description", "cut")
 TAGS, VERSIONS = Column("tags", "Tags", "words"), Column("versions_count", "Versions")
 PRODUCTION = Column("aliases", "Production", "production")
-BY_NAME = Search("name", "Name contains")
-BY_TAG = Search("tags", "Tag", "equals", suggest="tags")
-BY_STATUS = Search("status", "Status", "equals", STATUSES)
-IN_PRODUCTION = Search("aliases.production", "In production", "exists", ("yes", "no"))
-BY_VISIBILITY = Search("visibility", "Visibility", "equals", VISIBILITIES)
+EXTRA = (CREATED, LAST_MODIFIED, DESCRIPTION, Column("_id", "Identifier", "code"))  # columns that can be added
 
 MODELS = Collection(
     title="Models",
     one="model",
     many="models",
     columns=(NAME, OWNER, VISIBILITY, STATUS, TAGS, VERSIONS, PRODUCTION, LAST_MODIFIED),
-    searches=(BY_NAME, BY_TAG, BY_STATUS, BY_VISIBILITY, IN_PRODUCTION),
     sorts=NEWEST | OLDEST | {"Name": '{"name":"asc"}', "Last modified": '{"lastmod":"desc"}'},
     example='{"metadata.accuracy": {"$gte": 0.9}, "tags": {"$in": ["onnx", "csv"]}}',
     form="browsable/item_form.html",
@@ -82,7 +61,6 @@ DATASETS = replace(
     one="dataset",
     many="datasets",
     columns=(NAME, OWNER, VISIBILITY, TAGS, VERSIONS, PRODUCTION, LAST_MODIFIED),
-    searches=(BY_NAME, BY_TAG, BY_VISIBILITY, IN_PRODUCTION),
 )
 WORDS = Collection(
     title="Tags",
@@ -93,7 +71,6 @@ WORDS = Collection(
         Column("usage", "Usage", "badge"),
         Column("owner", "Added by", "user", "owner_username"),
     ),
-    searches=(Search("_id", "Name contains"), Search("usage", "Usage", "equals", USAGES)),
     sorts=NEWEST | OLDEST | {"Name": '{"_id":"asc"}'},
     example='{"usage": "default"}',
     form="browsable/term_form.html",
@@ -109,7 +86,6 @@ USERS = Collection(
         Column("email", "E-mail"),
         Column("createdPassword", "Password set", "moment"),
     ),
-    searches=(Search("username", "Username contains"), Search("role", "Role", "equals", ROLES)),
     sorts=NEWEST | {"Username": '{"username":"asc"}'},
     example='{"username": {"$in": ["ada", "grace"]}}',
     form="browsable/user_form.html",
@@ -127,7 +103,6 @@ TOKENS = Collection(
         Column("last_used", "Last used"),
         Column("last_address", "From"),
     ),
-    searches=(Search("name", "Name contains"), Search("owner", "User", "equals")),
     sorts=NEWEST | OLDEST | {"Name": '{"name":"asc"}', "Expires first": '{"expires":"asc"}'},
     example='{"last_used": {"$lt": "2026-01-01"}}',
     form="browsable/token_form.html",
@@ -147,24 +122,8 @@ VERSION_LIST = Collection(
         Column("tags", "Tags", "words"),
         Column("timestamp", "Uploaded", "moment"),
     ),
-    searches=(Search("original", "File name contains"),),
     sorts=NEWEST | OLDEST | {"Largest first": '{"size":"desc"}'},
     example='{"size": {"$gt": 1000000}}',
-)
-FILES = Collection(
-    title="Files",
-    one="file",
-    many="files",
-    columns=(
-        Column("path", "File", "file"),
-        Column("size", "Size", "size"),
-        Column("mimetype", "Type"),
-        Column("sha256", "SHA-256", "code"),
-    ),
-    searches=(Search("path", "Path contains"), Search("sha256", "SHA-256", "equals")),
-    sorts={"Path": ""} | {"Largest first": '{"size":"desc"}'},
-    example='{"size": {"$gt": 1000000}}',
-    fields=("_id", "path", "size", "sha256", "mimetype"),
 )
 EVENTS = Collection(
     title="Activity",
@@ -176,7 +135,6 @@ EVENTS = Collection(
         Column("reason", "Why"),
         Column("sequence", "Number"),
     ),
-    searches=(Search("type", "Type contains"), Search("name", "Name contains"), Search("actor", "By", "equals")),
     sorts=NEWEST | OLDEST,
     example='{"type": "model.updated", "actor": "ada"}',
 )
@@ -193,10 +151,6 @@ LOG = Collection(
         Column("duration_ms", "Milliseconds"),
         Column("contents", "Request body", "code"),
     ),
-    searches=(
-        Search("url", "URL contains"),
-        Search("method", "Method", "equals", ("GET", "POST", "PUT", "DELETE")),
-    ),
     sorts=NEWEST | {"Oldest first": '{"date":"asc"}', "Status": '{"status":"desc"}'},
     example='{"status": {"$gte": 400}}',
 )
@@ -211,7 +165,6 @@ ALIASES = Collection(
     one="alias",
     many="aliases",
     columns=(Column("_id", "Alias", "name"), Column("version", "Version"), SINCE, ACTOR, REASON),
-    searches=(Search("_id", "Alias contains"),),
     sorts={"Name": ""} | {"Moved last": '{"timestamp":"desc"}'},
     example='{"version": "3"}',
     detail="browsable/alias.html",
@@ -222,7 +175,6 @@ HOLDERS = Collection(
     one="item",
     many="items",
     columns=(NAME, Column("kind", "Kind"), OWNER, Column("version", "Version"), SINCE, ACTOR, REASON),
-    searches=(BY_NAME, Search("kind", "Kind", "equals", KINDS), BY_TAG),
     sorts={"By kind": "", "Name": '{"name":"asc"}'},
     example='{"kind": "model"}',
     dated=True,
@@ -242,11 +194,27 @@ RULES = Collection(
         Column("condition", "Condition", "json"),
         Column("approvals", "Approvals"),
     ),
-    searches=(BY_NAME,),
     sorts=NEWEST | {"Name": '{"name":"asc"}'},
     example='{"aliases": "production"}',
     form="browsable/rule_form.html",
     detail="browsable/rule.html",
+)
+
+VIEWS = Collection(
+    title="Saved views",
+    one="view",
+    many="views",
+    columns=(
+        Column("name", "Name", "name"),
+        Column("list", "List"),
+        Column("query", "Search", "code"),
+        Column("shared", "Shared", "value"),
+        Column("owner", "Owner", "user", "owner_username"),
+        LAST_MODIFIED,
+    ),
+    sorts=NEWEST | {"Name": '{"name":"asc"}'},
+    example='{"list": "models"}',
+    detail="browsable/view.html",
 )
 
 # Keys are names of routes.
@@ -262,6 +230,6 @@ COLLECTIONS = {
     "log": LOG,
     "holders": HOLDERS,
     "protection": RULES,
+    "views": VIEWS,
 } | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), VERSION_LIST)
-COLLECTIONS |= dict.fromkeys(("models-versions-files", "datasets-versions-files", "algorithms-versions-files"), FILES)
 COLLECTIONS |= dict.fromkeys(("models-aliases", "datasets-aliases", "algorithms-aliases"), ALIASES)

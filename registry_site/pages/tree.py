@@ -100,10 +100,13 @@ def _nested(place: Place, files: Sequence[File], start: int) -> Sequence[Entry]:
 def _level(place: Place) -> Iterator[Entry]:
     """Yield the entries of one folder, one more than a page shows; skip what is in its folders."""
     start, found = len(place.prefix), 0
-    rows = _rows(place.version, place.prefix)
+    id = place.version.pk
+    end = _behind(VersionFile.key(id, place.prefix))
     position = _behind(place.prefix + place.after) if place.after else place.prefix
     while found <= SHOWN:
-        batch = list(rows.filter(pk__gte=VersionFile.key(place.version.pk, position))[: SHOWN + 1])
+        # One lower bound: of two, SQLite uses the first, and reads all that is before the second.
+        rows = VersionFile.objects.filter(pk__gte=VersionFile.key(id, position), pk__lt=end)
+        batch = list(rows.order_by("pk").values(*COLUMNS)[: SHOWN + 1])
         if not batch:
             return
         for file in batch:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from catalog.aliases.pointers import pointer_of
 from catalog.models import Item
 from registry_site.pages.markdown import LONGEST, render
+from registry_site.pages.tables import Collection, Column
 from registry_site.pages.tree import Place, tree_of
 from tenants.models import User
 from tenants.rows.texts import unreadable
@@ -22,6 +23,19 @@ README = "README.md"
 README_BYTES = 4 * LONGEST  # of which the rendered characters are
 DIFFERENCES = 100  # files of each kind that a page shows
 Page = tuple[str, dict[str, Any]]  # template and context
+FILES = Collection(
+    title="Files",
+    one="file",
+    many="files",
+    columns=(
+        Column("path", "File", "file"),
+        Column("size", "Size", "size"),
+        Column("mimetype", "Type"),
+        Column("sha256", "SHA-256", "code"),
+    ),
+    sorts={"Path": ""} | {"Largest first": '{"size":"desc"}'},
+    example='{"size": {"$gt": 1000000}}',
+)
 
 
 def shared_names(versions: Sequence[dict[str, Any]]) -> frozenset[str]:

@@ -16,7 +16,10 @@ from datetime import timedelta
 from django.db import close_old_connections, connections
 from rest_framework.exceptions import Throttled
 
+from tenants.identity.emails import email_key
+from tenants.identity.login import limited_attempt
 from tenants.identity.resets import mail_reset_link
+from tenants.identity.services import TENANT_ID
 from tenants.models import OutgoingMail
 from tenants.rows.fields import now
 
@@ -29,6 +32,14 @@ BATCH = 100  # rows per query
 MAX_WAITING = 10_000  # rows; bounds the disk space that a flood of requests can take
 POLL_SECONDS = 10.0  # between checks for rows that another process wrote or failed to send
 DELAY_SECONDS = 0.5  # lets the response leave first, so that sending does not affect its time
+
+
+def request_link(*, tenant_id: str, email: str, address: str) -> None:
+    """Queue a reset link for a caller at this address. Every request counts. Raises Throttled."""
+    known = TENANT_ID.fullmatch(tenant_id)
+    with limited_attempt(address=address, account=f"reset {tenant_id if known else '?'}/{email_key(email)}"):
+        if known:
+            post(tenant_id=tenant_id, email=email)
 
 
 def post(*, tenant_id: str, email: str) -> None:

@@ -13,7 +13,7 @@ from tenants.exceptions import Refused
 from tenants.identity import outbox
 from tenants.identity.authentication import ApiTokenAuthentication, issue_token, sent_token, user_of_token
 from tenants.identity.deletions import delete_tenant, delete_user
-from tenants.identity.emails import EmailTaken, email_key
+from tenants.identity.emails import EmailTaken
 from tenants.identity.login import address_of, authenticate, limited_attempt
 from tenants.identity.resets import digest_of, reset_password
 from tenants.identity.serializers import (
@@ -27,7 +27,7 @@ from tenants.identity.serializers import (
     credentials,
     tenant_of,
 )
-from tenants.identity.services import TENANT_ID, create_tenant, create_user, update_tenant, update_user
+from tenants.identity.services import create_tenant, create_user, update_tenant, update_user
 from tenants.models import Tenant, User
 from tenants.rest.collections import CollectionViewSet, valid_body, valid_changes
 from tenants.rest.documentation import LoginAnswer, MessageAnswer, TenantAnswer, UserAnswer
@@ -210,10 +210,7 @@ class SelfViewSet(ViewSet):
             raise Refused("missing_email", "Path `email` is required")
         body = valid_body(ResetRequest, request.data)
         tenant_id = tenant_of({"tenant": request.query_params.get("tenant")})
-        address, account = address_of(request), f"reset {tenant_id}/{email_key(body['email'])}"
-        with limited_attempt(address=address, account=account):  # every request counts
-            if TENANT_ID.fullmatch(tenant_id):
-                outbox.post(tenant_id=tenant_id, email=body["email"])
+        outbox.request_link(tenant_id=tenant_id, email=body["email"], address=address_of(request))
         return Response({"message": "request sent"})
 
     def reset(self, request: Request) -> Response:

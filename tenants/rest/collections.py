@@ -20,6 +20,7 @@ from rest_framework.viewsets import GenericViewSet
 from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet, User
 from tenants.rest.exports import export_form, export_response
+from tenants.rest.querying.facets import facet_names, facets_of
 from tenants.rest.querying.page import list_response
 from tenants.rest.querying.query import NEWEST_FIRST, ListQuery, Selection, selection_of
 from tenants.rest.querying.search import Search
@@ -66,14 +67,16 @@ class CollectionViewSet(GenericViewSet[Any]):
     """A collection of a tenant's resources. Only the actions in `roles` are allowed.
 
     Subclasses set `collection` (the key of bulk answers), `model`, `query_fields` (the fields that lists can be
-    filtered and sorted by), `default_sort`, `input_class` (the serializer for creation) and `lookup_fields` (the fields
-    that an id in the URL can match, tried in order), and define `create_one` and `to_api_page`.
+    filtered and sorted by), `facets` (the fields whose values can be counted, with their columns), `default_sort`,
+    `input_class` (the serializer for creation) and `lookup_fields` (the fields that an id in the URL can match, tried
+    in order), and define `create_one` and `to_api_page`.
     """
 
     collection: ClassVar[str]
     model: ClassVar[type[Model]]
     roles: ClassVar[dict[str, frozenset[Any]]] = {}
     query_fields: ClassVar[dict[str, str]] = {}
+    facets: ClassVar[dict[str, str]] = {}
     default_sort: ClassVar[str] = NEWEST_FIRST
     input_class: ClassVar[type[Serializer[Any]]]
     answer_class: ClassVar[type[Serializer[Any]]]
@@ -164,9 +167,13 @@ class CollectionViewSet(GenericViewSet[Any]):
         form = export_form(request)
         if form:
             return export_response(form, query, self)
-        return list_response(
+        counted = facet_names(request, self.facets)
+        response = list_response(
             query, self.rows, self.to_api_page, self.totals_key, self.columns(), values=self.get_values()
         )
+        if counted and isinstance(response, Response):
+            response.data["facets"] = facets_of(query, self.rows, {name: self.facets[name] for name in counted})
+        return response
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         return self.answer(self.get_object())

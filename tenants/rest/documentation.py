@@ -9,7 +9,7 @@ from rest_framework import serializers
 ADA, GRACE, ALAN = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("01", "02", "03"))
 ITEM, DATASET = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("20", "30"))
 REQUEST, VERSION, TOKEN, EVENT = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("40", "50", "60", "70"))
-PROPOSAL, RULE, MOVE = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("61", "62", "63"))
+PROPOSAL, RULE, MOVE, VIEW = (f"66a1f0c2b7d94e3f8a5c1d{number}" for number in ("61", "62", "63", "64"))
 FILE_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of the bytes `test`
 STATUSES = ("200", "201", "202")
 TIME = "2026-01-31T09:30:00.000Z"

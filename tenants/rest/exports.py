@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from tenants.rest.querying.bounded import bounded_search
 from tenants.rest.querying.fields import Key, query_error
 from tenants.rest.querying.page import ToApiPage, position_of, search_of, selected
-from tenants.rest.querying.query import BATCH, LIMIT, ListQuery
+from tenants.rest.querying.query import BATCH, LIMIT, SELECTED_NAMES, ListQuery
 from tenants.rest.querying.search import Search
 from tenants.rows.hooks import hook
 from tenants.rows.prepared import Rows
@@ -34,7 +34,15 @@ def csv_head(fields: Sequence[str]) -> bytes:
 
 def csv_lines(documents: Documents, fields: Sequence[str]) -> bytes:
     """Return one line for each document, with its cells in the order of the fields."""
-    return _lines([[cell(document.get(field)) for field in fields] for document in documents])
+    return _lines([[cell(_value(document, field)) for field in fields] for document in documents])
+
+
+def _value(document: dict[str, Any], field: str) -> Any:
+    """Return the value of a field, or of the pair that `field.name` names."""
+    outer, dot, name = field.partition(".")
+    if not dot:
+        return document.get(field)
+    return next((pair["value"] for pair in document.get(outer, ()) if pair["name"] == name), None)
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> bytes:
@@ -103,7 +111,7 @@ def export_response(form: Form, query: ListQuery, view: Any) -> StreamingHttpRes
     request = view.request
     if request.query_params.get("page", "").strip():
         raise query_error("An export has no pages: use limit and after")
-    fields = [name for name in view.document_fields() if view.is_selected(name)]
+    fields = _columns(request, view) or [name for name in view.document_fields() if view.is_selected(name)]
     parts: Iterator[bytes] = iter(())
     if request.method != "HEAD":
         limit = query.limit if request.query_params.get("limit", "").strip() else None
@@ -113,6 +121,18 @@ def export_response(form: Form, query: ListQuery, view: Any) -> StreamingHttpRes
     name = request.path.rstrip("/").rpartition("/")[2]
     response["Content-Disposition"] = f'attachment; filename="{name}.{form.name}"'
     return response
+
+
+def _columns(request: Request, view: Any) -> list[str]:
+    """Return the columns that `columns` names, each once. Raises Refused for unknown ones and for too many."""
+    names = list(dict.fromkeys(name for name in request.query_params.getlist("columns") if name))
+    known = view.document_fields()
+    for name in names:
+        if name not in known and not (name.startswith("metadata.") and "metadata" in known):
+            raise query_error(f"columns: Unknown field {name[:100]}")
+    if len(names) > SELECTED_NAMES:
+        raise query_error(f"columns has at most {SELECTED_NAMES} names")
+    return names
 
 
 def _rest(read: Iterator[Documents], form: Form, fields: Sequence[str]) -> Iterator[bytes]:

@@ -29,7 +29,7 @@ def _page(rule: dict[str, Any]) -> str:
     return f"catalog/protectionrule/{rule['_id']}/change/"
 
 
-@pytest.mark.promise("events.admin-site", "protection.rules")
+@pytest.mark.promise("events.admin-site", "protection.admin-site")
 def test_a_superuser_creates_changes_and_deletes_a_rule(desk: Desk, world: Any) -> None:
     assert "added successfully" in messages(desk.post("catalog/protectionrule/add/", **RULE))
     (rule,) = _rules(world)
@@ -72,7 +72,7 @@ def test_an_invalid_rule_is_refused_with_its_reason(desk: Desk, world: Any, wron
     assert not ProtectionRule.objects.exists()
 
 
-@pytest.mark.promise("events.admin-site", "protection.proposals")
+@pytest.mark.promise("events.admin-site", "protection.admin-site")
 def test_a_superuser_sees_moves_and_withdraws_proposals(desk: Desk, world: Any) -> None:
     owner = world.acme.owner.api
     ok(world.acme.admin.api.post("protection", json={"name": "r", "aliases": "production", "approvals": 1}))

@@ -126,7 +126,7 @@ def _create_on(disk: Path, server: Server, name: str) -> None:
 
 
 @pytest.mark.promise("errors.storage")
-def test_an_upload_to_a_full_disk_is_told_so_and_leaves_nothing(
+def test_an_upload_to_a_full_disk_is_refused_and_leaves_nothing(
     server: Server, small_disk: Path, tmp_path: Path
 ) -> None:
     with Served.on(server, tmp_path, UPLOAD_PATH=str(small_disk)) as registry, administrator(registry) as client:
@@ -146,7 +146,7 @@ def test_an_upload_to_a_full_disk_is_told_so_and_leaves_nothing(
 
 
 @pytest.mark.promise("errors.storage")
-def test_a_full_disk_of_the_database_is_told_so_and_reads_and_the_log_fail_no_request(
+def test_a_full_disk_of_the_database_is_reported_and_reads_and_the_log_fail_no_request(
     cramped: tuple[Served, Any],
 ) -> None:
     registry, room = cramped
@@ -171,7 +171,7 @@ def test_a_full_disk_of_the_database_is_told_so_and_reads_and_the_log_fail_no_re
 
 
 @pytest.mark.promise("errors.storage", "bulk.partial")
-def test_a_list_that_meets_a_full_disk_halfway_is_told_what_was_kept(cramped: tuple[Served, Any]) -> None:
+def test_a_list_that_fills_the_disk_partway_reports_what_was_kept(cramped: tuple[Served, Any]) -> None:
     registry, room = cramped
     with administrator(registry) as client:
         first = created(client, "models", name="first")

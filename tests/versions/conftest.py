@@ -1,9 +1,11 @@
 """Tests of stored bytes run on the file store and, on SQLite, on object stores too: stores do not depend on engines."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import botocore.session
 import pytest
 
 from tests.object_store import MIB, ObjectStore
@@ -11,6 +13,9 @@ from tests.object_store import MIB, ObjectStore
 ABOUT_BYTES = ("test_archives", "test_bytes", "test_download", "test_folders", "test_tus", "test_upload")
 REFUSED = {"unfit", "body", "paths"}  # parameters of tests whose input no store sees
 OBJECT_STORES = ["s3_store", "azure_store", "google_store"]
+
+# Each test has its own client, which would read the description of S3 each time, for a tenth of a second.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

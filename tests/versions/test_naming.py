@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from tenants.rows.transactions import atomic
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
 from tests.versions.files import CONTENT, new_item, put_file, send_bytes, sha256, stored
 from tests.versions.hooked_store import HookedStorage
+from versions import removal
 from versions.garbage import bytes_held, find_garbage
 from versions.integrity import faults_of_bytes
 from versions.models import Blob
@@ -124,6 +126,30 @@ def test_old_bytes_of_an_upload_that_crashed_before_its_version_are_collected(wo
     assert found.remove()
     assert stored() == {}
     assert not Blob.objects.exists()
+
+
+@pytest.mark.promise("races.bytes")
+def test_bytes_that_an_upload_marks_meanwhile_stay_and_the_others_of_their_batch_go(
+    world: Any, hooked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, transactions, begin = Blob.key("acme", sha256(b"other")), [], atomic
+    for key, content in ((KEY, CONTENT), (other, b"other")):
+        with store().receive() as incoming:
+            incoming.write(content)
+            received = incoming.finish()
+        _store_bytes(key, "acme", received)
+        store().discard(received)
+
+    def mark_and_begin() -> Any:
+        transactions.append(1)
+        if len(transactions) == 2:  # the first one clears the marks
+            Blob.objects.filter(pk=KEY).update(mark="a" * 24)
+        return begin()
+
+    monkeypatch.setattr(removal, "atomic", mark_and_begin)
+    assert remove_unreferenced([KEY, other]) == 1
+    assert list(stored().values()) == [CONTENT]
+    assert list(Blob.objects.values_list("pk", "mark")) == [(KEY, "a" * 24)]
 
 
 def test_a_failed_removal_in_the_store_deletes_the_version_and_leaves_garbage(

@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
@@ -17,6 +18,7 @@ from tests.answers import assert_error
 from tests.database import empty
 from tests.object_store import MIB, PLACE, Cutting, Full, ObjectStore
 from tests.versions.files import CONTENT, new_item, put_file, send_bytes
+from versions.many_objects import _in_parallel
 from versions.models import Blob
 from versions.storage import store
 
@@ -67,6 +69,19 @@ def test_requests_to_a_store_that_never_answers_time_out(world: Any, use: Use, s
         assert_error(send_bytes(world.acme.owner.api, path, "a.bin"), "generic_upload_error")
         assert world.anonymous.get("/healthz").status_code == 503
     assert world.acme.owner.api.get(f"{path}/versions").json()["docs"] == []
+
+
+def test_of_many_requests_no_more_begin_after_one_has_failed() -> None:
+    begun: list[int] = []
+
+    def fail(number: int) -> None:
+        begun.append(number)
+        time.sleep(0.01)
+        raise OSError("the store does not answer")
+
+    with pytest.raises(OSError, match="does not answer"):
+        _in_parallel(fail, range(2000))
+    assert len(begun) < 2000
 
 
 def test_a_part_that_the_store_refuses_leaves_nothing_of_the_upload(

@@ -8,7 +8,8 @@ from drf_spectacular.generators import SchemaGenerator
 from registry_site.api.openapi.names import GROUPS
 
 SELECTABLE: tuple[str, ...] = ("Item", "Dataset", "Version", "Info", "File", "Term", "User", "Token", "NewToken")
-SELECTABLE += ("Tenant", "Log", "Event", "Upload", "Alias", "Move", "Holder", "Proposal", "Rule", "Draft")
+SELECTABLE += ("MetadataName", "Tenant", "Log", "Event", "Upload", "Alias", "Move", "Holder", "Proposal", "Rule")
+SELECTABLE += ("View", "Draft")
 
 
 class DocumentGenerator(SchemaGenerator):

@@ -13,6 +13,7 @@ THINGS = {
     "tenants": "tenant",
     "rules": "protection rule",
     "drafts": "draft",
+    "views": "saved view",
 }
 # Action -> id and summary of the operation, on collections and on the versions of an item.
 COLLECTIONS = {
@@ -108,6 +109,7 @@ GROUPS = {
     "Tags": "Labels of the tenant: `default` ones are suggested by administrators, `folk` ones come from use.",
     "Metadata": "Names of metadata, `default` or `folk` like tags.",
     "History": "The ledger: who changed what, when and why.",
+    "Views": "Searches of lists that users keep under a name, and share with their tenant.",
     "Users": "The users of a tenant and their roles.",
     "Tokens": "Tokens for programs, which act as their user within scopes.",
     "Tenants": "Isolated groups of users. For the operator, who has the `API_TOKEN`.",
@@ -117,9 +119,9 @@ GROUPS = {
 
 def operation_names(view: Any, method: str, route: str) -> tuple[str, str]:
     """Return id and summary of an operation; `route` is its path without the API's prefix."""
-    collection = getattr(view, "collection", "")
-    if collection not in THINGS:
-        return SINGLES[f"{method} {route}"]
+    collection, name = getattr(view, "collection", ""), f"{method} {route}"
+    if name in SINGLES or collection not in THINGS:
+        return SINGLES[name]
     id, summary = next(names for part, names in PARTS.items() if part in route)[view.action]
     thing = THINGS[collection]
     words = {"things": f"{thing}s", "a_thing": f"{'an' if thing[0] == 'a' else 'a'} {thing}"}

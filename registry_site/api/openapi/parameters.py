@@ -17,10 +17,19 @@ from tenants.rest.documentation import (
     TIME,
     TOKEN,
     VERSION,
+    VIEW,
 )
 
 # Collection -> the `{id}` in examples.
-IDS = {"rules": RULE, "tags": "vision", "metadatas": "licence", "users": "grace", "tenants": "globex", "types": "acme"}
+IDS = {
+    "rules": RULE,
+    "views": VIEW,
+    "tags": "vision",
+    "metadatas": "licence",
+    "users": "grace",
+    "tenants": "globex",
+    "types": "acme",
+}
 AFTER = IDS | {"users": GRACE, "tokens": TOKEN, "versions": VERSION, "log": REQUEST, "events": "0"}
 AFTER |= {"aliases": "production", "history": MOVE, "proposals": PROPOSAL}
 HEADER = "^[ -~]*$"  # the server itself refuses other characters
@@ -40,6 +49,7 @@ FILTERS = {
     "holders": '{"kind": "model"}',
     "proposals": '{"status": "open"}',
     "rules": '{"aliases": "production"}',
+    "views": '{"list": "models"}',
     "tags": '{"usage": "default"}',
     "metadatas": '{"_id": {"$regex": "^acc"}}',
     "users": '{"role": "admin"}',
@@ -74,6 +84,7 @@ SELECTIONS = {
     "holders": '["name", "version"]',
     "proposals": '["version", "status"]',
     "rules": '["name", "approvals"]',
+    "views": '["name", "query"]',
     "tags": '["usage"]',
     "metadatas": '["usage"]',
     "users": '["username"]',
@@ -122,6 +133,7 @@ NAMED = {
         _parameter("limit", "query", "100", "Files per page", pattern="^[0-9]*$"),
         _parameter("after", "query", VERSION, "Instead of `page`: the `_id` of the file before the page"),
         _parameter("at", "query", TIME, "What was true at this time; default: what is", format="time"),
+        _parameter("facets", "query", "visibility,owner", "Fields to count values of", enum=["", "visibility,owner"]),
         _parameter("verbose", "query", "false", "`false`: a list is answered with numbers only"),
         _parameter(
             "ordinal",
@@ -195,6 +207,9 @@ def parameters(view: Any, path: str) -> Sequence[OpenApiParameter]:
     return found + [_select(_key(view, path)) if name == "select" else NAMED[name] for name in names]
 
 
+FORMATS = {"filter": "filter", "sort": "sort", "q": "words"}
+
+
 def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, Any]:
     """Return a common parameter of lists with an example for this list."""
     key = _key(view, path)
@@ -204,11 +219,12 @@ def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, 
         "after": AFTER.get(key, ITEM),
         "select": SELECTIONS.get(key, '["name", "tags"]'),
         "format": "csv",
+        "q": "churn",
     }
     name = parameter["name"]
     if name not in examples:
         return parameter
-    schema = parameter["schema"] | ({"format": name} if name in ("filter", "sort") else {})
+    schema = parameter["schema"] | ({"format": FORMATS[name]} if name in FORMATS else {})
     shown = {"LeftOut": {"summary": "Left out", "value": ""}, "Example": {"value": examples[name]}}
     return {key: value for key, value in parameter.items() if key != "example"} | {"schema": schema, "examples": shown}
 

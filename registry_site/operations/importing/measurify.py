@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,13 +121,13 @@ class MeasurifyRegistry:
 
     def _version(self, part: Document, number: int, timestamp: datetime) -> SourceVersion:
         """Return a version. Old ones have no ordinal; their position in the list replaces it."""
-        opened = partial(uploaded, self.uploads, text(part, "key"))
+        kind = convert_type(text(part, "mimetype"))
         return SourceVersion(
             name=text(part, "original"),
             ordinal=text(part, "ordinal") or str(number),
             encoding=text(part, "encoding"),
             timestamp=time(part, "timestamp", timestamp),
-            files=lambda: [SourceFile(opened, mimetype=convert_type(text(part, "mimetype")))],
+            files=lambda: [SourceFile(lambda: uploaded(self.uploads, text(part, "key")), mimetype=kind)],
             size=integer(part, "size"),
             description=text(part, "description"),
         )

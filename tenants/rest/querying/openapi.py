@@ -18,6 +18,13 @@ LIST_PARAMETERS = (
         "Condition in MongoDB's query syntax, as JSON; a JSON list means `$or` of its elements. Fields: {fields}.",
         '{"_id": {"$regex": "^6"}}',
     ),
+    (
+        "q",
+        "Search terms, combined with `filter`: `field operator value`, or a word of a name or a tag. Operators: `:`, "
+        "`=`, `!=`, `>`, `>=`, `<`, `<=`, `~`; `-` negates a term, commas separate alternatives. Names that are no "
+        "fields are names of metadata.",
+        "churn",
+    ),
     ("sort", "Order, as JSON: field to `asc` or `desc`; newest first by default.", '{"_id": "asc"}'),
     (
         "after",
@@ -35,7 +42,7 @@ LIST_PARAMETERS = (
 
 
 class ListParameters(BaseFilterBackend):
-    """Describes `filter`, `sort`, `after`, `select` and `format`."""
+    """Describes `filter`, `q`, `sort`, `after`, `select` and `format`."""
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         names = ", ".join(f"`{name}`" for name in getattr(view, "query_fields", {}))

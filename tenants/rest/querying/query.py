@@ -12,7 +12,8 @@ from tenants.rest.negotiation import PAGE, JSONRenderer
 from tenants.rest.querying.fields import SCALARS, Field, FieldTable, Key, field_table, query_error
 from tenants.rest.querying.operands import date_of, read_json, text_of
 from tenants.rest.querying.parse import parse
-from tenants.rest.querying.tree import Node
+from tenants.rest.querying.terms import condition_of, terms_of
+from tenants.rest.querying.tree import All, Node
 
 LIMIT = 10
 LARGEST_LIMIT = 10_000
@@ -33,7 +34,10 @@ DIRECTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What a list request asks for: filter, order, fields, and the page by its number or by the document before it."""
+    """What a list request asks for: filter, order, fields, and the page by its number or by the document before it.
+
+    `filter` identifies the condition, for the cache of totals: it is the text of both `filter` and `q`.
+    """
 
     tenant_id: str | None
     filter: str
@@ -61,6 +65,7 @@ class ListQuery:
         """
         fields = field_table(declared)
         filter, after = _single(request, "filter"), _single(request, "after")
+        words = _words(request, fields)
         tree, keys = parse(filter, fields), sort_keys(_single(request, "sort"), fields, default_sort)
         renderer = getattr(request, "accepted_renderer", None)
         is_html = getattr(renderer, "media_type", "") == PAGE
@@ -70,8 +75,8 @@ class ListQuery:
             raise query_error("page and after exclude each other")
         return cls(
             tenant_id=getattr(request.user, "tenant_id", None),
-            filter=filter,
-            tree=tree,
+            filter=f"{filter}\n{words}" if words else filter,
+            tree=All((tree, parse(words, fields))) if words else tree,
             keys=keys,
             after=after and text_of(Field("after", "text"), after),
             id_path=fields["_id"].path if "_id" in fields else "pk",
@@ -88,6 +93,12 @@ def _single(request: Request, name: str) -> str:
     if len(texts) > 1:
         raise query_error(f"{name} is given more than once")
     return texts[0] if texts else ""
+
+
+def _words(request: Request, fields: FieldTable) -> str:
+    """Return the condition of the search box as a filter in JSON; empty without one."""
+    text = _single(request, "q")
+    return json.dumps(condition_of(terms_of(text, fields, getattr(request.user, "pk", "")))) if text.strip() else ""
 
 
 def _positive(request: Request, name: str, default: int, largest: int) -> int:

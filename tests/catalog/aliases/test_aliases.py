@@ -8,6 +8,7 @@ from catalog.aliases.models import AliasMove
 from catalog.models import Item
 from tests.answers import ERRORS, assert_error, ok
 from tests.catalog.items import KINDS, create
+from tests.remembered import remembered
 from tests.versions.files import sha256
 
 CONTENTS = {"1": b"first", "2": b"second", "3": b"third"}
@@ -16,7 +17,11 @@ CONTENTS = {"1": b"first", "2": b"second", "3": b"third"}
 @pytest.fixture
 def item(world: Any) -> str:
     """The path of a public model with three versions, each of its own file."""
-    api = world.acme.owner.api
+    path: str = remembered(_model, world.acme.owner.api)
+    return path
+
+
+def _model(api: Any) -> str:
     path = f"models/{create(api, visibility='public')['_id']}"
     for ordinal, content in CONTENTS.items():
         ok(api.upload(f"{path}/versions", f"{ordinal}.bin", content))
@@ -268,6 +273,22 @@ def test_items_are_filtered_by_their_aliases(world: Any, item: str) -> None:
         ({"aliases": {"$size": 2}}, {"thing"}),
     ):
         assert {each["name"] for each in ok(api.get("models", query={"filter": filter}))["docs"]} == names, filter
+
+
+@pytest.mark.promise("aliases.holders")
+@pytest.mark.parametrize("few", [0, 1, 1000])
+def test_frequent_and_rare_aliases_are_found(world: Any, item: str, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catalog.models.FEW_MOVES", few)
+    api = world.acme.owner.api
+    other = f"models/{create(api, name='other')['_id']}"
+    ok(api.upload(f"{other}/versions", "a.bin", b"a"))
+    for path, version in ((item, "1"), (item, "2"), (other, "1")):
+        move(api, path, version)
+    move(api, other, "1", alias="staging")
+    for alias, held in (("production", {item: "2", other: "1"}), ("staging", {other: "1"}), ("nowhere", {})):
+        page = ok(api.get(f"aliases/{alias}"))
+        assert {f"models/{row['_id']}": row["version"] for row in page["docs"]} == held
+        assert page["totalDocs"] == len(held)
 
 
 @pytest.mark.promise("aliases.most")

@@ -9,12 +9,17 @@ from catalog.curation import rename_term
 from folksonomy.models import Tag
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
+from tests.remembered import remembered
 
 
 @pytest.fixture
 def item(world: Any) -> str:
     """The path of a model, tagged, shared with one user, with two versions of different accuracy."""
-    api = world.acme.owner.api
+    path: str = remembered(_model, world.acme.owner.api)
+    return path
+
+
+def _model(api: Any) -> str:
     path = f"models/{create(api, users=['shared'], tags=['regulated'])['_id']}"
     for ordinal, accuracy in (("1", 0.95), ("2", 0.5)):
         ok(api.upload(f"{path}/versions", f"{ordinal}.bin", ordinal.encode()))

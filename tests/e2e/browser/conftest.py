@@ -17,8 +17,7 @@ ARTIFACTS = Path(__file__).resolve().parents[3] / "artifacts" / "screenshots"
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 WIDE: Any
 PHONE: Any
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 812}
-SERIOUS = ("serious", "critical")
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # Wait for layout: a button that moves while it is pressed is not clicked.
 LAID_OUT = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -66,19 +65,22 @@ def page(chromium: Browser, served: Served, errors: list[str]) -> Iterator[Page]
 
 @pytest.fixture
 def look(engine: str) -> Look:
-    """Return a check of a page: saves screenshots; fails on accessibility problems and horizontal overflow."""
+    """Return a check of a page: saves screenshots; fails on any accessibility problem and horizontal overflow."""
 
     def at(page: Page, name: str) -> None:
         folder = ARTIFACTS / engine
         folder.mkdir(parents=True, exist_ok=True)
         for width, size in (("wide", WIDE), ("phone", PHONE)):
             page.set_viewport_size(size)
-            page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
-            found = Axe().run(page).response["violations"]
-            bad = [(each["id"], each["help"], each["nodes"][0]["html"]) for each in found if each["impact"] in SERIOUS]
-            assert not bad, f"{name}, {width}: {bad}"
+            for colours in ("light", "dark"):
+                page.emulate_media(color_scheme=colours)
+                page.screenshot(path=folder / f"{name}-{width}-{colours}.png", full_page=True)
+                found = Axe().run(page).response["violations"]
+                bad = [(each["id"], each["help"], each["nodes"][0]["html"]) for each in found]
+                assert not bad, f"{name}, {width}, {colours}: {bad}"
             assert page.evaluate(OVERFLOW) <= 0, f"{name} does not fit a {width} window"
         page.set_viewport_size(WIDE)
+        page.emulate_media(color_scheme="light")
         page.evaluate(LAID_OUT)
 
     return at

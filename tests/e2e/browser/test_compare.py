@@ -77,13 +77,13 @@ def test_ticked_rows_are_compared_with_charts_and_the_url_keeps_the_view(
     page.get_by_label("Only differences").check()
     expect(optimizer).to_be_hidden()
     page.get_by_label("Across").select_option("seconds")
-    page.locator("[data-chart=parallel]").get_by_label("seconds").uncheck()
+    page.get_by_role("checkbox", name="seconds").uncheck()
     expect(page.locator("[data-chart=scatter] figcaption")).to_contain_text("by seconds")
     page.goto(page.url)
     expect(page.get_by_label("Only differences")).to_be_checked()
     expect(optimizer).to_have_count(0)
     expect(page.get_by_label("Across")).to_have_value("seconds")
-    expect(page.locator("[data-chart=parallel]").get_by_label("seconds")).not_to_be_checked()
+    expect(page.get_by_role("checkbox", name="seconds")).not_to_be_checked()
     page.get_by_label("Only differences").uncheck()
     expect(optimizer).to_be_visible()
     scatter = page.locator("[data-chart=scatter]")
@@ -142,6 +142,18 @@ def test_without_javascript_rows_are_compared_in_plain_pages(
     plain.get_by_role("button", name="Show").click()
     expect(matrix.get_by_role("row", name=re.compile("^optimizer"))).to_have_count(0)
     context.close()
+
+
+@pytest.mark.promise("terms.better")
+def test_an_administrator_says_which_values_are_better(page: Page, models: dict[str, str], look: Look) -> None:
+    log_in(page, then="/v1/metadata/seconds")
+    page.get_by_text("Set which values are better").click()
+    page.get_by_label("Better values").select_option("lower")
+    look(page, "metadata-name")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Comparisons mark the best value now")
+    page.goto(f"/v1/compare?ids={models['first']},{models['third']}")
+    expect(page.locator("#matrix").get_by_role("row", name=re.compile("^seconds")).locator("strong")).to_have_text("9")
 
 
 def test_a_page_without_columns_tells_where_to_tick(page: Page, look: Look) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 from uuid import uuid4
 from zipfile import ZipFile
 
@@ -184,10 +185,11 @@ def drop(page: Page, folder: Path) -> None:
 
 
 def written(folder: Path, contents: dict[str, bytes]) -> Path:
-    """Write files into a folder."""
+    """Write files into a folder, with accented letters decomposed as macOS does."""
     for path, content in contents.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
+        file = folder / normalize("NFD", path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
     return folder
 
 
@@ -205,6 +207,7 @@ COUNT_BARS = """() => new MutationObserver(() => {
 
 
 @pytest.mark.promise("uploads.folders", "browser.folder")
+@pytest.mark.timeout(600)  # it uploads 2,000 files and looks at large pages
 def test_a_dropped_folder_of_2000_files_is_sent_in_few_requests_and_comes_back_the_same(
     page: Page, look: Look, api: httpx.Client, model: str, tmp_path: Path
 ) -> None:
@@ -222,6 +225,10 @@ def test_a_dropped_folder_of_2000_files_is_sent_in_few_requests_and_comes_back_t
     expect(page.get_by_role("heading", name="Two thousand")).to_be_visible()
     expect(page.locator(".tree .folder")).to_have_count(20)
     look(page, "folder-large")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the SHA-256 of README.md").click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == sha256(contents["README.md"])
     with page.expect_download() as download:
         page.get_by_role("link", name="Download as zip").click()
     with ZipFile(Path(download.value.path())) as archive:
@@ -244,6 +251,10 @@ def test_a_dropped_folder_of_2000_files_is_sent_in_few_requests_and_comes_back_t
     assert stored_files(api, model, "2") == {
         path: sha256(content) for path, content in (contents | {"empty": b"no longer"}).items()
     }
+    page.goto(f"/v1{model}/versions/2")
+    page.get_by_role("link", name="Compare with version 1").click()
+    expect(page.get_by_text("0 added, 0 removed, 1 changed")).to_be_visible()
+    look(page, "folder-changes")
 
 
 @pytest.mark.promise("uploads.folders", "uploads.pages")
@@ -279,7 +290,7 @@ def test_a_folder_goes_on_after_a_pause_and_after_the_page_was_closed(
 
 
 @pytest.mark.promise("uploads.pages")
-def test_a_folder_becomes_one_version(page: Page, api: httpx.Client, model: str, tmp_path: Path) -> None:
+def test_a_folder_becomes_one_version(page: Page, look: Look, api: httpx.Client, model: str, tmp_path: Path) -> None:
     folder = tmp_path / "churn"
     (folder / "deep" / "er").mkdir(parents=True)
     contents = {f"deep/part {number}.bin": uuid4().bytes * 100 for number in range(8)}
@@ -294,3 +305,6 @@ def test_a_folder_becomes_one_version(page: Page, api: httpx.Client, model: str,
     assert version["original"] == "churn"
     stored = {each["path"]: each["sha256"] for each in api.get(f"{model}/versions/1/files").json()["docs"]}
     assert stored == {path: sha256(content) for path, content in contents.items()}
+    page.get_by_role("link", name="churn", exact=True).click()
+    expect(page.get_by_role("link", name="empty.txt")).to_be_visible()
+    look(page, "folder")

@@ -29,6 +29,7 @@ _conditions = st.one_of(
 _filters = st.one_of(_conditions, st.lists(_conditions, min_size=1, max_size=3))
 schemathesis.openapi.format("filter", _filters.map(json.dumps))
 schemathesis.openapi.format("sort", st.sampled_from(["asc", "desc", 1, -1]).map(lambda way: json.dumps({"_id": way})))
+schemathesis.openapi.format("words", st.text(st.characters(codec="ascii", categories=("L", "N")), max_size=24))
 schemathesis.openapi.format("ordinal", st.integers(0, 2**62).map(str))
 schemathesis.openapi.format("time", st.just(""))
 schemathesis.openapi.format("expiry", st.sampled_from(["1h", "90d"]))

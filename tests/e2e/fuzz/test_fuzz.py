@@ -29,7 +29,7 @@ NEEDED = (
 
 @pytest.mark.timeout(7200 if LONG else 600)
 @pytest.mark.promise("about.docs")
-def test_the_served_api_keeps_to_its_description_whatever_is_sent(server: Server, tmp_path: Path) -> None:
+def test_the_served_api_conforms_to_its_description_for_any_request(server: Server, tmp_path: Path) -> None:
     limits = {"LOGIN_FAILURES_LIMIT": MANY, "LOGIN_FAILURES_ADDRESS_LIMIT": MANY}
     with Served.on(server, tmp_path, **limits) as registry:
         admin = administrator(registry)

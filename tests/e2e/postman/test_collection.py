@@ -30,7 +30,7 @@ def test_the_collection_is_current() -> None:
 
 
 @pytest.mark.promise("about.docs")
-def test_every_request_of_the_collection_is_answered_as_it_says(
+def test_every_request_of_the_collection_gets_its_documented_response(
     served: Served, newman: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "churn.csv").write_text("1,2\n")

@@ -36,7 +36,7 @@ WELCOME = (
     "{}",
 )
 PASSWORD = "Passw0rd!x"
-ORDINALS = ("..", ".", "", "  ", "a b", "a/b", '{"$ne": 1}', "é", "１", "a\n", "x" * 65)
+ORDINALS = ("..", ".", "  ", "a b", "a/b", '{"$ne": 1}', "é", "１", "a\n", "x" * 65)
 
 
 def _creations(name: str) -> list[tuple[str, dict[str, Any]]]:
@@ -113,12 +113,16 @@ def test_any_other_name_is_stored_found_and_shown_as_sent(world: Any, name: str)
 def test_an_invalid_ordinal_is_refused(world: Any, ordinal: str) -> None:
     api, raw = world.acme.owner.api, {"content_type": "application/octet-stream", "data": b"x"}
     path = f"models/{create(api)['_id']}/versions"
-    if not ordinal:
-        return ok(api.put(f"{path}/f", query={"ordinal": ordinal}, **raw))
     assert_error(api.put(f"{path}/f", query={"ordinal": ordinal}, **raw), "post_request_error", "An ordinal has")
     assert_error(api.upload(path, "f", b"x", query={"ordinal": ordinal}), "post_request_error", "An ordinal has")
     assert ok(api.get(path))["docs"] == []
-    return None
+
+
+def test_an_empty_ordinal_is_as_good_as_none(world: Any) -> None:
+    api = world.acme.owner.api
+    raw = {"content_type": "application/octet-stream", "data": b"x"}
+    item = ok(api.put(f"models/{create(api)['_id']}/versions/f", query={"ordinal": ""}, **raw))
+    assert [version["ordinal"] for version in item["versions"]] == ["1"]
 
 
 @pytest.mark.promise("versions.ordinal")

@@ -16,12 +16,13 @@ from registry_site.api.openapi.document import openapi
 from tenants.identity import authentication, services
 from tenants.identity.machine_tokens import create_token
 from tenants.identity.resets import digest_of
-from tenants.models import PasswordReset, RequestLog
-from tenants.rest.documentation import GRACE, ITEM, MOVE, PROPOSAL, REQUEST, RULE, TOKEN, VERSION
+from tenants.models import PasswordReset, RequestLog, User
+from tenants.rest.documentation import GRACE, ITEM, MOVE, PROPOSAL, REQUEST, RULE, TOKEN, VERSION, VIEW
 from tenants.rows.fields import iso, now
 from tests.answers import ok
 from tests.client import ApiClient
 from tests.registry_site.api.test_schema import operations
+from tests.remembered import remembered
 from tests.versions.tus import begin
 from versions import draft_files, drafts
 from versions.models import Version
@@ -75,6 +76,13 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
     """A registry with the resources of the examples; `ids` maps the examples' ids to the real ones."""
     cache.clear()
     settings.DEMO, settings.DEFAULT_TENANT_DEMO = True, "acme"
+    ids, admin = remembered(_resources)
+    ada = ApiClient(authentication.issue_token(User.objects.get(pk=admin)))
+    return SimpleNamespace(ada=ada, ids=ids, operator=ApiClient(settings.API_TOKEN))
+
+
+def _resources() -> tuple[dict[Any, str], str]:
+    """Create the resources; return their ids by those of the examples, and the administrator's id."""
     acme = services.create_tenant(
         id="acme", email="info@acme.example", admin_username="ada", admin_password="An3ngine!"
     )
@@ -100,6 +108,7 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
     token = create_token(by=acme.admin, name="other", scopes=["models:read"], expires=None).token
     ids: dict[Any, str] = {GRACE: grace.pk, REQUEST: logged.pk, TOKEN: token.pk}
     rule = {"name": "release", "aliases": "stable", "users": ["ada"], "condition": {"metadata.accuracy": {"$gte": 0}}}
+    ids[VIEW] = ok(ada.post("views", json={"name": "kept", "list": "models"}))["_id"]
     ids[RULE] = ok(ada.post("protection", json=rule))["_id"]
     for kind in ("models", "datasets", "algorithms"):
         body = {
@@ -120,10 +129,10 @@ def place(db: None, uploads: Any, settings: Any) -> SimpleNamespace:
         proposal.version, proposal.author_name = ids[kind, VERSION], "grace"
         proposal.save(force_insert=True)
         ids[kind, PROPOSAL] = proposal.pk
-        ids |= {(kind, MOVE): AliasMove.objects.get(subject=item).pk, ("aliases", ITEM): item}
+        ids |= {(kind, MOVE): AliasMove.objects.get(subject=item).pk, ("aliases", ITEM): item, ("compare", ITEM): item}
     ids["uploads", ITEM] = begin(ada, len(FILE)).rpartition("/")[2]
     ids["drafts", ITEM] = _draft(acme.admin)
-    return SimpleNamespace(ada=ada, ids=ids, operator=ApiClient(settings.API_TOKEN))
+    return ids, acme.admin.pk
 
 
 def _draft(owner: Any) -> str:

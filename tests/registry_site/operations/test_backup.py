@@ -8,18 +8,23 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from django.core.management import call_command
 
+from tenants.models import RequestLog
+from tenants.rows.fields import now
 from tests import engines
 from tests.engines import Server
 from tests.missing import cannot_run
 from tests.registry_site.operations.backups import LOG_ROWS, contents, rewrite_log
 from tests.served import ROOT, Served
 from tests.talk import administrator, created
+from tests.versions.files import new_item, put_file
 from tests.versions.tus import OFFSET, RESUMABLE
 
 METADATA = [1, -(2**63), 1e22, 0.1, True, False, "", "Grüße, 世界 \u2028 \x7f", "x" * 5000]
@@ -150,11 +155,17 @@ def test_a_backup_of_one_engine_restores_equally_on_all_others(
                 assert told(registry) == before
 
 
-def test_a_killed_restore_prevents_serving_and_can_be_repeated(
-    fresh_served: Served, target: Served, tmp_path: Path
-) -> None:
-    fill(fresh_served)
-    backup = backed_up(fresh_served, tmp_path / "backup")
+@pytest.fixture
+def backup(transactional_db: None, world: Any, tmp_path: Path) -> Path:
+    """A backup of the registry of this process: users, an item, a version and the log of a request."""
+    api, folder = world.acme.owner.api, tmp_path / "backup"
+    put_file(api, new_item(api, tags=["t"]), "a.bin", CONTENTS["e.bin"])
+    RequestLog(date=now(), method="GET", url="/", status=200, duration_ms=0.5).save(force_insert=True)
+    call_command("backup", str(folder), stdout=StringIO())
+    return folder
+
+
+def test_a_killed_restore_prevents_serving_and_can_be_repeated(backup: Path, target: Served, tmp_path: Path) -> None:
     many = Path(shutil.copytree(backup, tmp_path / "many"))
     entry = json.loads((many / LOG_ROWS).read_bytes().splitlines()[0])
     rewrite_log(many, [json.dumps(entry | {"id": f"{number:024x}"}).encode() for number in range(LOGGED)])

@@ -38,7 +38,26 @@ CHURN = {"_id": "2", "kind": "model", "name": "churn"}
             {"metadata": [{}, {"0": {"name": "accuracy", "value": 0.9}}], "description": ["", "x" * 100]},
             f"ada changed model churn: metadata with accuracy = 0.9; description from nothing to “{'x' * 80}…”",
         ),
-        ("alias.moved", None, {"version": ["1", "2"]}, "ada moved model churn: version from “1” to “2”"),
+        (
+            "alias.moved",
+            "2",
+            {"aliases": [{"a": "1", "production": "1"}, {"a": "1", "production": "2"}], "lastmod": ["a", "b"]},
+            "ada moved the alias production of model churn from version 1 to version 2",
+        ),
+        ("alias.set", "2", {"aliases": [{}, {"a": "2"}]}, "ada set the alias a of model churn to version 2"),
+        ("alias.removed", None, {"aliases": [{"a": "2"}, {}]}, "ada removed the alias a of model churn from version 2"),
+        (
+            "proposal.created",
+            "2",
+            {"proposals.1": [None, {"alias": "a", "version": "2"}]},
+            "ada made a proposal to move the alias a of model churn to version 2",
+        ),
+        (
+            "proposal.withdrawn",
+            None,
+            {"proposals.1": [None, {"alias": "a", "version": None}]},
+            "ada withdrew a proposal to remove the alias a of model churn",
+        ),
         ("user.password_changed", None, {"password": [None, None]}, "ada changed the password of model churn"),
     ],
 )
@@ -57,7 +76,34 @@ def test_items_users_and_the_list_of_events_show_what_was_done(world: Any) -> No
         assert said in text, page
         assert "owner created model &lt;b&gt;churn" in text, page
     other = BrowserClient("acme", "other", world.password)
-    assert "churn" not in other.page(f"/v1/users/{world.acme.owner.pk}").body().decode()
+    for page in ("events", f"users/{world.acme.owner.pk}"):
+        assert "churn" not in other.page(f"/v1/{page}").body().decode()
+    admin = BrowserClient("acme", "admin", world.password)
+    for page in ("events", f"users/{world.acme.owner.pk}"):
+        assert said in admin.page(f"/v1/{page}").body().decode(), "administrators see the activity of their tenant"
+
+
+@pytest.mark.promise("events.pages")
+def test_the_activity_of_an_item_tells_its_aliases_and_proposals(world: Any) -> None:
+    api, browser = world.acme.owner.api, BrowserClient("acme", "owner", world.password)
+    ok(world.acme.admin.api.post("protection", json={"name": "release", "aliases": "reviewed", "approvals": 1}))
+    path = f"models/{create(api, name='churn')['_id']}"
+    for name in ("a.bin", "b.bin"):
+        ok(api.upload(f"{path}/versions", name, name.encode()))
+    for version in ("1", "2"):
+        ok(api.put(f"{path}/aliases/production", json={"version": version, "reason": "It is fair"}))
+    ok(api.post(f"{path}/aliases/reviewed/proposals", json={"version": "2"}))
+    ok(api.delete(f"{path}/aliases/production"))
+    text = browser.page(f"/v1/{path}").body().decode()
+    for said in (
+        "owner set the alias production of model churn to version 1",
+        "owner moved the alias production of model churn from version 1 to version 2 <q>It is fair</q>",
+        "owner made a proposal to move the alias reviewed of model churn to version 2",
+        "owner removed the alias production of model churn from version 2",
+    ):
+        assert said in text, said
+    admin = BrowserClient("acme", "admin", world.password)
+    assert "admin created rule release" in admin.page("/v1/events").body().decode()
 
 
 @pytest.mark.promise("events.pages")

@@ -69,7 +69,7 @@ def test_a_list_shows_six_tags_of_an_item_and_the_number_of_others(browser: Brow
     listed = seen(browser.get("models", headers={"Accept": "text/html"}, query={"select": ["name", "tags"]}))
     table = listed[listed.index("<table") : listed.index("</table>")]
     assert [f"tag{number:02}" in table for number in range(40)] == [True] * 6 + [False] * 34
-    assert "and 34 more</a>" in table
+    assert ">+34<" in table
     assert "tag39" in seen(browser.get(f"models/{item['_id']}", headers={"Accept": "text/html"}))
 
 

@@ -11,9 +11,18 @@ from tests.missing import cannot_run
 
 ROOT = Path(__file__).resolve().parents[3]
 VENDOR = ROOT / "registry_site/pages/static/registry/vendor"
-ROW = re.compile(r"\| `([\w-]+)` \| \[(.*)\]\(.*\), `([\w./]+)` \| ([\d.]+) \| (\w+) \| `([0-9a-f]{64})` \|")
-INSTALLED = {"tus-js-client": "tus", "d3": "charts", "@observablehq/plot": "charts"}  # package -> folder of tests
-LICENCES = {"MIT": "MIT", "ISC": "Permission to use, copy, modify, and/or distribute this software for any purpose"}
+ROW = re.compile(r"\| `([\w.-]+)` \| \[(.*)\]\(.*\), `([\w./]+)` \| ([\d.]+) \| (\w+) \| `([0-9a-f]{64})` \|")
+INSTALLED = {  # package -> folder of tests
+    "tus-js-client": "tus",
+    "d3": "charts",
+    "@observablehq/plot": "charts",
+    "htmx.org": "vendor",
+}
+LICENCES = {
+    "MIT": "MIT",
+    "ISC": "Permission to use, copy, modify, and/or distribute this software for any purpose",
+    "0BSD": "Zero-Clause BSD",
+}
 
 
 def test_vendored_files_are_listed_with_version_licence_and_checksum() -> None:

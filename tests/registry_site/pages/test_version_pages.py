@@ -7,6 +7,8 @@ from urllib.parse import unquote
 from zipfile import ZipFile
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from registry_site.pages.markdown import LONGEST
 from registry_site.pages.tree import SHOWN
@@ -97,8 +99,10 @@ def test_the_pages_of_a_large_folder_are_small_and_lead_to_every_file(browser: B
     while waiting:
         new: set[str] = set()
         for address in waiting:
-            page = seen(browser.page(address)).partition("Raw request")[0]
+            with CaptureQueriesContext(connection) as captured:
+                page = seen(browser.page(address)).partition("Raw request")[0]
             assert len(page) < 120_000
+            assert len(captured) < SHOWN + 40
             found.update(links(page))
             new |= {address.partition("?")[0] + place.replace("&amp;", "&") for place in PLACES.findall(page)}
         waiting, seen_pages = new - seen_pages, seen_pages | new

@@ -11,6 +11,7 @@ from tests.versions.files import new_item
 
 PUBLIC = [("post", "login"), ("put", "login"), ("post", "/login"), ("post", "self/reset"), ("put", "self")]
 KIB = 1024
+PAGES = ("login", "logout", "forgot", "theme")
 FORM = "multipart/form-data; boundary=b"
 FIELD = b'--b\r\nContent-Disposition: form-data; name="f"\r\n\r\nx\r\n'
 MARK = 12_347  # elements of a list; no other list has this many
@@ -27,7 +28,7 @@ def test_a_route_that_needs_no_login_reads_64_kib(world: Any, method: str, path:
 
 
 @pytest.mark.promise("bodies.public")
-@pytest.mark.parametrize("path", ["/login.html", "/logout.html", "/admin/login/", "/nothing"])
+@pytest.mark.parametrize("path", [*(f"/{page}.html" for page in PAGES), "/admin/login/", "/nothing"])
 @pytest.mark.parametrize("content_type", [FORM, "application/x-www-form-urlencoded"])
 def test_a_page_that_needs_no_login_reads_64_kib(world: Any, path: str, content_type: str) -> None:
     answer = world.anonymous.post(path, data=FIELD * 2000 + b"--b--\r\n", content_type=content_type)

@@ -28,6 +28,7 @@ def https(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Ite
     """A registry with a self-signed certificate, and HTTP that redirects to it."""
     port = free_port()
     secure = {"PROTOCOL": "https", "HTTPS_PORT": str(port), "CERTIFICATES": str(tmp_path), "HTTP_REDIRECT": "true"}
+    secure |= {"WORKERS": "2"}
     secure |= getattr(request, "param", {})
     name = f"secure_{port}"
     server.create(name)

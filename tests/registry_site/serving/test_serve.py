@@ -49,6 +49,13 @@ def variables(tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def fresh_served(server: Server, tmp_path: Path) -> Iterator[Served]:
+    """A registry for one test, served by two processes."""
+    with Served.on(server, tmp_path, WORKERS="2") as registry:
+        yield registry
+
+
 @pytest.mark.parametrize("ending", ["stop", "kill"])
 def test_everything_is_kept_after_a_stop_or_a_kill(fresh_served: Served, ending: str) -> None:
     headers = login(fresh_served)

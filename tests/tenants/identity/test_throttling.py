@@ -162,7 +162,7 @@ def guessed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """
     limits = {"LOGIN_FAILURES_LIMIT": str(LIMIT), "LOGIN_FAILURES_ADDRESS_LIMIT": str(ADDRESS_LIMIT)}
     folder: Path = tmp_path_factory.mktemp("guessed")
-    with Served.on(server, folder, TRUSTED_PROXIES="127.0.0.1", **limits) as registry:
+    with Served.on(server, folder, TRUSTED_PROXIES="127.0.0.1", WORKERS="2", **limits) as registry:
         with administrator(registry) as client:
             ok(client.post("/users", json=[{"username": f"user-{n}", "password": PASSWORD} for n in range(MANY)]))
         yield registry

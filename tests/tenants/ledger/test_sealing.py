@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from time import monotonic
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -172,7 +171,8 @@ def test_a_sealer_waits_long_until_its_process_writes(db: None) -> None:
 
 
 @pytest.mark.promise("events.sealed")
-def test_a_lost_database_is_logged_once(db: None, caplog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_a_lost_database_is_logged_once(caplog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     sealer = Sealer()
     sealer.cleaned = monotonic()
 
@@ -181,7 +181,6 @@ def test_a_lost_database_is_logged_once(db: None, caplog: Any, monkeypatch: pyte
 
     with monkeypatch.context() as patched:
         patched.setattr("tenants.ledger.sealing.has_unsealed", lost)
-        patched.setattr("tenants.ledger.sealing.connection", SimpleNamespace(close=lambda: None))
         for _ in range(3):
             sealer.work()
     for _ in range(2):

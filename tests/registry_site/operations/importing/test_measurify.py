@@ -96,6 +96,7 @@ def test_everything_of_a_tenant_is_imported_with_its_ids_and_times(furnished: An
         "status": "production",
         "tags": ["vision", "folksy"],
         "metadata": [{"name": "accuracy", "value": "0.95"}],
+        "aliases": {},
         "timestamp": hex_of(at(5)),
         "lastmod": hex_of(at(9)),
     }

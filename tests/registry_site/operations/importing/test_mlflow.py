@@ -116,7 +116,7 @@ def test_a_version_is_imported_as_the_folder_of_its_files(world: Any, mlflow: ML
     assert world.acme.admin.api.get(f"models/{model['_id']}/versions/2").body() == b"onnx"
 
 
-def test_what_an_earlier_import_stored_as_a_zip_is_not_imported_again(
+def test_a_version_of_an_earlier_import_is_recognized_and_stays_a_zip(
     world: Any, mlflow: MLflowServer, registered: str
 ) -> None:
     bring(mlflow)

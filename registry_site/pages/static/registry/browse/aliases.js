@@ -1,6 +1,8 @@
 // Aliases: the dialog that moves one and shows what changes, and decisions about proposals.
 import { attempt, leave, onSubmit, send } from "./api.js";
 
+const FILES = 10; // paths shown of each kind of change
+
 // Return what the form compares of a version; nothing of one that is not among the choices.
 function compared(form, ordinal) {
   const option = [...form.elements.version.options].find((each) => each.value === ordinal);
@@ -27,6 +29,43 @@ function showChanges(form) {
   );
 }
 
+// Show which files differ between the present version and the chosen one.
+async function showFiles(form) {
+  const list = form.querySelector("[data-files]");
+  if (!list) return;
+  const { present, alias } = form.dataset;
+  const chosen = form.elements.version.value;
+  const versions = alias.replace(/aliases$/, "versions");
+  const query = new URLSearchParams({ from: present });
+  const lines = [];
+  if (chosen !== present) {
+    try {
+      const diff = await send("GET", `${versions}/${encodeURIComponent(chosen)}/diff?${query}`);
+      for (const kind of ["added", "removed", "changed"]) {
+        const paths = diff[kind].slice(0, FILES).map((file) => file.path);
+        const more = diff[`${kind}_count`] - paths.length;
+        if (paths.length) lines.push(`Files ${kind}: ${paths.join(", ")}${more ? ` and ${more} more` : ""}`);
+      }
+      if (!lines.length) lines.push("The same files");
+    } catch (refusal) {
+      lines.push(refusal.message);
+    }
+  }
+  if (form.elements.version.value !== chosen) return; // another one was chosen meanwhile
+  list.replaceChildren(
+    ...lines.map((line) => {
+      const entry = document.createElement("li");
+      entry.textContent = line;
+      return entry;
+    }),
+  );
+}
+
+function showDifferences(form) {
+  showChanges(form);
+  return showFiles(form);
+}
+
 async function move(form) {
   const { alias, version, reason } = form.elements;
   const name = form.dataset.name ?? alias.value;
@@ -46,12 +85,12 @@ function wireDialog() {
   const dialog = document.getElementById("move");
   if (!dialog) return;
   const form = dialog.querySelector("form");
-  form.elements.version.addEventListener("change", () => showChanges(form));
+  form.elements.version.addEventListener("change", () => showDifferences(form));
   dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
   for (const button of document.querySelectorAll("[data-move]")) {
     button.addEventListener("click", () => {
       if (button.dataset.move) form.elements.version.value = button.dataset.move;
-      showChanges(form);
+      showDifferences(form);
       dialog.showModal();
     });
   }

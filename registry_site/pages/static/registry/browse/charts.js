@@ -2,8 +2,9 @@
 // Plot adds a style element to each, which is removed: compare.css has its rules.
 
 const LABELLED = 30; // points or lines; more would hide each other's names
-const WIDTH = 720;
-const common = { className: "plot", width: WIDTH, style: { background: "transparent" } };
+const NARROW = 480; // pixels
+const room = (width) => (width < NARROW ? { marginRight: 84, ems: 6 } : { marginRight: 140, ems: 11 }); // for names of lines and points
+const common = { className: "plot", style: { background: "transparent" } };
 
 function plotted(options) {
   const svg = globalThis.Plot.plot({ ...common, ...options });
@@ -15,19 +16,20 @@ function plotted(options) {
 const arrow = (better) => (better ? ` (${better} is better)` : "");
 
 // Return the chart of the columns by two metrics.
-export function scatter({ columns, metrics }, x, y) {
+export function scatter({ columns, metrics, width }, x, y) {
   const { dot, text, tip, pointer } = globalThis.Plot;
   const points = columns
     .map(({ label }, place) => ({ label, x: metrics[x].values[place], y: metrics[y].values[place] }))
     .filter((point) => point.x !== null && point.y !== null);
   const caption = `${y}${arrow(metrics[y].better)} by ${x}${arrow(metrics[x].better)}, ${points.length} of ${columns.length}`;
   if (!points.length) return { caption: `Nothing has both ${x} and ${y}.` };
-  const names = points.length <= LABELLED ? [text(points, { x: "x", y: "y", text: "label", dx: 9, textAnchor: "start", lineWidth: 12, textOverflow: "ellipsis" })] : [];
+  const names = points.length <= LABELLED ? [text(points, { x: "x", y: "y", text: "label", dx: 9, textAnchor: "start", lineWidth: room(width).ems, textOverflow: "ellipsis" })] : [];
   const svg = plotted({
+    width,
     height: 400,
     inset: 20,
     marginLeft: 60,
-    marginRight: 130,
+    marginRight: room(width).marginRight,
     marginBottom: 50,
     grid: true,
     x: { label: x },
@@ -49,7 +51,7 @@ function scaled(values) {
 }
 
 // Return the chart with an axis for each metric and a line for each column.
-export function parallel({ columns, metrics }, axes) {
+export function parallel({ columns, metrics, width }, axes) {
   const { line, dot, ruleX, text, tip, pointer } = globalThis.Plot;
   if (axes.length < 2) return { caption: "Choose at least two axes." };
   const scales = Object.fromEntries(axes.map((axis) => [axis, scaled(metrics[axis].values)]));
@@ -63,12 +65,13 @@ export function parallel({ columns, metrics }, axes) {
   const ends = (t, which) => text(axes, { x: (axis) => axis, y: t, text: (axis) => `${scales[axis][which]}`, dy: t ? -12 : 12 });
   const last = Object.values(Object.fromEntries(seen.map((point) => [point.place, point]))); // of each line
   const svg = plotted({
+    width,
     height: 360,
     marginTop: 50,
     marginBottom: 60,
-    marginRight: 140,
-    marginLeft: 60,
-    x: { type: "point", domain: axes, label: null, axis: "top", tickSize: 0, tickPadding: 26 },
+    marginRight: room(width).marginRight,
+    marginLeft: 30,
+    x: { type: "point", domain: axes, padding: 0.2, label: null, axis: "top", tickSize: 0, tickPadding: 26 },
     y: { axis: null, domain: [0, 1] },
     color: { type: "categorical", scheme: "tableau10" },
     marks: [
@@ -77,7 +80,7 @@ export function parallel({ columns, metrics }, axes) {
       dot(seen, { x: "axis", y: "t", fill: "place", r: 3.5 }),
       ends(0, "least"),
       ends(1, "most"),
-      ...(last.length <= LABELLED ? [text(last, { x: "axis", y: "t", text: "label", dx: 10, textAnchor: "start", lineWidth: 11, textOverflow: "ellipsis" })] : []),
+      ...(last.length <= LABELLED ? [text(last, { x: "axis", y: "t", text: "label", dx: 10, textAnchor: "start", lineWidth: room(width).ems, textOverflow: "ellipsis" })] : []),
       tip(seen, pointer({ x: "axis", y: "t", title: (point) => `${point.label}\n${point.axis}: ${point.value}` })),
     ],
   });
@@ -86,7 +89,7 @@ export function parallel({ columns, metrics }, axes) {
 }
 
 // Return the chart of a metric over the versions of each item.
-export function trend({ columns, metrics }, metric) {
+export function trend({ columns, metrics, width }, metric) {
   const { lineY, dot, tip, pointer } = globalThis.Plot;
   const { values, better } = metrics[metric];
   const points = columns
@@ -95,6 +98,7 @@ export function trend({ columns, metrics }, metric) {
   if (!points.length) return { caption: `No version has ${metric}.` };
   const domain = [...new Set(points.map((point) => point.version))];
   const svg = plotted({
+    width,
     height: 320,
     inset: 16,
     marginLeft: 60,

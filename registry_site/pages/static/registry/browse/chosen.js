@@ -1,10 +1,13 @@
 // The files that a user chose or dropped, each with its path within the folder that holds it.
 
+// Some file systems decompose accented letters, and the registry refuses such paths.
+const composed = (path) => path.normalize("NFC");
+
 // Return the files of a dropped entry, folders deep. Siblings are read at the same time.
 async function within(entry, prefix = "") {
   if (entry.isFile) {
     const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    return [{ file, path: prefix + file.name }];
+    return [{ file, path: composed(prefix + file.name) }];
   }
   const reader = entry.createReader();
   const children = [];
@@ -24,7 +27,7 @@ export async function dropped(transfer) {
 
 // `list` has `files`: an input, or what was dropped.
 export const picked = (list) =>
-  [...list.files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
+  [...list.files].map((file) => ({ file, path: composed(file.webkitRelativePath || file.name) }));
 
 // Return the folder that all files are in, or an empty text.
 export function folderOf(files) {

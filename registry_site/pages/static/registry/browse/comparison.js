@@ -5,10 +5,11 @@ import { savePicture } from "./pictures.js";
 const form = document.getElementById("options");
 const drawn = JSON.parse(document.getElementById("drawn")?.textContent ?? "null");
 const chosen = (name) => new FormData(form).getAll(name);
+const WIDEST = 720; // pixels of a chart
 const CHARTS = {
-  scatter: () => scatter(drawn, ...chosen("x"), ...chosen("y")),
-  parallel: () => parallel(drawn, chosen("axes")),
-  trend: () => trend(drawn, ...chosen("trend")),
+  scatter: (data) => scatter(data, ...chosen("x"), ...chosen("y")),
+  parallel: (data) => parallel(data, chosen("axes")),
+  trend: (data) => trend(data, ...chosen("trend")),
 };
 
 function element(name, properties = {}, ...children) {
@@ -18,21 +19,24 @@ function element(name, properties = {}, ...children) {
 }
 
 // Return the values of a chart as a table, for those who cannot see it.
-function table({ heads, rows }) {
+function table({ heads, rows }, open) {
   const line = (cells, name, first) =>
     element("tr", {}, ...cells.map((cell, place) => element(place ? name : first, { textContent: cell ?? "–" })));
   return element(
     "details",
-    {},
+    { open },
     element("summary", { textContent: "As a table" }),
     element("table", {}, element("thead", {}, line(heads, "th", "th")), element("tbody", {}, ...rows.map((row) => line(row, "td", "th")))),
   );
 }
 
 function draw(place) {
-  const chart = CHARTS[place.dataset.chart]();
-  place.querySelector("figure")?.remove();
   place.hidden = false;
+  const { paddingLeft, paddingRight } = getComputedStyle(place);
+  const width = Math.min(WIDEST, place.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight));
+  const chart = CHARTS[place.dataset.chart]({ ...drawn, width });
+  const isOpen = place.querySelector("details")?.open ?? false; // the table of the chart before
+  place.querySelector("figure")?.remove();
   if (!chart.svg) {
     place.append(element("figure", {}, element("p", { className: "help", textContent: chart.caption })));
     return;
@@ -45,7 +49,7 @@ function draw(place) {
     return button;
   });
   const caption = element("figcaption", { textContent: chart.caption });
-  place.append(element("figure", {}, chart.svg, caption, element("div", { className: "actions" }, ...buttons), table(chart)));
+  place.append(element("figure", {}, chart.svg, caption, element("div", { className: "actions" }, ...buttons), table(chart, isOpen)));
 }
 
 function keepInUrl() {
@@ -64,6 +68,11 @@ function onlyDifferences(box) {
 function wire() {
   const places = drawn ? [...document.querySelectorAll("[data-chart]")] : [];
   places.forEach(draw);
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (width !== innerWidth) places.forEach(draw);
+    width = innerWidth;
+  });
   document.addEventListener("change", (event) => {
     if (event.target.form !== form) return;
     if ("diff" in event.target.dataset) onlyDifferences(event.target);

@@ -1,18 +1,21 @@
-// Buttons that copy a checksum; without scripts they are hidden, and the checksum can be selected.
-async function copy(button) {
+// Buttons that copy the text of an element, or a checksum; without scripts they are hidden.
+export async function copy(button, text) {
   try {
-    await navigator.clipboard.writeText(button.dataset.checksum);
+    await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
   } catch {
-    const selection = getSelection(); // browsers offer the clipboard only over HTTPS
-    selection.selectAllChildren(button.parentElement.querySelector("code"));
-    button.textContent = "Press Ctrl+C";
+    button.textContent = "Press Ctrl+C"; // browsers offer the clipboard only over HTTPS
   }
 }
 
 export function wireCopies() {
-  for (const button of document.querySelectorAll("[data-checksum]")) {
+  for (const button of document.querySelectorAll("[data-copies], [data-checksum]")) {
+    const { copies, checksum } = button.dataset;
+    const element = copies ? document.getElementById(copies) : button.parentElement.querySelector("code");
     button.hidden = false;
-    button.addEventListener("click", () => copy(button));
+    button.addEventListener("click", () => {
+      getSelection().selectAllChildren(element);
+      copy(button, checksum ?? element.textContent);
+    });
   }
 }

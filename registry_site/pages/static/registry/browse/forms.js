@@ -5,8 +5,11 @@ import { changedWords, words } from "./words.js";
 
 const controls = (form) => [...form.elements].filter((control) => control.name);
 
+const stateOf = (control) => (control.type === "checkbox" ? control.checked : control.value);
+
 function value(control) {
   const { as } = control.dataset;
+  if (as === "flag") return control.checked;
   if (as === "list") return control.value.split(",").map((each) => each.trim()).filter(Boolean);
   if (as === "json") return json(control.value);
   if (as !== "number") return control.value;
@@ -34,7 +37,7 @@ function creation(form) {
 // Return the body of a PUT with only what changed.
 function changes(form) {
   const body = {};
-  for (const control of controls(form)) if (control.value !== control.initial) body[control.name] = value(control);
+  for (const control of controls(form)) if (stateOf(control) !== control.initial) body[control.name] = value(control);
   for (const list of form.querySelectorAll("fieldset.words")) body[list.dataset.name] = changedWords(list);
   for (const list of form.querySelectorAll("fieldset.pairs")) body[list.dataset.name] = changedPairs(list);
   for (const name of Object.keys(body)) if (body[name] === undefined) delete body[name];
@@ -51,7 +54,7 @@ async function submit(form) {
 
 export function wireForms() {
   for (const form of document.querySelectorAll("form[data-send]")) {
-    for (const control of controls(form)) control.initial = control.value;
+    for (const control of controls(form)) control.initial = stateOf(control);
     onSubmit(form, submit);
   }
 }

@@ -4,7 +4,7 @@ import { prefix, send } from "./api.js";
 const PAUSE = 200; // debounce, in milliseconds
 let lists = 0;
 
-export const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 async function suggest(input, list) {
   const { suggest: collection, key } = input.dataset;

@@ -1,5 +1,6 @@
 // The form that creates a token for machines and shows it once, on this page only.
 import { onSubmit, send } from "./api.js";
+import { copy } from "./copies.js";
 
 async function create(form) {
   const { name, scopes, expires } = form.elements;
@@ -17,18 +18,13 @@ async function create(form) {
   shown.select();
 }
 
-async function copy(button) {
+function copyToken(button) {
   const shown = document.getElementById("new-token-value");
   shown.select();
-  try {
-    await navigator.clipboard.writeText(shown.value);
-    button.textContent = "Copied";
-  } catch {
-    button.textContent = "Press Ctrl+C"; // browsers offer the clipboard only over HTTPS
-  }
+  return copy(button, shown.value);
 }
 
 export function wireTokens() {
   for (const form of document.querySelectorAll("form[data-token]")) onSubmit(form, create);
-  for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", () => copy(button));
+  for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", () => copyToken(button));
 }
