@@ -75,7 +75,7 @@ def test_values_are_counted_among_what_the_search_finds_and_the_caller_reads(mod
 
 
 @pytest.mark.promise("lists.facets")
-def test_of_many_the_newest_are_counted(models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_of_many_are_counted(models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tenants.rest.querying.facets.MOST", 2)
     facets = ok(models.acme.owner.api.get("models", query={"facets": "tags"}))["facets"]
     assert (facets["counted"], facets["complete"]) == (2, False)

@@ -68,7 +68,7 @@ def test_a_term_is_a_condition(text: str, conditions: list[Any], labels: list[st
 
 @pytest.mark.promise("lists.search")
 @pytest.mark.parametrize("text", ["tag:", '"abc', ":x", ">5", "-", '"', "=", "a:,", '""', "--", 'tag:"x'])
-def test_what_is_no_term_is_a_word(text: str) -> None:
+def test_text_that_is_not_a_term_is_a_word(text: str) -> None:
     (term,) = terms_of(text, FIELDS, ME)
     assert set(term.condition) <= {"$or", "$nor"}
 
