@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
-from django.http import Http404
+from django.http import Http404, StreamingHttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -18,7 +18,8 @@ from catalog.services import create_item, delete_item, update_item
 from tenants.models import TenantQuerySet, User
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.permissions import USERS, refusal, refuse_outside_scope
-from tenants.rest.querying.query import time_in
+from tenants.rest.querying.facets import facet_names, facets_of
+from tenants.rest.querying.query import ListQuery, time_in
 from tenants.rows.fences import edition_of
 
 FACETS = {"visibility": "visibility", "owner": "owner_id", "tags": "tags"}
@@ -88,6 +89,15 @@ class ItemViewSet(ItemRoutes):
     def create_one(self, body: dict[str, Any]) -> Item:
         refuse_outside_scope(self.request, self, body["name"])
         return create_item(kind=self.kind, by=self.user, **body)
+
+    def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
+        """List the items, and count the values of the fields that `facets` names."""
+        counted = {name: self.facets[name] for name in facet_names(request, self.facets)}
+        response = super().list(request, **kwargs)
+        if counted and isinstance(response, Response):
+            query = ListQuery.of(self.request, self.query_fields, self.default_sort)
+            response.data["facets"] = facets_of(query, self.rows, counted)
+        return response
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         """Get the item, or with `at` the item as it was at that time."""

@@ -147,8 +147,7 @@ TEMPLATES = [
 ]
 STATIC_URL = "static/"
 LANGUAGE_CODE = "en"
-USE_I18N = False
-USE_TZ = True
+USE_I18N, USE_TZ = False, True
 TIME_ZONE = "UTC"
 DATA_UPLOAD_MAX_MEMORY_SIZE = environment.MAX_BODY_SIZE
 DATA_UPLOAD_MAX_NUMBER_FILES = environment.MAX_FORM_FILES + 100  # the parts that are no files are counted apart

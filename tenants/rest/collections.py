@@ -20,7 +20,6 @@ from rest_framework.viewsets import GenericViewSet
 from tenants.exceptions import Refused
 from tenants.models import TenantQuerySet, User
 from tenants.rest.exports import export_form, export_response
-from tenants.rest.querying.facets import facet_names, facets_of
 from tenants.rest.querying.page import list_response
 from tenants.rest.querying.query import NEWEST_FIRST, ListQuery, Selection, selection_of
 from tenants.rest.querying.search import Search
@@ -167,13 +166,9 @@ class CollectionViewSet(GenericViewSet[Any]):
         form = export_form(request)
         if form:
             return export_response(form, query, self)
-        counted = facet_names(request, self.facets)
-        response = list_response(
+        return list_response(
             query, self.rows, self.to_api_page, self.totals_key, self.columns(), values=self.get_values()
         )
-        if counted and isinstance(response, Response):
-            response.data["facets"] = facets_of(query, self.rows, {name: self.facets[name] for name in counted})
-        return response
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         return self.answer(self.get_object())
