@@ -105,8 +105,8 @@ def _about_word(word: str, fields: FieldTable) -> dict[str, Any]:
     """Return the condition that the name contains a word, or that a tag equals it."""
     texts = (name for name, field in fields.items() if field.kind == "text")
     name = next((name for name in NAMES if name in fields), next(texts, "_id"))
-    containing = {name: _containing(word)}
-    return {"$or": [containing, {"tags": word}]} if "tags" in fields else containing
+    containing, tags = {name: _containing(word)}, fields.get("tags")
+    return {"$or": [containing, {"tags": word}]} if tags and tags.kind == "texts" else containing
 
 
 def _containing(text: str) -> dict[str, str]:
