@@ -36,7 +36,7 @@ SHORT = {
     "created": "timestamp",
     "changed": "lastmod",
 }
-VERBS = {"shared": "with", "alias": "", "has": ""}  # what is shown between a name and its value instead of `is`
+VERBS = {"shared": "with", "alias": "", "has": ""}  # used between a name and its value instead of `is`
 NAMES = ("name", "username", "original", "path", "url", "_id")  # the first that a list declares is searched for words
 USERS = ("owner", "users", "user", "actor", "author")  # `me` is the caller
 LITERALS = {"true": True, "false": False}
