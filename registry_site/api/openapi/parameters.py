@@ -6,32 +6,20 @@ from typing import Any, Literal
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
 from catalog.models import KINDS
-from tenants.rest.documentation import (
-    FILE_SHA256,
-    GRACE,
-    ITEM,
-    MOVE,
-    PROPOSAL,
-    REQUEST,
-    RULE,
-    TIME,
-    TOKEN,
-    VERSION,
-    VIEW,
-)
+from tenants.rest import documentation as values
 
 # Collection -> the `{id}` in examples.
 IDS = {
-    "rules": RULE,
-    "views": VIEW,
+    "rules": values.RULE,
+    "views": values.VIEW,
     "tags": "vision",
     "metadatas": "licence",
     "users": "grace",
     "tenants": "globex",
     "types": "acme",
 }
-AFTER = IDS | {"users": GRACE, "tokens": TOKEN, "versions": VERSION, "log": REQUEST, "events": "0"}
-AFTER |= {"aliases": "production", "history": MOVE, "proposals": PROPOSAL}
+AFTER = IDS | {"users": values.GRACE, "tokens": values.TOKEN, "versions": values.VERSION, "log": values.REQUEST}
+AFTER |= {"events": "0", "aliases": "production", "history": values.MOVE, "proposals": values.PROPOSAL}
 HEADER = "^[ -~]*$"  # the server itself refuses other characters
 IDENTIFIERS = {
     "tags": "The tag itself",
@@ -122,7 +110,7 @@ NAMED = {
         _parameter("version", "path", "churn.onnx", "File name or ordinal of the version, or `@` and an alias"),
         _parameter("file", "path", "churn.onnx", "Path of the file"),
         _parameter("alias", "path", "production", "The alias", pattern="^[A-Za-z0-9_-]{1,64}$"),
-        _parameter("proposal", "path", PROPOSAL, "Its `_id`", pattern="^[0-9a-f]{24}$"),
+        _parameter("proposal", "path", values.PROPOSAL, "Its `_id`", pattern="^[0-9a-f]{24}$"),
         _parameter("If-Match", "header", '"1"', "The ordinal that the alias must point at now, in quotes"),
         _parameter("format", "query", "zip", "`zip` or `tar`: the archive of a folder", enum=["", "zip", "tar"]),
         _parameter("from", "query", "1", "The version to compare with; default: the one before"),
@@ -131,8 +119,8 @@ NAMED = {
         _parameter("sort", "query", '{"size": "desc"}', "Order, as JSON; by path by default"),
         _parameter("page", "query", "1", "Number of the page, from 1", pattern="^[0-9]*$"),
         _parameter("limit", "query", "100", "Files per page", pattern="^[0-9]*$"),
-        _parameter("after", "query", VERSION, "Instead of `page`: the `_id` of the file before the page"),
-        _parameter("at", "query", TIME, "What was true at this time; default: what is", format="time"),
+        _parameter("after", "query", values.VERSION, "Instead of `page`: the `_id` of the file before the page"),
+        _parameter("at", "query", values.TIME, "What was true at this time; default: what is", format="time"),
         _parameter(
             "facets",
             "query",
@@ -153,7 +141,7 @@ NAMED = {
         _parameter(
             "sha256",
             "query",
-            FILE_SHA256,
+            values.FILE_SHA256,
             "The file's sha256 as hex, checked before the version is stored",
             pattern="^([0-9a-fA-F]{64})?$",
         ),
@@ -167,7 +155,7 @@ NAMED = {
         _parameter(
             "If-None-Match",
             "header",
-            f'"{FILE_SHA256}"',
+            f'"{values.FILE_SHA256}"',
             "A known ETag: an unchanged file is answered with 304",
             pattern=HEADER,
         ),
@@ -191,7 +179,7 @@ NAMED |= {
         _parameter(
             "ids",
             "query",
-            ITEM,
+            values.ITEM,
             "Ids of items, separated by commas; for a version with `@` and its ordinal, alias or file name",
         ),
         _parameter("kind", "query", "model", "Instead of `ids`: the kind of the items", enum=["", *KINDS]),
@@ -222,7 +210,7 @@ def with_examples(parameter: dict[str, Any], view: Any, path: str) -> dict[str, 
     examples = {
         "filter": FILTERS.get(key),
         "sort": SORTS.get(key, '{"name": "asc"}'),
-        "after": AFTER.get(key, ITEM),
+        "after": AFTER.get(key, values.ITEM),
         "select": SELECTIONS.get(key, '["name", "tags"]'),
         "format": "csv",
         "q": "churn",
@@ -244,7 +232,7 @@ def _key(view: Any, path: str) -> str:
 
 def _id(collection: str) -> OpenApiParameter:
     pattern: dict[str, Any] = {} if collection in IDS else {"pattern": "^[0-9a-f]{24}$"}
-    id = TOKEN if collection == "tokens" else IDS.get(collection, ITEM)
+    id = values.TOKEN if collection == "tokens" else IDS.get(collection, values.ITEM)
     return _parameter("id", "path", id, IDENTIFIERS.get(collection, "Its `_id`"), **pattern)
 
 
