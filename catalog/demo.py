@@ -4,14 +4,17 @@ import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from catalog.aliases.models import AliasMove
+from catalog.aliases.services import move_alias
 from catalog.models import STATUSES, Item
 from catalog.representation import item_documents
 from catalog.services import add_item_version, create_item, delete_item
 from folksonomy.models import MetadataName, Tag
+from folksonomy.services import set_direction
 from tenants.exceptions import Refused
 from tenants.identity.deletions import delete_user
 from tenants.identity.services import create_user
@@ -25,6 +28,16 @@ USERS = ("demo.mira", "demo.jonas", "demo.lena")
 MAIL = "{}@demo.example"
 YEARS = ("2023", "2024", "2025")
 NOTES = ("First run", "Cleaned labels", "Tuned learning rate")
+STEP = 0.015  # accuracy that each version of a model gains
+BETTER = dict.fromkeys(("accuracy", "f1", "auc"), "higher") | dict.fromkeys(("latency_ms", "train_minutes"), "lower")
+# Model -> its moves of aliases: alias, ordinal, reason.
+MOVES = {
+    "random-forest": (
+        ("production", "2", "More robust than the baseline"),
+        ("production", "3", "Passed the fairness review"),
+    ),
+    "transformer": (("staging", "3", "Candidate for the next release"),),
+}
 
 
 @dataclass(frozen=True)
@@ -59,12 +72,13 @@ ALGORITHMS = ("feature-pipeline", "training-loop")
 
 @dataclass(frozen=True)
 class File:
-    """A version: the name, media type and content of its file, and its description."""
+    """A version: the name, media type and content of its file, its description and metadata."""
 
     name: str
     mimetype: str
     content: bytes
     description: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,7 @@ class Example:
     owner: int | None
     fields: Mapping[str, Any]
     files: Sequence[File]
+    moves: Sequence[tuple[str, str, str]] = ()
 
 
 def _examples() -> Iterator[Example]:
@@ -113,26 +128,34 @@ def _model(project: Project, place: int, model: Any, owner: int | None) -> Examp
     suffix, framework, below, versions, parameters = model
     name, random = f"{project.name}-{suffix}", Random(f"{project.name} {suffix}")
     accuracy = round(project.best - below, 3)
-    metrics = {"accuracy": accuracy, "f1": round(accuracy - 0.02, 3), "auc": round(accuracy + 0.02, 3)}
+    metrics = _metrics(accuracy)
     costs = {"latency_ms": 2 + 9 * place, "train_minutes": 3 * (place + 1) ** 2, "gpu": framework == "pytorch"}
     files = []
     for number in range(1, versions + 1):
         weights = [round(random.gauss(0, 1), 4) for _ in range(16)]
         content = {"model": name, "run": number, "parameters": parameters, "weights": weights}
         text = json.dumps(content, indent=1)
-        files.append(File(f"{name}-{number}.json", "application/json", text.encode(), NOTES[number - 1]))
+        reached = _metrics(accuracy - STEP * (versions - number))
+        files.append(File(f"{name}-{number}.json", "application/json", text.encode(), NOTES[number - 1], reached))
     metadata = {"framework": framework, **metrics, **costs, **parameters}
     fields = _fields("model", name, project, (framework,), metadata)
     fields |= {"status": STATUSES[place % len(STATUSES)], "datasets": [f"{project.name}-{YEARS[place % 3]}"]}
     if suffix == "mlp":  # shared with one user instead of with all
         fields |= {"visibility": "private", "users": [USERS[0]]}
-    return Example(owner, fields, files)
+    return Example(owner, fields, files, MOVES.get(suffix, ()))
+
+
+def _metrics(accuracy: float) -> dict[str, float]:
+    return {"accuracy": round(accuracy, 3), "f1": round(accuracy - 0.02, 3), "auc": round(accuracy + 0.02, 3)}
 
 
 def _fields(kind: str, name: str, project: Project, tags: Sequence[str], metadata: Mapping[str, Any]) -> dict[str, Any]:
-    pairs = [{"name": key, "value": value} for key, value in metadata.items()]
     tags = (TAG, project.name, project.team, *tags)
-    return {"kind": kind, "name": name, "visibility": "public", "tags": tags, "metadata": pairs}
+    return {"kind": kind, "name": name, "visibility": "public", "tags": tags, "metadata": _pairs(metadata)}
+
+
+def _pairs(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"name": key, "value": value} for key, value in metadata.items()]
 
 
 NAMES = tuple(example.fields["name"] for example in _examples())
@@ -145,7 +168,7 @@ def demo_items(user: User) -> Sequence[Item]:
 
 
 def create_demo(*, by: User) -> None:
-    """Create the users, items and versions of the demo that do not exist yet in the tenant of `by`."""
+    """Create what does not exist yet of the demo's users, items, versions and aliases in the tenant of `by`."""
     users = _create_users(by)
     present = {item.name: item for item in demo_items(by)}
     ids = [item.pk for item in present.values()]
@@ -157,6 +180,11 @@ def create_demo(*, by: User) -> None:
         for number, file in enumerate(example.files, start=1):
             if (item.pk, str(number)) not in made:
                 _add_version(item, file, str(number), owner)
+        if example.moves and not AliasMove.objects.filter(subject=item.pk).exists():
+            for alias, ordinal, reason in example.moves:
+                move_alias(item=item, alias=alias, version=ordinal, by=owner, reason=reason)
+    for term in MetadataName.objects.of(by.tenant_id).filter(name__in=BETTER, better=None):
+        set_direction(term=term, better=BETTER[term.name], by=by)
 
 
 def _create_users(by: User) -> list[User]:
@@ -175,7 +203,8 @@ def _add_version(item: Item, file: File, ordinal: str, by: User) -> None:
         incoming.write(file.content)
         received = incoming.finish()
     try:
-        upload = Upload(received, file.name, file.mimetype, "binary", file.description)
+        metadata = _pairs(file.metadata)
+        upload = Upload(received, file.name, file.mimetype, "binary", file.description, metadata=metadata)
         add_item_version(item=item, upload=upload, by=by, ordinal=ordinal)
     finally:
         store().discard(received)

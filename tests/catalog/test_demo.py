@@ -53,6 +53,20 @@ def test_the_demo_resembles_the_data_of_a_team(world: Any) -> None:
     assert {model["name"] for model in best["docs"]} > {"defect-detection-transformer"}
 
 
+def test_the_best_model_of_the_demo_is_compared_with_the_one_in_production(world: Any) -> None:
+    create_demo(by=world.acme.admin)
+    api, churn = world.acme.admin.api, {"filter": {"tags": "customer-churn"}, "sort": {"metadata.accuracy": "desc"}}
+    best = ok(api.get("models", query=churn))["docs"][0]
+    produced = ok(api.get("models", query={"filter": {"name": "customer-churn-random-forest"}}))["docs"][0]
+    ids = f"{best['_id']}@3,{produced['_id']}@production"
+    compared = ok(api.get("compare", query={"ids": ids, "fields": '["metadata.accuracy"]'}))
+    (accuracy,) = compared["rows"]
+    assert accuracy["values"] == [0.93, 0.87]
+    assert (accuracy["better"], accuracy["best"]) == ("higher", [0])
+    first = ok(api.get(f"compare?ids={best['_id']}@1&fields=metadata.accuracy"))
+    assert first["rows"][0]["values"] == [0.9]
+
+
 def test_the_demo_is_the_same_each_time_and_made_once(world: Any) -> None:
     create_demo(by=world.acme.admin)
     first, ids = contents("acme"), {item.pk for item in demo_items(world.acme.admin)}
