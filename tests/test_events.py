@@ -12,9 +12,7 @@ from tests.answers import ok
 from tests.catalog.items import KINDS, SINGULAR, create
 from tests.routes import ENDS_OF_VERSIONS, ROUTES
 from tests.versions import tus
-from versions import draft_files, drafts
-from versions.sent import NewFile
-from versions.storage import store
+from tests.versions.drafts import draft_path
 
 WRITING = {"post", "put", "patch", "delete"}
 # Routes whose writes change nothing that the ledger tells: logins, requests of mails, unfinished uploads.
@@ -48,15 +46,6 @@ def _version(world: Any, kind: str) -> str:
 
 def _tus(world: Any, api: Any) -> Any:
     return tus.post(api, 3, b"abc", Upload_Metadata=tus.encoded(item=_item(world, "models"), path="up.bin"))
-
-
-def _draft(world: Any) -> str:
-    """Return the path of a draft with a file."""
-    draft = drafts.begin(owner=world.acme.owner, kind="run", name="run")
-    with store().receive() as incoming:
-        incoming.write(b"bytes")
-        draft_files.put_file(draft=draft, file=NewFile("model.bin", "x/y", incoming.finish(), 0))
-    return f"drafts/{draft.pk}"
 
 
 def _word(world: Any, words: str) -> str:
@@ -133,10 +122,10 @@ WRITES: dict[tuple[str, str], tuple[str, Send, str]] = {
     ),
     ("views-detail", "put"): (OWNER, lambda world, api: api.put(_view(api), json={"shared": True}), "view.updated"),
     ("views-detail", "delete"): (OWNER, lambda world, api: api.delete(_view(api)), "view.deleted"),
-    ("drafts-detail", "delete"): (OWNER, lambda world, api: api.delete(_draft(world)), "draft.deleted"),
+    ("drafts-detail", "delete"): (OWNER, lambda world, api: api.delete(draft_path(world.acme.owner)), "draft.deleted"),
     ("drafts-publish", "post"): (
         OWNER,
-        lambda world, api: api.post(f"{_draft(world)}/publish", json={"model": _item(world, "models")}),
+        lambda world, api: api.post(f"{draft_path(world.acme.owner)}/publish", json={"model": _item(world, "models")}),
         "version.created",
     ),
     ("protection-list", "post"): (

@@ -122,7 +122,7 @@ def test_a_tenants_creation_sets_no_field_of_the_registrys_own(world: Any, field
 
 
 CHANGES: list[tuple[Any, ...]] = [
-    *((f"{kind}/{{thing}}", "owner", Item, OF_ITEMS | {"name": "x"}, {"visibility": "private"}) for kind in KINDS),
+    *((f"{kind}/{{thing}}", "owner", Item, OF_ITEMS, {"visibility": "private"}) for kind in KINDS),
     ("users/owner", "owner", User, OF_USERS | {"username": "x", "role": "admin"}, {"email": "owner@acme.example"}),
     ("users/owner", "admin", User, OF_USERS | {"username": "x", "role": "admin"}, {"email": "owner@acme.example"}),
     ("tenants/acme", "operator", Tenant, OF_TENANTS | {"_id": "x", "admin_password": "x"}, {"phone": "1"}),

@@ -23,6 +23,7 @@ from tests.routes import ENDS_OF_VERSIONS, ROUTES
 from tests.served import Served
 from tests.talk import administrator, at_once, created
 from tests.versions import tus
+from tests.versions.drafts import draft_path
 
 CALLERS = ("admin", "shared", "other")
 FILTERS: tuple[Any, ...] = (
@@ -33,6 +34,7 @@ FILTERS: tuple[Any, ...] = (
     {"versions.original": "file.bin"},
     {"versions.original": "other.bin"},
     {"versions.tags": "seen"},
+    {"versions.metadata.reached": {"$gte": 1}},
     {"aliases.old": "2"},
     {"aliases.new": "1"},
 )
@@ -114,10 +116,16 @@ def _delete(kind: str, part: str = "") -> Callable[[Any], Any]:
     return lambda place: place.acme.owner.api.delete(f"{place.paths[kind]}{part}")
 
 
+def _publish(place: Any) -> Any:
+    body = {"model": place.paths["models"].rpartition("/")[2]}
+    return place.acme.owner.api.post(f"{draft_path(place.acme.owner)}/publish", json=body)
+
+
 # Every route and method that changes items or versions, with a function that calls it.
 WRITES: dict[str, Callable[[Any], Any]] = {
     "demo-post": lambda place: place.acme.admin.api.post("demo"),
     "demo-delete": lambda place: place.acme.admin.api.post("demo") and place.acme.admin.api.delete("demo"),
+    "drafts-publish-post": _publish,
     "uploads-list-post": lambda place: _tus(place.acme.owner.api, place.paths["models"]),
     "users-detail-delete": lambda place: place.acme.admin.api.delete(f"users/{place.acme.shared.pk}"),
 }
@@ -140,6 +148,7 @@ OTHERS = {
     *("protection-list-post", "protection-detail-put", "protection-detail-delete"),
     *("uploads-detail-patch", "uploads-detail-post", "uploads-detail-delete"),
     *("tags-list-post", "tags-detail-delete", "metadata-list-post", "metadata-detail-delete"),
+    *("metadata-detail-put", "drafts-detail-put", "drafts-detail-delete"),
 }
 for kind in KINDS:
     WRITES |= {
