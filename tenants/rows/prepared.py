@@ -17,6 +17,7 @@ from django.db import connections
 from django.db.models import Model, QuerySet
 from django_mongodb_backend.query import wrap_database_errors
 
+from tenants.rows import postgresql
 from tenants.rows.fields import ListField
 from tenants.rows.marks import Marks, Unprepared, filler, in_statement
 from tenants.rows.mongodb import aggregate
@@ -181,16 +182,20 @@ def _on_sql(compiler: Any, query: Query, has_marks: bool) -> Run:
     parameters = list(parameters)
     fill = filler(parameters, compiler.using) if has_marks else None
     fill_statement = in_statement(statement) if has_marks else None
+    fetch = postgresql.fetch if compiler.connection.vendor == "postgresql" else _fetch
 
     def execute(connection: Any, values: Sequence[Any]) -> Sequence[Row]:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                fill_statement(values) if fill_statement else statement, fill(values) if fill else parameters
-            )
-            rows: Sequence[Row] = cursor.fetchall()
-        return rows
+        filled = fill_statement(values) if fill_statement else statement
+        return fetch(connection, filled, fill(values) if fill else parameters)
 
     return execute
+
+
+def _fetch(connection: Any, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows: Sequence[Row] = cursor.fetchall()
+    return rows
 
 
 def _on_mongodb(compiler: Any, query: Query, has_marks: bool) -> Run:
