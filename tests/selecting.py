@@ -5,7 +5,6 @@ test's id starts with decides. A test that no entry names runs on every engine, 
 until its file is listed, so that no new test is left out by accident.
 """
 
-import re
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ def _tests(table: dict[str, str]) -> set[str]:
 
 ON_ALL = DEPENDENT.keys() | _tests(IN_THEM)
 ON_ONE = INDEPENDENT.keys() | _tests(NOT_IN_THEM)
-OTHER_KINDS = re.compile("datasets|algorithms")
+OTHER_KINDS = ("dataset", "algorithm")
 # Fixtures and files that start programs or walk every route slowly: `--quick` skips these tests.
 STARTED = {"server", "s3_store", "azure_store", "object_store", "mlflow", "mongod", "chromium", "newman"}
 SLOW = (
@@ -65,7 +64,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _repeats(nodeid: str, known: set[str]) -> bool:
     """Return whether a test of datasets or algorithms is one of models too: kinds share tables and views."""
-    same = OTHER_KINDS.sub("models", nodeid)
+    same = nodeid
+    for kind in OTHER_KINDS:
+        same = same.replace(kind, "model").replace(kind.title(), "Model")
     return same != nodeid and same in known
 
 
