@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.import_plugin("tests.fixtures")
     config.pluginmanager.import_plugin("tests.promises")
     config.pluginmanager.import_plugin("tests.scheduling")
-    config.pluginmanager.import_plugin("tests.selection")
+    config.pluginmanager.import_plugin("tests.selecting")
 
 
 def _set_environment(config: pytest.Config, server: engines.Server) -> None:

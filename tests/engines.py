@@ -213,8 +213,10 @@ def _mongodb(folder: Path, durable: bool) -> Server:
 
     server.crash = crash
     launch()
+    # A write is acknowledged as soon as it is in memory, unless it must survive a crash.
+    settings = {"_id": "rs0", "writeConcernMajorityJournalDefault": durable}
     members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
-    direct.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
+    direct.admin.command("replSetInitiate", settings | {"members": members})
     _wait(server, lambda: _check(direct.admin.command("hello")["isWritablePrimary"]))
     return server
 

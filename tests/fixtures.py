@@ -12,13 +12,10 @@ from django.core.cache import cache
 
 from tenants.identity import authentication, services
 from tenants.models import Fence, Tenant, User
-from tests.azure_store import AzureStore
 from tests.client import ApiClient
 from tests.desk import Desk
 from tests.engines import Server
-from tests.google_store import GoogleStore
 from tests.object_store import ObjectStore
-from tests.s3_store import S3Store
 from tests.served import Served
 
 PASSWORD = "Passw0rd!x"
@@ -76,9 +73,12 @@ def world(db: None, uploads: Path) -> SimpleNamespace:
     )
 
 
+# The clients of object stores are imported by the processes that use them: it takes a second.
 @pytest.fixture(scope="session")
 def s3_store() -> Iterator[ObjectStore]:
     """An object store for the whole run; tests are isolated by prefixes."""
+    from tests.s3_store import S3Store
+
     store = S3Store()
     yield store
     store.remove()
@@ -87,6 +87,8 @@ def s3_store() -> Iterator[ObjectStore]:
 @pytest.fixture(scope="session")
 def azure_store() -> Iterator[ObjectStore]:
     """A store with Azure's protocol."""
+    from tests.azure_store import AzureStore
+
     store = AzureStore()
     yield store
     store.remove()
@@ -95,6 +97,8 @@ def azure_store() -> Iterator[ObjectStore]:
 @pytest.fixture(scope="session")
 def google_store() -> Iterator[ObjectStore]:
     """A store with Google's own API."""
+    from tests.google_store import GoogleStore
+
     store = GoogleStore()
     yield store
     store.remove()

@@ -21,7 +21,7 @@ from tests.routes import ROUTES, UNKNOWN, Route
 
 ROUNDS = int(os.environ.get("TORTURE_ROUNDS") or 1)
 EXAMPLES = {"sqlite": 40 * ROUNDS}  # of a view
-MORE_EXAMPLES = 20 * ROUNDS  # on each further engine: only the values that it can store differ
+MORE_EXAMPLES = 10 * ROUNDS  # on each further engine: only the values that it can store differ
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 QUERIES: tuple[str, ...] = ("filter", "sort", "select", "page", "limit", "verbose", "ordinal", "sha256")
 QUERIES += ("description", "tenant", "format", "prefix", "from", "at", "ids", "kind", "by", "fields", "diff")

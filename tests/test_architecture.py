@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import scheduling, selection
+from tests import scheduling, selecting
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("tenants", "folksonomy", "versions", "catalog", "registry_site")
@@ -104,12 +104,12 @@ def test_no_secret_and_no_data_is_in_the_repository() -> None:
 
 def test_every_file_of_tests_says_whether_an_engine_can_make_it_fail() -> None:
     files = [named(path) for path in sorted((ROOT / "tests").rglob("test_*.py"))]
-    assert [file for file in files if not selection.decides(f"{file}::")] == [], "list it in tests/selection.py"
+    assert [file for file in files if not selecting.decides(f"{file}::")] == [], "list it in tests/selection.py"
 
 
 def test_the_tables_of_tests_name_existing_tests() -> None:
-    assert set(selection.DEPENDENT).isdisjoint(selection.INDEPENDENT)
-    tables = (selection.DEPENDENT, selection.INDEPENDENT, selection.SLOW, scheduling.JOBS, scheduling.ALONE)
+    assert selecting.ON_ALL.isdisjoint(selecting.ON_ONE)
+    tables = (selecting.ON_ALL, selecting.ON_ONE, selecting.SLOW, scheduling.JOBS, scheduling.ALONE)
     entries = {entry for table in (*tables, scheduling.FIRST) for entry in table}
     assert sorted(entry for entry in entries if not _names_a_test(entry)) == []
 
@@ -123,5 +123,5 @@ def _names_a_test(entry: str) -> bool:
 
 def test_no_test_file_is_independent_by_its_folder_alone() -> None:
     """A folder as a whole may be independent of engines only if all its files are of one kind."""
-    folders = [entry for entry in selection.INDEPENDENT if entry.endswith("/")]
-    assert folders == ["tests/e2e/browser/", "tests/e2e/fuzz/", "tests/e2e/original/", "tests/e2e/postman/"]
+    folders = [entry for entry in selecting.ON_ONE if entry.endswith("/")]
+    assert sorted(folders) == ["tests/e2e/browser/", "tests/e2e/fuzz/", "tests/e2e/original/", "tests/e2e/postman/"]
