@@ -54,7 +54,7 @@ tus: tests/tus/$(INSTALLED) ## Install the JavaScript client of resumable upload
 		|| echo "the packages of $*/package.json are not installed: their tests need npm (apt-get install nodejs npm)" >&2
 
 fuzz: $(VENV)/.dev-stamp ## Send many random requests to the served API, on all engines or on ENGINE
-	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} $(BIN)/python -m tests.run --all $(ENGINE) -- tests/fuzz
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} $(BIN)/python -m tests.run --all $(ENGINE) -- tests/e2e/fuzz
 
 check: lint types imports migrations-check schema-check ## Run all checks but the tests
 
