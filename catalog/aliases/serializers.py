@@ -143,7 +143,7 @@ class ProposalAnswer(serializers.Serializer[Any]):
     lastmod = serializers.DateTimeField()
 
 
-@extend_schema_field({"type": ["object", "array", "null"]})
+@extend_schema_field({"type": ["object", "array"]})
 class Condition(serializers.JSONField):
     """A filter of versions, checked by the service."""
 

@@ -13,7 +13,7 @@ LONGEST_QUERY = 4000  # characters
 QUERY = "q=accuracy%3E0.9&columns=name&columns=metadata.accuracy"
 
 
-@extend_schema_field({"type": "string", "maxLength": LONGEST_QUERY, "format": "query"})
+@extend_schema_field({"type": "string", "minLength": 1, "maxLength": LONGEST_QUERY, "format": "query"})
 class Query(Text):
     """A query string, checked by the service."""
 
