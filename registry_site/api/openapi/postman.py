@@ -120,7 +120,7 @@ def _group(document: Mapping[str, Any], tag: Mapping[str, str]) -> dict[str, Any
 
 
 def _place(method: str, path: str) -> tuple[int, int]:
-    """Return the place of an operation among those of a collection: 0 for one that makes things, 2 for one that removes."""
+    """Return the place of an operation in its collection: those that make things first, those that remove them last."""
     makes = method == "post" or method == "put" and path.endswith("/{alias}")
     return 0 if makes else 2 if method == "delete" else 1, METHODS.index(method)
 

@@ -59,7 +59,8 @@ def test_a_field_refuses_all_values_of_types_that_its_description_does_not_name(
 
 
 def test_all_bodies_are_tried() -> None:
-    assert {"ItemInput", "ViewChanges", "RuleInput", "TagUpdate", "SourceOfFile"} <= {each.__name__ for each in _bodies()}
+    tried = {body.__name__ for body in _bodies()}
+    assert {"ItemInput", "ViewChanges", "RuleInput", "TagUpdate", "SourceOfFile"} <= tried
 
 
 @pytest.mark.promise("bodies.types", "protection.rules")
@@ -74,9 +75,7 @@ def test_all_bodies_are_tried() -> None:
         ("name", "\x9b", "character"),
     ],
 )
-def test_a_rule_refuses_other_types_and_names_that_no_tag_has(
-    world: Any, field: str, value: Any, details: str
-) -> None:
+def test_a_rule_refuses_other_types_and_names_that_no_tag_has(world: Any, field: str, value: Any, details: str) -> None:
     api = world.acme.admin.api
     rule = {"name": "release", "aliases": "production"}
     assert_error(api.post("protection", json=rule | {field: value}), "post_request_error", details)
