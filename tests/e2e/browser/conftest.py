@@ -20,7 +20,7 @@ PHONE: Any
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # Wait for layout: a button that moves while it is pressed is not clicked.
 LAID_OUT = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-LOOKS = [(width, colours) for width in ("wide", "phone") for colours in ("light", "dark")]
+LOOKS: Any = [(width, colours) for width in ("wide", "phone") for colours in ("light", "dark")]
 ONLY_VIOLATIONS = {"resultTypes": ["violations"]}  # halves the time of axe on large pages
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
