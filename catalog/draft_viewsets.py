@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from catalog.documentation import VersionAnswer
 from catalog.drafts import publish
 from catalog.models import Item
-from tenants.identity.serializers import Name, Text
+from tenants.identity.serializers import Flag, Name, Text
 from tenants.models import TenantQuerySet
 from tenants.rest.collections import CollectionViewSet, valid_body, valid_changes
 from tenants.rest.documentation import ITEM, TIME, example
@@ -29,7 +29,7 @@ FIXED = ("_id", "id", "kind", "experiment", "status", "source", "params", "metri
 class DraftChanges(serializers.Serializer[Any]):
     """What can be changed of a draft here. A pinned draft does not expire."""
 
-    pinned = serializers.BooleanField(required=False)
+    pinned = Flag(required=False)
     name = Name(max_length=255, required=False)
 
 

@@ -8,7 +8,7 @@ from rest_framework.exceptions import ParseError, ValidationError
 
 from catalog.serializers import MetadataChange, Metadatum, TagsChange, names
 from tenants.exceptions import Refused
-from tenants.identity.serializers import Text
+from tenants.identity.serializers import Text, Whole
 from tenants.rest.collections import explain
 from tenants.rest.documentation import example
 from tenants.rest.negotiation import JSONParser
@@ -36,8 +36,8 @@ class SourceOfFile(serializers.Serializer[Any]):
 
     path = Text(max_length=1024)
     upload = Text(required=False)
-    offset = serializers.IntegerField(min_value=0, required=False)
-    size = serializers.IntegerField(min_value=0, required=False)
+    offset = Whole(min_value=0, required=False)
+    size = Whole(min_value=0, required=False)
     version = Text(max_length=1024, required=False)
     item = Text(max_length=24, required=False)
 

@@ -121,6 +121,7 @@ INDEPENDENT = {
     "tests/registry_site/serving/test_body_costs.py": "bodies are bounded before a database is used",
     "tests/registry_site/serving/test_certificates.py": "files and TLS",
     "tests/registry_site/operations/test_compose.py": "it starts a MongoDB of its own",
+    "tests/registry_site/api/test_bodies.py": "types are checked before a database is used",
     "tests/registry_site/api/test_conventions.py": "URLs, headers and JSON",
     "tests/registry_site/config/test_databases.py": "the variable DATABASE is read before any database is used",
     "tests/registry_site/serving/test_deadlines.py": "connections end before a database is used",

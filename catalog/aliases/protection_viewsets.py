@@ -78,7 +78,7 @@ class ProposalViewSet(AliasRoutes):
 
     def decided(self, verb: str) -> Response:
         item, proposal = self.get_object(), self.get_proposal()
-        body = valid_body(DecisionInput, self.request.data) if self.request.data else {}
+        body = {} if self.request.data == {} else valid_body(DecisionInput, self.request.data)
         return self.answer(decide(item=item, proposal=proposal, verb=verb, by=self.user, **body))
 
     def get_proposal(self) -> Proposal:

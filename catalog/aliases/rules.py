@@ -15,6 +15,7 @@ from tenants.rest.querying.fields import field_table
 from tenants.rest.querying.parse import parse
 from tenants.rows.fences import removal_guard
 from tenants.rows.fields import iso, now
+from tenants.rows.texts import refuse, unfit_name
 from tenants.rows.transactions import retried
 
 MOST = 100  # rules of a tenant: each move reads all
@@ -88,6 +89,7 @@ def _current(rule: ProtectionRule) -> ProtectionRule:
 
 def _set(rule: ProtectionRule, fields: Mapping[str, Any], by: User, error: str) -> None:
     """Set the fields that a body has. Raises Refused with that error."""
+    refuse([*fields.get("tags", ()), fields.get("name", rule.name)], unfit_name, error)
     for field in ("name", "approvals"):
         setattr(rule, field, fields.get(field, getattr(rule, field)))
     rule.pattern = fields.get("aliases", rule.pattern)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -142,9 +143,25 @@ class ProposalAnswer(serializers.Serializer[Any]):
     lastmod = serializers.DateTimeField()
 
 
-@extend_schema_field({"type": ["object", "array", "null"]})
+@extend_schema_field({"type": ["object", "array"]})
 class Condition(serializers.JSONField):
-    """A filter of versions."""
+    """A filter of versions, checked by the service."""
+
+    default_error_messages = {"invalid": "Not an object or a list"}
+
+    def to_internal_value(self, data: Any) -> Any:
+        condition = super().to_internal_value(data)  # the value of a form is JSON
+        if not isinstance(condition, dict | list):
+            self.fail("invalid")
+        return condition
+
+
+class AliasPattern(Text):
+    """An alias, in which `*` stands for any characters."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=64, help_text="`*` stands for any characters", **kwargs)
+        self.validators.append(RegexValidator(r"^[A-Za-z0-9_*-]{1,64}\Z"))
 
 
 def _choices(choices: Any) -> serializers.ListField:
@@ -165,9 +182,7 @@ class RuleInput(serializers.Serializer[Any]):
     """Who may move which aliases, to which versions, and with how many approvals of others."""
 
     name = Name(max_length=255)
-    aliases = serializers.RegexField(
-        r"^[A-Za-z0-9_*-]{1,64}\Z", max_length=64, trim_whitespace=False, help_text="`*` stands for any characters"
-    )
+    aliases = AliasPattern()
     kinds = _choices(KINDS)
     tags = serializers.ListField(child=Name(max_length=255), required=False, max_length=100)
     roles = _choices(ROLES)
@@ -180,7 +195,7 @@ class RuleChanges(RuleInput):
     """Fields of a rule to replace."""
 
     name = Name(max_length=255, required=False)
-    aliases = serializers.RegexField(r"^[A-Za-z0-9_*-]{1,64}\Z", max_length=64, trim_whitespace=False, required=False)
+    aliases = AliasPattern(required=False)
 
 
 @example(

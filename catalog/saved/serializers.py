@@ -2,18 +2,24 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from catalog.saved.models import LISTS
-from tenants.identity.serializers import Choice, Text
+from tenants.identity.serializers import Choice, Flag, Text
 from tenants.rest.documentation import ADA, TIME, VIEW, example
 
 LONGEST_QUERY = 4000  # characters
 QUERY = "q=accuracy%3E0.9&columns=name&columns=metadata.accuracy"
 
 
-def _query() -> Text:
-    return Text(
+@extend_schema_field({"type": "string", "minLength": 1, "maxLength": LONGEST_QUERY, "format": "query"})
+class Query(Text):
+    """A query string, checked by the service."""
+
+
+def _query() -> Query:
+    return Query(
         max_length=LONGEST_QUERY,
         required=False,
         allow_blank=True,
@@ -27,7 +33,7 @@ class ViewChanges(serializers.Serializer[Any]):
 
     name = Text(max_length=255, required=False)
     query = _query()
-    shared = serializers.BooleanField(required=False)
+    shared = Flag(required=False)
 
 
 @example(name="good", list="models", query=QUERY)
@@ -37,7 +43,7 @@ class ViewInput(serializers.Serializer[Any]):
     name = Text(max_length=255)
     list = Choice(choices=LISTS)
     query = _query()
-    shared = serializers.BooleanField(required=False)
+    shared = Flag(required=False)
 
 
 @example(

@@ -36,7 +36,7 @@ ALIASES = {
     "update": CHANGE,
     "destroy": ("delete_request_error",),
 }
-DECISION = (*BODY, "post_request_error")
+DECISION = (*JSON_BODY, "post_request_error")
 PROPOSALS = {
     "list": ("get_request_error",),
     "retrieve": ("get_request_error",),

@@ -25,6 +25,9 @@ THINGS = {
     "tenants": "tenant",
     "uploads": "upload",
     "drafts": "draft",
+    "protection": "rule",
+    "proposals": "proposal",
+    "views": "view",
 }
 KINDS = ("models", "datasets", "algorithms")
 # Resources that the examples need, deleted with their tenant at the end: path, body, token, variable, field.
@@ -40,11 +43,15 @@ PREREQUISITES: Sequence[tuple[str, Any, str, str, str]] = (
     ("users", {"username": "grace", "password": "C0b0l-59", "email": "grace@acme.example"}, "TOKEN", "", ""),
     ("tags", {"_id": "draft"}, "TOKEN", "", ""),
     ("datasets", {"name": "churn-2025"}, "TOKEN", "", ""),
+    ("protection", {"name": "release", "aliases": "released", "approvals": 1}, "TOKEN", "", ""),
     *((kind, {"name": "baseline"}, "TOKEN", f"{THINGS[kind]}_with_versions", "_id") for kind in KINDS),
 )
 # The reset secret in the example is not valid, the demo routes need the demo tenant, and nothing is logged as a draft.
 REFUSED = {"resetPassword": 403, "listDemo": 403, "createDemo": 403, "deleteDemo": 403}
 REFUSED |= dict.fromkeys(("getDraft", "changeDraft", "deleteDraft", "publishDraft"), 404)
+# An author does not approve their own proposal, which is rejected before it would be withdrawn.
+REFUSED |= {f"approve{kind}Proposal": 403 for kind in ("Model", "Dataset", "Algorithm")}
+REFUSED |= {f"withdraw{kind}Proposal": 400 for kind in ("Model", "Dataset", "Algorithm")}
 STORED = {"login": ("TOKEN", "token"), "renewToken": ("TOKEN", "token")}
 
 
@@ -102,14 +109,20 @@ def _tour_item(call: Call) -> dict[str, Any]:
 def _group(document: Mapping[str, Any], tag: Mapping[str, str]) -> dict[str, Any]:
     """Return a folder of operations: those that make things first, those that remove them last."""
     found = [
-        (METHODS.index(method), path, operation)
+        (_place(method, path), path, operation)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
         if tag["name"] in operation["tags"]
     ]
-    found.sort(key=lambda each: (each[1].split("/")[2:3], each[0] == METHODS.index("delete"), each[0]))
-    items = [_operation(METHODS[order].upper(), path, operation) for order, path, operation in found]
+    found.sort(key=lambda each: (each[1].split("/")[2:3], each[0]))
+    items = [_operation(METHODS[order].upper(), path, operation) for (_, order), path, operation in found]
     return {"name": tag["name"], "description": tag["description"], "item": items}
+
+
+def _place(method: str, path: str) -> tuple[int, int]:
+    """Return the place of an operation in its collection: those that make things first, those that remove them last."""
+    makes = method == "post" or method == "put" and path.endswith("/{alias}")
+    return 0 if makes else 2 if method == "delete" else 1, METHODS.index(method)
 
 
 def _operation(method: str, path: str, operation: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,9 +160,14 @@ def _with_arguments(path: str, method: str) -> str:
     """Return the path with its parameters replaced by variables or by earlier requests' resources."""
     parts = path.split("/")
     thing = THINGS.get(parts[2] if len(parts) > 2 else "", "")
-    id = f"{thing}_with_versions" if "versions" in parts else thing
-    version = "{{ordinal}}" if method in ("PATCH", "DELETE") else "churn.onnx"
-    return path.replace("{id}", f"{{{{{id}}}}}").replace("{version}", version).replace("{file}", "churn.onnx")
+    arguments = {
+        "{id}": f"{{{{{thing}_with_versions}}}}" if {"versions", "aliases"} & set(parts) else f"{{{{{thing}}}}}",
+        "{version}": "{{ordinal}}" if method in ("PATCH", "DELETE") else "churn.onnx",
+        "{file}": "churn.onnx",
+        "{alias}": "released" if "proposals" in parts else "production",
+        "{proposal}": "{{proposal}}",
+    }
+    return "/".join(arguments.get(part, part) for part in parts)
 
 
 def _request(method: str, path: str, token: str = "", body: Any = None) -> dict[str, Any]:
