@@ -67,8 +67,15 @@ def compare_context(view: Any, request: Request, data: Mapping[str, Any]) -> dic
             "trend": _known(chosen["trend"], names, 0),
             "axes": axes,
         },
-        "drawn": {"columns": [column | {"label": label(column)} for column in data["columns"]], "metrics": metrics},
+        "drawn": {"columns": _drawn(data["columns"]), "metrics": metrics},
     } | raw
+
+
+def _drawn(columns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the columns with the names that charts give them: of versions of one item, without the item's."""
+    versions = [column["version"] for column in columns]
+    same_item = len({column["_id"] for column in columns}) == 1 and all(versions)
+    return [{**column, "label": f"version {column['version']}" if same_item else label(column)} for column in columns]
 
 
 def _known(name: str, names: Sequence[str], default: int) -> str:

@@ -18,6 +18,7 @@ from tenants.models import ROLES, User
 from tenants.rest.querying.terms import term_text
 
 BETTER = (("null", "unknown"), *((json.dumps(direction), direction) for direction in DIRECTIONS))  # JSON, label
+TAGS, PAIRS = 6, 12  # of a version, that the page of its item shows
 CHOICES = {"statuses": STATUSES, "visibilities": VISIBILITIES, "roles": ROLES}
 
 
@@ -127,4 +128,5 @@ def _version(route: str, pk: str, version: dict[str, Any], shared: frozenset[str
         "tick": f"{pk}@{version['ordinal']}" if version.get("ordinal") else "",
         "by_ordinal": reverse(f"{route}-versions-detail", kwargs=arguments) if arguments["version"] else "",
         "pairs": pairs_of(version.get("metadata", ())),
+        "more": max(0, len(version.get("tags", ())) - TAGS) + max(0, len(version.get("metadata", ())) - PAIRS),
     }
