@@ -85,6 +85,7 @@ INDEPENDENT = {
     "tests/registry_site/serving/test_https_served.py": "TLS and processes",
     "tests/registry_site/serving/test_nginx.py": "nginx uses no database",
     "tests/registry_site/pages/test_vendored.py": "files are compared",
+    "tests/registry_site/pages/test_compare_page.py": "HTML is made of comparisons",
     "tests/registry_site/pages/test_markdown.py": "texts are rendered without a database",
     "tests/registry_site/pages/test_version_pages.py": "HTML is made of documents",
     "tests/registry_site/pages/test_activity.py": "sentences are made of documents",

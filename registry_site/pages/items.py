@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
 
 from catalog.models import KINDS, STATUSES, VISIBILITIES, Item
@@ -40,6 +41,7 @@ def item_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
         "deletion": deletion(item) if may_change else None,
         "versions": _versions(route, item.pk, document.get("versions", ())),
         "older_versions": document.get("versions_count", 0) - len(document.get("versions", ())),
+        "most_files": settings.MAX_FILES,
         "has_status": item.kind != "dataset",
         "has_lineage": item.kind == "dataset" or bool(document.get("datasets")),
         "uses": _uses(item.pk, caller) if item.kind == "dataset" else (),
