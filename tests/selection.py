@@ -47,6 +47,8 @@ DEPENDENT = {
     "tests/test_admin_query_counts.py": "the admin site sends Django's own queries",
     "tests/test_any_body.py": "one walk of every route with any input, which an engine may not be able to store",
     "tests/e2e/browser/test_compare.py::test_a_metric_is_drawn": "versions are found and ordered by the engine",
+    "tests/e2e/browser/test_demo.py": "lists are sorted, compared and downloaded by the engine",
+    "tests/e2e/browser/test_finding.py::test_the_best_model": "lists are searched, counted and sorted by the engine",
     "tests/e2e/test_disk_full.py": "each driver has its own error for a full disk",
     "tests/e2e/test_durability.py": "what was committed is there after a kill",
     "tests/test_isolation.py": "one walk of every route with every caller: permissions are queries",
