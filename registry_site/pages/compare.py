@@ -83,7 +83,8 @@ def part_context(view: Any, request: Request, data: Mapping[str, Any]) -> dict[s
     """Return the rows from `start` that an answer has room for, and the query string of the next ones, if any."""
     given = request.query_params.get("start", "")
     start = int(given) if given.isdecimal() and len(given) <= START_DIGITS else 0
-    lines, room = [], HEAVIEST
+    lines: list[dict[str, Any]] = []
+    room = HEAVIEST
     for line in _lines(data["rows"][start:]):
         room -= sum(len(cell.text) + MARKUP for cell in line["cells"])
         if lines and room < 0:

@@ -57,7 +57,7 @@ def user_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
     shown = {"person": document, "pk": document["_id"], "own": own, "may_change": may_change}
     condition = json.dumps([{"item": document["_id"]}, {"actor": document["_id"]}])
     events = newest_of_user(view.get_object()) if may_change else ()
-    items = Item.objects.visible_to(caller).filter(owner_id=document["_id"]).order_by("-timestamp", "-pk")
+    items = Item.objects.visible_to(caller).filter(owner_id=document["_id"])
     lists = [(kind, listing(f"{kind}s", "owner", document["username"])) for kind in KINDS if "username" in document]
     shown |= {"owned": linked(items), "lists": lists}
     return shown | {"events": events, "all_events": reverse("events", query={"filter": condition})}
