@@ -1,12 +1,14 @@
 """Measures the pages on a filled registry: `DATABASE=… python -m benchmarks.pages`, after `python -m benchmarks.fill`.
 
 Prints a table: the size of each page, its queries, and its CPU time in the fastest of several requests, which a busy
-machine affects least.
+machine affects least. With `--output docs/performance.md` it becomes a section of the page.
 """
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from urllib.parse import urlencode
 
 import django
@@ -20,11 +22,18 @@ from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext, setup_test_environment  # noqa: E402
 
 from benchmarks.in_process import LOGIN  # noqa: E402
+from benchmarks.report import with_section  # noqa: E402
 from catalog.models import Item  # noqa: E402
 from tenants.models import User  # noqa: E402
 
 HTML, JSON = {"Accept": "text/html"}, {"Accept": "application/json"}
 ROUNDS = 7
+HEAD = """## Pages
+
+SQLite, {count:,} items, by `python -m benchmarks.pages`: the size of the page that the server sends, its queries, and
+the milliseconds of CPU time, database included, of the fastest of 7 requests of a regular user.
+
+"""
 COMPARED = 200
 METRICS = 50  # of each compared model
 
@@ -73,11 +82,12 @@ def wide_models(user: User) -> list[str]:
     return list(rows.values_list("pk", flat=True)[:COMPARED])
 
 
-def main() -> None:
+def measured() -> Iterator[str]:
+    """Yield the lines of the table."""
     setup_test_environment()
     client = Client()
     client.post("/login.html", {"tenant": settings.DEFAULT_TENANT, **LOGIN})
-    print("| page | KB | queries | ms |\n|---|---|---|---|")
+    yield from ("| page | KB | queries | ms |", "|---|---|---|---|")
     for name, address, headers in pages():
         times = []
         for _ in range(ROUNDS):
@@ -86,8 +96,13 @@ def main() -> None:
                 response = client.get(address, headers=headers)
             times.append(time.process_time() - start)
             assert response.status_code == 200, (name, response.status_code)
-        print(f"| {name} | {len(response.content) / 1000:.0f} | {len(captured)} | {min(times) * 1000:.0f} |")
+        size = len(response.content) / 1000
+        yield f"| {name} | {size:.1f} | {len(captured)} | {min(times) * 1000:.0f} |"
 
 
 if __name__ == "__main__":
-    main()
+    text = "\n".join(measured())
+    print(text)
+    if sys.argv[1:2] == ["--output"]:
+        page = Path(sys.argv[2])
+        page.write_text(with_section(page.read_text(), "pages", HEAD.format(count=Item.objects.count()) + text))

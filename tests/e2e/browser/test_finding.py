@@ -175,6 +175,33 @@ def test_home_leads_to_an_item_that_tells_its_story(page: Page, look: Look, api:
     look(page, "find-forgot")
 
 
+OPEN = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
+
+
+def test_lists_and_items_with_every_part_open_are_accessible(
+    page: Page, look: Look, api: httpx.Client, models: str
+) -> None:
+    log_in(page, then=f"/v1/models?q=tag:{models}")
+    page.evaluate(OPEN)
+    expect(page.locator(".facets").get_by_role("link", name="group-1")).to_be_visible()
+    look(page, "open-list")
+    model = api.get("/models", params={"q": f"tag:{models}", "limit": "1"}).json()["docs"][0]["_id"]
+    page.goto(f"/v1/models/{model}")
+    page.evaluate(OPEN)
+    look(page, "open-item")
+    page.goto(f"/v1/models/{model}/versions/1/info")
+    page.evaluate(OPEN)
+    look(page, "open-version")
+    for name, address in {
+        "events": "events",
+        "item-events": f"models/{model}/events",
+        "metadata": "metadata",
+        "files": f"models/{model}/versions/1/files",
+    }.items():
+        page.goto(f"/v1/{address}")
+        look(page, f"list-{name}")
+
+
 def tab_to(page: Page, name: str, key: str = "Tab") -> None:
     """Press Tab, or another key, until the element with this label has the focus."""
     for _ in range(80):

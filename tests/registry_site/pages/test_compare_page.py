@@ -44,7 +44,7 @@ def many(browser: BrowserClient, world: Any) -> str:
 
 
 @pytest.mark.promise("compare.page", "pages.small")
-def test_a_comparison_of_200_by_50_comes_in_small_parts_with_every_row(browser: BrowserClient, many: str) -> None:
+def test_a_large_comparison_is_sent_in_small_parts(browser: BrowserClient, many: str) -> None:
     page = seen(browser.page(many))
     names = NAMES.findall(page)
     assert 0 < len(names) < ROWS
