@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
 
 from catalog.models import KINDS, STATUSES, VISIBILITIES, Item
@@ -18,6 +19,7 @@ from tenants.models import ROLES, User
 from tenants.rest.querying.terms import term_text
 
 BETTER = (("null", "unknown"), *((json.dumps(direction), direction) for direction in DIRECTIONS))  # JSON, label
+TAGS, PAIRS = 6, 12  # of a version, that the page of its item shows
 CHOICES = {"statuses": STATUSES, "visibilities": VISIBILITIES, "roles": ROLES}
 
 
@@ -39,6 +41,7 @@ def item_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
         "deletion": deletion(item) if may_change else None,
         "versions": _versions(route, item.pk, document.get("versions", ())),
         "older_versions": document.get("versions_count", 0) - len(document.get("versions", ())),
+        "most_files": settings.MAX_FILES,
         "has_status": item.kind != "dataset",
         "has_lineage": item.kind == "dataset" or bool(document.get("datasets")),
         "uses": _uses(item.pk, caller) if item.kind == "dataset" else (),
@@ -54,7 +57,7 @@ def user_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
     shown = {"person": document, "pk": document["_id"], "own": own, "may_change": may_change}
     condition = json.dumps([{"item": document["_id"]}, {"actor": document["_id"]}])
     events = newest_of_user(view.get_object()) if may_change else ()
-    items = Item.objects.visible_to(caller).filter(owner_id=document["_id"]).order_by("-timestamp", "-pk")
+    items = Item.objects.visible_to(caller).filter(owner_id=document["_id"])
     lists = [(kind, listing(f"{kind}s", "owner", document["username"])) for kind in KINDS if "username" in document]
     shown |= {"owned": linked(items), "lists": lists}
     return shown | {"events": events, "all_events": reverse("events", query={"filter": condition})}
@@ -127,4 +130,5 @@ def _version(route: str, pk: str, version: dict[str, Any], shared: frozenset[str
         "tick": f"{pk}@{version['ordinal']}" if version.get("ordinal") else "",
         "by_ordinal": reverse(f"{route}-versions-detail", kwargs=arguments) if arguments["version"] else "",
         "pairs": pairs_of(version.get("metadata", ())),
+        "more": max(0, len(version.get("tags", ())) - TAGS) + max(0, len(version.get("metadata", ())) - PAIRS),
     }

@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import reverse
 from rest_framework.request import Request
 
+from catalog.compare.fields import is_number
 from catalog.saved.models import LISTS, SavedView
 from registry_site.pages.activity import sentence
 from registry_site.pages.search import METADATA, address, columns_of, facets_context, heads_of, search_context
@@ -132,7 +133,7 @@ def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str, tick
 def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
     if column.kind == "sentence":
         return Cell(column.head, column.kind, sentence(document) if "changes" in document else document[column.field])
-    if column.kind == "value":
+    if column.field.startswith(METADATA):
         return _of_metadata(column, document)
     value, name = document.get(column.field), document.get(column.name, "")
     if column.kind == "words" and value:
@@ -144,8 +145,7 @@ def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
 def _of_metadata(column: Column, document: Mapping[str, Any]) -> Cell:
     name = column.field.removeprefix(METADATA)
     value = next((pair["value"] for pair in document.get("metadata", ()) if pair["name"] == name), None)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell(column.head, "number" if is_number else "value", value)
+    return Cell(column.head, "number" if is_number(value) else "value", value)
 
 
 def _other_page(request: Request, number: int | None) -> str:

@@ -9,7 +9,7 @@ from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
 
 from catalog.models import KINDS
-from registry_site.pages.compare import compare_context
+from registry_site.pages.compare import compare_context, part_context
 from registry_site.pages.items import CHOICES, CONTEXTS
 from registry_site.pages.lists import list_context
 from registry_site.pages.overview import address_of_name
@@ -20,8 +20,9 @@ from registry_site.pages.versions import FILES, VERSION_PAGES, version_page
 from tenants.models import User
 
 FRAGMENT = "HTTP_HX_REQUEST"  # htmx asks for a part of a page
-PAGES = {"compare": ("browsable/compare.html", compare_context)}  # route -> template, context
-LONGEST_BODY = 100_000  # characters of the raw response that a page shows
+# Route -> templates of the page and of a part of it, contexts of both.
+PAGES = {"compare": ("browsable/compare.html", "browsable/matrix_rows.html", compare_context, part_context)}
+LONGEST_BODY = 20_000  # characters of the raw response that a page shows
 
 
 class PageRenderer(BrowsableAPIRenderer):
@@ -64,7 +65,9 @@ class PageRenderer(BrowsableAPIRenderer):
                 response.status_code, response["Location"] = 302, found
             return "browsable/error.html", refused
         if caller and route in PAGES:
-            page, shown_by = PAGES[route]
+            page, part, shown_by, part_shown_by = PAGES[route]
+            if FRAGMENT in request.META:
+                return part, part_shown_by(view, request, data)
             return page, shown_by(view, request, data)
         if caller and collection and part == "detail":
             may_delete = caller.role in view.roles.get("destroy", ())

@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework.request import Request
 
+from catalog.compare.fields import is_number
 from registry_site.pages.tables import EXTRA, Collection, Column
 from tenants.exceptions import Refused
 from tenants.rest.querying.fields import SCALARS, FieldTable, field_table
@@ -104,12 +105,13 @@ def columns_of(request: Request, collection: Collection, docs: Sequence[Mapping[
     if not names:
         return [column for column in collection.columns if any(column.field in document for document in docs)]
     known = {column.field: column for column in (*EXTRA, *collection.columns)}
-    return [known.get(name) or _of_metadata(name) for name in names]
+    return [known.get(name) or _of_metadata(name.removeprefix(METADATA), docs) for name in names]
 
 
-def _of_metadata(name: str) -> Column:
-    bare = name.removeprefix(METADATA)
-    return Column(f"{METADATA}{bare}", bare, "value")
+def _of_metadata(name: str, docs: Sequence[Mapping[str, Any]]) -> Column:
+    """Return the column of a metadata name, of numbers if a document has one."""
+    values = (pair["value"] for document in docs for pair in document.get("metadata", ()) if pair["name"] == name)
+    return Column(f"{METADATA}{name}", name, "number" if any(map(is_number, values)) else "value")
 
 
 def heads_of(request: Request, columns: Sequence[Column], fields: Mapping[str, str]) -> Sequence[Head]:

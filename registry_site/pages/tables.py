@@ -40,7 +40,7 @@ LAST_MODIFIED = Column("lastmod", "Last modified", "moment")
 NAME, OWNER = Column("name", "Name", "name"), Column("owner", "Owner", "user", "owner_username")
 STATUS, VISIBILITY = Column("status", "Status", "badge"), Column("visibility", "Visibility", "badge")
 CREATED, DESCRIPTION = Column("timestamp", "Created", "moment"), Column("description", "Description", "cut")
-TAGS, VERSIONS = Column("tags", "Tags", "words"), Column("versions_count", "Versions")
+TAGS, VERSIONS = Column("tags", "Tags", "words"), Column("versions_count", "Versions", "number")
 PRODUCTION = Column("aliases", "Production", "production")
 EXTRA = (CREATED, LAST_MODIFIED, DESCRIPTION, Column("_id", "Identifier", "code"))  # columns that can be added
 
@@ -133,7 +133,7 @@ EVENTS = Collection(
         Column("timestamp", "When", "moment"),
         Column("type", "What", "sentence"),
         Column("reason", "Why"),
-        Column("sequence", "Number"),
+        Column("sequence", "Number", "number"),
     ),
     sorts=NEWEST | OLDEST,
     example='{"type": "model.updated", "actor": "ada"}',
@@ -148,7 +148,7 @@ LOG = Collection(
         Column("method", "Method"),
         Column("url", "URL", "code"),
         Column("status", "Status"),
-        Column("duration_ms", "Milliseconds"),
+        Column("duration_ms", "Milliseconds", "number"),
         Column("contents", "Request body", "code"),
     ),
     sorts=NEWEST | {"Oldest first": '{"date":"asc"}', "Status": '{"status":"desc"}'},
@@ -192,7 +192,7 @@ RULES = Collection(
         Column("roles", "Roles", "texts"),
         Column("users", "Users", "references"),
         Column("condition", "Condition", "json"),
-        Column("approvals", "Approvals"),
+        Column("approvals", "Approvals", "number"),
     ),
     sorts=NEWEST | {"Name": '{"name":"asc"}'},
     example='{"aliases": "production"}',

@@ -1,7 +1,8 @@
 """The files of a version as a tree: whole if it is small, otherwise one folder and one part of it at a time."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
@@ -12,18 +13,24 @@ from versions.files import path_of
 from versions.models import Version, VersionFile
 
 SHOWN = 100  # files, or entries of a folder, that a page shows
+COUNTED = 10_000  # files that a page counts
 COLUMNS = ("path", "size", "sha256", "mimetype")
 File: TypeAlias = dict[str, Any]  # COLUMNS
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file with its `address`, or a folder: with its `entries` in a whole tree, otherwise with that of its page."""
+    """A file with its `address`, or a folder: with its `entries` in a whole tree, otherwise with that of its page.
+
+    `files` and `size` are those of all that is in a folder; 0 if there was too much to count.
+    """
 
     name: str
     address: str = ""
     file: File | None = None
     entries: Sequence["Entry"] = ()
+    files: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Tree:
 
 
 def tree_of(place: Place) -> Tree:
-    """Return what a page shows. It takes a query for each entry at most, whatever is in the folders."""
+    """Return what a page shows. It takes a query for each entry at most, whatever is in the folders, and one more."""
     version = place.version
     if not version.is_folder:
         file = {"path": path_of(version)} | {name: getattr(version, name) for name in COLUMNS[1:]}
@@ -73,7 +80,7 @@ def tree_of(place: Place) -> Tree:
     entries = list(_level(place))
     shown = entries[:SHOWN]
     last = shown[-1].name if len(entries) > SHOWN else ""
-    return Tree(shown, place.folder(place.prefix, last) if last else "", parents)
+    return Tree(_counted(place, shown), place.folder(place.prefix, last) if last else "", parents)
 
 
 def _rows(version: Version, prefix: str) -> Any:
@@ -91,7 +98,9 @@ def _nested(place: Place, files: Sequence[File], start: int) -> Sequence[Entry]:
     for name, grouped in groupby(files, part):
         within = list(grouped)
         if name.endswith("/"):
-            entries.append(Entry(name, entries=_nested(place, within, start + len(name))))
+            inner = _nested(place, within, start + len(name))
+            size = sum(file["size"] for file in within)
+            entries.append(Entry(name, entries=inner, files=len(within), size=size))
         else:
             entries.append(Entry(name, place.file(within[0]["path"]), within[0]))
     return entries
@@ -117,6 +126,24 @@ def _level(place: Place) -> Iterator[Entry]:
             found += 1
             address = place.folder(f"{place.prefix}{name}/") if slash else place.file(file["path"])
             yield Entry(f"{name}{slash}", address, None if slash else file)
+
+
+def _counted(place: Place, entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return the entries, their folders with what is in them, as far as it is among the first files of the page."""
+    rows = VersionFile.objects.in_version(place.version.pk, place.prefix)
+    first = VersionFile.key(place.version.pk, f"{place.prefix}{entries[0].name}") if entries else ""
+    found = rows.filter(pk__gte=first).order_by("pk").values_list("path", "size")[: COUNTED + 1]
+    files: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    name = ""
+    for path, size in found:
+        name, slash, _ = path[len(place.prefix) :].partition("/")
+        name += slash
+        files[name] += 1
+        sizes[name] += size
+    if files.total() > COUNTED:  # the last folder has more
+        del files[name], sizes[name]
+    return [replace(entry, files=files[entry.name], size=sizes[entry.name]) for entry in entries]
 
 
 def _behind(path: str) -> str:

@@ -327,7 +327,7 @@ def test_words_of_a_version_are_shown_and_edited(page: Page, look: Look, api: ht
     assert api.put(f"/models/{model}/versions/a.onnx", params=query, content=b"x").status_code == 200
     log_in(page, then=f"/v1/models/{model}")
     expect(page.locator("table.list .tag")).to_have_text("first")
-    page.get_by_label("Edit version 1, a.onnx").click()
+    page.get_by_role("link", name="Edit version 1").click()
     form = page.locator("form[data-method=PATCH]")
     form.get_by_label("Description").fill("Better")
     form.get_by_label("Add to tags").fill("second")

@@ -175,29 +175,77 @@ def test_home_leads_to_an_item_that_tells_its_story(page: Page, look: Look, api:
     look(page, "find-forgot")
 
 
+OPEN = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
+
+
+def test_lists_and_items_with_every_part_open_are_accessible(
+    page: Page, look: Look, api: httpx.Client, models: str
+) -> None:
+    log_in(page, then=f"/v1/models?q=tag:{models}")
+    page.evaluate(OPEN)
+    expect(page.locator(".facets").get_by_role("link", name="group-1")).to_be_visible()
+    look(page, "open-list")
+    model = api.get("/models", params={"q": f"tag:{models}", "limit": "1"}).json()["docs"][0]["_id"]
+    page.goto(f"/v1/models/{model}")
+    page.evaluate(OPEN)
+    look(page, "open-item")
+    page.goto(f"/v1/models/{model}/versions/1/info")
+    page.evaluate(OPEN)
+    look(page, "open-version")
+    for name, address in {
+        "events": "events",
+        "item-events": f"models/{model}/events",
+        "metadata": "metadata",
+        "files": f"models/{model}/versions/1/files",
+    }.items():
+        page.goto(f"/v1/{address}")
+        look(page, f"list-{name}")
+
+
+def tab_to(page: Page, name: str, key: str = "Tab") -> None:
+    """Press Tab, or another key, until the element with this label has the focus."""
+    for _ in range(80):
+        if page.evaluate(FOCUSED) == name:
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{name} is not reached with the keyboard")
+
+
 def test_a_model_is_created_and_a_file_uploaded_by_keyboard_alone(page: Page, api: httpx.Client, mark: str) -> None:
     log_in(page)
-
-    def tab_to(name: str) -> None:
-        for _ in range(80):
-            if page.evaluate(FOCUSED) == name:
-                return
-            page.keyboard.press("Tab")
-        raise AssertionError(f"{name} is not reached with the keyboard")
-
-    tab_to("New model")
+    tab_to(page, "New model")
     page.keyboard.press("Enter")
-    tab_to("Name")
+    tab_to(page, "Name")
     page.keyboard.type(mark)
-    tab_to("Create")
+    tab_to(page, "Create")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=mark)).to_be_visible()
-    tab_to("File")
+    tab_to(page, "File")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files([FilePayload(name="m.onnx", mimeType="application/octet-stream", buffer=b"bytes")])
-    tab_to("Upload")
+    tab_to(page, "Upload")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("m.onnx was uploaded")
     (version,) = api.get("/models", params={"q": mark}).json()["docs"][0]["versions"]
     assert version["original"] == "m.onnx"
+
+
+@pytest.mark.promise("pages.keys")
+def test_two_models_are_found_and_compared_by_keyboard_alone(page: Page, models: str) -> None:
+    log_in(page)
+    page.keyboard.press("/")
+    page.keyboard.type(f"tag:{models}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("6 models found")).to_be_visible()
+    expect(page.get_by_role("button", name="Compare", exact=True)).to_be_disabled()  # the page's scripts run
+    for key in "jxjx":
+        page.keyboard.press(key)
+    expect(page.get_by_text("2 ticked")).to_be_visible()
+    tab_to(page, "Compare", "Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#matrix").get_by_role("columnheader")).to_have_count(2)
+    tab_to(page, "Only differences")
+    page.keyboard.press("Space")
+    expect(page.locator("#matrix").get_by_role("row", name="framework")).to_be_hidden()
+    tab_to(page, "Across")

@@ -214,6 +214,14 @@ def test_a_dropped_folder_of_2000_files_is_sent_in_few_requests_and_downloaded_u
     contents = {f"part {number % 20}/città {number:04}.txt": b"%d\n" % number for number in range(1998)}
     contents |= {"README.md": b"# Two thousand", "empty": b""}
     folder = written(tmp_path / "churn", contents)
+    form = page.locator("form[data-upload]")
+    expect(form).to_have_attribute("data-most-files", "100000")
+    form.evaluate("form => (form.dataset.mostFiles = 1999)")
+    drop(page, folder)
+    expect(page.locator("[data-chosen]")).to_contain_text("A version has at most 1999 files.", timeout=60_000)
+    press(page, "Upload")
+    expect(form.get_by_role("alert")).to_contain_text("churn has 2000 files.")
+    form.evaluate("form => (form.dataset.mostFiles = 2000)")
     drop(page, folder)
     expect(page.locator("[data-chosen]")).to_contain_text("churn: 2000 files", timeout=60_000)
     requests: list[str] = []

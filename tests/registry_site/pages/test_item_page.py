@@ -13,7 +13,7 @@ from tests.client import BrowserClient
 
 PASSWORD = "Passw0rd!x"
 LARGEST = 150 * 1024  # bytes of a page
-HOME, ITEM, LIST = 9, 7, 7  # queries of a page, at most; of the list with saved views and counts
+HOME, ITEM, LIST = 16, 7, 7  # queries of a page, at most; of the list with saved views and counts
 
 
 @pytest.fixture

@@ -108,6 +108,20 @@ def test_the_pages_of_a_large_folder_are_small_and_lead_to_every_file(browser: B
         waiting, seen_pages = new - seen_pages, seen_pages | new
     assert {unquote(address.partition("/files/")[2]) for address in found} == set(names)
     assert len(seen_pages) < 100
+    assert "3 files, 3\xa0bytes" in seen(browser.page(f"{path}/versions/1")), "what is in a folder is not counted"
+
+
+@pytest.mark.promise("browser.folder")
+def test_only_the_first_files_of_a_folder_are_counted(browser: BrowserClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = new_item(browser)
+    names = [f"{folder}/{number:03}" for folder in ("a", "b", "c") for number in range(SHOWN)]
+    ok(send(browser, path, dict.fromkeys(names, b"xx"), original="large"))
+    counted = f"{SHOWN} files, 200\xa0bytes"
+    assert seen(browser.page(f"{path}/versions/1")).count(counted) == 3
+    monkeypatch.setattr("registry_site.pages.tree.COUNTED", SHOWN + 1)
+    page = seen(browser.page(f"{path}/versions/1"))
+    assert page.count(counted) == 1
+    assert page.count('class="folder"') == 3
 
 
 @pytest.mark.promise("browser.folder")

@@ -13,6 +13,30 @@ function plotted(options) {
   return svg;
 }
 
+const LINE = 14; // pixels of a name's height
+const least = (values) => Math.min(...values);
+const most = (values) => Math.max(...values);
+
+// Return the points whose names do not cover the name of another.
+function named(points, { across, up }) {
+  const [xs, ys] = [points.map(({ x }) => x), points.map(({ y }) => y)];
+  const [wide, high] = [across / (most(xs) - least(xs) || 1), up / (most(ys) - least(ys) || 1)];
+  const kept = [];
+  for (const point of points) {
+    const covers = (other) => Math.abs(point.y - other.y) * high < LINE && Math.abs(point.x - other.x) * wide < across / 3;
+    if (!kept.some(covers)) kept.push(point);
+  }
+  return kept;
+}
+
+// Return the ends of lines with `at`, where a name has room; `gap` is the height of a name.
+function spread(ends, gap) {
+  const ordered = ends.map((end) => ({ ...end, at: end.t })).sort((one, other) => one.t - other.t);
+  ordered.forEach((end, place) => (end.at = Math.max(end.at, place ? ordered[place - 1].at + gap : 0)));
+  ordered.reverse().forEach((end, place) => (end.at = Math.min(end.at, place ? ordered[place - 1].at - gap : 1)));
+  return ordered;
+}
+
 const arrow = (better) => (better ? ` (${better} is better)` : "");
 
 // Return the chart of the columns by two metrics.
@@ -23,7 +47,7 @@ export function scatter({ columns, metrics, width }, x, y) {
     .filter((point) => point.x !== null && point.y !== null);
   const caption = `${y}${arrow(metrics[y].better)} by ${x}${arrow(metrics[x].better)}, ${points.length} of ${columns.length}`;
   if (!points.length) return { caption: `Nothing has both ${x} and ${y}.` };
-  const names = points.length <= LABELLED ? [text(points, { x: "x", y: "y", text: "label", dx: 9, textAnchor: "start", lineWidth: room(width).ems, textOverflow: "ellipsis" })] : [];
+  const names = points.length <= LABELLED ? [text(named(points, { across: width - 100 - room(width).marginRight, up: 300 }), { x: "x", y: "y", text: "label", dx: 9, textAnchor: "start", lineWidth: room(width).ems, textOverflow: "ellipsis" })] : [];
   const svg = plotted({
     width,
     height: 400,
@@ -46,8 +70,8 @@ export function scatter({ columns, metrics, width }, x, y) {
 // Return how a value of a metric is placed between the smallest and the largest.
 function scaled(values) {
   const known = values.filter((value) => value !== null);
-  const [least, most] = [Math.min(...known), Math.max(...known)];
-  return { least, most, place: (value) => (most === least ? 0.5 : (value - least) / (most - least)) };
+  const [low, high] = [least(known), most(known)];
+  return { least: low, most: high, place: (value) => (high === low ? 0.5 : (value - low) / (high - low)) };
 }
 
 // Return the chart with an axis for each metric and a line for each column.
@@ -80,7 +104,7 @@ export function parallel({ columns, metrics, width }, axes) {
       dot(seen, { x: "axis", y: "t", fill: "place", r: 3.5 }),
       ends(0, "least"),
       ends(1, "most"),
-      ...(last.length <= LABELLED ? [text(last, { x: "axis", y: "t", text: "label", dx: 10, textAnchor: "start", lineWidth: room(width).ems, textOverflow: "ellipsis" })] : []),
+      ...(last.length <= LABELLED ? [text(spread(last, LINE / 250), { x: "axis", y: "at", text: "label", dx: 10, textAnchor: "start", lineWidth: room(width).ems, textOverflow: "ellipsis" })] : []),
       tip(seen, pointer({ x: "axis", y: "t", title: (point) => `${point.label}\n${point.axis}: ${point.value}` })),
     ],
   });

@@ -1,9 +1,9 @@
 // The page of a comparison: charts of its numbers, and options, all of which are kept in the URL.
+import { send } from "./api.js";
 import { parallel, scatter, trend } from "./charts.js";
 import { savePicture } from "./pictures.js";
 
 const form = document.getElementById("options");
-const drawn = JSON.parse(document.getElementById("drawn")?.textContent ?? "null");
 const chosen = (name) => new FormData(form).getAll(name);
 const WIDEST = 720; // pixels of a chart
 const CHARTS = {
@@ -11,6 +11,19 @@ const CHARTS = {
   parallel: (data) => parallel(data, chosen("axes")),
   trend: (data) => trend(data, ...chosen("trend")),
 };
+
+const isNumber = (value) => typeof value === "number";
+
+// Return the comparison's columns with the names that charts give them, and its numbers by metric.
+async function numbers() {
+  const data = await send("GET", `${location.pathname}${location.search}`);
+  const ofOneItem = new Set(data.columns.map(({ _id }) => _id)).size === 1;
+  const label = ({ name, version }) => (version === null ? name : ofOneItem ? `version ${version}` : `${name}@${version}`);
+  const metrics = data.rows
+    .filter(({ values }) => values.some(isNumber))
+    .map(({ field, better, values }) => [field.replace(/^metadata\./, ""), { better, values: values.map((value) => (isNumber(value) ? value : null)) }]);
+  return { columns: data.columns.map((column) => ({ ...column, label: label(column) })), metrics: Object.fromEntries(metrics) };
+}
 
 function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
@@ -30,11 +43,11 @@ function table({ heads, rows }, open) {
   );
 }
 
-function draw(place) {
+function draw(place, data) {
   place.hidden = false;
   const { paddingLeft, paddingRight } = getComputedStyle(place);
   const width = Math.min(WIDEST, place.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight));
-  const chart = CHARTS[place.dataset.chart]({ ...drawn, width });
+  const chart = CHARTS[place.dataset.chart]({ ...data, width });
   const isOpen = place.querySelector("details")?.open ?? false; // the table of the chart before
   place.querySelector("figure")?.remove();
   if (!chart.svg) {
@@ -65,20 +78,26 @@ function onlyDifferences(box) {
   else matrix.classList.toggle("only", box.checked);
 }
 
-function wire() {
-  const places = drawn ? [...document.querySelectorAll("[data-chart]")] : [];
-  places.forEach(draw);
+async function wire() {
+  const places = [...document.querySelectorAll("[data-chart]")];
+  document.addEventListener("change", (event) => {
+    if (event.target.form !== form || !("diff" in event.target.dataset)) return;
+    onlyDifferences(event.target);
+    keepInUrl();
+  });
+  if (!places.length) return;
+  const data = await numbers();
+  places.forEach((place) => draw(place, data));
   let width = innerWidth;
   addEventListener("resize", () => {
-    if (width !== innerWidth) places.forEach(draw);
+    if (width !== innerWidth) places.forEach((place) => draw(place, data));
     width = innerWidth;
   });
   document.addEventListener("change", (event) => {
-    if (event.target.form !== form) return;
-    if ("diff" in event.target.dataset) onlyDifferences(event.target);
-    const place = event.target.closest("[data-chart]");
-    if (place) draw(place);
-    if (place || "diff" in event.target.dataset) keepInUrl();
+    const place = event.target.form === form && event.target.closest("[data-chart]");
+    if (!place) return;
+    draw(place, data);
+    keepInUrl();
   });
 }
 

@@ -150,8 +150,16 @@ class Upload {
   }
 }
 
+// Return why the registry refuses a folder, or an empty text. Files that are in no folder become a version each.
+function refusal(form, files) {
+  const most = Number(form.dataset.mostFiles);
+  return folderOf(files) && files.length > most ? `A version has at most ${most} files.` : "";
+}
+
 async function upload(form) {
   if (!form.chosen.length) throw new Refusal("No file is chosen.", "Choose files or a folder, or drag them here.");
+  const refused = refusal(form, form.chosen);
+  if (refused) throw new Refusal(`${folderOf(form.chosen)} has ${form.chosen.length} files.`, refused);
   const buttons = form.querySelectorAll("[data-pause], [data-cancel]");
   const [pause, cancel] = buttons;
   running = new Upload(form, form.chosen, await import("./transfer.js"));
@@ -179,7 +187,8 @@ function choose(form, files) {
   const size = files.reduce((sum, each) => sum + each.file.size, 0);
   const name = folderOf(files) || (files.length === 1 ? files[0].path : "");
   const count = files.length === 1 ? "" : `${files.length} files, `;
-  form.querySelector("[data-chosen]").textContent = files.length ? `${name ? `${name}: ` : ""}${count}${human(size)}` : "";
+  const told = `${name ? `${name}: ` : ""}${count}${human(size)} ${refusal(form, files)}`.trim();
+  form.querySelector("[data-chosen]").textContent = files.length ? told : "";
 }
 
 function wireDrop(form) {
