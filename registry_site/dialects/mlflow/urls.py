@@ -8,6 +8,7 @@ from registry_site.dialects.mlflow.artifacts import Artifacts
 from registry_site.dialects.mlflow.experiments import Experiments
 from registry_site.dialects.mlflow.logged_models import LoggedModels
 from registry_site.dialects.mlflow.model_versions import ModelVersions
+from registry_site.dialects.mlflow.parts import PartBytes, Parts
 from registry_site.dialects.mlflow.registered_models import RegisteredModels
 from registry_site.dialects.mlflow.run_search import RunSearch
 from registry_site.dialects.mlflow.runs import Runs
@@ -71,7 +72,10 @@ ROUTES: dict[str, tuple[Any, dict[str, str]]] = {
     "server-info": (Server, {"get": "info"}),
 }
 FILES: dict[str, tuple[Any, dict[str, str]]] = {
-    "mpu/<step>/<path:artifact>": (Artifacts, {"post": "parts"}),
+    "mpu/part/<upload>/<int:number>": (PartBytes, {"put": "put"}),
+    "mpu/create/<path:folder>": (Parts, {"post": "create"}),
+    "mpu/complete/<path:folder>": (Parts, {"post": "complete"}),
+    "mpu/abort/<path:folder>": (Parts, {"post": "abort"}),
     "artifacts": (Artifacts, {"get": "list"}),
     "artifacts/<path:artifact>": (Artifacts, {"get": "get", "put": "put", "delete": "destroy"}),
 }
