@@ -24,7 +24,7 @@ CREATION = "post_request_error"
 
 
 def receive_part(*, owner: User, upload: str, number: int, size: int, stream: ByteStream) -> str:
-    """Store a part of `size` bytes and return its id. Raises what `uploads.begin` raises, and OSError if it breaks off."""
+    """Store a part of `size` bytes and return its id. Raises what `uploads.begin` raises, and OSError."""
     session = uploads.begin(
         owner=owner, size=size, metadata=f"{_group(upload)}{_encoded(str(number))}", concat="partial"
     )

@@ -8,8 +8,10 @@ from typing import Any
 from django.urls import reverse
 
 from catalog.aliases.pointers import pointer_of
+from catalog.drafts import drafts_of
 from catalog.models import Item
 from registry_site.dialects.mlflow.mlmodel import described
+from registry_site.pages.drafts import series
 from registry_site.pages.markdown import LONGEST, render
 from registry_site.pages.overview import mlflow_snippet
 from registry_site.pages.tables import Collection, Column
@@ -95,7 +97,7 @@ def _place(view: Any, item: Item, version: Version, route: str) -> Place:
     # The ordinal, unless a version has it as its name.
     found = named_versions(tenant_id=item.tenant_id, subject=item.pk, name=version.ordinal)
     key = version.ordinal if found and found[0].pk == version.pk else version.original
-    return Place(version, route, item.pk, key, prefix, after)
+    return Place(version, route, item.pk, key, prefix, after, view.request.query_params.get("metric", ""))
 
 
 def _files_context(place: Place, item: Item, document: Mapping[str, Any], caller: User) -> dict[str, Any]:
@@ -118,6 +120,7 @@ def _files_context(place: Place, item: Item, document: Mapping[str, Any], caller
         "prefix": place.prefix,
         "readme": description,
         "readme_is_cut": is_cut,
+        "series": series(drafts_of(version), place.metric),
         "may_change": item.is_changeable_by(caller),
     }
 
