@@ -1,5 +1,6 @@
 """The routes of MLflow's API, under each of the prefixes that its clients use."""
 
+import re
 from typing import Any
 
 from django.urls import URLPattern, path
@@ -79,13 +80,14 @@ FILES: dict[str, tuple[Any, dict[str, str]]] = {
     "artifacts": (Artifacts, {"get": "list"}),
     "artifacts/<path:artifact>": (Artifacts, {"get": "get", "put": "put", "delete": "destroy"}),
 }
+CONVERTER = re.compile(r"<\w+:")  # names of routes have no colons
 PREFIXES = ("api/2.0/", "api/3.0/", "ajax-api/2.0/", "ajax-api/3.0/")
 
 
 def routes(prefix: str, of: dict[str, tuple[Any, dict[str, str]]]) -> list[URLPattern]:
     """Return the routes below a prefix."""
     return [
-        path(f"{prefix}{route}", view.as_view(actions), name=route.replace("path:", ""))
+        path(f"{prefix}{route}", view.as_view(actions), name=CONVERTER.sub("<", route))
         for route, (view, actions) in of.items()
     ]
 
