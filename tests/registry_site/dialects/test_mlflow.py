@@ -493,12 +493,36 @@ def test_a_pattern_of_a_token_opens_only_models_with_such_a_name(client: Client,
     limited("post", "registered-models/create", name="fraud-1")
     for method, route in (
         ("post", "registered-models/create"), ("patch", "registered-models/update"),
-        ("delete", "registered-models/delete"),
+        ("post", "registered-models/rename"), ("delete", "registered-models/delete"),
         ("post", "model-versions/create"), ("post", "registered-models/set-tag"), ("delete", "model-versions/delete"),
     ):  # fmt: skip
         about = {"name": "churn", "version": "1", "source": f"runs:/{churn}/model", "key": "k", "value": "v"}
+        about |= {"new_name": "fraud-2"}
         assert limited.refused(method, route, **about) == "403 PERMISSION_DENIED", route
     limited.version("fraud-1", f"runs:/{churn}/model")
+    code = limited.refused("post", "registered-models/rename", name="fraud-1", new_name="churn-2")
+    assert code == "403 PERMISSION_DENIED"
+    limited("post", "registered-models/rename", name="fraud-1", new_name="fraud-2")
+    assert client("get", "model-versions/get", name="fraud-2", version="1")["model_version"]["name"] == "fraud-2"
+
+
+@pytest.mark.promise("mlflow.clients")
+def test_a_client_without_logged_models_registers_the_folder_of_a_run(client: Client) -> None:
+    """MLflow 2.9 sends the description of a model to the run, and the address of the folder as source."""
+    run = client.run(MLmodel=MLMODEL, data=b"weights")
+    client("post", "runs/log-model", run_id=run, model_json='{"artifact_path": "model", "flavors": {}}')
+    client("post", "registered-models/create", name="old")
+    info = client("get", "runs/get", run_id=run)["run"]["info"]
+    version = client.version("old", f"{info['artifact_uri']}/model", run_id=run, run_link="")
+    assert (version["run_id"], version["version"]) == (run, "1")
+    about = {"name": "old", "version": "1", "stage": "Staging", "archive_existing_versions": False}
+    client("post", "model-versions/transition-stage", **about)
+    for method, stages in (("get", "Staging"), ("post", ["Staging"])):
+        found = client(method, "registered-models/get-latest-versions", name="old", stages=stages)
+        assert [each["version"] for each in found["model_versions"]] == ["1"]
+    uri = client("get", "model-versions/get-download-uri", name="old", version="1")["artifact_uri"]
+    listed = client.api.get(FILES, query={"path": uri.partition(f"{FILES}/")[2]})
+    assert [each["path"] for each in ok(listed)["files"]] == ["MLmodel", "data"]
 
 
 def test_a_draft_has_bounds_in_every_direction(client: Client, churn: str, monkeypatch: Any, settings: Any) -> None:
