@@ -52,6 +52,7 @@ ROUTES: dict[str, tuple[Any, dict[str, str]]] = {
     "runs/update": (Runs, {"post": "update"}),
     "runs/get": (Runs, {"get": "get"}),
     "runs/search": (RunSearch, {"post": "search"}),
+    "artifacts/list": (Runs, {"get": "artifacts"}),
     "runs/delete": (Runs, {"post": "destroy"}),
     "runs/restore": (Runs, {"post": "restore"}),
     "runs/log-metric": (Runs, {"post": "log_metric"}),

@@ -43,6 +43,8 @@ STEPS = [
     Call("post", "runs/delete-tag", {"run_id": "{run}", "key": "note"}),
     Call("post", "runs/delete-tag", {"run_id": "{run}", "key": "note"}),
     Call("get", "runs/get", {"run_id": "{run}"}),
+    Call("get", "artifacts/list", {"run_id": "{run}"}),
+    Call("get", "artifacts/list", {"run_id": "0123456789abcdef0123456789abcdef"}),
     Call("get", "runs/get", {"run_id": "0123456789abcdef0123456789abcdef"}),
     Call("get", "metrics/get-history", {"run_id": "{run}", "metric_key": "acc"}),
     Call("get", "metrics/get-history", {"run_id": "{run}", "metric_key": "none"}),

@@ -515,6 +515,11 @@ def test_a_client_without_logged_models_registers_the_folder_of_a_run(client: Cl
     client("post", "runs/log-model", run_id=run, model_json='{"artifact_path": "model", "flavors": {}}')
     client("post", "registered-models/create", name="old")
     info = client("get", "runs/get", run_id=run)["run"]["info"]
+    listed = client("get", "artifacts/list", run_id=run, path="model")
+    assert (listed["root_uri"], [each["path"] for each in listed["files"]]) == (
+        info["artifact_uri"],
+        ["model/MLmodel", "model/data"],
+    )
     version = client.version("old", f"{info['artifact_uri']}/model", run_id=run, run_link="")
     assert (version["run_id"], version["version"]) == (run, "1")
     about = {"name": "old", "version": "1", "stage": "Staging", "archive_existing_versions": False}
@@ -523,8 +528,8 @@ def test_a_client_without_logged_models_registers_the_folder_of_a_run(client: Cl
         found = client(method, "registered-models/get-latest-versions", name="old", stages=stages)
         assert [each["version"] for each in found["model_versions"]] == ["1"]
     uri = client("get", "model-versions/get-download-uri", name="old", version="1")["artifact_uri"]
-    listed = client.api.get(FILES, query={"path": uri.partition(f"{FILES}/")[2]})
-    assert [each["path"] for each in ok(listed)["files"]] == ["MLmodel", "data"]
+    found = client.api.get(FILES, query={"path": uri.partition(f"{FILES}/")[2]})
+    assert [each["path"] for each in ok(found)["files"]] == ["MLmodel", "data"]
 
 
 def test_a_draft_has_bounds_in_every_direction(client: Client, churn: str, monkeypatch: Any, settings: Any) -> None:
