@@ -29,7 +29,7 @@ from benchmarks.report import with_section
 from benchmarks.transfers import MIB, download, make_file, speed, upload
 
 API, FILES = "/api/2.0/mlflow", "/api/2.0/mlflow-artifacts/artifacts"
-ITEMS = 20  # models that both have besides
+ITEMS = 20  # models of each, apart from the measured one
 CLIENT = Path(__file__).with_name("dialect_client.py")
 SCOPES = ["models:read", "models:write", "models:delete"]
 SEARCH = Request("GET", f"{API}/model-versions/search?max_results=1000&filter=name%20%3D%20%27many%27")

@@ -45,7 +45,7 @@ def drawn(page: str) -> Any:
 
 
 @pytest.mark.promise("drafts.pages", "drafts.own")
-def test_a_user_sees_their_drafts_on_pages_and_nobody_else_does(world: Any, browser: BrowserClient) -> None:
+def test_drafts_have_pages_for_their_user_alone(world: Any, browser: BrowserClient) -> None:
     path = trained(world.acme.owner)
     drafts.begin(owner=world.acme.owner, kind="run")  # without a name
     page = seen(browser.page("drafts"))
@@ -60,7 +60,7 @@ def test_a_user_sees_their_drafts_on_pages_and_nobody_else_does(world: Any, brow
 
 
 @pytest.mark.promise("drafts.publish")
-def test_a_draft_is_promoted_to_a_model_that_is_created_if_there_is_none(world: Any, browser: BrowserClient) -> None:
+def test_a_draft_is_promoted_to_an_existing_or_a_new_model(world: Any, browser: BrowserClient) -> None:
     path = draft_path(world.acme.owner)
     assert_error(browser.post(f"{path}/publish", json={"model": "new"}), "resource_not_found")
     for body in ({"path": "nowhere"}, {"model": "a\nb"}):
