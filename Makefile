@@ -96,6 +96,7 @@ bench: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp ## Benchmark the registry agains
 	@$(BIN)/uv pip install --quiet --python $(VENV)-mlflow/bin/python --constraint requirements.txt "psycopg[binary]"
 	@BENCH_MILLION=$(BENCH_MILLION) $(BIN)/python -m benchmarks $(BENCH)
 	@$(if $(BENCH),true,$(BIN)/python -m benchmarks.folders --output docs/performance.md)
+	@$(if $(BENCH),true,$(BIN)/python -m benchmarks.dialect --output docs/performance.md)
 
 profile: $(VENV)/.dev-stamp ## Measure the processor time of each kind of read, beside the commit BASE if given
 	@$(BIN)/python -m benchmarks.in_process $(if $(BASE),--base $(BASE)) $(PROFILE)

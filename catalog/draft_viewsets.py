@@ -10,8 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog.documentation import VersionAnswer
-from catalog.drafts import publish
+from catalog.drafts import files_below, publish
 from catalog.models import Item
+from catalog.services import create_item
+from tenants.exceptions import Refused
 from tenants.identity.serializers import Flag, Name, Text
 from tenants.models import TenantQuerySet
 from tenants.rest.collections import CollectionViewSet, valid_body, valid_changes
@@ -33,11 +35,15 @@ class DraftChanges(serializers.Serializer[Any]):
     name = Name(max_length=255, required=False)
 
 
-@example(model="baseline", path="model", description="Beats the baseline")
+@example(model="baseline", create=False, path="model", description="Beats the baseline")
 class Publication(serializers.Serializer[Any]):
-    """The model that gets a version, by id or one's own by name, and the folder of the draft; by default all files."""
+    """The model that gets a version, by id or one's own by name, and the folder of the draft; by default all files.
+
+    With `create`, a model of this name is created if there is none.
+    """
 
     model = Text(max_length=255)
+    create = serializers.BooleanField(required=False)  # type: ignore[assignment]
     path = Text(max_length=1024, required=False, allow_blank=True)
     description = Text(max_length=LONGEST_DESCRIPTION, required=False, allow_blank=True)
 
@@ -147,6 +153,8 @@ class DraftViewSet(CollectionViewSet):
         draft, body = self.get_object(), valid_body(Publication, request.data)
         named = Q(pk=body["model"]) | Q(name=body["model"], owner_id=self.user.pk)
         item = Item.objects.visible_to(self.user).filter(named, kind="model").first()
+        if item is None and body.get("create"):
+            item = self._created(draft, body)
         if item is None:
             raise Http404(f"No such model: {body['model']}")
         if not item.is_changeable_by(self.user):
@@ -154,6 +162,13 @@ class DraftViewSet(CollectionViewSet):
         refuse_outside_scope(request, self, item.name)
         about: dict[str, Any] = {"path": body.get("path", ""), "description": body.get("description", "")}
         return Response(publish(draft=draft, item=item, by=self.user, **about).to_api())
+
+    def _created(self, draft: Draft, body: dict[str, Any]) -> Item:
+        """Create the model for a version, if there are files for one. Raises Refused."""
+        refuse_outside_scope(self.request, self, body["model"])
+        if not any(True for _ in files_below(draft.pk, body.get("path", ""))):
+            raise Refused("post_request_error", "There are no files for a version")
+        return create_item(kind="model", by=self.user, name=body["model"])
 
     def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
         return [Draft.to_api(row) for row in rows]

@@ -98,6 +98,16 @@ def copied_files(version: Version) -> list[NewFile]:
     return [NewFile(version.path or version.original, version.mimetype, received)]
 
 
+def drafts_of(version: Version) -> list[Draft]:
+    """Return the drafts that the version was made of. They are its creator's, whatever its metadata say."""
+    ids = [pair["value"] for pair in version.metadata if pair["name"] in SOURCES.values()]
+    named = [id for id in ids if isinstance(id, str)]
+    if not (named and version.creator):
+        return []
+    own = Draft.objects.owned_by(version.tenant_id, version.creator)
+    return list(own.filter(pk__in=named, versions__gt=0).order_by("-timestamp", "-pk"))
+
+
 def _sources(draft: Draft) -> list[Draft]:
     """Return the run that a logged model is from, if it is still there."""
     if draft.kind != MODEL or not draft.source:

@@ -11,6 +11,7 @@ from catalog.models import KINDS, STATUSES, VISIBILITIES, Item
 from folksonomy.models import DIRECTIONS
 from registry_site.pages.activity import newest_of_item, newest_of_user
 from registry_site.pages.aliases import alias_context, item_aliases
+from registry_site.pages.drafts import draft_context
 from registry_site.pages.home import linked
 from registry_site.pages.markdown import render
 from registry_site.pages.overview import deletion, grouped, snippets, trends, uses
@@ -97,7 +98,7 @@ def view_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
 CONTEXTS = dict.fromkeys(("models", "datasets", "algorithms"), item_context)
 CONTEXTS |= {"users": user_context, "tokens": token_context, "tags": term_context, "metadata": term_context}
 CONTEXTS |= dict.fromkeys(("models-aliases", "datasets-aliases", "algorithms-aliases"), alias_context)
-CONTEXTS |= {"protection": rule_context, "views": view_context}
+CONTEXTS |= {"protection": rule_context, "views": view_context, "drafts": draft_context}
 
 
 SEARCHED = {"tags": "tag", "owner": "owner"}  # how the search box calls a field

@@ -136,7 +136,9 @@ def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:
     if column.field.startswith(METADATA):
         return _of_metadata(column, document)
     value, name = document.get(column.field), document.get(column.name, "")
-    if column.kind == "words" and value:
+    if column.kind == "name" and not value:  # a run can be without one
+        value = document["_id"]
+    if column.kind in ("words", "values") and value:
         return Cell(column.head, column.kind, value[:SHOWN], link, name, max(0, len(value) - SHOWN))
     kind = "name" if column.kind == "file" and document.get("mimetype", FOLDER_TYPE) == FOLDER_TYPE else column.kind
     return Cell(column.head, kind, value, link, name)

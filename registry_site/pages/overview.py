@@ -9,8 +9,10 @@ from django.db.models import Count, Sum
 from django.urls import reverse
 
 from catalog.models import FormerName, Item
+from registry_site.dialects.mlflow.mlmodel import is_model, load_line
 from tenants.models import User
 from versions.models import Version
+from versions.sent import FOLDER_TYPE
 
 LINKED = 20  # items of a kind that the page of a dataset names
 TRENDS = 12
@@ -82,7 +84,10 @@ def deletion(item: Item) -> dict[str, Any]:
 
 
 def snippets(route: str, item: Item, versions: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:
-    """Return how programs read the item: what is in production, or the newest version, or its fields."""
+    """Return how programs read the item: what is in production, or the newest version, or its fields.
+
+    With a folder that MLflow's clients load, that is the first way.
+    """
     address = f"{settings.PUBLIC_URL.rstrip('/')}{reverse(f'{route}-detail', args=(item.pk,))}"
     newest = versions[-1].get("ordinal", "") if versions else ""
     chosen = "@production" if "production" in item.aliased else newest
@@ -93,9 +98,25 @@ def snippets(route: str, item: Item, versions: Sequence[Mapping[str, Any]]) -> S
         )
     file = f"{address}/versions/{chosen}"
     return (
+        *_mlflow(item, chosen, versions),
         ("curl", f'curl -fOJL "{file}" -H "Authorization: Bearer $TOKEN"'),
         ("Python", f'{IMPORTS}response = requests.get("{file}", headers=headers)\nresponse.raise_for_status()\n{SAVE}'),
     )
+
+
+def _mlflow(item: Item, chosen: str, versions: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:
+    """Return how MLflow's client loads the version `@production` or with an ordinal, if it is a folder for it."""
+    ordinal = item.aliased["production"] if chosen == "@production" else chosen
+    is_folder = any(each.get("ordinal") == ordinal and each.get("mimetype") == FOLDER_TYPE for each in versions)
+    if item.kind != "model" or not is_folder or not is_model(item, ordinal):
+        return ()
+    return (("MLflow", mlflow_snippet(item.name, chosen if chosen == "@production" else f"/{chosen}")),)
+
+
+def mlflow_snippet(name: str, chosen: str) -> str:
+    """Return how MLflow's client loads a version of a model, by `@alias` or `/ordinal`."""
+    uri = f'mlflow.set_registry_uri("{settings.PUBLIC_URL.rstrip("/")}")  # MLFLOW_TRACKING_TOKEN is your token'
+    return f"import mlflow\n\n{uri}\n{load_line(name, chosen)}"
 
 
 IMPORTS = 'import os\nimport requests\n\nheaders = {"Authorization": f"Bearer {os.environ[\'TOKEN\']}"}\n'

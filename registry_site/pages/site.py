@@ -16,7 +16,7 @@ from tenants.models import User
 
 THEME_COOKIE, THEME_AGE = "theme", 365 * 24 * 3600  # seconds
 THEMES = {"": ("light", "◐"), "light": ("dark", "☀"), "dark": ("", "☾")}  # each with the next one and its icon
-PLACES = ("models", "datasets", "algorithms", "tags", "metadata", "users", "tokens")
+PLACES = ("models", "datasets", "algorithms", "tags", "metadata", "users", "drafts", "tokens")
 
 
 def known_user(request: HttpRequest) -> User | None:

@@ -42,6 +42,7 @@ STATUS, VISIBILITY = Column("status", "Status", "badge"), Column("visibility", "
 CREATED, DESCRIPTION = Column("timestamp", "Created", "moment"), Column("description", "Description", "cut")
 TAGS, VERSIONS = Column("tags", "Tags", "words"), Column("versions_count", "Versions", "number")
 PRODUCTION = Column("aliases", "Production", "production")
+KIND, EXPIRES = Column("kind", "Kind", "badge"), Column("expires", "Expires", "moment")
 EXTRA = (CREATED, LAST_MODIFIED, DESCRIPTION, Column("_id", "Identifier", "code"))  # columns that can be added
 
 MODELS = Collection(
@@ -99,7 +100,7 @@ TOKENS = Collection(
         Column("name", "Name", "name"),
         Column("scopes", "Scopes", "list"),
         Column("owner", "User", "user", "owner_username"),
-        Column("expires", "Expires", "moment"),
+        EXPIRES,
         Column("last_used", "Last used"),
         Column("last_address", "From"),
     ),
@@ -217,6 +218,17 @@ VIEWS = Collection(
     detail="browsable/view.html",
 )
 
+OF_DRAFTS = (("params", "values"), ("metrics", "values"), ("size", "size"), ("pinned", "value"))
+DRAFTS = Collection(
+    title="Drafts",
+    one="draft",
+    many="drafts",
+    columns=(NAME, KIND, *(Column(name, name.capitalize(), kind) for name, kind in OF_DRAFTS), LAST_MODIFIED, EXPIRES),
+    sorts=NEWEST | OLDEST | {"Largest first": '{"size":"desc"}', "Expires first": '{"expires":"asc"}'},
+    example='{"metrics.accuracy": {"$gte": 0.9}}',
+    detail="browsable/draft.html",
+)
+
 # Keys are names of routes.
 COLLECTIONS = {
     "models": MODELS,
@@ -231,5 +243,6 @@ COLLECTIONS = {
     "holders": HOLDERS,
     "protection": RULES,
     "views": VIEWS,
+    "drafts": DRAFTS,
 } | dict.fromkeys(("models-versions", "datasets-versions", "algorithms-versions"), VERSION_LIST)
 COLLECTIONS |= dict.fromkeys(("models-aliases", "datasets-aliases", "algorithms-aliases"), ALIASES)

@@ -37,7 +37,7 @@ class Entry:
 class Place:
     """What a page shows of a version: the part of the folder `prefix` that follows the entry `after`.
 
-    `route` and `key` name the version in URLs.
+    `route` and `key` name the version in URLs. `metric` is the one whose course is shown.
     """
 
     version: Version
@@ -46,6 +46,7 @@ class Place:
     key: str
     prefix: str = ""
     after: str = ""
+    metric: str = ""
 
     def file(self, path: str) -> str:
         """Return the URL of a file."""

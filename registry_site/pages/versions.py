@@ -8,8 +8,12 @@ from typing import Any
 from django.urls import reverse
 
 from catalog.aliases.pointers import pointer_of
+from catalog.drafts import drafts_of
 from catalog.models import Item
+from registry_site.dialects.mlflow.mlmodel import described
+from registry_site.pages.drafts import series
 from registry_site.pages.markdown import LONGEST, render
+from registry_site.pages.overview import mlflow_snippet
 from registry_site.pages.tables import Collection, Column
 from registry_site.pages.tree import Place, tree_of
 from tenants.models import User
@@ -93,7 +97,7 @@ def _place(view: Any, item: Item, version: Version, route: str) -> Place:
     # The ordinal, unless a version has it as its name.
     found = named_versions(tenant_id=item.tenant_id, subject=item.pk, name=version.ordinal)
     key = version.ordinal if found and found[0].pk == version.pk else version.original
-    return Place(version, route, item.pk, key, prefix, after)
+    return Place(version, route, item.pk, key, prefix, after, view.request.query_params.get("metric", ""))
 
 
 def _files_context(place: Place, item: Item, document: Mapping[str, Any], caller: User) -> dict[str, Any]:
@@ -101,19 +105,29 @@ def _files_context(place: Place, item: Item, document: Mapping[str, Any], caller
     description, is_cut = _readme(place) if version.is_folder and not (place.prefix or place.after) else ("", False)
     words = version.to_api() | {"pairs": pairs_of(version.metadata)}
     words["by_ordinal"] = reverse(f"{place.route}-detail", kwargs={"pk": item.pk, "version": place.key})
+    model = described(version) if item.kind == "model" else None
+    aliases = [name for name, ordinal in item.aliased.items() if ordinal == version.ordinal]
     return {
         "version": words,
+        "model": model,
+        "mlflow": _mlflow_snippet(item, version, aliases) if model and model.is_pyfunc else "",
         "count": version.files,
         "is_folder": version.is_folder,
         "creator": document.get("created_by"),
         "before": before.ordinal if before else "",
-        "aliases": [name for name, ordinal in item.aliased.items() if ordinal == version.ordinal],
+        "aliases": aliases,
         "tree": tree_of(place),
         "prefix": place.prefix,
         "readme": description,
         "readme_is_cut": is_cut,
+        "series": series(drafts_of(version), place.metric),
         "may_change": item.is_changeable_by(caller),
     }
+
+
+def _mlflow_snippet(item: Item, version: Version, aliases: Sequence[str]) -> str:
+    alias = "production" if "production" in aliases else next(iter(aliases), "")
+    return mlflow_snippet(item.name, f"@{alias}" if alias else f"/{version.ordinal}")
 
 
 def _readme(place: Place) -> tuple[str, bool]:

@@ -13,6 +13,7 @@ from registry_site.dialects.mlflow.errors import MLflowError, missing
 from registry_site.dialects.mlflow.sources import Source, placed
 from registry_site.dialects.mlflow.views import READ, WRITE, DialectView
 from tenants.exceptions import Refused
+from tenants.models import User
 from tenants.rest.negotiation import AnyBody
 from tenants.rest.permissions import refusal
 from tenants.rows.texts import shown
@@ -52,6 +53,17 @@ def listing(folder_id: str, path: str, *, relative: bool = True) -> list[dict[st
             return found
 
 
+def located(user: User, path: str) -> tuple[Source | Version, str]:
+    """Return the draft or version, and the path in it. Raises MLflowError if there is none."""
+    place, _, rest = path.strip("/").partition("/")
+    id, _, rest = rest.partition("/")
+    try:
+        found = placed(user, f"{place}/{id}", path)
+    except (Refused, MLflowError):
+        raise missing(f"No such artifact: '{shown(path)}'") from None
+    return found, rest
+
+
 class Artifacts(DialectView):
     """Routes of `mlflow-artifacts`: files by path, below `drafts/<id>` and `versions/<id>`."""
 
@@ -59,22 +71,12 @@ class Artifacts(DialectView):
     group = "versions"
     scopes: ClassVar[Mapping[str, Sequence[str]]] = {
         **dict.fromkeys(("list", "get"), READ),
-        **dict.fromkeys(("put", "destroy", "parts"), WRITE),
+        **dict.fromkeys(("put", "destroy"), WRITE),
     }
-
-    def _placed(self, path: str) -> tuple[Source | Version, str]:
-        """Return the draft or version, and the path in it. Raises MLflowError if there is none."""
-        place, _, rest = path.strip("/").partition("/")
-        id, _, rest = rest.partition("/")
-        try:
-            found = placed(self.user, f"{place}/{id}", path)
-        except (Refused, MLflowError):
-            raise missing(f"No such artifact: '{shown(path)}'") from None
-        return found, rest
 
     def list(self, request: Request) -> Response:
         """List a folder. Of a file, its own name is listed."""
-        where, path = self._placed(request.query_params.get("path", ""))
+        where, path = located(self.user, request.query_params.get("path", ""))
         if isinstance(where, Version) and not where.is_folder:
             files = _single(where, path)
         else:
@@ -82,7 +84,7 @@ class Artifacts(DialectView):
         return Response({"files": files} if files else {})
 
     def get(self, request: Request, artifact: str) -> HttpResponseBase:
-        where, path = self._placed(artifact)
+        where, path = located(self.user, artifact)
         found = find_file(where, path) if isinstance(where, Version) else _file_of(where, path)
         if found is None:
             raise missing(f"No such artifact: '{shown(artifact)}'")
@@ -90,7 +92,7 @@ class Artifacts(DialectView):
 
     def put(self, request: Request, artifact: str) -> Response:
         """Store the body, which must arrive completely, as a file of a draft."""
-        where, path = self._placed(artifact)
+        where, path = located(self.user, artifact)
         if isinstance(where, Version):
             raise refusal("PUT", "The files of a version do not change")
         with ExitStack() as cleanup:
@@ -105,15 +107,11 @@ class Artifacts(DialectView):
         return Response({})
 
     def destroy(self, request: Request, artifact: str) -> Response:
-        where, path = self._placed(artifact)
+        where, path = located(self.user, artifact)
         if isinstance(where, Version):
             raise refusal("DELETE", "The files of a version do not change")
         draft_files.remove_files(draft=where.draft, path=path)
         return Response({})
-
-    def parts(self, request: Request, step: str, artifact: str) -> Response:
-        """Refuse an upload in parts, with the message that makes clients send the file in one request."""
-        raise MLflowError("Multipart upload is not supported for the current artifact repository")
 
 
 def _single(version: Version, path: str) -> Sequence[Mapping[str, Any]]:

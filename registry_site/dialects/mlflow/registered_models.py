@@ -1,6 +1,7 @@
 """MLflow's registered models: our models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from rest_framework.request import Request
@@ -66,6 +67,19 @@ def metadata_of(tags: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"name": key, "value": typed(value)} for key, value in tags.items()]
 
 
+def exists(name: str) -> MLflowError:
+    return MLflowError(f"Registered Model (name={name}) already exists.", EXISTS)
+
+
+@contextmanager
+def _taken(name: str) -> Iterator[None]:
+    """Raise what MLflow's server answers if the name is taken."""
+    try:
+        yield
+    except Refused as error:
+        raise exists(name) if "already exists" in str(error) else error from None
+
+
 class RegisteredModels(DialectView):
     """Routes of `registered-models`."""
 
@@ -96,24 +110,25 @@ class RegisteredModels(DialectView):
     def create(self, request: Request) -> Response:
         """Create a model of the caller."""
         sent = self.sent
-        name, tags = sent.text("name"), sent.pairs("tags")
+        name, tags = self._new_name("name"), sent.pairs("tags")
+        if any(item.owner_id == self.user.pk for item in models_named(self.user, name)):
+            raise exists(name)
+        about: Any = {"description": sent.text("description", ""), "metadata": metadata_of(tags)}
+        with _taken(name):
+            return self._answer(create_item(kind="model", by=self.user, name=name, **about))
+
+    def rename(self, request: Request) -> Response:
+        """Give the model another name, by the rules of a new one."""
+        item, name = find_model(self, self.sent.text("name"), changes=True), self._new_name("new_name")
+        with _taken(name):
+            return self._answer(update_item(item=item, by=self.user, changes={"name": name}))
+
+    def _new_name(self, argument: str) -> str:
+        name = self.sent.text(argument)
         if "/" in name or ":" in name:
             raise MLflowError(f"Invalid model name: '{shown(name)}'. A name has no `/` and no `:`")
         refuse_outside_scope(self.request, self, name)
-        if any(item.owner_id == self.user.pk for item in models_named(self.user, name)):
-            raise MLflowError(f"Registered Model (name={name}) already exists.", EXISTS)
-        about: Any = {"description": sent.text("description", ""), "metadata": metadata_of(tags)}
-        try:
-            return self._answer(create_item(kind="model", by=self.user, name=name, **about))
-        except Refused as error:
-            if "already exists" in str(error):
-                raise MLflowError(f"Registered Model (name={name}) already exists.", EXISTS) from None
-            raise
-
-    def rename(self, request: Request) -> Response:
-        """Refuse: the names of models do not change here."""
-        find_model(self, self.sent.text("name"), changes=True)
-        raise MLflowError("The name of a model cannot be changed in this registry")
+        return name
 
     def update(self, request: Request) -> Response:
         item = find_model(self, self.sent.text("name"), changes=True)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from registry_site.dialects.mlflow.artifacts import listing
 from registry_site.dialects.mlflow.documents import files_url, milliseconds, pairs, without_empty
 from registry_site.dialects.mlflow.errors import MLflowError, missing
 from registry_site.dialects.mlflow.sources import logged_model
@@ -83,7 +84,7 @@ class Runs(DialectView):
     scopes: ClassVar[Mapping[str, Sequence[str]]] = {
         **dict.fromkeys(("create", "update", "destroy", "restore", "log_metric", "log_param", "set_tag"), WRITE),
         **dict.fromkeys(("delete_tag", "log_batch", "log_model", "log_inputs", "log_outputs"), WRITE),
-        **dict.fromkeys(("get", "history"), READ),
+        **dict.fromkeys(("get", "history", "artifacts"), READ),
     }
 
     def _found(self, sent: Arguments) -> Draft:
@@ -129,6 +130,12 @@ class Runs(DialectView):
 
     def get(self, request: Request) -> Response:
         return Response({"run": run_document(self, self._found(self.sent))})
+
+    def artifacts(self, request: Request) -> Response:
+        """List a folder of the run's files, as R's client asks."""
+        draft, path = self._found(self.sent), self.sent.text("path", "").strip("/")
+        files = listing(draft.pk, path, relative=False)
+        return Response({"root_uri": files_url(request, f"drafts/{draft.pk}")} | ({"files": files} if files else {}))
 
     def destroy(self, request: Request) -> Response:
         return self._changed(lambda draft: setattr(draft, "deleted", draft.deleted or now()))

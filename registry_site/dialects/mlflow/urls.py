@@ -1,5 +1,6 @@
 """The routes of MLflow's API, under each of the prefixes that its clients use."""
 
+import re
 from typing import Any
 
 from django.urls import URLPattern, path
@@ -8,6 +9,7 @@ from registry_site.dialects.mlflow.artifacts import Artifacts
 from registry_site.dialects.mlflow.experiments import Experiments
 from registry_site.dialects.mlflow.logged_models import LoggedModels
 from registry_site.dialects.mlflow.model_versions import ModelVersions
+from registry_site.dialects.mlflow.parts import PartBytes, Parts
 from registry_site.dialects.mlflow.registered_models import RegisteredModels
 from registry_site.dialects.mlflow.run_search import RunSearch
 from registry_site.dialects.mlflow.runs import Runs
@@ -50,6 +52,7 @@ ROUTES: dict[str, tuple[Any, dict[str, str]]] = {
     "runs/update": (Runs, {"post": "update"}),
     "runs/get": (Runs, {"get": "get"}),
     "runs/search": (RunSearch, {"post": "search"}),
+    "artifacts/list": (Runs, {"get": "artifacts"}),
     "runs/delete": (Runs, {"post": "destroy"}),
     "runs/restore": (Runs, {"post": "restore"}),
     "runs/log-metric": (Runs, {"post": "log_metric"}),
@@ -71,17 +74,21 @@ ROUTES: dict[str, tuple[Any, dict[str, str]]] = {
     "server-info": (Server, {"get": "info"}),
 }
 FILES: dict[str, tuple[Any, dict[str, str]]] = {
-    "mpu/<step>/<path:artifact>": (Artifacts, {"post": "parts"}),
+    "mpu/part/<upload>/<int:number>": (PartBytes, {"put": "put"}),
+    "mpu/create/<path:folder>": (Parts, {"post": "create"}),
+    "mpu/complete/<path:folder>": (Parts, {"post": "complete"}),
+    "mpu/abort/<path:folder>": (Parts, {"post": "abort"}),
     "artifacts": (Artifacts, {"get": "list"}),
     "artifacts/<path:artifact>": (Artifacts, {"get": "get", "put": "put", "delete": "destroy"}),
 }
+CONVERTER = re.compile(r"<\w+:")  # names of routes have no colons
 PREFIXES = ("api/2.0/", "api/3.0/", "ajax-api/2.0/", "ajax-api/3.0/")
 
 
 def routes(prefix: str, of: dict[str, tuple[Any, dict[str, str]]]) -> list[URLPattern]:
     """Return the routes below a prefix."""
     return [
-        path(f"{prefix}{route}", view.as_view(actions), name=route.replace("path:", ""))
+        path(f"{prefix}{route}", view.as_view(actions), name=CONVERTER.sub("<", route))
         for route, (view, actions) in of.items()
     ]
 

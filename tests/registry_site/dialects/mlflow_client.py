@@ -1,18 +1,20 @@
 """What a user of MLflow does, with MLflow's own client; prints what it saw as JSON. It runs in MLflow's environment.
 
-`python mlflow_client.py train` logs and registers a model; `load` loads it in another process, which trained nothing.
+`python mlflow_client.py train` logs and registers a model; `load` loads it in another process, which trained nothing;
+`send` sends a large artifact in parts, again if the server dies meanwhile.
 """
 
+import filecmp
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy
 from mlflow import MlflowClient
-from sklearn.linear_model import LogisticRegression
 
 FEATURES = numpy.array([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.9, 0.1]])
 LABELS = numpy.array([0, 1, 0, 1])
@@ -20,6 +22,8 @@ LABELS = numpy.array([0, 1, 0, 1])
 
 def train() -> dict[str, Any]:
     """Train with autolog, register, and use every part of the registry."""
+    from sklearn.linear_model import LogisticRegression
+
     mlflow.set_experiment("churn-trainings")
     mlflow.sklearn.autolog(log_models=False, silent=True)
     with mlflow.start_run() as run:
@@ -68,6 +72,32 @@ def load() -> dict[str, Any]:
     return {"loaded": loaded, "generic": generic, "refused": refused}
 
 
+PART, PARTS = 10 * 1024**2, 30  # of MLflow's client
+
+
+def send() -> dict[str, Any]:
+    """Send a file, mostly zeros, whose parts differ; a script that fails is run again. Download it, and compare."""
+    file, client = Path(os.environ["HOME"], "large.bin"), MlflowClient()
+    with file.open("wb") as opened:
+        opened.truncate(PART * PARTS)
+        for number in range(PARTS):
+            opened.seek(number * PART)
+            opened.write(f"part {number}".encode())
+    run, failures = client.create_run("0").info.run_id, 0
+    while True:
+        try:
+            client.log_artifact(run, str(file), "large")
+            break
+        except Exception:
+            failures += 1
+            if failures == 20:
+                raise
+            time.sleep(1)
+    listed = [[each.path, each.file_size] for each in client.list_artifacts(run, "large")]
+    loaded = client.download_artifacts(run, "large/large.bin", str(file.parent / "loaded"))
+    return {"failures": failures, "listed": listed, "equal": filecmp.cmp(file, loaded, shallow=False)}
+
+
 def main() -> None:
     url = os.environ["REGISTRY"]
     mlflow.set_registry_uri(url)
@@ -75,7 +105,7 @@ def main() -> None:
         mlflow.set_tracking_uri(Path(os.environ["REGISTRY_ONLY"]).as_uri())
     else:
         mlflow.set_tracking_uri(url)
-    seen = {"train": train, "load": load}[sys.argv[1]]()
+    seen = {"train": train, "load": load, "send": send}[sys.argv[1]]()
     sys.stdout.write(f"\n{json.dumps(seen)}\n")
 
 

@@ -17,10 +17,11 @@ from versions import draft_files, drafts
 from versions.draft_models import Draft, Experiment, Point
 from versions.garbage import find_garbage
 from versions.integrity import faults_of_bytes, faults_of_files
-from versions.models import Blob, Version, VersionFile
+from versions.models import Blob, UploadSession, Version, VersionFile
 
 BASE = "/api/2.0/mlflow/"
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
+MPU = "/api/2.0/mlflow-artifacts/mpu"
 UNKNOWN = "66a1f0c2b7d94e3f8a5c1d60"
 WORKS = ["models:read", "models:write", "models:delete", "aliases:*"]
 MLMODEL = b"flavors:\n  python_function: {}\n"
@@ -88,7 +89,9 @@ def _walked() -> Iterator[tuple[str, str, Any]]:
     for pattern in VIEWS:
         text = str(pattern.pattern)
         if text.startswith(PREFIXES[0]):
-            path = re.sub(r"<\w+>", UNKNOWN, re.sub(r"<path:\w+>", f"drafts/{UNKNOWN}/x", text))
+            path = re.sub(
+                r"<\w+>", UNKNOWN, re.sub(r"<path:\w+>", f"drafts/{UNKNOWN}/x", text.replace("<int:number>", "1"))
+            )
             for method in set(pattern.callback.actions) - {"head"}:
                 yield method, f"/{path}", pattern
 
@@ -137,6 +140,8 @@ BODIES: list[Any] = [
     {"name": "churn", "key": "", "value": 1}, {"run_id": "{run}", "key": "a\nb", "value": "NaN"},
     {"run_id": "{run}", "metrics": [{"key": "m", "value": 1, "timestamp": 2**64}]}, {"filter": "(" * 5000},
     {"run_id": "{run}", "end_time": 10**17, "status": "FINISHED"}, {"page_token": "e30="}, {"page_token": "WzFd"},
+    {"path": "/", "upload_id": UNKNOWN, "parts": [{"part_number": 2**70, "etag": UNKNOWN}]}, {"path": "x\0"},
+    {"path": "a", "upload_id": UNKNOWN, "parts": []}, {"path": "..", "num_parts": -1}, {"path": "a", "num_parts": 9**9},
 ]  # fmt: skip
 
 
@@ -234,7 +239,7 @@ def test_another_tenant_sees_and_changes_nothing(client: Client, churn: str, wor
     about |= {"alias": "x", "stage": "Production", "experiment_ids": ["0"], "source": f"runs:/{churn}/model"}
     for method, path, _ in _walked():
         text = path.replace(f"{UNKNOWN}/x", f"{churn}/model/data")
-        if "create" in path or "experiments" in path or path.endswith("logged-models"):
+        if path.endswith(("/create", "logged-models")) or "experiments" in path:
             continue
         response = _sent(rival.api, method, text, about)
         assert response.status_code >= 400 or response.json() == {} or path.endswith("server-info"), path
@@ -274,6 +279,71 @@ def test_files_are_listed_read_by_ranges_replaced_and_deleted(client: Client, ch
     draft = Draft.objects.get(pk=churn)
     assert (draft.files, draft.size) == (0, 0)
     assert faults_of_bytes(Blob.objects.values_list("pk", flat=True)) == []
+
+
+def _parts(client: Client, folder: str, *contents: bytes) -> dict[str, Any]:
+    """Send a file in parts as MLflow's client does; return the arguments of `mpu/complete` and `mpu/abort`."""
+    about = {"path": "/home/ada/big.bin"}
+    made = ok(client.api.post(f"{MPU}/create/{folder}", json=about | {"num_parts": len(contents)}))
+    parts = []
+    for content, given in zip(contents, made.get("credentials", []), strict=True):
+        anonymous = ApiClient()  # a client sends the headers that it was given, and no others
+        sent = {"data": content, "content_type": "application/octet-stream", "headers": given["headers"]}
+        response = anonymous.put(given["url"].removeprefix("http://testserver"), **sent)
+        assert ok(response) == {}
+        parts.append({"part_number": given["part_number"], "etag": response.headers["ETag"], "url": given["url"]})
+    return about | {"upload_id": made["upload_id"], "parts": parts[::-1]}
+
+
+@pytest.mark.promise("mlflow.parts")
+def test_a_file_is_sent_in_parts(client: Client, world: Any) -> None:
+    folder = f"drafts/{client.run()}/model"
+    whole = _parts(client, folder, b"one ", b"two ", b"three")
+    for _ in range(2):  # a client repeats a request whose response was lost
+        assert ok(client.api.post(f"{MPU}/complete/{folder}", json=whole)) == {}
+    assert client.api.get(f"{FILES}/{folder}/big.bin").body() == b"one two three"
+    draft = Draft.objects.get(pk=folder.split("/")[1])
+    assert (draft.files, draft.size) == (1, 13)
+    given_up = _parts(client, folder, b"four", b"five")
+    foreign = Client(world.acme.other)
+    mine = f"drafts/{foreign.run()}"
+    assert foreign.api.post(f"{MPU}/complete/{mine}", json=given_up).json()["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+    ok(foreign.api.post(f"{MPU}/abort/{mine}", json=given_up))
+    assert UploadSession.objects.filter(taken=False).count() == 2, "those of another user stay"
+    ok(client.api.post(f"{MPU}/abort/{folder}", json=given_up))
+    assert not UploadSession.objects.filter(taken=False).exists()
+    ok(client.api.delete(f"{FILES}/{folder}"))
+    assert not Blob.objects.filter(references__gt=0).exists()
+
+
+@pytest.mark.promise("mlflow.parts")
+def test_a_file_in_parts_is_refused_where_a_whole_one_is(client: Client, churn: str, settings: Any) -> None:
+    folder = f"drafts/{churn}/model"
+    whole = _parts(client, folder, b"12345", b"67890")
+    version = f"versions/{Version.objects.get().pk}"
+    long = {"path": "/a/x", "num_parts": 1001}
+    first, second = whole["parts"]
+    for step, place, sent, code in (
+        ("create", version, long, "PERMISSION_DENIED"),
+        ("create", f"drafts/{UNKNOWN}", long, "RESOURCE_DOES_NOT_EXIST"),
+        ("create", folder, {}, "INVALID_PARAMETER_VALUE"),
+        ("complete", version, whole, "PERMISSION_DENIED"),
+        ("complete", f"drafts/{UNKNOWN}", whole, "RESOURCE_DOES_NOT_EXIST"),
+        ("complete", folder, whole | {"upload_id": "../x"}, "INVALID_PARAMETER_VALUE"),
+        ("complete", folder, whole | {"parts": [first, first]}, "INVALID_PARAMETER_VALUE"),
+        ("complete", folder, whole | {"parts": [second | {"etag": "x"}]}, "INVALID_PARAMETER_VALUE"),
+        ("complete", folder, whole | {"parts": [second | {"etag": UNKNOWN}]}, "RESOURCE_DOES_NOT_EXIST"),
+        ("abort", folder, {"path": "x"}, "INVALID_PARAMETER_VALUE"),
+    ):
+        response = client.api.post(f"{MPU}/{step}/{place}", json=sent)
+        assert response.json()["error_code"] == code, (step, place, sent)
+    message = client.api.post(f"{MPU}/create/{folder}", json=long).json()["message"]
+    assert message == "Multipart upload is not supported for the current artifact repository"  # sent whole then
+    settings.MAX_UPLOAD_SIZE = 9
+    assert client.api.post(f"{MPU}/complete/{folder}", json=whole).status_code == 413
+    part = f"{MPU}/part/{whole['upload_id']}/1"
+    assert client.api.put(part, data=b"x" * 10, content_type="a/b").status_code == 413
+    assert [each["path"] for each in _listed(client, folder)] == ["MLmodel", "data"]
 
 
 def _listed(client: Client, path: str) -> list[Any]:
@@ -425,12 +495,41 @@ def test_a_pattern_of_a_token_opens_only_models_with_such_a_name(client: Client,
     limited("post", "registered-models/create", name="fraud-1")
     for method, route in (
         ("post", "registered-models/create"), ("patch", "registered-models/update"),
-        ("delete", "registered-models/delete"),
+        ("post", "registered-models/rename"), ("delete", "registered-models/delete"),
         ("post", "model-versions/create"), ("post", "registered-models/set-tag"), ("delete", "model-versions/delete"),
     ):  # fmt: skip
         about = {"name": "churn", "version": "1", "source": f"runs:/{churn}/model", "key": "k", "value": "v"}
+        about |= {"new_name": "fraud-2"}
         assert limited.refused(method, route, **about) == "403 PERMISSION_DENIED", route
     limited.version("fraud-1", f"runs:/{churn}/model")
+    code = limited.refused("post", "registered-models/rename", name="fraud-1", new_name="churn-2")
+    assert code == "403 PERMISSION_DENIED"
+    limited("post", "registered-models/rename", name="fraud-1", new_name="fraud-2")
+    assert client("get", "model-versions/get", name="fraud-2", version="1")["model_version"]["name"] == "fraud-2"
+
+
+@pytest.mark.promise("mlflow.clients")
+def test_a_client_without_logged_models_registers_the_folder_of_a_run(client: Client) -> None:
+    """MLflow 2.9 sends the description of a model to the run, and the address of the folder as source."""
+    run = client.run(MLmodel=MLMODEL, data=b"weights")
+    client("post", "runs/log-model", run_id=run, model_json='{"artifact_path": "model", "flavors": {}}')
+    client("post", "registered-models/create", name="old")
+    info = client("get", "runs/get", run_id=run)["run"]["info"]
+    listed = client("get", "artifacts/list", run_id=run, path="model")
+    assert (listed["root_uri"], [each["path"] for each in listed["files"]]) == (
+        info["artifact_uri"],
+        ["model/MLmodel", "model/data"],
+    )
+    version = client.version("old", f"{info['artifact_uri']}/model", run_id=run, run_link="")
+    assert (version["run_id"], version["version"]) == (run, "1")
+    about = {"name": "old", "version": "1", "stage": "Staging", "archive_existing_versions": False}
+    client("post", "model-versions/transition-stage", **about)
+    for method, stages in (("get", "Staging"), ("post", ["Staging"])):
+        found = client(method, "registered-models/get-latest-versions", name="old", stages=stages)
+        assert [each["version"] for each in found["model_versions"]] == ["1"]
+    uri = client("get", "model-versions/get-download-uri", name="old", version="1")["artifact_uri"]
+    found = client.api.get(FILES, query={"path": uri.partition(f"{FILES}/")[2]})
+    assert [each["path"] for each in ok(found)["files"]] == ["MLmodel", "data"]
 
 
 def test_a_draft_has_bounds_in_every_direction(client: Client, churn: str, monkeypatch: Any, settings: Any) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.engines import Server
+from tests.engines import Server, free_port
 from tests.missing import cannot_run
 from tests.registry_site.dialects.mlflow_calls import answers, shape
+from tests.registry_site.dialects.test_mlflow import BAD_FILTERS, FILTERS, fill
 from tests.registry_site.operations.importing.mlflow_server import BINARY, PASSWORD, USERNAME, MLflowServer
-from tests.served import Served
+from tests.served import Served, wait_until
 
 pytestmark = pytest.mark.timeout(900)  # importing MLflow takes long
 SCRIPT = Path(__file__).with_name("mlflow_client.py")
@@ -39,27 +42,37 @@ def registry(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             user = {"Authorization": admin.post("/login", json=login).json()["token"]}
             body = {"name": "script", "scopes": SCOPES}
             place.tokens[name] = admin.post("/tokens", json=body, headers=user).json()["token"]
-        # Clients that would send files in parts learn that they send them whole.
-        parts = {"MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "true", "MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE": "1"}
-        place.trained = _script(place, "train", MLFLOW_TRACKING_TOKEN=place.tokens["ada"], **parts)
+        place.trained = _script(place, "train", MLFLOW_TRACKING_TOKEN=place.tokens["ada"])
         yield place
         admin.close()
 
 
 def _script(place: Any, what: str, **environment: str) -> Any:
     """Run the script in MLflow's environment and return what it saw."""
-    env = {"PATH": os.environ["PATH"], "HOME": str(place.served.folder), "REGISTRY": place.served.base_url}
+    with _started(place, BINARY.with_name("python"), str(SCRIPT), what, **environment) as process:
+        output, errors = process.communicate(timeout=SECONDS)
+        assert process.returncode == 0, errors[-5000:] + place.served.output[-3000:]
+    return json.loads(output.splitlines()[-1])
+
+
+@contextmanager
+def _started(place: Any, *command: Any, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command of MLflow's environment against the registry; kill it at the end."""
+    path = f"{BINARY.parent}:{os.environ['PATH']}"  # MLflow starts a server of its own from there
+    env = {"PATH": path, "HOME": str(place.served.folder), "REGISTRY": place.served.base_url}
     env |= {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ALLOW_FILE_STORE": "true",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     } | environment
-    command = [str(BINARY.with_name("python")), str(SCRIPT), what]
-    done = subprocess.run(
-        command, env=env, cwd=place.served.folder, capture_output=True, text=True, timeout=SECONDS, check=False
-    )
-    assert done.returncode == 0, done.stderr[-5000:] + place.served.output[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    options: Any = {"cwd": place.served.folder, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(list(map(str, command)), env=env, start_new_session=True, **options)
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @pytest.mark.promise("mlflow.clients")
@@ -105,6 +118,62 @@ def test_another_user_loads_it_in_a_fresh_process_once_it_is_public(registry: An
     assert list(seen["loaded"].values()) == [registry.trained["predictions"]] * 2
     assert seen["generic"] == [0, 1, 0, 1]
     assert seen["refused"] == "PERMISSION_DENIED"
+
+
+@pytest.mark.promise("mlflow.parts")
+def test_an_artifact_of_300_mib_arrives_in_parts_although_the_server_is_killed(registry: Any) -> None:
+    parts = {"MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "true", "MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE": "1"}
+    token, served = registry.tokens["ada"], registry.served
+    command = (BINARY.with_name("python"), SCRIPT, "send")
+    with _started(registry, *command, MLFLOW_TRACKING_TOKEN=token, **parts) as process:
+        wait_until(lambda: served.receives, "no part arrives", seconds=SECONDS)
+        served.kill()
+        served.start()
+        output, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, errors[-5000:]
+    seen = json.loads(output.splitlines()[-1])
+    assert seen["failures"] >= 1, "it was killed in between"
+    assert (seen["listed"], seen["equal"]) == ([["large/large.bin", 300 * 1024**2]], True)
+
+
+@pytest.mark.promise("mlflow.clients")
+def test_mlflow_serves_the_model_in_production(registry: Any) -> None:
+    port = free_port()
+    words = ("models", "serve", "-m", "models:/churn@production", "--env-manager", "local", "-p", port, "-w", "1")
+    token = {"MLFLOW_TRACKING_TOKEN": registry.tokens["ada"], "MLFLOW_TRACKING_URI": registry.served.base_url}
+    with _started(registry, BINARY, *words, **token) as process:
+        wait_until(lambda: process.poll() is not None or _listens(port), "it does not start", seconds=SECONDS)
+        assert process.poll() is None, process.communicate()[1][-5000:]
+        body = {"inputs": [[0.0, 1.0], [1.0, 0.0]]}
+        answer = httpx.post(f"http://127.0.0.1:{port}/invocations", json=body, timeout=60)
+    assert answer.json() == {"predictions": [0, 1]}
+
+
+def _listens(port: int) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"http://127.0.0.1:{port}/ping", timeout=5).status_code == 200
+    return False
+
+
+@pytest.mark.promise("mlflow.filters")
+def test_every_filter_finds_what_mlflows_own_server_finds(registry: Any, mlflow: MLflowServer) -> None:
+    header = {"Authorization": f"Bearer {registry.tokens['grace']}"}
+    with (
+        httpx.Client(base_url=f"{registry.served.base_url}/api/2.0/mlflow/", headers=header, timeout=60) as ours,
+        httpx.Client(base_url=f"{mlflow.url}/api/2.0/mlflow/", auth=(USERNAME, PASSWORD), timeout=60) as theirs,
+    ):
+        for client in (ours, theirs):
+            fill(
+                lambda method, route, client=client, **sent: client.request(method, route, json=sent).raise_for_status()
+            )
+        for filter in (*FILTERS, *BAD_FILTERS):
+            found = []
+            for client in (ours, theirs):
+                response = client.get("registered-models/search", params={"filter": filter, "max_results": 1000})
+                models = response.json().get("registered_models", [])
+                names = [each["name"] for each in models if each["name"] in FILTERS[""]]
+                found.append((response.status_code, response.json().get("error_code"), names))
+            assert found[0] == found[1], filter
 
 
 ADDED = {"aliases", "model_id", "outputs", "tags"}  # fields that MLflow's own server leaves out of some answers

@@ -140,3 +140,25 @@ export function trend({ columns, metrics, width }, metric) {
   const rows = points.map((point) => [`${point.name} ${point.version}`, point.value]);
   return { svg, caption: `${metric}${arrow(better)} over the versions`, heads: ["", metric], rows };
 }
+
+// Return the chart of a metric over the steps of a training. A value that is no number is a gap.
+export function steps({ points, width }, metric) {
+  const { lineY, dot, tip, pointerX } = globalThis.Plot;
+  const known = points.map(({ step, value }) => ({ step, value: value ?? NaN }));
+  const svg = plotted({
+    width,
+    height: 320,
+    inset: 16,
+    marginLeft: 60,
+    marginBottom: 50,
+    grid: true,
+    x: { label: "step" },
+    y: { label: metric },
+    marks: [
+      lineY(known, { x: "step", y: "value", stroke: "var(--blue)", strokeWidth: 2 }),
+      ...(known.length <= LABELLED ? [dot(known, { x: "step", y: "value", fill: "var(--blue)", r: 3 })] : []),
+      tip(known, pointerX({ x: "step", y: "value", title: (point) => `step ${point.step}\n${metric}: ${point.value}` })),
+    ],
+  });
+  return { svg, caption: `${metric} over the steps` };
+}
