@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from catalog.documentation import VersionAnswer
 from catalog.drafts import publish
 from catalog.models import Item
+from catalog.words import TellsReplaced
 from tenants.identity.serializers import Name, Text
 from tenants.models import TenantQuerySet
 from tenants.rest.collections import CollectionViewSet, valid_body, valid_changes
@@ -85,7 +86,7 @@ class DraftAnswer(serializers.Serializer[Any]):
     expires = serializers.DateTimeField(allow_null=True)
 
 
-class DraftViewSet(CollectionViewSet):
+class DraftViewSet(TellsReplaced, CollectionViewSet):
     """Drafts are their user's alone."""
 
     collection = "drafts"
@@ -153,7 +154,7 @@ class DraftViewSet(CollectionViewSet):
             raise refusal(request.method, "This model is open only to its owner and administrators")
         refuse_outside_scope(request, self, item.name)
         about: dict[str, Any] = {"path": body.get("path", ""), "description": body.get("description", "")}
-        return Response(publish(draft=draft, item=item, by=self.user, **about).to_api())
+        return Response(self.tell(publish(draft=draft, item=item, by=self.user, **about)).to_api())
 
     def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
         return [Draft.to_api(row) for row in rows]

@@ -102,6 +102,8 @@ HOOKS = {
     "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): delete remaining rows, in the transaction
     "tenant_left": "versions.removal.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
     "term_is_used": "catalog.curation.uses_term",  # (term): whether an item or version has this tag or metadata name
+    # (*, tenant_id, names): the words that synonyms among the names stand for, by kind (tag, metadata) and name
+    "current_words": "folksonomy.synonyms.current_words",
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
     "slot": "registry_site.serving.slots.Slot",  # (): context manager that waits for a slot and holds it
     # (*, must_return=True): context manager in which the request holds no slot
@@ -172,7 +174,7 @@ CORS_ALLOW_HEADERS = ("accept", "authorization", *BODIES, *CONDITIONS, *TUS_REQU
 LENGTHS = ("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range")
 TUS_CAPABILITIES = ("Tus-Checksum-Algorithm", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version")
 TUS_STATE = ("Location", "Upload-Concat", "Upload-Expires", "Upload-Length", "Upload-Metadata", "Upload-Offset")
-OTHERS = ("ETag", "Last-Modified", "Repr-Digest", "Retry-After", "WWW-Authenticate")
+OTHERS = ("ETag", "Last-Modified", "Repr-Digest", "Replaced-Words", "Retry-After", "WWW-Authenticate")
 CORS_EXPOSE_HEADERS = (*LENGTHS, *OTHERS, *TUS_CAPABILITIES, *TUS_STATE)
 
 # --- Database -------------------------------------------------------------------------------------------------------
