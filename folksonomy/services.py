@@ -1,11 +1,11 @@
 """Writes: adds words when items use them, and lets administrators suggest and delete words."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 from folksonomy.models import LONGEST_DESCRIPTION, USAGES, MetadataName, Tag
-from folksonomy.synonyms import Found, look_up, of_kind, redirect, refuse_synonym, synonyms_of
+from folksonomy.synonyms import Found, look_up, of_kind, redirect, refuse_synonym, replace_synonyms, synonyms_of
 from tenants.exceptions import Refused
 from tenants.ledger import Row, created, event, record, record_all
 from tenants.models import User
@@ -107,32 +107,35 @@ def set_term_usage(term: Tag | MetadataName, usage: str, by: User | None) -> Non
 
 
 def set_direction(*, term: MetadataName, better: str | None, by: User | None) -> None:
-    """Set which values of a metric are better: `higher`, `lower`, or None if that is unknown.
-
-    Raises Refused (`resource_not_found`) if the name no longer exists.
-    """
-    _set(term, "better", better, by)
-
-
-def set_description(*, term: Tag | MetadataName, description: str, by: User | None) -> None:
-    """Describe a word. Raises Refused: `put_request_error` for a text that is too long, `resource_not_found`."""
-    if len(description) > LONGEST_DESCRIPTION:
-        raise Refused("put_request_error", f"A description of a word has at most {LONGEST_DESCRIPTION} characters")
-    _set(term, "description", description, by)
+    """Set which values of a metric are better: `higher`, `lower`, or None if that is unknown."""
+    change_term(term=term, changes={"better": better}, by=by)
 
 
 @retried
-def _set(term: Tag | MetadataName, column: str, value: Any, by: User | None) -> None:
+def change_term(*, term: Tag | MetadataName, changes: Mapping[str, Any], by: User | None) -> None:
+    """Change a word's `description`, `synonyms`, and a metadata name's `better`: all of them or none.
+
+    Raises Refused: `put_request_error` for a text that is too long and for synonyms as `replace_synonyms` does,
+    `resource_not_found` if the word no longer exists.
+    """
+    columns = {column: value for column, value in changes.items() if column != "synonyms"}
+    if len(columns.get("description", "")) > LONGEST_DESCRIPTION:
+        raise Refused("put_request_error", f"The description of a word has at most {LONGEST_DESCRIPTION} characters")
     with removal_guard(term.tenant_id):
         rows = type(term).objects.of(term.tenant_id).filter(pk=term.pk)
-        stored = rows.values_list(column, flat=True)
-        if not stored:
+        stored = rows.first()
+        if stored is None:
             raise Refused("resource_not_found", f"{term} is no longer there")
+        done = {column: (getattr(stored, column), value) for column, value in columns.items()}
+        if columns:
+            rows.update(**columns)
+        if "synonyms" in changes:
+            done["synonyms"] = replace_synonyms(term, changes["synonyms"])
+        done = {field: pair for field, pair in done.items() if pair[0] != pair[1]}
+        if done:
+            record(tenant=term.tenant_id, type=f"{term.kind}.updated", actor=by, item=term, changes=done)
+    for column, value in columns.items():
         setattr(term, column, value)
-        if stored[0] != value:
-            rows.update(**{column: value})
-            changes = {column: [stored[0], value]}
-            record(tenant=term.tenant_id, type=f"{term.kind}.updated", actor=by, item=term, changes=changes)
 
 
 @retried

@@ -11,12 +11,8 @@ from typing import Any
 
 from folksonomy.models import MetadataName, Synonym, Tag
 from tenants.exceptions import Refused
-from tenants.ledger import record
-from tenants.models import User
-from tenants.rows.fences import removal_guard
 from tenants.rows.prepared import Prepared
 from tenants.rows.texts import refuse, shown, unfit_name
-from tenants.rows.transactions import retried
 
 Term = Tag | MetadataName
 MOST = 100  # synonyms of a word
@@ -54,7 +50,7 @@ def look_up(model: type[Term], tenant_id: str, names: Iterable[str]) -> Found:
     asked = sorted(set(names))
     known = frozenset(name for (name,) in KNOWN[model].rows(tenant_id, asked))
     unknown = [name for name in asked if name not in known]
-    return Found(known, dict(WORDS.rows(tenant_id, model.kind, unknown)) if unknown else {})
+    return Found(known, {row[0]: row[1] for row in WORDS.rows(tenant_id, model.kind, unknown)})
 
 
 def current_words(*, tenant_id: str, names: Mapping[str, Sequence[str]]) -> Mapping[tuple[str, str], str]:
@@ -86,44 +82,32 @@ def synonyms_of(terms: Sequence[Term]) -> dict[str, list[str]]:
     return found
 
 
-@retried
-def set_synonyms(*, term: Term, names: Sequence[str], by: User | None) -> None:
-    """Replace the synonyms of a word.
+def replace_synonyms(term: Term, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Replace the synonyms of a word, in the caller's removal guard; return those before and now.
 
-    Raises Refused: `put_request_error` for an invalid name, a word, a synonym of another word and too many names,
-    `resource_not_found` if the word no longer exists.
+    Raises Refused (`put_request_error`) for an invalid name, a word, a synonym of another word and too many names.
     """
     refuse(names, unfit_name, CHANGE)
     wanted = sorted(set(names))
     if len(wanted) > MOST:
         raise Refused(CHANGE, f"A word has at most {MOST} synonyms")
-    with removal_guard(term.tenant_id):
-        if not type(term).objects.of(term.tenant_id).filter(pk=term.pk).exists():
-            raise Refused("resource_not_found", f"{term} is no longer there")
-        found = look_up(type(term), term.tenant_id, wanted)
-        for name in wanted:
-            if name in found.known:
-                raise Refused(CHANGE, f"{shown(name)} is a word itself; merge it instead")
-            if found(name) not in (name, term.name):
-                raise Refused(CHANGE, f"{shown(name)} is a synonym of {shown(found(name))}")
-        before = synonyms_of([term])[term.pk]
-        of_kind(term).filter(name__in=set(before) - set(wanted)).delete()
-        add_synonyms(term, [name for name in wanted if name not in before])
-        if before != wanted:
-            changes = {"synonyms": [before, wanted]}
-            record(tenant=term.tenant_id, type=f"{term.kind}.updated", actor=by, item=term, changes=changes)
+    found = look_up(type(term), term.tenant_id, wanted)
+    for name in wanted:
+        if name in found.known:
+            raise Refused(CHANGE, f"{shown(name)} is a word itself; merge it instead")
+        if found(name) not in (name, term.name):
+            raise Refused(CHANGE, f"{shown(name)} is a synonym of {shown(found(name))}")
+    before = synonyms_of([term])[term.pk]
+    of_kind(term).filter(name__in=set(before) - set(wanted)).delete()
+    common = {"tenant_id": term.tenant_id, "kind": term.kind, "word": term.name}
+    Synonym.objects.bulk_create([Synonym(name=name, **common) for name in wanted if name not in before])
+    _without.pop(term.tenant_id, None)
+    return before, wanted
 
 
 def of_kind(term: Term) -> Any:
     """Return the synonyms of all words of the term's kind and tenant."""
     return Synonym.objects.of(term.tenant_id).filter(kind=term.kind)
-
-
-def add_synonyms(term: Term, names: Iterable[str]) -> None:
-    """Make names synonyms of a word, in the caller's removal guard. They are neither words nor synonyms now."""
-    common = {"tenant_id": term.tenant_id, "kind": term.kind, "word": term.name}
-    Synonym.objects.bulk_create([Synonym(name=name, **common) for name in names])
-    _without.pop(term.tenant_id, None)
 
 
 def redirect(term: Term, word: str) -> None:

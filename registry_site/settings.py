@@ -102,6 +102,7 @@ HOOKS = {
     "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): delete remaining rows, in the transaction
     "tenant_left": "versions.removal.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
     "term_is_used": "catalog.curation.uses_term",  # (term): whether an item or version has this tag or metadata name
+    "count_uses": "catalog.arrays.count_uses",  # (*, terms, reader): by key, the number of items with it that one reads
     # (*, tenant_id, names): the words that synonyms among the names stand for, by kind (tag, metadata) and name
     "current_words": "folksonomy.synonyms.current_words",
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant

@@ -31,7 +31,8 @@ def preview_merge(*, term: Tag | MetadataName, name: str) -> Preview:
 
     Equal values are not lost, and tags have none. It reads only the items and versions with both names.
     """
-    lost, examples = 0, []
+    lost = 0
+    examples: list[tuple[Any, Any, Any]] = []
     for holder, kept, gone in _losses(term, name):
         lost += 1
         if len(examples) < EXAMPLES:
@@ -60,7 +61,7 @@ def _losses(term: Tag | MetadataName, name: str) -> Iterator[tuple[Any, Any, Any
     if isinstance(term, Tag):
         return
     for model, columns in ((Item, ("pk",)), (Version, ("subject", "ordinal"))):
-        rows: Any = model.objects.of(term.tenant_id)  # type: ignore[attr-defined]
+        rows: Any = model.objects.of(term.tenant_id)
         both = rows.filter(has_word(MetadataName, term.name)).filter(has_word(MetadataName, name))
         for *holder, metadata in both.order_by("pk").values_list(*columns, "metadata").iterator(READ):
             values = {pair["name"]: pair["value"] for pair in metadata}
