@@ -103,39 +103,37 @@ def _counted(source: str, word: str, condition: str, readable: str, parameters: 
 def _on_mongodb(tags: bool, tenants: list[str], names: list[str], readers: list[str] | None) -> Counts:
     column, word = ("tags", "tags") if tags else ("metadata", "metadata.name")
     wanted = {word: {"$in": names}}
-    readable = {"readers": {"$in": readers}}
     (table, item), (other, its_item) = ITEM_OF.items()
-    of_readable = [
-        {
-            "$lookup": {
-                "from": table,
-                "localField": its_item,
-                "foreignField": "_id",
-                "as": "its",
-                "pipeline": [{"$match": readable}, {"$project": {"_id": 1}}],
-            }
-        },
-        {"$match": {"its": {"$ne": []}}},
-    ]
 
-    def uses(item: str, match: dict[str, Any], *stages: dict[str, Any]) -> list[dict[str, Any]]:
+    def uses(item: str, readable: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [
-            {"$match": {"tenant_id": {"$in": tenants}} | wanted | match},
-            *stages,
+            {"$match": {"tenant_id": {"$in": tenants}} | wanted},
+            *readable,
             {"$project": {"tenant_id": 1, word: 1, "item": f"${item}"}},
             {"$unwind": f"${column}"},
             {"$match": wanted},
             {"$group": {"_id": {"tenant": "$tenant_id", "word": f"${word}", "item": "$item"}}},
         ]
 
+    of_item, of_its_item = _readable_on_mongodb(readers, table, its_item) if readers else ([], [])
     pipeline = [
-        *uses(item, readable if readers else {}),
-        {"$unionWith": {"coll": other, "pipeline": uses(its_item, {}, *(of_readable if readers else ()))}},
+        *uses(item, of_item),
+        {"$unionWith": {"coll": other, "pipeline": uses(its_item, of_its_item)}},
         {"$group": {"_id": "$_id"}},
         {"$group": {"_id": {"tenant": "$_id.tenant", "word": "$_id.word"}, "count": {"$sum": 1}}},
     ]
     groups = connection.get_collection(table).aggregate(pipeline)  # type: ignore[attr-defined]
     return {(group["_id"]["tenant"], group["_id"]["word"]): group["count"] for group in groups}
+
+
+def _readable_on_mongodb(
+    readers: list[str], items: str, item: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the stages that keep items, and versions of items, that one of these may read."""
+    match = {"$match": {"readers": {"$in": readers}}}
+    joined = {"from": items, "localField": item, "foreignField": "_id", "as": "its"}
+    lookup = {"$lookup": joined | {"pipeline": [match, {"$project": {"_id": 1}}]}}
+    return [match], [lookup, {"$match": {"its": {"$ne": []}}}]
 
 
 COUNTS: dict[str, Callable[[bool, list[str], list[str], list[str] | None], Counts]] = {

@@ -38,7 +38,7 @@ def use_terms(
     if not used:
         return ()
     found = found or look_up(model, by.tenant_id or "", used)
-    new = sorted(used - found.known - found.words.keys())
+    new = sorted(used - found.known - found.words.keys() - set(found.words.values()))
     common = {"tenant_id": by.tenant_id, "usage": "folk", "owner": by.as_owner, "timestamp": timestamp or now()}
     terms = model.objects.bulk_create([model(name=name, **common) for name in new])
     return _events(terms, "imported" if timestamp else "created", by)
