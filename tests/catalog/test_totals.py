@@ -121,12 +121,19 @@ def _publish(place: Any) -> Any:
     return place.acme.owner.api.post(f"{draft_path(place.acme.owner)}/publish", json=body)
 
 
+def _merge(place: Any, words: str = "tags", word: str = "used", into: str = "reused") -> Any:
+    return place.acme.admin.api.post(f"merges/{words}", json={"word": word, "into": into, "rename": True})
+
+
 # Every route and method that changes items or versions, with a function that calls it.
 WRITES: dict[str, Callable[[Any], Any]] = {
     "demo-post": lambda place: place.acme.admin.api.post("demo"),
     "demo-delete": lambda place: place.acme.admin.api.post("demo") and place.acme.admin.api.delete("demo"),
     "drafts-publish-post": _publish,
     "uploads-list-post": lambda place: _tus(place.acme.owner.api, place.paths["models"]),
+    "merges/tags-post": lambda place: _merge(place),
+    "merges/metadata-post": lambda place: _merge(place, "metadata", "size", "extent"),
+    "events-undo-post": lambda place: place.acme.admin.api.post(f"events/{ok(_merge(place))['event']}/undo"),
     "users-detail-delete": lambda place: place.acme.admin.api.delete(f"users/{place.acme.shared.pk}"),
 }
 # Routes that change neither; another test covers the deletion of a tenant.
@@ -148,7 +155,7 @@ OTHERS = {
     *("protection-list-post", "protection-detail-put", "protection-detail-delete"),
     *("uploads-detail-patch", "uploads-detail-post", "uploads-detail-delete"),
     *("tags-list-post", "tags-detail-delete", "metadata-list-post", "metadata-detail-delete"),
-    *("metadata-detail-put", "drafts-detail-put", "drafts-detail-delete"),
+    *("tags-detail-put", "metadata-detail-put", "drafts-detail-put", "drafts-detail-delete"),
 }
 for kind in KINDS:
     WRITES |= {

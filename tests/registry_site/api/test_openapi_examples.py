@@ -104,9 +104,15 @@ def _resources() -> tuple[dict[Any, str], str]:
     ada = ApiClient(authentication.issue_token(acme.admin))
     for words, name in (("tags", "vision"), ("tags", "draft"), ("metadata", "licence")):
         ok(ada.post(words, json={"_id": name}))
+    for words in ("tags", "metadata"):
+        for name in ("machine-vision", "vision", "draft"):
+            ada.post(words, json={"_id": name})
+    for name in ("undone", "into"):
+        ok(ada.post("tags", json={"_id": name}))
+    undone = ok(ada.post("merges/tags", json={"word": "undone", "into": "into"}))["event"]
     ok(ada.post("datasets", json={"name": "churn-2025"}))
     token = create_token(by=acme.admin, name="other", scopes=["models:read"], expires=None).token
-    ids: dict[Any, str] = {GRACE: grace.pk, REQUEST: logged.pk, TOKEN: token.pk}
+    ids: dict[Any, str] = {("events", ITEM): undone, GRACE: grace.pk, REQUEST: logged.pk, TOKEN: token.pk}
     rule = {"name": "release", "aliases": "stable", "users": ["ada"], "condition": {"metadata.accuracy": {"$gte": 0}}}
     ids[VIEW] = ok(ada.post("views", json={"name": "kept", "list": "models"}))["_id"]
     ids[RULE] = ok(ada.post("protection", json=rule))["_id"]
