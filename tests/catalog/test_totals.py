@@ -131,7 +131,7 @@ WRITES: dict[str, Callable[[Any], Any]] = {
     "demo-delete": lambda place: place.acme.admin.api.post("demo") and place.acme.admin.api.delete("demo"),
     "drafts-publish-post": _publish,
     "uploads-list-post": lambda place: _tus(place.acme.owner.api, place.paths["models"]),
-    "merges/tags-post": lambda place: _merge(place),
+    "merges/tags-post": _merge,
     "merges/metadata-post": lambda place: _merge(place, "metadata", "size", "extent"),
     "events-undo-post": lambda place: place.acme.admin.api.post(f"events/{ok(_merge(place))['event']}/undo"),
     "users-detail-delete": lambda place: place.acme.admin.api.delete(f"users/{place.acme.shared.pk}"),
