@@ -1,6 +1,6 @@
 """Checks of what items and versions hold, before it is written."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +9,7 @@ from django.conf import settings
 
 from catalog.changes import unique
 from catalog.models import FormerName, Item
-from folksonomy.models import MetadataName, Tag
-from folksonomy.services import use_terms
 from tenants.exceptions import Refused
-from tenants.ledger import Row
-from tenants.models import User
 from tenants.rows.prepared import Prepared
 from tenants.rows.texts import refuse, unfit_title
 from versions.models import Version
@@ -85,12 +81,3 @@ def checked_version(item: Item, upload: Upload, ordinal: str | None) -> Upload:
     if ordinal is not None:
         refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
     return upload
-
-
-def use_words(tags: Iterable[str], metadata: Iterable[Mapping[str, Any]], *, by: User, error: str) -> list[Row]:
-    """Add new words to the folksonomy, and return their events. Raises Refused with that error for an invalid one."""
-    names = (pair["name"] for pair in metadata)
-    return [
-        *use_terms(Tag, tags, by=by, error=error),
-        *use_terms(MetadataName, names, by=by, error=error),
-    ]

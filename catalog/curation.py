@@ -5,22 +5,27 @@ merge again completes it.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from catalog.aliases.rules import rename_tag_in_rules
-from catalog.changes import renamed_metadata, unique
-from catalog.checks import WORDS
-from catalog.history import changed, item_event, item_state, version_event, version_state
+from catalog.changes import renamed_metadata
+from catalog.checks import CHANGE, WORDS
+from catalog.history import item_event, item_state, version_event, version_state
+from catalog.merges.kept import begin_merge, complete_merge, keep_replaced
+from catalog.merges.models import Merge
+from catalog.merges.preview import refuse_loss
 from catalog.models import Item, has_word
-from catalog.services import _write
+from catalog.services import _write, write_words
 from catalog.values import change_values
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import T, delete_term, record_terms, set_direction, set_term_usage, suggest_term
+from folksonomy.synonyms import of_kind, refuse_synonym
 from tenants.exceptions import Refused
 from tenants.ledger import record_all
 from tenants.models import User
 from tenants.rows.batches import batches, keys_of
-from tenants.rows.fences import reference_guard
+from tenants.rows.fences import reference_guard, removal_guard
 from tenants.rows.texts import refuse, unfit_name
 from tenants.rows.transactions import retried
 from versions.models import Version
@@ -50,48 +55,62 @@ def set_usage(*, term: Tag | MetadataName, usage: str, by: User | None) -> None:
     set_term_usage(term, usage, by)
 
 
-def merge_term(*, term: T, into: T, by: User | None, verb: str = "merged") -> int:
-    """Replace the term by `into` in every item and version, then delete the term.
+def merge_term(*, term: T, into: T, by: User | None, values_lost: int | None = None, reason: str = "") -> Merge:
+    """Replace the term by `into` in every item and version, then delete it, so that it is a synonym of `into`.
 
     An item or version that has both keeps one; of two metadata values it keeps the value of `into`. Which values of the
-    term are better applies to `into` too, if that is unknown. Returns the number of changed items.
-    Raises Refused (`put_request_error`) for terms of two tenants, and if the term is still in use afterwards.
+    term are better applies to `into` too, if that is unknown. Returns what is kept to undo the merge.
+    Raises Refused (`put_request_error`) for terms of two tenants, if `values_lost` is not the number of values that
+    the merge loses now (None: any), and if the term is still in use afterwards.
     """
     if term.tenant_id != into.tenant_id or term.pk == into.pk:
-        raise Refused("put_request_error", f"{term} and {into} cannot become one")
-    changed = replace_term(term=term, name=into.name, by=by)
-    if isinstance(term, MetadataName) and isinstance(into, MetadataName) and term.better and not into.better:
-        set_direction(term=into, better=term.better, by=by)
-    delete_term(term=term, by=by, verb=verb, into=into.name)
-    return changed
+        raise Refused(CHANGE, f"{term} and {into} cannot become one")
+    refuse_loss(term=term, name=into.name, values_lost=values_lost)
+    return _merge(begin_merge(term=term, into=into), term, into, by=by, verb="merged", reason=reason)
 
 
-def rename_term(*, term: T, name: str, by: User | None) -> tuple[T, int]:
+def rename_term(
+    *, term: T, name: str, by: User | None, values_lost: int | None = None, reason: str = ""
+) -> tuple[T, Merge]:
     """Rename the term in the folksonomy and in all items and versions; merge it if a term of that name exists.
 
-    Returns the term of that name and the number of changed items.
-    Raises Refused (`put_request_error`) for an invalid name.
+    Returns the term of that name, and what is kept to undo this. The old name is a synonym of the new one.
+    Raises Refused (`put_request_error`) as `merge_term` does, and for an invalid name and a synonym of another word.
     """
     if name == term.name:
-        return term, 0
-    refuse([name], unfit_name, "put_request_error")
-    renamed = _get_or_copy(term=term, name=name, by=by)
-    return renamed, merge_term(term=term, into=renamed, by=by, verb="renamed")
+        raise Refused(CHANGE, f"This is already its name ({name})")
+    refuse([name], unfit_name, CHANGE)
+    refuse_loss(term=term, name=name, values_lost=values_lost)
+    renamed, is_new = _get_or_copy(term=term, name=name, by=by)
+    merge = begin_merge(term=term, into=renamed, is_new=is_new)
+    return renamed, _merge(merge, term, renamed, by=by, verb="renamed", reason=reason)
+
+
+def _merge(merge: Merge, term: T, into: T, *, by: User | None, verb: str, reason: str) -> Merge:
+    replace_term(term=term, name=into.name, by=by, merge=merge)
+    if isinstance(term, MetadataName) and isinstance(into, MetadataName) and term.better and not into.better:
+        set_direction(term=into, better=term.better, by=by)
+    done = partial(complete_merge, merge)
+    delete_term(term=term, by=by, verb=verb, into=into.name, reason=reason, also=done)
+    return merge
 
 
 @retried
-def _get_or_copy(*, term: T, name: str, by: User | None) -> T:
-    """Return the term of that name; create it as a copy of `term` if it does not exist."""
-    with reference_guard(term.tenant_id):
+def _get_or_copy(*, term: T, name: str, by: User | None) -> tuple[T, bool]:
+    """Return the term of that name, and whether it is new: then it is a copy of `term`."""
+    with removal_guard(term.tenant_id):
         found: T | None = type(term).objects.of(term.tenant_id).filter(name=name).first()
+        is_new = found is None
         if found is None:
+            refuse_synonym(type(term), term.tenant_id, name, CHANGE, besides=term.name)
+            of_kind(term).filter(name=name).delete()
             found = type(term)(tenant_id=term.tenant_id, name=name, usage=term.usage, owner_id=term.owner_id)
-            found.timestamp = term.timestamp
+            found.timestamp, found.description = term.timestamp, term.description
             if isinstance(found, MetadataName) and isinstance(term, MetadataName):
                 found.better = term.better
             found.save(force_insert=True)
             record_terms([found], "created", by)
-    return found
+    return found, is_new
 
 
 def delete_if_unused(*, term: Tag | MetadataName, by: User | None) -> bool:
@@ -115,23 +134,21 @@ def count_with_both(*, term: Tag | MetadataName, name: str) -> int:
     return len(items | set(_with_term(Version, term).filter(with_name).values_list("subject", flat=True)))
 
 
-def replace_term(*, term: Tag | MetadataName, name: str, by: User | None) -> int:
-    """Replace the term by the word `name` in every item and version; return the number of changed items.
+def replace_term(*, term: Tag | MetadataName, name: str, by: User | None, merge: Merge) -> None:
+    """Replace the term by the word `name` in every item and version, and keep for the merge what each had.
 
     Rows are changed in batches, each in its own transaction on the current state. An interruption leaves every row
     consistent.
     """
-    changed: set[str] = set()
     if isinstance(term, Tag):  # rules protect the items that have one of the two tags
         rename_tag_in_rules(tenant_id=term.tenant_id, old=term.name, new=name, by=by, keep=True)
     while uses_term(term=term):  # again, for rows that got the term meanwhile
         for keys in batches(keys_of(_with_term(Item, term)), BATCH):
-            changed |= _replace_in_items(keys, term, name, by)
+            _replace_in_items(keys, term, name, by, merge)
         for keys in batches(keys_of(_with_term(Version, term)), BATCH):
-            changed |= _replace_in_versions(keys, term, name, by)
+            _replace_in_versions(keys, term, name, by, merge)
     if isinstance(term, Tag):
         rename_tag_in_rules(tenant_id=term.tenant_id, old=term.name, new=name, by=by, keep=False)
-    return len(changed)
 
 
 def _with_term(model: Any, term: Tag | MetadataName) -> Any:
@@ -139,10 +156,11 @@ def _with_term(model: Any, term: Tag | MetadataName) -> Any:
 
 
 @retried
-def _replace_in_items(keys: Sequence[str], term: Tag | MetadataName, name: str, by: User | None) -> set[str]:
+def _replace_in_items(keys: Sequence[str], term: Tag | MetadataName, name: str, by: User | None, merge: Merge) -> None:
     with reference_guard(term.tenant_id):
         _refuse_missing(term, name)
         items, events = list(_with_term(Item, term).filter(pk__in=keys)), []
+        keep_replaced(merge, items, term, name)
         for item in items:
             before = item_state(item)
             _replace(item, term, name)
@@ -150,11 +168,12 @@ def _replace_in_items(keys: Sequence[str], term: Tag | MetadataName, name: str, 
             change_values(item, before["metadata"])
             events.append(item_event(item, "updated", by, done, reason=f"{term.name} became {name}"))
         record_all(events)
-    return {item.pk for item in items}
 
 
 @retried
-def _replace_in_versions(keys: Sequence[str], term: Tag | MetadataName, name: str, by: User | None) -> set[str]:
+def _replace_in_versions(
+    keys: Sequence[str], term: Tag | MetadataName, name: str, by: User | None, merge: Merge
+) -> None:
     """Replace the word in these versions. The revisions of their items, read first, detect concurrent changes."""
     with reference_guard(term.tenant_id):
         _refuse_missing(term, name)
@@ -162,25 +181,25 @@ def _replace_in_versions(keys: Sequence[str], term: Tag | MetadataName, name: st
         items = Item.objects.of(term.tenant_id).in_bulk(set(holders.values_list("subject", flat=True)))
         written = {item.pk: _write(item, item_state(item)) for item in items.values()}
         versions = [version for version in holders if version.subject in items]  # others got the word meanwhile
+        keep_replaced(merge, versions, term, name)
         events = []
         for version in versions:
             before = version_state(version)
             _replace(version, term, name)
-            Version.objects.filter(pk=version.pk).update(tags=version.tags, metadata=version.metadata)
-            change_values(version, before["metadata"])
-            item, done = items[version.subject], written[version.subject] | changed(before, version_state(version))
-            events.append(version_event(item, version, "updated", by, done, reason=f"{term.name} became {name}"))
+            done = written[version.subject] | write_words(version, before)
+            reason = f"{term.name} became {name}"
+            events.append(version_event(items[version.subject], version, "updated", by, done, reason=reason))
         record_all(events)
-    return {version.subject for version in versions}
 
 
 def _refuse_missing(term: Tag | MetadataName, name: str) -> None:
     if not type(term).objects.of(term.tenant_id).filter(name=name).exists():
-        raise Refused("put_request_error", f"The term is no longer there ({name})")
+        raise Refused(CHANGE, f"The term is no longer there ({name})")
 
 
 def _replace(row: Item | Version, term: Tag | MetadataName, name: str) -> None:
     if isinstance(term, Tag):
-        row.tags = unique(name if tag == term.name else tag for tag in row.tags)
+        kept = [tag for tag in row.tags if tag != term.name or name not in row.tags]
+        row.tags = [name if tag == term.name else tag for tag in kept]
     else:
         row.metadata = renamed_metadata(row.metadata, term.name, name)

@@ -9,10 +9,11 @@ from catalog.aliases.models import AliasMove, Proposal, ProtectionRule
 from catalog.aliases.rules import refuse_named
 from catalog.arrays import RemoveElement
 from catalog.history import item_event
+from catalog.merges.models import Merge, Replacement
 from catalog.models import FormerName, Item, Value
 from catalog.saved.models import SavedView
 from catalog.saved.services import delete_views_of
-from folksonomy.models import MetadataName, Tag
+from folksonomy.models import MetadataName, Synonym, Tag
 from tenants.exceptions import Refused
 from tenants.ledger import Row, record_all
 from tenants.models import User
@@ -25,6 +26,7 @@ from versions.models import LooseFolder, SpentOrdinal, Version, VersionFile
 from versions.services import delete_tenant_versions
 
 OF_ALIASES = (AliasMove, Proposal, ProtectionRule, SavedView)
+OF_WORDS = (Synonym, Merge, Replacement)
 UNLISTED = 500  # items per transaction from which a user is removed
 
 
@@ -76,12 +78,12 @@ def _unlisting(item: Item, user: User, time: datetime, by: User | None) -> Row:
 def empty_tenant(*, tenant_id: str) -> None:
     """Delete the rows of a tenant in several transactions; the tenant's users are already locked out."""
     of_versions = (Version, VersionFile, LooseFolder, SpentOrdinal, Draft, Point, Experiment)
-    for model in (*OF_ALIASES, FormerName, Value, *of_versions, Item, Tag, MetadataName):
+    for model in (*OF_ALIASES, *OF_WORDS, FormerName, Value, *of_versions, Item, Tag, MetadataName):
         delete_in_batches(model._default_manager.filter(tenant_id=tenant_id))
 
 
 def forget_tenant(*, tenant_id: str) -> None:
     """Delete all remaining rows of a tenant that refer to its users."""
-    for model in (*OF_ALIASES, FormerName, Value, Item, Tag, MetadataName):
+    for model in (*OF_ALIASES, *OF_WORDS, FormerName, Value, Item, Tag, MetadataName):
         model._default_manager.filter(tenant_id=tenant_id).delete()
     delete_tenant_versions(tenant_id=tenant_id)

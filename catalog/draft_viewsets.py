@@ -13,6 +13,7 @@ from catalog.documentation import VersionAnswer
 from catalog.drafts import files_below, publish
 from catalog.models import Item
 from catalog.services import create_item
+from catalog.words import TellsReplaced
 from tenants.exceptions import Refused
 from tenants.identity.serializers import Flag, Name, Text
 from tenants.models import TenantQuerySet
@@ -91,7 +92,7 @@ class DraftAnswer(serializers.Serializer[Any]):
     expires = serializers.DateTimeField(allow_null=True)
 
 
-class DraftViewSet(CollectionViewSet):
+class DraftViewSet(TellsReplaced, CollectionViewSet):
     """Drafts are their user's alone."""
 
     collection = "drafts"
@@ -161,7 +162,7 @@ class DraftViewSet(CollectionViewSet):
             raise refusal(request.method, "This model is open only to its owner and administrators")
         refuse_outside_scope(request, self, item.name)
         about: dict[str, Any] = {"path": body.get("path", ""), "description": body.get("description", "")}
-        return Response(publish(draft=draft, item=item, by=self.user, **about).to_api())
+        return Response(self.tell(publish(draft=draft, item=item, by=self.user, **about)).to_api())
 
     def _created(self, draft: Draft, body: dict[str, Any]) -> Item:
         """Create the model for a version, if there are files for one. Raises Refused."""

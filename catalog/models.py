@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Self
 
 from django.db import models
@@ -77,6 +78,8 @@ class Item(models.Model):
     timestamp = models.DateTimeField(default=now, editable=False)
     lastmod = models.DateTimeField(default=now, editable=False)
     revision = models.PositiveBigIntegerField(default=0, editable=False)
+
+    replaced: Mapping[tuple[str, str], str] = MappingProxyType({})  # what a request named by synonyms; not a column
 
     objects = ItemQuerySet.as_manager()
 

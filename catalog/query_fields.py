@@ -6,8 +6,8 @@ DATASET_FIELDS = {
     "owner": "user:owner_id",
     "visibility": "text",
     "users": "texts",
-    "tags": "texts",
-    "metadata": "pairs",
+    "tags": "texts#tag",
+    "metadata": "pairs#metadata",
     "timestamp": "date",
     "lastmod": "date",
     "versions": "rows:versions.Version.subject",
@@ -16,8 +16,8 @@ DATASET_FIELDS = {
     "versions.mimetype": "text",
     "versions.size": "number",
     "aliases": "pairs",
-    "versions.tags": "texts",
-    "versions.metadata": "pairs",
+    "versions.tags": "texts#tag",
+    "versions.metadata": "pairs#metadata",
 }
 ITEM_FIELDS = DATASET_FIELDS | {"status": "text?", "datasets": "texts"}
 VERSION_FIELDS = {
@@ -27,7 +27,7 @@ VERSION_FIELDS = {
     "mimetype": "text",
     "size": "number",
     "sha256": "text",
-    "tags": "texts",
-    "metadata": "pairs",
+    "tags": "texts#tag",
+    "metadata": "pairs#metadata",
     "timestamp": "date",
 }

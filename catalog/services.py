@@ -8,21 +8,20 @@ from typing import Any
 
 from catalog.aliases.protection import refuse_unprotecting
 from catalog.aliases.services import forget_aliases, refuse_aliased
-from catalog.changes import LISTS, ListChange, dataset_ids, unique, user_ids
+from catalog.changes import dataset_ids, unique, user_ids
 from catalog.checks import (
     CHANGE,
     CREATION,
-    WORDS,
     checked_version,
     keep_name,
     refuse_bad_name,
     refuse_too_large,
     single_valued,
-    use_words,
 )
 from catalog.history import changed, item_event, item_state, version_event, version_state
 from catalog.models import STATUSES, FormerName, Item
 from catalog.values import add_values, change_values, remove_values
+from catalog.words import changed_in_words, in_words, use_new, used, words_of_new
 from tenants.exceptions import Refused
 from tenants.ledger import created, deleted, record_all
 from tenants.models import User
@@ -64,21 +63,21 @@ def create_item(
     item.description = description
     item.status = None if kind == "dataset" else status or STATUSES[0]
     item.lastmod = item.timestamp
-    item.tags = unique(tags)
-    item.metadata = single_valued(metadata)
     with reference_guard(by.tenant_id, by):
         refuse_bad_name(item, CREATION)
+        words = words_of_new(item, tags, metadata, CREATION)
+        item.tags, item.metadata = unique(map(words.tags, tags)), single_valued(words.pairs(metadata))
         item.users = user_ids(unique(users), by=by, error=CREATION)
         item.datasets = [] if kind == "dataset" else dataset_ids(unique(datasets), by=by, error=CREATION)
         for field, value in (kept or {}).items():
             setattr(item, field, value)
         refuse_too_large(item, CREATION)
         item.derive_readers()
-        words = use_words(item.tags, item.metadata, by=by, error=CREATION)
+        events = words.use(item.tags, item.metadata, by=by, error=CREATION)
         item.save(force_insert=True)
         add_values(item)
-        record_all([*words, item_event(item, "imported" if kept else "created", by, created(item_state(item)))])
-    return item
+        record_all([*events, item_event(item, "imported" if kept else "created", by, created(item_state(item)))])
+    return used(words, item)
 
 
 @retried
@@ -90,19 +89,15 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     """
     with reference_guard(item.tenant_id, by):
         item, before = _current(item)
-        for field, change in changes.items():
-            is_list = isinstance(change, ListChange)
-            setattr(item, field, LISTS[field](getattr(item, field), change, by) if is_list else change)
-        refuse_too_large(item, CHANGE)
+        words, changes = changed_in_words(item, changes, by, CHANGE)
         keep_name(item, before["name"])
         if not set(before["tags"]) <= set(item.tags):
             refuse_unprotecting(item, by, before=before["tags"])
-        new = {field: changes.get(field, ListChange()).new for field in WORDS}
-        words = use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
+        events = use_new(words, changes, by, CHANGE)
         done = _write(item, before, (*CHANGEABLE, "readers"))
         change_values(item, before["metadata"])
-        record_all([*words, item_event(item, "updated", by, done)])
-    return item
+        record_all([*events, item_event(item, "updated", by, done)])
+    return used(words, item)
 
 
 def _current(item: Item) -> tuple[Item, State]:
@@ -166,15 +161,16 @@ def _name_version(
     with reference_guard(item.tenant_id, by):
         item, before = _current(item)
         done = _write(item, before, at=item.lastmod if upload.timestamp else None)
-        used = bool(upload.tags or upload.metadata)
-        words = use_words(upload.tags, upload.metadata, by=by, error=CREATION) if used else []
+        words = words_of_new(item, upload.tags, upload.metadata, CREATION)
+        upload = checked_version(item, in_words(upload, words), None) if words.replaced else upload
+        events = words.use(upload.tags, upload.metadata, by=by, error=CREATION)
         version = add_version(tenant_id=item.tenant_id, subject=item.pk, upload=upload, mark=mark, ordinal=ordinal)
         add_values(version)
         changes, verb = done | created(version_state(version)), "imported" if upload.timestamp else "created"
-        record_all([*words, version_event(item, version, verb, by, changes)])
+        record_all([*events, version_event(item, version, verb, by, changes)])
         if sessions:
             claim_all(tenant_id=item.tenant_id, owner_id=by.pk, ids=sessions)
-    return item, version
+    return used(words, item), used(words, version)
 
 
 @retried
@@ -191,19 +187,20 @@ def update_item_version(*, item: Item, version: Version, by: User, changes: Mapp
         if current is None:
             raise Refused("resource_not_found", f"No such version: {version.ordinal}")
         old = version_state(current)
-        for field, change in changes.items():
-            is_list = isinstance(change, ListChange)
-            setattr(current, field, LISTS[field](getattr(current, field), change, by) if is_list else change)
-        refuse_too_large(current, CHANGE)
-        new = {field: changes.get(field, ListChange()).new for field in WORDS}
-        words = use_words(new["tags"], new["metadata"], by=by, error=CHANGE)
-        Version.objects.of(item.tenant_id).filter(pk=current.pk).update(
-            description=current.description, tags=current.tags, metadata=current.metadata
-        )
-        change_values(current, old["metadata"])
-        done |= changed(old, version_state(current))
-        record_all([*words, version_event(item, current, "updated", by, done)])
-    return current
+        words, changes = changed_in_words(current, changes, by, CHANGE)
+        events = use_new(words, changes, by, CHANGE)
+        done |= write_words(current, old)
+        record_all([*events, version_event(item, current, "updated", by, done)])
+    return used(words, current)
+
+
+def write_words(version: Version, before: State) -> dict[str, Any]:
+    """Write description, tags and metadata of a version, and return what changed since its state `before`."""
+    Version.objects.of(version.tenant_id).filter(pk=version.pk).update(
+        description=version.description, tags=version.tags, metadata=version.metadata
+    )
+    change_values(version, before["metadata"])
+    return changed(before, version_state(version))
 
 
 @retried

@@ -123,7 +123,7 @@ class VersionViewSet(ItemRoutes):
             check_digests(sent.received, announced)
             add: Any = add_item_files if isinstance(sent, SentFiles) else add_item_version
             upload = replace(sent, creator=self.user.pk, **words())
-            return self.answer(add(item=item, upload=upload, ordinal=ordinal, by=self.user)[0])
+            return self.answer(self.tell(add(item=item, upload=upload, ordinal=ordinal, by=self.user)[0]))
 
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         """Download a version, found by file name, ordinal or alias: its file, or its folder as a zip or a tar."""
@@ -166,7 +166,8 @@ class VersionViewSet(ItemRoutes):
         item = self.get_object()
         changes = valid_changes(VersionChanges, request.data, FIXED)
         version = self.find_version(item, "put_request_error")
-        return Response(update_item_version(item=item, version=version, by=self.user, changes=changes).to_api())
+        changed = update_item_version(item=item, version=version, by=self.user, changes=changes)
+        return Response(self.tell(changed).to_api())
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Remove a version and its bytes."""

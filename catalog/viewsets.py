@@ -15,6 +15,7 @@ from catalog.query_fields import DATASET_FIELDS, ITEM_FIELDS
 from catalog.representation import columns_of, item_documents
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput
 from catalog.services import create_item, delete_item, update_item
+from catalog.words import TellsReplaced
 from tenants.models import TenantQuerySet, User
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.permissions import USERS, refusal, refuse_outside_scope
@@ -27,7 +28,7 @@ OF_THE_REGISTRY = ("owner", "owner_username", "versions", "versions_count", "ali
 FIXED_FIELDS = ("_id", "id", *OF_THE_REGISTRY, "status", "datasets")
 
 
-class ItemRoutes(CollectionViewSet):
+class ItemRoutes(TellsReplaced, CollectionViewSet):
     """Base of all routes on an item and on its versions: finds the item, checks access and answers it."""
 
     kind: ClassVar[str]
@@ -88,7 +89,8 @@ class ItemViewSet(ItemRoutes):
 
     def create_one(self, body: dict[str, Any]) -> Item:
         refuse_outside_scope(self.request, self, body["name"])
-        return create_item(kind=self.kind, by=self.user, **body)
+        item: Item = self.tell(create_item(kind=self.kind, by=self.user, **body))
+        return item
 
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         """List the items, and count the values of the fields that `facets` names."""
@@ -109,7 +111,7 @@ class ItemViewSet(ItemRoutes):
         changes = valid_changes(self.changes_class, request.data, FIXED_FIELDS)
         if "name" in changes:
             refuse_outside_scope(request, self, changes["name"])
-        return self.answer(update_item(item=item, by=self.user, changes=changes))
+        return self.answer(self.tell(update_item(item=item, by=self.user, changes=changes)))
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()

@@ -9,6 +9,7 @@ from tenants.models import Tenant, TenantQuerySet, User
 from tenants.rows.fields import KeyField, TextField, iso, now
 
 USAGES = ("default", "folk")
+LONGEST_DESCRIPTION = 2000  # characters
 DIRECTIONS = ("higher", "lower")  # which values of a metric are better
 
 
@@ -20,6 +21,7 @@ class Term(models.Model):
     tenant = models.ForeignKey(Tenant, models.CASCADE)
     name = TextField(max_length=255)
     usage = TextField(max_length=16, default="default", choices=[(usage, usage) for usage in USAGES])
+    description = models.TextField(default="", blank=True)
     owner = models.ForeignKey(User, models.PROTECT, null=True)
     timestamp = models.DateTimeField(default=now, editable=False)
 
@@ -42,6 +44,7 @@ class Term(models.Model):
             "_id": self.name,
             "id": self.name,
             "usage": self.usage,
+            "description": self.description,
             "owner": self.owner_id,
             "owner_username": usernames.get(self.owner_id),
             "timestamp": iso(self.timestamp),
@@ -62,3 +65,22 @@ class MetadataName(Term):
 
     def to_api(self, usernames: Mapping[str, str]) -> dict[str, Any]:
         return super().to_api(usernames) | {"better": self.better}
+
+
+class Synonym(models.Model):
+    """A name that stands for a word of its kind and tenant; it is never itself a word."""
+
+    id = KeyField()
+    tenant_id = TextField(max_length=64)
+    kind = TextField(max_length=16)
+    name = TextField(max_length=255)
+    word = TextField(max_length=255)
+
+    objects = TenantQuerySet["Synonym"].as_manager()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["tenant_id", "kind", "name"], name="synonym_in_tenant"),)
+        indexes = (models.Index(fields=["tenant_id", "kind", "word", "name"], name="synonyms_of_word"),)
+
+    def __str__(self) -> str:
+        return self.name

@@ -9,11 +9,13 @@ from rest_framework.serializers import Serializer
 
 from folksonomy.documentation import MetadataNameAnswer, TermAnswer
 from folksonomy.models import MetadataName, Tag
-from folksonomy.serializers import MetadataNameChanges, TermInput
-from folksonomy.services import delete_term, set_direction, suggest_term
+from folksonomy.serializers import MetadataNameChanges, TermChanges, TermInput
+from folksonomy.services import change_term, delete_term, suggest_term
+from folksonomy.synonyms import synonyms_of
 from tenants.models import User
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.permissions import ADMINISTRATORS, USERS
+from tenants.rows.hooks import hook
 
 FIXED = ("_id", "id", "usage", "owner", "owner_username", "timestamp")
 
@@ -21,25 +23,51 @@ FIXED = ("_id", "id", "usage", "owner", "owner_username", "timestamp")
 class TermViewSet(CollectionViewSet):
     """Words of the caller's tenant: all users can read them, administrators suggest and delete them."""
 
-    roles: ClassVar = {
-        "list": USERS,
-        "retrieve": USERS,
-        "create": ADMINISTRATORS,
-        "destroy": ADMINISTRATORS,
-    }
+    roles: ClassVar = dict.fromkeys(("list", "retrieve"), USERS) | dict.fromkeys(
+        ("create", "update", "destroy"), ADMINISTRATORS
+    )
     input_class = TermInput
+    changes_class: ClassVar[type[Serializer[Any]]] = TermChanges
     scope_kind: ClassVar[str]
     answer_class: ClassVar[type[Serializer[Any]]] = TermAnswer
     lookup_fields = ("name",)
-    query_fields: ClassVar = {"_id": "text:name", "usage": "text", "owner": "user?:owner_id", "timestamp": "date"}
+    parameters: ClassVar = CollectionViewSet.parameters | {"list": ("counts",)}
+    query_fields: ClassVar = {
+        "_id": "text:name",
+        "usage": "text",
+        "description": "text",
+        "owner": "user?:owner_id",
+        "timestamp": "date",
+    }
+
+    @property
+    def counts(self) -> bool:
+        """Whether the answer tells how many items use each word."""
+        return self.action == "list" and self.request.query_params.get("counts") == "true"
 
     def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
         usernames = User.objects.usernames({row.owner_id for row in rows if row.owner_id})
-        return [row.to_api(usernames) for row in rows]
+        synonyms = synonyms_of(rows) if self.is_selected("synonyms") else {}
+        counts = hook("count_uses")(terms=rows, reader=self.user) if self.counts else {}
+        return [
+            row.to_api(usernames)
+            | {"synonyms": synonyms.get(row.pk, [])}
+            | ({"count": counts[row.pk]} if self.counts else {})
+            for row in rows
+        ]
+
+    def document_fields(self) -> Sequence[str]:
+        return [*super().document_fields(), *(["count"] if self.counts else ())]
 
     def create_one(self, body: dict[str, Any]) -> Tag | MetadataName:
         usage = body.get("usage", "default")
         return suggest_term(cast(type[Tag], self.model), name=body["_id"], by=self.user, usage=usage)
+
+    def update(self, request: Request, **kwargs: Any) -> Response:
+        """Change the description and the synonyms, and which values of a metric are better."""
+        term = self.get_object()
+        change_term(term=term, changes=valid_changes(self.changes_class, request.data, FIXED), by=self.user)
+        return self.answer(term)
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         term = self.get_object()
@@ -61,14 +89,6 @@ class MetadataNameViewSet(TermViewSet):
     collection = "metadatas"
     group = scope_kind = "metadata"
     model = MetadataName
-    roles: ClassVar = TermViewSet.roles | {"update": ADMINISTRATORS}
     answer_class = MetadataNameAnswer
     changes_class = MetadataNameChanges
     query_fields: ClassVar = TermViewSet.query_fields | {"better": "text?"}
-
-    def update(self, request: Request, **kwargs: Any) -> Response:
-        """Say which values of a metric are better: `higher`, `lower`, or null if that is unknown."""
-        name = self.get_object()
-        changes = valid_changes(MetadataNameChanges, request.data, FIXED)
-        set_direction(term=name, better=changes["better"], by=self.user)
-        return self.answer(name)

@@ -22,8 +22,7 @@ try:
 except (VariableError, ImproperlyConfigured) as error:
     sys.exit(str(error))
 VERSION = environment.VERSION
-API_TOKEN = environment.API_TOKEN
-JWT_SECRET = environment.JWT_SECRET
+API_TOKEN, JWT_SECRET = environment.API_TOKEN, environment.JWT_SECRET
 JWT_EXPIRATIONTIME = environment.JWT_EXPIRATIONTIME
 DEFAULT_TENANT = environment.DEFAULT_TENANT
 DEFAULT_TENANT_DATABASE = environment.DEFAULT_TENANT_DATABASE
@@ -47,10 +46,8 @@ EVENT_RETENTION_DAYS = environment.EVENT_RETENTION_DAYS
 LOG_CONTENTS_LIMIT = environment.LOG_CONTENTS_LIMIT
 MAX_UPLOAD_SIZE = environment.MAX_UPLOAD_SIZE
 UPLOAD_RETENTION, DRAFT_RETENTION_DAYS = lifetime(environment.UPLOAD_RETENTION), environment.DRAFT_RETENTION_DAYS
-MAX_BODY_SIZE = environment.MAX_BODY_SIZE
-MAX_HEADER_SIZE = environment.MAX_HEADER_SIZE
-MAX_JSON_DEPTH = environment.MAX_JSON_DEPTH
-MAX_JSON_ELEMENTS = environment.MAX_JSON_ELEMENTS
+MAX_BODY_SIZE, MAX_HEADER_SIZE = environment.MAX_BODY_SIZE, environment.MAX_HEADER_SIZE
+MAX_JSON_DEPTH, MAX_JSON_ELEMENTS = environment.MAX_JSON_DEPTH, environment.MAX_JSON_ELEMENTS
 BODY_TIMEOUT, TRANSFERS = environment.BODY_TIMEOUT, environment.TRANSFERS
 MAX_LIST_LENGTH, MAX_BULK_LENGTH = environment.MAX_LIST_LENGTH, environment.MAX_BULK_LENGTH
 MAX_FILES, MAX_FORM_FILES = environment.MAX_FILES, environment.MAX_FORM_FILES
@@ -102,6 +99,9 @@ HOOKS = {
     "tenant_leaves": "catalog.deletions.forget_tenant",  # (tenant_id): delete remaining rows, in the transaction
     "tenant_left": "versions.removal.remove_tenant_bytes",  # (tenant_id): delete its bytes, after the transaction
     "term_is_used": "catalog.curation.uses_term",  # (term): whether an item or version has this tag or metadata name
+    "count_uses": "catalog.arrays.count_uses",  # (*, terms, reader): by key, the number of items with it that one reads
+    # (*, tenant_id, names): the words that synonyms among the names stand for, by kind (tag, metadata) and name
+    "current_words": "folksonomy.synonyms.current_words",
     "tenant_usage": "catalog.usage.tenant_usage",  # (tenant_ids): number of resources by kind and tenant
     "slot": "registry_site.serving.slots.Slot",  # (): context manager that waits for a slot and holds it
     # (*, must_return=True): context manager in which the request holds no slot
@@ -172,7 +172,7 @@ CORS_ALLOW_HEADERS = ("accept", "authorization", *BODIES, *CONDITIONS, *TUS_REQU
 LENGTHS = ("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range")
 TUS_CAPABILITIES = ("Tus-Checksum-Algorithm", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version")
 TUS_STATE = ("Location", "Upload-Concat", "Upload-Expires", "Upload-Length", "Upload-Metadata", "Upload-Offset")
-OTHERS = ("ETag", "Last-Modified", "Repr-Digest", "Retry-After", "WWW-Authenticate")
+OTHERS = ("ETag", "Last-Modified", "Repr-Digest", "Replaced-Words", "Retry-After", "WWW-Authenticate")
 CORS_EXPOSE_HEADERS = (*LENGTHS, *OTHERS, *TUS_CAPABILITIES, *TUS_STATE)
 
 # --- Database -------------------------------------------------------------------------------------------------------

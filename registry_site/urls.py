@@ -14,6 +14,7 @@ from catalog.aliases.viewsets import AliasHistory, AliasHolders, AliasViewSet
 from catalog.compare.viewsets import CompareViewSet
 from catalog.draft_viewsets import DraftViewSet
 from catalog.event_viewsets import ITEM_EVENTS, VERSION_EVENTS, EventViewSet
+from catalog.merges.viewsets import MetadataNameMerges, TagMerges, UndoViewSet
 from catalog.saved.viewsets import SavedViewViewSet
 from catalog.uploads import UploadViewSet
 from catalog.version_viewsets import ENDINGS, AlgorithmVersions, DatasetVersions, ModelVersions
@@ -127,7 +128,7 @@ UPLOADS: Any = LIST | {"options": "capabilities"}
 UPLOAD: Any = {"get": "retrieve", "patch": "append", "post": "override", "delete": "destroy"} | {
     "options": "capabilities"
 }
-TERM = {"get": "retrieve", "delete": "destroy"}
+MERGES = {"get": "preview", "post": "merge"}
 
 urlpatterns = [  # the most frequent first, because they are tried in their order
     *events("models"),
@@ -147,8 +148,10 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     *collection("algorithms", AlgorithmViewSet),
     *collection("protection", ProtectionViewSet),
     *collection("views", SavedViewViewSet),
-    *collection("tags", TagViewSet, TERM),
+    *collection("tags", TagViewSet),
     *collection("metadata", MetadataNameViewSet),
+    single("merges/tags", TagMerges, MERGES),
+    single("merges/metadata", MetadataNameMerges, MERGES),
     path(f"{settings.VERSION}/uploads", UploadViewSet.as_view(UPLOADS), name="uploads-list"),
     path(f"{settings.VERSION}/uploads/<pk>", UploadViewSet.as_view(UPLOAD), name="uploads-detail"),
     path(f"{settings.VERSION}/drafts", DraftViewSet.as_view({"get": "list"}), name="drafts-list"),
@@ -162,6 +165,7 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     single("self", SelfViewSet, {"put": "reset"}),
     single("compare", CompareViewSet, {"get": "compare"}),
     single("events", EventViewSet, {"get": "list"}),
+    path(f"{settings.VERSION}/events/<pk>/undo", UndoViewSet.as_view({"post": "undo"}), name="events-undo"),
     single("log", LogViewSet, {"get": "list"}),
     single("errors", about.ErrorsViewSet),
     single("types", enumerations.TypesViewSet),

@@ -52,6 +52,10 @@ def _word(world: Any, words: str) -> str:
     return ok(world.acme.admin.api.post(words, json={"_id": f"word {Event.objects.count()}"}))["_id"]
 
 
+def _merge(world: Any, api: Any, words: str) -> Any:
+    return api.post(f"merges/{words}", json={"word": _word(world, words), "into": _word(world, words)})
+
+
 def _aliased(world: Any, kind: str) -> str:
     """Return the path of an alias that points at a version."""
     path = _version(world, kind).removesuffix("/versions/file.bin") + "/aliases/staging"
@@ -140,10 +144,10 @@ WRITES: dict[tuple[str, str], tuple[str, Send, str]] = {
     ),
     ("protection-detail", "delete"): (ADMIN, lambda world, api: api.delete(_rule(world)), "protection.deleted"),
 }
-WRITES["metadata-detail", "put"] = (
+WRITES["events-undo", "post"] = (
     ADMIN,
-    lambda world, api: api.put(f"metadata/{_word(world, 'metadata')}", json={"better": "lower"}),
-    "metadata.updated",
+    lambda world, api: api.post(f"events/{ok(_merge(world, api, 'tags'))['event']}/undo"),
+    "tag.restored",
 )
 for verb, who, type in (
     ("approve", ADMIN, "approved"),
@@ -162,6 +166,16 @@ for words, kind in (("tags", "tag"), ("metadata", "metadata")):
             ADMIN,
             lambda world, api, words=words: api.post(words, json={"_id": "new word"}),
             f"{kind}.created",
+        ),
+        (f"{words}-detail", "put"): (
+            ADMIN,
+            lambda world, api, words=words: api.put(f"{words}/{_word(world, words)}", json={"description": "x"}),
+            f"{kind}.updated",
+        ),
+        (f"merges/{words}", "post"): (
+            ADMIN,
+            lambda world, api, words=words: _merge(world, api, words),
+            f"{kind}.merged",
         ),
         (f"{words}-detail", "delete"): (
             ADMIN,

@@ -65,9 +65,11 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     "drafts-detail": dict.fromkeys(("get", "put"), frozenset({OWNER, BROWSER})) | {"delete": frozenset({OWNER})},
     "drafts-publish": {"post": frozenset({OWNER, BROWSER})},
     "tags-list": {"get": USERS, "post": ADMINS},
-    "tags-detail": {"get": TENANT, "delete": frozenset({ADMIN})},
+    "tags-detail": {"get": TENANT, "put": frozenset({ADMIN}), "delete": frozenset({ADMIN})},
     "metadata-list": {"get": USERS, "post": ADMINS},
     "metadata-detail": {"get": TENANT, "put": frozenset({ADMIN}), "delete": frozenset({ADMIN})},
+    **{f"merges/{words}": {"get": ADMINS, "post": ADMINS} for words in ("tags", "metadata")},
+    "events-undo": {"post": frozenset({ADMIN})},
     "self/reset": {"post": EVERYBODY},
     "self": {"put": EVERYBODY},
     "compare": {"get": USERS},
@@ -145,7 +147,10 @@ def _contents(world: Any) -> dict[str, Any]:
     owner, week = world.acme.owner.pk, now() + timedelta(days=7)
     UploadSession(pk=UPLOAD, tenant_id="acme", owner_id=owner, size=1, expires=week).save(force_insert=True)
     Draft(pk=UPLOAD, tenant_id="acme", owner_id=owner, kind="run", expires=week).save(force_insert=True)
-    return {"items": items, "proposals": proposals, "rule": rule["_id"], "view": view, "token": token}
+    for name in ("merged", "other"):
+        ok(world.acme.admin.api.post("tags", json={"_id": name}))
+    event = ok(world.acme.admin.api.post("merges/tags", json={"word": "merged", "into": "other"}))["event"]
+    return {"event": event, "items": items, "proposals": proposals, "rule": rule["_id"], "view": view, "token": token}
 
 
 def _send(place: Any, caller: str, method: str, path: str, body: Any = None) -> Any:
@@ -178,7 +183,12 @@ TARGETS = {
 @pytest.mark.promise("items.restricted", "tenants.api-token", "errors.administrators")
 @pytest.mark.parametrize("route", WORKING, ids=lambda route: route.name)
 def test_a_route_is_open_only_to_its_intended_callers(place: Any, route: Route) -> None:
-    made = {"tokens-detail": place.token, "protection-detail": place.rule, "views-detail": place.view}
+    made = {
+        "events-undo": place.event,
+        "tokens-detail": place.token,
+        "protection-detail": place.rule,
+        "views-detail": place.view,
+    }
     path = "/" + route.template.format(pk=(TARGETS | made).get(route.name, ""), version="", file="", alias="production")
     for method, caller in product(METHODS_DELETE_LAST, CALLERS):
         response = _send(place, caller, method, path, {})

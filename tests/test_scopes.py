@@ -47,7 +47,7 @@ OPENED: dict[str, dict[str, tuple[str, ...]]] = {
     **{
         f"{words}-{part}": {method: (f"{words}:{ACCESS[method]}",) for method in methods}
         for words in ("tags", "metadata")
-        for part, methods in {"list": ("get", "post"), "detail": ("get", "delete")}.items()
+        for part, methods in {"list": ("get", "post"), "detail": ("get", "put", "delete")}.items()
     },
     "compare": {"get": tuple(f"{kind}:read" for kind in KINDS)},
     **{f"users-{part}": {"get": ("users:read",)} for part in ("list", "detail")},
@@ -59,7 +59,7 @@ OPENED: dict[str, dict[str, tuple[str, ...]]] = {
     "uploads-list": dict.fromkeys(("get", "post"), WRITES_ITEMS),
     "uploads-detail": dict.fromkeys(("get", "post", "patch", "delete"), WRITES_ITEMS),
 }
-OPENED["metadata-detail"] |= {"put": ("metadata:write",)}
+OPENED |= {f"merges/{words}": dict.fromkeys(("get", "post"), (f"{words}:write",)) for words in ("tags", "metadata")}
 for kind in KINDS:
     OPENED[f"{kind}-versions-events"] = OPENED[f"{kind}-versions-info"] | {"get": ("events:read",)}
     OPENED[f"{kind}-proposals-list"] |= {"post": ("aliases:*",)}

@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Garbage:
-    """Stored bytes that nothing refers to. `reason` and `name` are for reports."""
+    """What nothing needs any more, such as stored bytes. `reason` and `name` are for reports."""
 
     reason: str
     name: str

@@ -1,6 +1,7 @@
 """Versions, the files of folders, and the stored bytes that they refer to."""
 
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Self
 
 from django.db import models
@@ -74,6 +75,7 @@ class Version(models.Model):
     path = TextField(max_length=1024, default="", editable=False)
     path_bytes = models.PositiveBigIntegerField(default=0, editable=False)
     creator = TextField(max_length=24, default="", editable=False)  # the id of the user; empty if unknown
+    replaced: Any = MappingProxyType({})  # what a request named by synonyms; not a column
 
     objects = TenantQuerySet["Version"].as_manager()
 

@@ -58,14 +58,14 @@ def _merge(term: Any, data: Data, by: User) -> tuple[Any, str] | None:
     into, name = data["into"], term.name
     if term.pk == into.pk:
         return None
-    changed = curation.merge_term(term=term, into=into, by=by)
-    return into, f"Merged “{name}” into it, in {_items(changed)}"
+    merge = curation.merge_term(term=term, into=into, by=by)
+    return into, f"Merged “{name}” into it, in {_items(merge.items)}"
 
 
 def _rename(term: Any, data: Data, by: User) -> tuple[Any, str]:
     name = term.name
-    renamed, changed = curation.rename_term(term=term, name=data["name"], by=by)
-    return renamed, f"Renamed from “{name}”, in {_items(changed)}"
+    renamed, merge = curation.rename_term(term=term, name=data["name"], by=by)
+    return renamed, f"Renamed from “{name}”, in {_items(merge.items)}"
 
 
 def _use(usage: str) -> tuple[Callable[[Any, Data, int], str], Callable[[Any, Data, User], tuple[Any, str] | None]]:

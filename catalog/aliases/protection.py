@@ -16,10 +16,11 @@ from tenants.rest.permissions import refusal
 from tenants.rest.querying.compile import to_q
 from tenants.rest.querying.fields import field_table
 from tenants.rest.querying.parse import parse
+from tenants.rest.querying.words import in_current_words
 from versions.models import Version
 
 CHANGE = "put_request_error"
-CONDITION_FIELDS = {"metadata": "pairs", "tags": "texts", "description": "text"} | VERSION_FIELDS
+CONDITION_FIELDS = {"description": "text"} | VERSION_FIELDS
 UNPROTECTED = ProtectionRule(pattern="*")  # what applies to an alias that no rule covers
 
 
@@ -46,7 +47,8 @@ def meets(rule: ProtectionRule, version: Version) -> bool:
     """Return whether the version meets the rule's condition."""
     if not rule.condition:
         return True
-    condition = to_q(parse(rule.condition, field_table(CONDITION_FIELDS)), version.tenant_id)
+    tree = in_current_words(parse(rule.condition, field_table(CONDITION_FIELDS)), version.tenant_id)
+    condition = to_q(tree, version.tenant_id)
     return Version.objects.of(version.tenant_id).filter(condition, pk=version.pk).exists()
 
 

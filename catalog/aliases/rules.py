@@ -66,11 +66,29 @@ def rename_tag_in_rules(*, tenant_id: str, old: str, new: str, by: User | None, 
     """Add a tag to the rules that name another one; without `keep`, in its place."""
     with removal_guard(tenant_id):
         for rule in ProtectionRule.objects.of(tenant_id).filter(tags__holds=old):
-            tags = unique([*rule.tags, new]) if keep else [tag for tag in rule.tags if tag != old]
-            before = _state(rule)
-            ProtectionRule.objects.filter(pk=rule.pk).update(tags=tags)
-            changes = {"tags": [before["tags"], tags]}
-            record(tenant=tenant_id, type="protection.updated", actor=by, item=rule, changes=changes)
+            _retag(rule, unique([*rule.tags, new]) if keep else [tag for tag in rule.tags if tag != old], by)
+
+
+@retried
+def restore_tag_in_rules(
+    *, tenant_id: str, rules: Mapping[str, bool], tag: str, other: str, by: User | None, keep: bool
+) -> None:
+    """Undo `rename_tag_in_rules`: add a tag to these rules where they name the other one; without `keep`, in its place.
+
+    `rules` maps the keys of rules to whether they name the other tag, too.
+    """
+    with removal_guard(tenant_id):
+        for rule in ProtectionRule.objects.of(tenant_id).filter(pk__in=list(rules), tags__holds=other):
+            if keep and tag not in rule.tags:
+                _retag(rule, [*rule.tags, tag], by)
+            elif not keep and tag in rule.tags and not rules[rule.pk]:
+                _retag(rule, [each for each in rule.tags if each != other], by)
+
+
+def _retag(rule: ProtectionRule, tags: list[str], by: User | None) -> None:
+    ProtectionRule.objects.filter(pk=rule.pk).update(tags=tags)
+    changes = {"tags": [rule.tags, tags]}
+    record(tenant=rule.tenant_id, type="protection.updated", actor=by, item=rule, changes=changes)
 
 
 def refuse_named(*, user: User) -> None:

@@ -132,7 +132,7 @@ class AliasHolders(CollectionViewSet):
         "kind": "text",
         "name": "text",
         "owner": "user:owner_id",
-        "tags": "texts",
+        "tags": "texts#tag",
         "visibility": "text",
     }
     default_sort = "kind,-timestamp,-_id"

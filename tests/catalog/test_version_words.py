@@ -193,9 +193,8 @@ def test_a_word_of_a_version_is_in_use_counted_and_curated(world: Any, path: str
     assert count_uses([tag]) == {tag.pk: 3} and count_uses([name]) == {name.pk: 3}
     assert curation.count_with_both(term=tag, name="z") == 1
     before = {each: read(api, each)["lastmod"] for each in (path, second, third)}
-    _, changed = curation.rename_term(term=tag, name="z", by=None)
-    assert changed == 3
-    assert curation.rename_term(term=name, name="kept", by=None)[1] == 3
+    assert curation.rename_term(term=tag, name="z", by=None)[1].items == 3
+    assert curation.rename_term(term=name, name="kept", by=None)[1].items == 3
     assert [_version(api, each, ordinal)["tags"] for each, ordinal in ((path, "1"), (second, "b"), (third, "1"))] == [
         ["z", "y"],
         ["z"],

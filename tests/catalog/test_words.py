@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from catalog.curation import replace_term
+from catalog.curation import rename_term
 from catalog.models import Item
 from folksonomy.models import Tag
 from tenants.models import User
@@ -41,7 +41,7 @@ def test_the_index_follows_creations_changes_and_deletions(world: Any) -> None:
     change = {"tags": {"remove": ["one"], "add": ["three"]}, "users": {"remove": ["shared"]}}
     ok(api.put(f"models/{model['_id']}", json=change))
     assert_indexed("two", "three")
-    replace_term(term=Tag.objects.get(tenant="acme", name="two"), name="three", by=None)
+    rename_term(term=Tag.objects.get(tenant="acme", name="two"), name="three", by=None)
     assert_indexed("three")
     ok(api.delete(f"models/{model['_id']}"))
     assert_indexed("csv")

@@ -127,7 +127,7 @@ def test_a_renamed_word_keeps_its_usage_and_its_owner(desk: Desk, items: dict[st
     assert "in 3 items" in text_of(desk.act("folksonomy/tag", "rename", [_tag("old")], asked="yes", name="newest"))
     desk.act("folksonomy/tag", "rename", [_tag("old")], asked="yes", confirmed="yes", name="newest")
     assert read(api, f"models/{items['a']}")["tags"] == ["x", "newest", "y"]
-    assert ok(api.get("tags/newest")) == before | {"_id": "newest", "id": "newest"}
+    assert ok(api.get("tags/newest")) == before | {"_id": "newest", "id": "newest", "synonyms": ["old"]}
     assert "old" not in terms(api, "tags")
 
 

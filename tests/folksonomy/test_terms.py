@@ -60,7 +60,8 @@ def test_an_administrator_creates_default_terms(world: Any, collection: str) -> 
     created = ok(world.acme.admin.api.post(collection, json={"_id": "word"}))
     assert created.pop("timestamp") == iso(MODELS[collection].objects.get().timestamp)
     better = {"better": None} if collection == "metadata" else {}
-    assert created == {"_id": "word", "id": "word", "usage": "default"} | owner | better
+    text = {"description": "", "synonyms": []}
+    assert created == {"_id": "word", "id": "word", "usage": "default"} | text | owner | better
     created = ok(world.acme.other.api.get(f"{collection}/word"))
     assert ok(world.acme.admin.api.get(f"{collection}/word")) == created
     assert ok(world.acme.admin.api.get(collection))["docs"] == [created]
@@ -183,8 +184,8 @@ def test_an_administrator_says_which_values_of_a_metric_are_better(world: Any) -
     assert ok(api.get("events", query={"filter": {"type": "metadata.updated"}}))["totalDocs"] == changed == 4
     exported = api.get("metadata", query={"format": "csv"}).body().decode()
     assert exported.splitlines() == [
-        "_id,id,usage,owner,owner_username,timestamp,better",
-        f"loss,loss,folk,{world.acme.owner.pk},owner,{ok(api.get('metadata/loss'))['timestamp']},lower",
+        "_id,id,usage,description,owner,owner_username,timestamp,synonyms,better",
+        f"loss,loss,folk,,{world.acme.owner.pk},owner,{ok(api.get('metadata/loss'))['timestamp']},[],lower",
     ]
 
 
@@ -200,5 +201,5 @@ def test_other_directions_are_refused(world: Any) -> None:
     assert_error(admin.put("metadata/loss", json={}), "missing_info")
     assert_error(admin.put("metadata/none", json={"better": "lower"}), "resource_not_found")
     assert_error(world.acme.owner.api.put("metadata/loss", json={"better": "lower"}), "only_administrator")
-    assert admin.put("tags/loss", json={"better": "lower"}).status_code == 405
+    assert_error(admin.put("tags/loss", json={"better": "lower"}), "incorrect_info")
     assert ok(admin.get("metadata/loss"))["better"] is None

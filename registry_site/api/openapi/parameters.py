@@ -128,6 +128,7 @@ NAMED = {
             "Fields to count values of, as `facets` in the answer",
             enum=["", "visibility,owner"],
         ),
+        _parameter("counts", "query", "true", "`true`: how many items use each word", enum=["", "true", "false"]),
         _parameter("verbose", "query", "false", "`false`: a list is answered with numbers only"),
         _parameter(
             "ordinal",
@@ -190,6 +191,10 @@ NAMED |= {
         _parameter("diff", "query", "true", "`true`: only rows that differ", enum=["", "true", "false"]),
         _parameter("format", "query", "csv", "Answer as a file", enum=["", "json", "csv", "latex", "markdown"]),
     )
+}
+NAMED |= {
+    "merge.word": _parameter("word", "query", "draft", "The word that would be replaced", required=True),
+    "merge.into": _parameter("into", "query", "vision", "The word that would remain", required=True),
 }
 
 

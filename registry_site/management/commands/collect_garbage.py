@@ -1,17 +1,22 @@
-"""Lists or removes bytes that no version refers to."""
+"""Lists or removes bytes that no version refers to, and what is kept of old merges of words."""
 
 from argparse import ArgumentParser
+from itertools import chain
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from catalog.merges.old import find_old_merges
 from registry_site.config.values import lifetime
 from versions.garbage import find_garbage
 from versions.removal import bytes_are_held
 
 
 class Command(BaseCommand):
-    help = "Lists bytes that no version refers to; --delete removes them. Works while the registry serves."
+    help = (
+        "Lists bytes that no version refers to, and merges of words that can no longer be undone; --delete removes "
+        "them. Works while the registry serves."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--delete", action="store_true", help="remove the garbage that is found")
@@ -27,7 +32,7 @@ class Command(BaseCommand):
         if options["delete"] and bytes_are_held():
             raise CommandError("A backup or restore is running; try again when it has ended")
         found = kept = 0
-        for garbage in find_garbage(options["older_than"]):
+        for garbage in chain(find_garbage(options["older_than"]), find_old_merges()):
             found += 1
             in_use = options["delete"] and not garbage.remove()
             kept += in_use

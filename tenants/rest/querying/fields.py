@@ -17,6 +17,7 @@ A viewset's `query_fields` maps the name that clients use to `kind`, `kind?`, `k
   `texts` (a JSON array of strings); `pairs` (a JSON array of `{name, value}`, which also declares `metadata.name`,
   `metadata.value` and `metadata.<name>`); `rows` (rows of another table).
 - `?`: the column is nullable. Clients see null as an absent field.
+- `#kind`: texts, or names of pairs, are words of this kind (`tag` or `metadata`), which have synonyms.
 - path: the column's name in the ORM, if it differs from the field's name. For `rows` it is `app.Model.column`, the
   foreign key of the other table. A field `<rows>.<x>` is a column of that table, named `x` unless it has a path; it may
   be a list too.
@@ -35,7 +36,7 @@ from tenants.exceptions import Refused
 
 SCALARS = ("text", "number", "date", "flag", "user")
 LISTS = ("texts", "pairs", "rows")
-SPECIFICATION = re.compile(rf"({'|'.join(SCALARS + LISTS)})(\?)?(?::([\w.]+))?", re.ASCII)
+SPECIFICATION = re.compile(rf"({'|'.join(SCALARS + LISTS)})(\?)?(?::([\w.]+))?(?:#(\w+))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Field:
     """One field: its name in filters, the kind of its values and the column that stores it.
 
     `members` are the fields of an element of a list. A list of strings has one, which is the element itself.
+    `words` is the kind of the words among its values, which may be named by synonyms.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Field:
     path: str = ""
     nullable: bool = False
     members: "tuple[Field, ...]" = ()
+    words: str = ""
 
     def member(self, name: str) -> "Field | None":
         """Return the member `name`, given without the prefix of the list."""
@@ -63,13 +66,15 @@ FieldTable: TypeAlias = Mapping[str, Field]
 class Key:
     """One sort key; `path` is the column's name in the ORM.
 
-    With `pair`, the column holds pairs, and rows are sorted by the value of the one of that name.
+    With `pair`, the column holds pairs, and rows are sorted by the value of the one of that name; `words` is the kind
+    of word of their names.
     """
 
     path: str
     descending: bool = False
     nullable: bool = False
     pair: str = ""
+    words: str = ""
 
     def expression(self) -> str | OrderBy:
         """Return the key for `order_by`. Nulls sort lowest on every engine."""
@@ -101,21 +106,21 @@ def _field(name: str, specification: str) -> Field:
     match = SPECIFICATION.fullmatch(specification)
     if not match:
         raise ValueError(f"{name}: {specification} is not a valid declaration of a field")
-    kind, nullable, path = match.groups()
-    return Field(name, kind, path or name, bool(nullable), _members(name, kind))
+    kind, nullable, path, words = match.groups()
+    return Field(name, kind, path or name, bool(nullable), _members(name, kind, words or ""), words or "")
 
 
-def _members(name: str, kind: str) -> tuple[Field, ...]:
+def _members(name: str, kind: str, words: str) -> tuple[Field, ...]:
     if kind == "texts":
-        return (Field(name, "text"),)
+        return (Field(name, "text", words=words),)
     if kind == "pairs":
-        return Field(f"{name}.name", "text", "name", True), Field(f"{name}.value", "any", "value", True)
+        return Field(f"{name}.name", "text", "name", True, words=words), Field(f"{name}.value", "any", "value", True)
     return ()
 
 
 def _columns(name: str, fields: FieldTable) -> tuple[Field, ...]:
     columns = [field for field in fields.values() if field.name.startswith(f"{name}.")]
     return tuple(
-        Field(field.name, field.kind, field.path.removeprefix(f"{name}."), field.nullable, field.members)
+        Field(field.name, field.kind, field.path.removeprefix(f"{name}."), field.nullable, field.members, field.words)
         for field in columns
     )

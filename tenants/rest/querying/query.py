@@ -14,6 +14,7 @@ from tenants.rest.querying.operands import date_of, read_json, text_of
 from tenants.rest.querying.parse import parse
 from tenants.rest.querying.terms import condition_of, terms_of
 from tenants.rest.querying.tree import All, Node
+from tenants.rest.querying.words import current_words_of, keys_with_words, with_words
 
 LIMIT = 10
 LARGEST_LIMIT = 10_000
@@ -36,7 +37,7 @@ DIRECTIONS = {
 class ListQuery:
     """What a list request asks for: filter, order, fields, and the page by its number or by the document before it.
 
-    `filter` identifies the condition, for the cache of totals: it is the text of both `filter` and `q`.
+    `filter` identifies the condition, for the cache of totals: it is the text of `filter`, `q` and synonyms' words.
     """
 
     tenant_id: str | None
@@ -61,23 +62,27 @@ class ListQuery:
     ) -> "ListQuery":
         """Return the query in the request's parameters, over the declared fields (see `querying.fields`).
 
-        Raises Refused for an invalid parameter. Sends no query to the database.
+        Raises Refused for an invalid parameter. Sends no query to the database, except for synonyms of the words that
+        it names.
         """
         fields = field_table(declared)
         filter, after = _single(request, "filter"), _single(request, "after")
         words = _words(request, fields)
         tree, keys = parse(filter, fields), sort_keys(_single(request, "sort"), fields, default_sort)
+        tree = All((tree, parse(words, fields))) if words else tree
+        tenant_id = getattr(request.user, "tenant_id", None)
         renderer = getattr(request, "accepted_renderer", None)
         is_html = getattr(renderer, "media_type", "") == PAGE
         page = _positive(request, "page", 1, LARGEST_PAGE)
         limit = _positive(request, "limit", LIMIT, LARGEST_HTML_LIMIT if is_html else LARGEST_LIMIT)
         if after and request.query_params.get("page", "").strip():
             raise query_error("page and after exclude each other")
+        current = current_words_of(tree, keys, tenant_id)
         return cls(
-            tenant_id=getattr(request.user, "tenant_id", None),
-            filter=f"{filter}\n{words}" if words else filter,
-            tree=All((tree, parse(words, fields))) if words else tree,
-            keys=keys,
+            tenant_id=tenant_id,
+            filter="\n".join(filter_text for filter_text in (filter, words, str(current or "")) if filter_text),
+            tree=with_words(tree, current),
+            keys=keys_with_words(keys, current),
             after=after and text_of(Field("after", "text"), after),
             id_path=fields["_id"].path if "_id" in fields else "pk",
             page=page,
@@ -154,7 +159,7 @@ def _key(name: str, descending: bool, fields: FieldTable) -> Key:
             return Key("pk", descending)
         first, _, rest = name.partition(".")
         if rest and first in fields and fields[first].kind == "pairs":
-            return Key(fields[first].path, descending, pair=text_of(fields[first], rest))
+            return Key(fields[first].path, descending, pair=text_of(fields[first], rest), words=fields[first].words)
         raise query_error(f"sort: Unknown field {name[:100]}")
     if field.kind not in SCALARS or name != field.name or "." in name:
         raise query_error(f"sort: {name} is a list")

@@ -202,6 +202,20 @@ def test_a_token_of_the_backup_works_after_the_restore(world: Any, uploads: Path
     ok(ApiClient(made.secret).get("models"))
 
 
+@pytest.mark.promise("merges.kept")
+def test_a_merge_of_the_backup_is_undone_after_the_restore(world: Any, uploads: Path, tmp_path: Path) -> None:
+    admin, api = world.acme.admin.api, world.acme.owner.api
+    item = ok(api.post("models", json={"name": "a", "tags": ["old"]}))["_id"]
+    merge = {"word": "old", "into": "new", "rename": True}
+    event = ok(admin.post("merges/tags", json=merge))["event"]
+    run("backup", tmp_path / "backup")
+    empty()
+    run("restore", tmp_path / "backup")
+    assert ok(api.get("models", query={"filter": {"tags": "old"}}))["docs"][0]["tags"] == ["new"]
+    ok(admin.post(f"events/{event}/undo"))
+    assert ok(api.get(f"models/{item}"))["tags"] == ["old"]
+
+
 def test_a_backup_from_before_a_table_restores_without_its_rows(backup: Path, uploads: Path) -> None:
     manifest = json.loads((backup / "manifest.json").read_text())
     manifest["format"] = 1

@@ -1,0 +1,1 @@
+"""Merges of words: what they would lose, and how they are undone."""
