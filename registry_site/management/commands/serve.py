@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 from argparse import ArgumentParser
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -30,7 +30,7 @@ UNENCRYPTED = (
 
 class Command(BaseCommand):
     help = "Prepares everything and serves the registry in the foreground."
-    requires_system_checks: ClassVar[list[str]] = []  # they check the code, which a test does
+    requires_system_checks = []  # they check the code, which a test does
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--prepare-only", action="store_true", help="prepare the database and exit")

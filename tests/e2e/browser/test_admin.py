@@ -37,7 +37,7 @@ def _log_in(page: Page, path: str = "/admin/") -> None:
     """Log in with a request, without drawing the page of the form."""
     page.request.get("/admin/login/")
     (token,) = (str(cookie.get("value")) for cookie in page.context.cookies() if cookie.get("name") == "csrftoken")
-    form = {"username": SUPERUSER, "password": SUPERUSER_PASSWORD, "csrfmiddlewaretoken": token}
+    form: dict[str, Any] = {"username": SUPERUSER, "password": SUPERUSER_PASSWORD, "csrfmiddlewaretoken": token}
     assert page.request.post("/admin/login/", form=form, max_redirects=0).status == httpx.codes.FOUND
     page.goto(path)
     expect(page.get_by_role("link", name="Model Registry")).to_be_visible()

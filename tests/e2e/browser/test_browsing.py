@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -43,7 +44,7 @@ def log_in(page: Page, username: str = "admin", password: str = ADMIN_PASSWORD, 
     """Log in with a request, without drawing the page of the form."""
     page.request.get("/login.html")
     (token,) = (str(cookie.get("value")) for cookie in page.context.cookies() if cookie.get("name") == "csrftoken")
-    form = {"tenant": TENANT, "username": username, "password": password, "csrfmiddlewaretoken": token}
+    form: dict[str, Any] = {"tenant": TENANT, "username": username, "password": password, "csrfmiddlewaretoken": token}
     assert page.request.post("/login.html", form=form, max_redirects=0).status == httpx.codes.FOUND
     page.goto(then)
 
