@@ -1,5 +1,6 @@
 """Chooses the engine that the tests run on, starts it before Django reads its settings, and stops it at the end."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -31,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Start the engine (once for all of xdist's workers) and point Django's settings at it."""
+    gc.disable()  # until all is imported and collected: little of it is garbage
     name = config.getoption("--engine")
     sys.path[:0] = [str(ROOT)]
     if hasattr(config, "workerinput"):
@@ -48,6 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.import_plugin("tests.promises")
     config.pluginmanager.import_plugin("tests.scheduling")
     config.pluginmanager.import_plugin("tests.selecting")
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, but never look through the modules and tests, which stay."""
+    gc.freeze()
+    gc.enable()
 
 
 def _set_environment(config: pytest.Config, server: engines.Server) -> None:

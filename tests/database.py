@@ -14,10 +14,13 @@ from pymongo import monitoring
 django.setup()
 
 from tenants.identity.login import ImportedHasher, PasswordHasher  # noqa: E402 - it imports models
+from tenants.rows import fences  # noqa: E402
 
 # Secure hashes are slow by design; tests need fast ones.
 PasswordHasher.time_cost, PasswordHasher.memory_cost, PasswordHasher.parallelism = 1, 8, 1
 ImportedHasher.rounds = 4
+# Rows of each tenant that every test inserts: tests have few writers at the same time.
+fences.FENCES = 4  # type: ignore[attr-defined]
 WRITES = {"insert", "update", "findAndModify", "delete", "bulkWrite"}
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # filled by migrations, never changed by tests
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -150,6 +151,12 @@ def _migrated(server: Server) -> str:
             assert migrated.returncode == 0, migrated.stderr
             (folder / "done").touch()
     return name
+
+
+def migrated_file(server: Server, file: Path) -> None:
+    """Make a migrated database, if the engine is SQLite: a start without one takes twice as long."""
+    if server.name == "sqlite":
+        shutil.copy(server.folder / f"{_migrated(server)}.sqlite3", file)
 
 
 def wait_until(condition: Callable[[], object], why: str = "", *, seconds: float = 30) -> None:

@@ -4,6 +4,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,19 +49,26 @@ PAGES = [
     if not str(path.relative_to(ROOT)).startswith(GENERATED)
 ]
 APPS = ("tenants", "folksonomy", "versions", "catalog", "registry_site", "benchmarks", "tests")
-CODE = [
-    path
-    for app in APPS
-    for suffix in ("py", "html", "js", "css")
-    for path in sorted((ROOT / app).rglob(f"*.{suffix}"))
-    if not {"node_modules", "vendor"} & {*path.parts} and path != Path(__file__).resolve()
-]
 PROSE = (tokenize.COMMENT, tokenize.STRING)
 
 
 def test_the_pages_are_found() -> None:
     names = {str(path.relative_to(ROOT)) for path in PAGES}
     assert names > {"README.md", "CHANGELOG.md", "docs/operations.md", "docs/deploy/https.md", "benchmarks/README.md"}
+
+
+@cache
+def code() -> list[Path]:
+    """Return the files of all apps, without those of other projects and this file."""
+    files = [
+        path
+        for app in APPS
+        for suffix in ("py", "html", "js", "css")
+        for path in sorted((ROOT / app).rglob(f"*.{suffix}"))
+    ]
+    return [
+        path for path in files if not {"node_modules", "vendor"} & {*path.parts} and path != Path(__file__).resolve()
+    ]
 
 
 def named(path: Path) -> str:
@@ -95,12 +103,12 @@ def test_a_page_is_in_plain_english_and_about_the_project_alone(page: Path) -> N
 
 @pytest.mark.parametrize("app", APPS)
 def test_code_is_in_plain_english(app: str) -> None:
-    files = [path for path in CODE if named(path).startswith(f"{app}/")]
+    files = [path for path in code() if named(path).startswith(f"{app}/")]
     assert {named(path): found for path in files if (found := faults(path, OLD))} == {}
 
 
 def test_names_of_tests_are_in_plain_english() -> None:
-    files = {path: path.read_text(encoding="utf-8") for path in CODE if path.name.startswith("test_")}
+    files = {path: path.read_text(encoding="utf-8") for path in code() if path.name.startswith("test_")}
     names = {named(path): re.findall(r"\bdef (test_\w+)", text) for path, text in files.items()}
     assert names.keys() > {"tests/test_races.py", "tests/e2e/test_readme.py", "tests/catalog/test_words.py"}
     assert {(path, name) for path, found in names.items() for name in found if OLD_NAMES.search(name)} == set()

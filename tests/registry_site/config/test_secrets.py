@@ -11,7 +11,8 @@ import pytest
 
 from registry_site.config.secrets_check import MINIMUM_LENGTHS, SAMPLES, is_loopback, weaknesses
 from registry_site.config.variables import Environment
-from tests.served import ROOT
+from tests.engines import Server
+from tests.served import ROOT, migrated_file
 
 GOOD = "a-secret-of-the-tests-that-is-long-enough-for-whatever-it-is-used-for"
 
@@ -53,7 +54,10 @@ def test_a_start_on_a_public_address_with_a_known_secret_is_refused_in_one_line(
     assert not (tmp_path / "registry.sqlite3").exists()
 
 
-def test_a_start_on_localhost_warns_of_weak_secrets_and_is_silent_with_strong_ones(tmp_path: Path) -> None:
+def test_a_start_on_localhost_warns_of_weak_secrets_and_is_silent_with_strong_ones(
+    server: Server, tmp_path: Path
+) -> None:
+    migrated_file(server, tmp_path / "registry.sqlite3")
     warned = _start(tmp_path, JWT_SECRET="short")
     assert warned.returncode == 0
     assert warned.stderr.startswith("Warning: JWT_SECRET has 5 characters")
@@ -72,7 +76,10 @@ def test_a_start_on_localhost_warns_of_weak_secrets_and_is_silent_with_strong_on
         ({"HOST": "0.0.0.0", "TRUSTED_PROXIES": "10.0.0.0/8"}, False),
     ],
 )
-def test_plain_http_on_a_public_address_warns(tmp_path: Path, variables: dict[str, str], warned: bool) -> None:
+def test_plain_http_on_a_public_address_warns(
+    server: Server, tmp_path: Path, variables: dict[str, str], warned: bool
+) -> None:
+    migrated_file(server, tmp_path / "registry.sqlite3")
     family = socket.AF_INET6 if variables["HOST"] == "::" else socket.AF_INET
     with socket.socket(family) as taken:  # the port is in use, so the start warns and ends
         taken.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))

@@ -20,7 +20,7 @@ import pymongo
 import pytest
 
 from tests.engines import Server, free_port
-from tests.served import ADMIN_PASSWORD, ROOT, SUPERUSER, SUPERUSER_PASSWORD, Served, wait_until
+from tests.served import ADMIN_PASSWORD, ROOT, SUPERUSER, SUPERUSER_PASSWORD, Served, migrated_file, wait_until
 from tests.talk import administrator, created
 
 SECRETS = ("API_TOKEN", "JWT_SECRET", "DEFAULT_TENANT_ADMIN_TEMPORARY_PASSWORD")
@@ -47,6 +47,13 @@ def variables(tmp_path: Path) -> dict[str, str]:
         "DATABASE": f"sqlite:///{tmp_path}/registry.sqlite3",
         "UPLOAD_PATH": str(tmp_path / "uploads"),
     }
+
+
+@pytest.fixture
+def migrated(server: Server, variables: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The environment of a machine with an empty registry, which starts sooner."""
+    migrated_file(server, tmp_path / "registry.sqlite3")
+    return variables
 
 
 @pytest.fixture
@@ -218,9 +225,9 @@ def test_the_first_start_generates_secrets_that_later_starts_keep(variables: dic
 
 
 def test_the_console_names_the_locations_of_secrets_but_not_the_secrets(
-    variables: dict[str, str], tmp_path: Path
+    migrated: dict[str, str], tmp_path: Path
 ) -> None:
-    served = Served(variables["DATABASE"], tmp_path)
+    served = Served(migrated["DATABASE"], tmp_path)
     for name in SECRETS:
         served.env.pop(name)
     try:
@@ -237,11 +244,11 @@ def test_the_console_names_the_locations_of_secrets_but_not_the_secrets(
     assert not [name for name in SECRETS if values[name] in served.output]
 
 
-def test_a_first_password_that_is_stored_nowhere_is_shown_once(variables: dict[str, str]) -> None:
-    env = variables | {"API_TOKEN": "given", "JWT_SECRET": "given"}
+def test_a_first_password_that_is_stored_nowhere_is_shown_once(migrated: dict[str, str]) -> None:
+    env = migrated | {"API_TOKEN": "given", "JWT_SECRET": "given"}
     assert "shown once: " in manage("serve", "--prepare-only", env=env).stdout
     assert manage("serve", "--prepare-only", env=env).stdout == ""
-    assert not Path(variables["VARIABLES_FILE"]).exists()
+    assert not Path(migrated["VARIABLES_FILE"]).exists()
 
 
 @pytest.mark.parametrize(
@@ -268,10 +275,10 @@ def test_a_malformed_value_stops_the_start_with_one_line(variables: dict[str, st
     assert "ti/ger" not in lines[0]
 
 
-def test_a_port_in_use_stops_the_start_with_one_line(variables: dict[str, str]) -> None:
+def test_a_port_in_use_stops_the_start_with_one_line(migrated: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        result = manage("serve", env=variables | {"HTTP_PORT": port})
+        result = manage("serve", env=migrated | {"HTTP_PORT": port})
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith("CommandError: HOST or HTTP_PORT: cannot listen on 127.0.0.1:")
 
@@ -312,16 +319,16 @@ def test_the_variables_create_a_superuser_and_never_change_the_password(fresh_se
     assert not _superuser_enters(fresh_served, "An0ther-one!")
 
 
-def test_a_weak_superuser_password_is_refused_with_the_reason(variables: dict[str, str]) -> None:
-    done = manage("serve", "--prepare-only", env=variables | {"SUPERUSER_PASSWORD": "weak"})
+def test_a_weak_superuser_password_is_refused_with_the_reason(migrated: dict[str, str]) -> None:
+    done = manage("serve", "--prepare-only", env=migrated | {"SUPERUSER_PASSWORD": "weak"})
     assert done.returncode != 0
     assert "SUPERUSER_PASSWORD: The password strength is Too weak" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_createsuperuser_asks_no_question_and_refuses_a_duplicate_name(variables: dict[str, str]) -> None:
-    manage("serve", "--prepare-only", env=variables)
-    env = variables | {"DJANGO_SUPERUSER_PASSWORD": "Superuser1!"}
+def test_createsuperuser_asks_no_question_and_refuses_a_duplicate_name(migrated: dict[str, str]) -> None:
+    manage("serve", "--prepare-only", env=migrated)
+    env = migrated | {"DJANGO_SUPERUSER_PASSWORD": "Superuser1!"}
     words = ("createsuperuser", "--noinput", "--username", "boss")
     assert manage(*words, env=env).returncode == 0
     again = manage(*words, env=env)
