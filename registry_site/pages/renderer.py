@@ -17,10 +17,13 @@ from registry_site.pages.search import facets_context, new_term
 from registry_site.pages.site import route_name, site_context
 from registry_site.pages.tables import COLLECTIONS
 from registry_site.pages.versions import FILES, VERSION_PAGES, version_page
+from registry_site.pages.words import DUPLICATES, duplicates_context
 from tenants.models import User
 
 FRAGMENT = "HTTP_HX_REQUEST"  # htmx asks for a part of a page
-PAGES = {"compare": ("browsable/compare.html", compare_context)}  # route -> template, context
+# Route -> template and context.
+PAGES: dict[str, tuple[str, Any]] = {"compare": ("browsable/compare.html", compare_context)}
+PAGES |= dict.fromkeys(DUPLICATES, ("browsable/duplicates.html", duplicates_context))
 LONGEST_BODY = 100_000  # characters of the raw response that a page shows
 
 
