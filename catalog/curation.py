@@ -102,7 +102,7 @@ def _get_or_copy(*, term: T, name: str, by: User | None) -> tuple[T, bool]:
         found: T | None = type(term).objects.of(term.tenant_id).filter(name=name).first()
         is_new = found is None
         if found is None:
-            refuse_synonym(type(term), term.tenant_id, name, CHANGE, besides=term.name)
+            refuse_synonym(type(term), term.tenant_id, name, CHANGE, other_than=term.name)
             of_kind(term).filter(name=name).delete()
             found = type(term)(tenant_id=term.tenant_id, name=name, usage=term.usage, owner_id=term.owner_id)
             found.timestamp, found.description = term.timestamp, term.description

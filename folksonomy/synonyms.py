@@ -117,8 +117,8 @@ def redirect(term: Term, word: str) -> None:
     _without.pop(term.tenant_id, None)
 
 
-def refuse_synonym(model: type[Term], tenant_id: str, name: str, error: str, besides: str = "") -> None:
-    """Raise Refused with that error if the name is a synonym of a word other than `besides`."""
+def refuse_synonym(model: type[Term], tenant_id: str, name: str, error: str, other_than: str = "") -> None:
+    """Raise Refused with that error if the name is a synonym of any word but `other_than`."""
     for _, word in WORDS.rows(tenant_id, model.kind, [name]):
-        if word != besides:
+        if word != other_than:
             raise Refused(error, f"{shown(name)} is a synonym of {shown(word)}; remove it there first")

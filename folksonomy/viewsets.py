@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
+from django.http import StreamingHttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -15,9 +16,17 @@ from folksonomy.synonyms import synonyms_of
 from tenants.models import User
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.permissions import ADMINISTRATORS, USERS
+from tenants.rest.querying.fields import query_error
+from tenants.rest.querying.page import envelope
+from tenants.rest.querying.query import LARGEST_PAGE, LIMIT, number_in
 from tenants.rows.hooks import hook
 
 FIXED = ("_id", "id", "usage", "owner", "owner_username", "timestamp")
+
+
+USES = ("most", "none")  # sorted by use, and unused
+OTHERS = ("filter", "q", "sort", "after", "format")  # parameters that exclude `uses`
+MOST_COUNTED, MOST_BY_USE = 10_000, 1000  # the newest words, and words per page
 
 
 class TermViewSet(CollectionViewSet):
@@ -31,7 +40,7 @@ class TermViewSet(CollectionViewSet):
     scope_kind: ClassVar[str]
     answer_class: ClassVar[type[Serializer[Any]]] = TermAnswer
     lookup_fields = ("name",)
-    parameters: ClassVar = CollectionViewSet.parameters | {"list": ("counts",)}
+    parameters: ClassVar = CollectionViewSet.parameters | {"list": ("counts", "uses")}
     query_fields: ClassVar = {
         "_id": "text:name",
         "usage": "text",
@@ -43,7 +52,23 @@ class TermViewSet(CollectionViewSet):
     @property
     def counts(self) -> bool:
         """Whether the answer tells how many items use each word."""
-        return self.action == "list" and self.request.query_params.get("counts") == "true"
+        query = self.request.query_params
+        return self.action == "list" and (query.get("counts") == "true" or bool(query.get("uses")))
+
+    def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
+        """List the words; `uses` sorts them by the number of items that use them, or keeps the unused."""
+        uses = request.query_params.get("uses", "")
+        if not uses:
+            return super().list(request)
+        if uses not in USES or any(request.query_params.get(name) for name in OTHERS):
+            raise query_error(f"uses is one of {', '.join(USES)}, without {', '.join(OTHERS)}")
+        page, limit = number_in(request, "page", 1, LARGEST_PAGE), number_in(request, "limit", LIMIT, MOST_BY_USE)
+        rows = list(self.get_queryset().order_by("-timestamp", "-pk")[:MOST_COUNTED])
+        counts = hook("count_uses")(terms=rows, reader=self.user)
+        kept = [row for row in rows if uses == "most" or not counts[row.pk]]
+        kept.sort(key=lambda row: (-counts[row.pk], row.name))
+        some = kept[(page - 1) * limit : page * limit]
+        return Response(envelope(self.to_api_page(some), len(kept), page, limit))
 
     def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
         usernames = User.objects.usernames({row.owner_id for row in rows if row.owner_id})

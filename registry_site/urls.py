@@ -13,9 +13,11 @@ from catalog.aliases.protection_viewsets import ProposalViewSet, ProtectionViewS
 from catalog.aliases.viewsets import AliasHistory, AliasHolders, AliasViewSet
 from catalog.compare.viewsets import CompareViewSet
 from catalog.draft_viewsets import DraftViewSet
+from catalog.duplicate_viewsets import DuplicateMetadataNames, DuplicateTags
 from catalog.event_viewsets import ITEM_EVENTS, VERSION_EVENTS, EventViewSet
 from catalog.merges.viewsets import MetadataNameMerges, TagMerges, UndoViewSet
 from catalog.saved.viewsets import SavedViewViewSet
+from catalog.suggestions import MetadataNameSuggestions, TagSuggestions
 from catalog.uploads import UploadViewSet
 from catalog.version_viewsets import ENDINGS, AlgorithmVersions, DatasetVersions, ModelVersions
 from catalog.viewsets import AlgorithmViewSet, DatasetViewSet, ModelViewSet
@@ -23,6 +25,7 @@ from folksonomy.viewsets import MetadataNameViewSet, TagViewSet
 from registry_site.api import about, enumerations
 from registry_site.api.errors import method_not_allowed
 from registry_site.pages import landing
+from registry_site.pages.curating import words_page
 from registry_site.pages.login import forgot_page, login_page, logout_page
 from registry_site.pages.site import theme_page
 from tenants.identity.token_routes import TokenViewSet
@@ -150,6 +153,10 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     *collection("views", SavedViewViewSet),
     *collection("tags", TagViewSet),
     *collection("metadata", MetadataNameViewSet),
+    single("duplicates/tags", DuplicateTags, {"get": "duplicates"}),
+    single("duplicates/metadata", DuplicateMetadataNames, {"get": "duplicates"}),
+    single("suggestions/tags", TagSuggestions, {"get": "suggest"}),
+    single("suggestions/metadata", MetadataNameSuggestions, {"get": "suggest"}),
     single("merges/tags", TagMerges, MERGES),
     single("merges/metadata", MetadataNameMerges, MERGES),
     path(f"{settings.VERSION}/uploads", UploadViewSet.as_view(UPLOADS), name="uploads-list"),
@@ -180,6 +187,7 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     path("reset.html", page(about.reset_page), name="reset-page"),
     path("login.html", page(login_page, ("GET", "HEAD", "POST")), name="login-page"),
     path("forgot.html", page(forgot_page, ("GET", "HEAD", "POST")), name="forgot-page"),
+    path("words.html", page(words_page, ("POST",)), name="words-page"),
     path("theme.html", page(theme_page, ("POST",)), name="theme-page"),
     path("logout.html", page(logout_page, ("POST",)), name="logout-page"),
     path("healthz", about.HealthViewSet.as_view(READ_ONLY), name="healthz"),

@@ -118,7 +118,7 @@ class BrowserClient(ApiClient):
         self.page("/login.html")
         return self.submit("/login.html", tenant=tenant, username=username, password=password, **more)
 
-    def submit(self, path: str, **fields: str) -> ApiResponse:
+    def submit(self, path: str, **fields: Any) -> ApiResponse:
         """Send a form of a page."""
         data = {"csrfmiddlewaretoken": self.csrf_token} | fields
         return ApiResponse(self.client.post(path, data, format="multipart", headers={"Accept": "text/html"}))

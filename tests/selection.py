@@ -149,6 +149,8 @@ INDEPENDENT = {
     "tests/registry_site/pages/test_activity.py": "sentences are made of documents",
     "tests/registry_site/pages/test_search.py": "queries are tested on every engine by tests/tenants/rest/",
     "tests/registry_site/pages/test_item_page.py": "texts and links; queries are tested on every engine elsewhere",
+    "tests/folksonomy/test_duplicates.py": "no database is used",
+    "tests/registry_site/pages/test_words.py": "forms call services, which tests/catalog/test_merges.py tests",
     "tests/registry_site/pages/test_shell.py": "cookies, forms and errors",
     "tests/registry_site/pages/test_pages.py": "HTML or JSON is chosen by headers",
     "tests/registry_site/serving/test_redirect.py": "no database is used",

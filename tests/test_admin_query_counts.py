@@ -6,6 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from catalog.curation import merge_term
+from folksonomy.models import Tag
 from tenants.admin import lists
 from tests.answers import ok
 from tests.catalog.items import create
@@ -28,6 +30,7 @@ QUERIES = {
     "catalog/protectionrule": LIST + TENANTS,
     "catalog/aliasmove": LIST + TENANTS + 1,  # items
     "catalog/proposal": LIST + TENANTS + 1,
+    "catalog/merge": LIST + TENANTS,
 }
 NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAGMA", "SESSION.")
 
@@ -44,6 +47,10 @@ def many(world: Any) -> None:
                 ok(api.upload(f"{kind}/{item}/versions", "f.bin", b"x"))
                 ok(api.put(f"{kind}/{item}/aliases/production", json={"version": "1"}))
                 ok(api.post(f"{kind}/{item}/aliases/staging/proposals", json={"version": "1"}))
+    for admin in (world.acme.admin, world.rival.admin):
+        for name in ("t0", "t1"):
+            old, new = (Tag.objects.get(tenant_id=admin.tenant_id, name=each) for each in (name, "t3"))
+            merge_term(term=old, into=new, by=admin)
     for api in (world.acme.admin.api, world.rival.admin.api):
         for number in range(4):
             ok(api.post("protection", json={"name": f"r{number}", "aliases": f"a{number}"}))

@@ -49,6 +49,11 @@ OPENED: dict[str, dict[str, tuple[str, ...]]] = {
         for words in ("tags", "metadata")
         for part, methods in {"list": ("get", "post"), "detail": ("get", "put", "delete")}.items()
     },
+    **{
+        f"{route}/{words}": {"get": (f"{words}:read",)}
+        for route in ("duplicates", "suggestions")
+        for words in ("tags", "metadata")
+    },
     "compare": {"get": tuple(f"{kind}:read" for kind in KINDS)},
     **{f"users-{part}": {"get": ("users:read",)} for part in ("list", "detail")},
     **{f"{kind}-events": {"get": ("events:read",)} for kind in KINDS},

@@ -58,13 +58,14 @@ def _merge(term: Any, data: Data, by: User) -> tuple[Any, str] | None:
     into, name = data["into"], term.name
     if term.pk == into.pk:
         return None
-    merge = curation.merge_term(term=term, into=into, by=by)
+    merge = curation.merge_term(term=term, into=into, by=by, values_lost=data["losses"].get(term.pk, 0))
     return into, f"Merged “{name}” into it, in {_items(merge.items)}"
 
 
 def _rename(term: Any, data: Data, by: User) -> tuple[Any, str]:
     name = term.name
-    renamed, merge = curation.rename_term(term=term, name=data["name"], by=by)
+    lost = data["losses"].get(term.pk, 0)
+    renamed, merge = curation.rename_term(term=term, name=data["name"], by=by, values_lost=lost)
     return renamed, f"Renamed from “{name}”, in {_items(merge.items)}"
 
 

@@ -11,10 +11,11 @@ from django.template.loader import render_to_string
 from django.urls import path, reverse
 
 from catalog.admin.forms import DatasetForm, ItemForm
-from catalog.models import STATUSES, VISIBILITIES, Algorithm, Dataset, Item, Model
+from catalog.models import STATUSES, VISIBILITIES, Algorithm, Dataset, Item, Model, has_word
 from catalog.services import delete_item, update_item
+from folksonomy.models import MetadataName, Tag
 from tenants.admin.base import ServiceAdmin, actor
-from tenants.admin.lists import TenantFilter, choice_filter, fact, short, tenant_column
+from tenants.admin.lists import Filter, TenantFilter, choice_filter, fact, short, tenant_column
 from tenants.exceptions import Refused
 from tenants.models import User
 from versions.archives import whole
@@ -23,6 +24,36 @@ from versions.models import Version
 
 SHOWN_TAGS = 8  # in a list
 DESCRIPTION = ("name", "tenant_shown", "owner_shown", "before", "visibility")
+
+
+class WordFilter(Filter):
+    """The items that have a word; only shown if there is one, because the lists of words link here."""
+
+    model: ClassVar[type[Tag | MetadataName]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        chosen = request.GET.get(str(self.parameter_name))
+        return [(chosen, chosen)] if chosen else []
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return queryset.filter(has_word(self.model, value))
+
+
+class TagFilter(WordFilter):
+    """The items that have a tag."""
+
+    title = parameter_name = "tag"
+    model = Tag
+
+
+class MetadataFilter(WordFilter):
+    """The items that have metadata of a name."""
+
+    title = parameter_name = "metadata"
+    model = MetadataName
+
+
+WORD_FILTERS = (TagFilter, MetadataFilter)
 
 
 class ItemAdmin(ServiceAdmin):
@@ -45,6 +76,7 @@ class ItemAdmin(ServiceAdmin):
         TenantFilter,
         choice_filter("visibility", VISIBILITIES),
         choice_filter("status", STATUSES),
+        *WORD_FILTERS,
     )
     search_fields = ("name",)
     search_help_text = "Search by a part of the name"
@@ -155,7 +187,7 @@ class DatasetAdmin(ItemAdmin):
     kind = "dataset"
     form = DatasetForm  # type: ignore[assignment]
     list_display = tuple(column for column in ItemAdmin.list_display if column != "status")
-    list_filter = ItemAdmin.list_filter[:2]
+    list_filter = (*ItemAdmin.list_filter[:2], *WORD_FILTERS)
     fieldsets = (
         (None, {"fields": (*DESCRIPTION, "tags", "description")}),
         ("Metadata", {"fields": ("metadata",)}),

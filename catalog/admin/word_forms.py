@@ -5,8 +5,9 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from folksonomy.models import DIRECTIONS, MetadataName, Tag
+from folksonomy.models import DIRECTIONS, LONGEST_DESCRIPTION, MetadataName, Tag
 from folksonomy.serializers import TermInput
+from folksonomy.synonyms import synonyms_of
 from tenants.admin.base import ServiceForm
 from tenants.admin.choices import Choice, TenantField, choices_url
 from tenants.rows.texts import unfit_name
@@ -33,6 +34,38 @@ class NewTermsForm(ServiceForm):
 
     def clean_words(self) -> list[str]:
         lines = (line.strip() for line in self.cleaned_data["words"].splitlines())
+        return [valid_word(line) for line in dict.fromkeys(lines) if line]
+
+
+class TenantForm(forms.Form):
+    """The tenant whose words are compared."""
+
+    tenant = TenantField()
+
+
+class TermForm(ServiceForm):
+    """What a word means, and which other names stand for it."""
+
+    description = forms.CharField(
+        required=False, max_length=LONGEST_DESCRIPTION, widget=forms.Textarea(attrs={"rows": 3})
+    )
+    synonyms = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="One per line. Items that get one of them get this word instead, and filters find it.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            synonyms = synonyms_of([self.instance])[self.instance.pk]
+            self.initial.update(description=self.instance.description, synonyms="\n".join(synonyms))
+
+    def clean_description(self) -> str:
+        return str(self.cleaned_data["description"]).replace("\r\n", "\n")
+
+    def clean_synonyms(self) -> list[str]:
+        lines = (line.strip() for line in self.cleaned_data["synonyms"].splitlines())
         return [valid_word(line) for line in dict.fromkeys(lines) if line]
 
 
@@ -78,7 +111,9 @@ class RenameForm(CurationForm):
     def clean(self) -> dict[str, Any]:
         if len(self.terms) != 1:
             raise ValidationError("Choose one word to rename; to combine several words, merge them.")
-        return self.cleaned_data
+        first, name = self.terms[0], self.cleaned_data.get("name")
+        existing = type(first).objects.of(first.tenant_id).filter(name=name).first() if name else None
+        return self.cleaned_data | {"into": existing}
 
     def clean_name(self) -> str:
         name = valid_word(str(self.cleaned_data["name"]))

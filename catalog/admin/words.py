@@ -9,18 +9,26 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 
 from catalog import curation
 from catalog.admin.desk import CURATIONS, Curation
-from catalog.admin.word_forms import NewTermsForm
+from catalog.admin.losses import Losses, losses_of
+from catalog.admin.word_forms import NewTermsForm, TenantForm, TermForm
+from catalog.admin.word_lists import PAGINATORS, UseFilter, WordList
 from catalog.arrays import count_uses
+from catalog.duplicate_viewsets import duplicates_of
+from catalog.models import KINDS
 from folksonomy.models import DIRECTIONS, USAGES, MetadataName, Tag
-from folksonomy.services import delete_term
-from tenants.admin.base import ServiceAdmin, ServiceForm, actor
+from folksonomy.services import change_term, delete_term
+from tenants.admin.base import ServiceAdmin, actor
 from tenants.admin.lists import TenantFilter, choice_filter, created_column, fact, tenant_column
 from tenants.exceptions import Refused
 from tenants.models import User
 
+MOST_CLUSTERS = 100  # on the page of duplicates
 AT_ONCE = 500  # terms per confirmation page
 
 
@@ -37,40 +45,86 @@ def _action(name: str) -> Callable[..., HttpResponseBase | None]:
 class TermAdmin(ServiceAdmin):
     """Common base of the pages of tags and metadata names."""
 
-    form, add_form = ServiceForm, NewTermsForm
-    choice_columns = ("name", "name")
+    form, add_form = TermForm, NewTermsForm
+    choice_columns, choice_order = ("name", "name"), ("usage",)  # `default` words before `folk` ones
+    change_list_template = "admin/folksonomy/words.html"
+    parameter: ClassVar[str]  # of the lists of items with a word
     list_display: tuple[Any, ...] = (
         "name",
         tenant_column,
         "usage",
         fact("owner", "First used by"),
-        fact("uses", "Items using it"),
+        "uses",
         created_column,
     )
-    list_filter: ClassVar[tuple[Any, ...]] = (TenantFilter, choice_filter("usage", USAGES))
+    list_filter: ClassVar[tuple[Any, ...]] = (TenantFilter, choice_filter("usage", USAGES), UseFilter)
     search_fields = ("name",)
     search_help_text = "Search by a part of the word"
     ordering = ("name", "id")
-    readonly_fields: ClassVar[tuple[str, ...]] = ("name", "tenant", "usage", "owner", "uses", "created")
+    readonly_fields: ClassVar[tuple[str, ...]] = ("name", "tenant", "usage", "owner", "used_in", "created")
     actions = tuple(_action(name) for name in CURATIONS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.readonly_fields if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.readonly_fields if obj else ("tenant", "words")
+        return (*self.readonly_fields, "description", "synonyms") if obj else ("tenant", "words")
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False for a word: only actions change words, after a preview of the effect on items."""
-        return obj is None and super().has_change_permission(request)
+    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any) -> Any:
+        """Return the pages of the words; those of the words by their uses if the list is sorted so."""
+        paginator = PAGINATORS.get(request.GET.get(UseFilter.parameter_name, ""), self.paginator)
+        return paginator(queryset, per_page, *args, **kwargs)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[WordList]:
+        return WordList
+
+    def get_urls(self) -> Any:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_duplicates"
+        view = self.admin_site.admin_view(self.duplicates_view)
+        return [path("duplicates/", view, name=name), *super().get_urls()]
+
+    def duplicates_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Show the words of a tenant that probably mean the same, each group with a form that merges it."""
+        form = TenantForm(request.GET if "tenant" in request.GET else None)
+        found: Any = ({}, [], True)
+        if form.is_valid():
+            found = duplicates_of(self.model, form.cleaned_data["tenant"].pk)
+        terms, clusters, complete = found
+        rows = [list(zip([terms[name] for name in each.words], each.uses, strict=True)) for each in clusters]
+        context = self.admin_site.each_context(request) | {
+            "title": f"Duplicate {self.opts.verbose_name_plural}",
+            "form": form,
+            "clusters": rows[:MOST_CLUSTERS],
+            "count": len(rows),
+            "complete": complete,
+            "opts": self.opts,
+            "media": self.media + form.media,
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/folksonomy/duplicates.html", context)
 
     def facts(self, rows: Sequence[Any]) -> Mapping[str, Mapping[str, Any]]:
         names = User.objects.usernames({row.owner_id for row in rows if row.owner_id})
         return {"owner": {row.pk: names.get(row.owner_id) for row in rows}, "uses": count_uses(rows)}
 
     @admin.display(description="Items using it")
-    def uses(self, term: Any) -> int:
-        return count_uses([term])[term.pk]
+    def uses(self, term: Any) -> str:
+        """Return the number of items, with a link to the models that have the word."""
+        return format_html('<a href="{}">{}</a>', self.items_url("model", term), term.facts["uses"])
+
+    @admin.display(description="Items using it")
+    def used_in(self, term: Any) -> str:
+        links = [(self.items_url(kind, term), f"{kind.capitalize()}s") for kind in KINDS]
+        shown = format_html_join(", ", '<a href="{}">{}</a>', links)
+        return format_html("{}: {}", count_uses([term])[term.pk], shown)
+
+    def items_url(self, kind: str, term: Any) -> str:
+        """Return the URL of the list of items of a kind that have the word."""
+        query = urlencode({"tenant": term.tenant_id, self.parameter: term.name})
+        return f"{reverse(f'admin:catalog_{kind}_changelist')}?{query}"
+
+    def update(self, request: HttpRequest, obj: Any, data: dict[str, Any]) -> None:
+        change_term(term=obj, changes=data, by=actor(request, obj.tenant_id))
 
     def create(self, request: HttpRequest, data: dict[str, Any]) -> Any:
         tenant, words = data["tenant"], data["words"]
@@ -99,8 +153,10 @@ class TermAdmin(ServiceAdmin):
             return None
         form = each.form(request.POST if "asked" in request.POST or not each.form.base_fields else None, terms=terms)
         ready = form.is_valid()
-        if ready and "confirmed" in request.POST:
-            self.apply(request, terms, each, form.cleaned_data)
+        losses = losses_of(terms, form.cleaned_data.get("into")) if ready else Losses()
+        confirmed = ready and "confirmed" in request.POST
+        if confirmed and losses.are_confirmed(request.POST.get("values_lost", "")):
+            self.apply(request, terms, each, form.cleaned_data | {"losses": losses.by_word})
             return None
         uses = count_uses(terms)
         effects = [
@@ -113,6 +169,8 @@ class TermAdmin(ServiceAdmin):
             "action": name,
             "form": form,
             "ready": ready,
+            "losses": losses,
+            "wrong": confirmed,
             "effects": effects,
             "opts": self.opts,
             "media": self.media + form.media,
@@ -140,11 +198,15 @@ class TermAdmin(ServiceAdmin):
 class TagAdmin(TermAdmin):
     """Labels on models, datasets and algorithms."""
 
+    parameter = "tag"
+
 
 @admin.register(MetadataName)
 class MetadataNameAdmin(TermAdmin):
     """Names under which models, datasets and algorithms carry a value."""
 
+    parameter = "metadata"
+
     list_display = (*TermAdmin.list_display[:3], "better", *TermAdmin.list_display[3:])
     list_filter: ClassVar = (*TermAdmin.list_filter, choice_filter("better", DIRECTIONS))
-    readonly_fields: ClassVar = ("name", "tenant", "usage", "better", "owner", "uses", "created")
+    readonly_fields: ClassVar = ("name", "tenant", "usage", "better", "owner", "used_in", "created")

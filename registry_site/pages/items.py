@@ -8,18 +8,17 @@ from django.conf import settings
 from django.urls import reverse
 
 from catalog.models import KINDS, STATUSES, VISIBILITIES, Item
-from folksonomy.models import DIRECTIONS
 from registry_site.pages.activity import newest_of_item, newest_of_user
 from registry_site.pages.aliases import alias_context, item_aliases
 from registry_site.pages.drafts import draft_context
 from registry_site.pages.home import linked
+from registry_site.pages.links import listing
 from registry_site.pages.markdown import render
 from registry_site.pages.overview import deletion, grouped, snippets, trends, uses
 from registry_site.pages.versions import address_of, pairs_of, shared_names
+from registry_site.pages.words import term_context
 from tenants.models import ROLES, User
-from tenants.rest.querying.terms import term_text
 
-BETTER = (("null", "unknown"), *((json.dumps(direction), direction) for direction in DIRECTIONS))  # JSON, label
 TAGS, PAIRS = 6, 12  # of a version, that the page of its item shows
 CHOICES = {"statuses": STATUSES, "visibilities": VISIBILITIES, "roles": ROLES}
 
@@ -64,13 +63,6 @@ def user_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
     return shown | {"events": events, "all_events": reverse("events", query={"filter": condition})}
 
 
-def term_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
-    """Return the template context of a tag or metadata name."""
-    field = "tags" if route == "tags" else "metadata.name"
-    lists = {kind: listing(kind, field, document["_id"]) for kind in ("models", "datasets", "algorithms")}
-    return {"term": document, "pk": document["_id"], "lists": lists, "directions": BETTER}
-
-
 def rule_context(view: Any, document: Mapping[str, Any], route: str, caller: User) -> dict[str, Any]:
     """Return the template context of a rule that protects aliases."""
     condition = json.dumps(document.get("condition")) if document.get("condition") else ""
@@ -99,17 +91,6 @@ CONTEXTS = dict.fromkeys(("models", "datasets", "algorithms"), item_context)
 CONTEXTS |= {"users": user_context, "tokens": token_context, "tags": term_context, "metadata": term_context}
 CONTEXTS |= dict.fromkeys(("models-aliases", "datasets-aliases", "algorithms-aliases"), alias_context)
 CONTEXTS |= {"protection": rule_context, "views": view_context, "drafts": draft_context}
-
-
-SEARCHED = {"tags": "tag", "owner": "owner"}  # how the search box calls a field
-
-
-def listing(route: str, field: str, value: str) -> str:
-    """Return the URL of the list of documents that have this value in this field."""
-    if field in SEARCHED and '"' not in value:
-        return reverse(f"{route}-list", query={"q": term_text(SEARCHED[field], ":", value)})
-    condition = json.dumps({field: value}, ensure_ascii=False)
-    return reverse(f"{route}-list", query={"filter": condition})
 
 
 def _uses(pk: str, caller: User) -> Sequence[dict[str, Any]]:

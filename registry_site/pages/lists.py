@@ -14,6 +14,7 @@ from registry_site.pages.search import METADATA, address, columns_of, facets_con
 from registry_site.pages.site import route_name
 from registry_site.pages.tables import LIMITS, Collection, Column
 from registry_site.pages.versions import address_of, shared_names
+from registry_site.pages.words import orders_of, undoable_merges
 from tenants.models import User
 from versions.files import QUERY_FIELDS
 from versions.sent import FOLDER_TYPE
@@ -27,7 +28,7 @@ class Cell:
     """A cell of a table.
 
     `link` is the URL of its text, if any; `name` is the name of the id in `value`; `more` is the number of hidden tags;
-    `tick` is the id that a comparison of ticked rows gets.
+    `tick` is the id that a comparison of ticked rows gets; `undo` is the event of a merge that the reader can undo.
     """
 
     head: str
@@ -37,6 +38,7 @@ class Cell:
     name: str = ""
     more: int = 0
     tick: str = ""
+    undo: str = ""
 
 
 def saved_views(route: str, caller: User) -> Sequence[dict[str, Any]]:
@@ -56,15 +58,12 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
     docs: Sequence[dict[str, Any]] = data.get("docs", ())
     columns = columns_of(request, collection, docs)
     route = route_name(request._request).removesuffix("-list")
-    links = _links(route, view.kwargs, docs)
+    marks = _marks(request, route, docs, collection.compared)
     fields = QUERY_FIELDS if route.endswith("-files") else view.get_query_fields()
     shown = {
         "collection": collection,
         "heads": heads_of(request, columns, fields),
-        "rows": [
-            _row(document, columns, link, document["_id"] if collection.compared else "")
-            for document, link in zip(docs, links, strict=True)
-        ],
+        "rows": _rows(columns, docs, _links(route, view.kwargs, docs), marks),
         "columns": [column.field for column in columns],
         "has_own_columns": any(request.query_params.getlist("columns")),
         "names": sorted({pair["name"] for document in docs for pair in document.get("metadata", ())}),
@@ -79,6 +78,7 @@ def list_context(view: Any, request: Request, data: Mapping[str, Any], collectio
         "ticks": collection.compared,
         "views": saved_views(route, request.user) if isinstance(request.user, User) else (),
         "savable": route in LISTS,
+        "orders": orders_of(route, request.user),
         "as_view": address(request).removeprefix("?"),
     }
     counts = facets_context(request, data) if "facets" in data else {}
@@ -125,9 +125,28 @@ def _parent(route: str, arguments: Mapping[str, Any]) -> str:
     return reverse(f"{kind}-detail", kwargs={"pk": arguments["pk"]}) if kind != route else ""
 
 
-def _row(document: Mapping[str, Any], columns: Sequence[Column], link: str, tick: str) -> Sequence[Cell]:
-    cells = [_cell(column, document, link) for column in columns]
-    return [replace(cell, tick=tick) if cell.kind == "name" else cell for cell in cells] if tick else cells
+def _marks(
+    request: Request, route: str, docs: Sequence[Mapping[str, Any]], compared: bool
+) -> Sequence[Mapping[str, Mapping[str, Any]]]:
+    """Return what the reader can do with each document, by the kind of the cell that shows it: tick it, or undo it."""
+    if compared:
+        return [{"name": {"tick": document["_id"]}} for document in docs]
+    undone = undoable_merges(request.user, docs) if route == "events" else frozenset()
+    return [{"sentence": {"undo": document["_id"]}} if document.get("_id") in undone else {} for document in docs]
+
+
+def _rows(
+    columns: Sequence[Column],
+    docs: Sequence[Mapping[str, Any]],
+    links: Sequence[str],
+    marks: Sequence[Mapping[str, Mapping[str, Any]]],
+) -> Sequence[Sequence[Cell]]:
+    """Return the cells of each document."""
+    rows = []
+    for document, link, marked in zip(docs, links, marks, strict=True):
+        cells = [_cell(column, document, link) for column in columns]
+        rows.append([replace(cell, **marked[cell.kind]) if cell.kind in marked else cell for cell in cells])
+    return rows
 
 
 def _cell(column: Column, document: Mapping[str, Any], link: str) -> Cell:

@@ -17,11 +17,14 @@ from registry_site.pages.search import facets_context, new_term
 from registry_site.pages.site import route_name, site_context
 from registry_site.pages.tables import COLLECTIONS
 from registry_site.pages.versions import FILES, VERSION_PAGES, version_page
+from registry_site.pages.words import DUPLICATES, duplicates_context
 from tenants.models import User
 
 FRAGMENT = "HTTP_HX_REQUEST"  # htmx asks for a part of a page
-# Route -> templates of the page and of a part of it, contexts of both.
-PAGES = {"compare": ("browsable/compare.html", "browsable/matrix_rows.html", compare_context, part_context)}
+# Route -> template and context.
+PAGES: dict[str, tuple[str, Any]] = {"compare": ("browsable/compare.html", compare_context)}
+PAGES |= dict.fromkeys(DUPLICATES, ("browsable/duplicates.html", duplicates_context))
+PARTS = {"compare": ("browsable/matrix_rows.html", part_context)}  # of a page
 LONGEST_BODY = 20_000  # characters of the raw response that a page shows
 
 
@@ -65,10 +68,8 @@ class PageRenderer(BrowsableAPIRenderer):
                 response.status_code, response["Location"] = 302, found
             return "browsable/error.html", refused
         if caller and route in PAGES:
-            page, part, shown_by, part_shown_by = PAGES[route]
-            if FRAGMENT in request.META:
-                return part, part_shown_by(view, request, data)
-            return page, shown_by(view, request, data)
+            template, context = (PARTS if FRAGMENT in request.META and route in PARTS else PAGES)[route]
+            return template, context(view, request, data)
         if caller and collection and part == "detail":
             may_delete = caller.role in view.roles.get("destroy", ())
             shown = CONTEXTS[route](view, data, route, caller)

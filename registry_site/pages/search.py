@@ -15,7 +15,7 @@ from tenants.rest.querying.terms import condition_of, knows, term_text, terms_of
 
 MOST_COLUMNS = 30
 METADATA = "metadata."
-OF_ONE_PAGE = ("page", "after", "facets", "format")  # parameters that links to other searches drop
+OF_ONE_PAGE = ("page", "after", "facets", "format", "uses")  # parameters that links to other searches drop
 OF_NEW_TERM = ("field", "operator", "value")
 FIELDS = ("tag", "status", "visibility", "owner", "shared", "alias", "name", "has", "created", "changed")
 OPERATORS = {":": "is", "!=": "is not", "~": "contains", ">=": "≥", "<=": "≤", ">": ">", "<": "<"}

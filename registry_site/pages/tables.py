@@ -70,6 +70,7 @@ WORDS = Collection(
     columns=(
         Column("_id", "Name", "name"),
         Column("usage", "Usage", "badge"),
+        Column("count", "Items", "count"),
         Column("owner", "Added by", "user", "owner_username"),
     ),
     sorts=NEWEST | OLDEST | {"Name": '{"_id":"asc"}'},

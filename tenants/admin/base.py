@@ -66,6 +66,7 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     add_form: ClassVar[type[ServiceForm] | None] = None
     choice_columns: ClassVar[tuple[str, str] | None] = None  # (value, label) of a row as an option
+    choice_order: ClassVar[tuple[str, ...]] = ()  # of options, before their label
     paginator = QuickPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # facets would count all rows once per choice
@@ -192,13 +193,13 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def choices_view(self, request: HttpRequest) -> HttpResponseBase:
         """Answer a page of the rows that match what the user types."""
         value, label = self.choice_columns or ("pk", "pk")
-        return choices_page(request, self.choosable(request), value, label)
+        return choices_page(request, self.choosable(request), value, label, self.choice_order)
 
 
 class ReadOnlyAdmin(ServiceAdmin):
     """Lists and pages of a model that nobody changes here."""
 
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

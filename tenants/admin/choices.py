@@ -1,6 +1,6 @@
 """Autocomplete fields over a tenant's rows, for lists: Django's own autocomplete needs a foreign key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,13 +23,15 @@ def choices_url(model: str, tenant_id: str = "") -> str:
     return f"{reverse(f'admin:{model}_choices')}?{urlencode({'tenant': tenant_id})}"
 
 
-def choices_page(request: HttpRequest, rows: QuerySet[Any], value: str, label: str) -> JsonResponse:
-    """Answer the options whose label contains the typed text, as select2 expects them."""
+def choices_page(
+    request: HttpRequest, rows: QuerySet[Any], value: str, label: str, order: Sequence[str] = ()
+) -> JsonResponse:
+    """Answer the options whose label contains the typed text, as select2 expects them, by `order` and then label."""
     term, page = request.GET.get("term", ""), request.GET.get("page", "1")
     number = min(int(page), MAX_PAGE) if page.isascii() and page.isdigit() and len(page) < 9 else 1
     start = (max(number, 1) - 1) * PAGE_SIZE
     matches = rows.filter(**{f"{label}__icontains": term}) if term else rows
-    pairs = list(matches.order_by(label, "pk").values_list(value, label)[start : start + PAGE_SIZE + 1])
+    pairs = list(matches.order_by(*order, label, "pk").values_list(value, label)[start : start + PAGE_SIZE + 1])
     options = [{"id": id, "text": text} for id, text in pairs[:PAGE_SIZE]]
     return JsonResponse({"results": options, "pagination": {"more": len(pairs) > PAGE_SIZE}})
 

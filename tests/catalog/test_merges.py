@@ -166,7 +166,7 @@ def test_an_undone_rename_removes_the_new_word_unless_it_is_used(world: Any, ite
 
 
 @pytest.mark.promise("merges.undo")
-def test_what_was_changed_since_stays(world: Any, items: dict[str, str]) -> None:
+def test_later_changes_stay(world: Any, items: dict[str, str]) -> None:
     admin, api = world.acme.admin.api, world.acme.owner.api
     more = {name: create(api, name=name, metadata=[{"name": "old", "value": 1}], tags=["old"])["_id"] for name in "abc"}
     events = [
@@ -201,7 +201,7 @@ def test_only_recent_merges_are_undone_by_administrators_of_their_tenant(world: 
 
 
 @pytest.mark.promise("merges.kept")
-def test_what_undoes_a_merge_is_removed_after_thirty_days(world: Any, items: dict[str, str], uploads: Any) -> None:
+def test_a_merge_is_kept_for_thirty_days(world: Any, items: dict[str, str], uploads: Any) -> None:
     old, young = (_merge(world.acme.admin.api, "tags", word, "new")["event"] for word in ("old", "x"))
     call_command("collect_garbage", delete=True)
     assert Merge.objects.count() == 2
@@ -276,7 +276,7 @@ def test_a_rule_follows_a_merge_and_its_undo(world: Any, items: dict[str, str]) 
     assert {name: sorted(tags) for name, tags in rules().items()} == before
 
 
-def test_a_word_whose_owner_is_gone_comes_back_without_one(world: Any) -> None:
+def test_a_restored_word_has_no_owner_if_that_user_is_gone(world: Any) -> None:
     admin = world.acme.admin.api
     item = create(world.acme.other.api, tags=["old"])["_id"]
     ok(admin.post("tags", json={"_id": "new"}))

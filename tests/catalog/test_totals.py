@@ -146,6 +146,7 @@ OTHERS = {
         "logout-page-post",
         "forgot-page-post",
         "theme-page-post",
+        "words-page-post",  # merges by the services of `merges/tags`
         "tenants-list-post",
         "tenants-detail-put",
         "tenants-detail-delete",

@@ -9,6 +9,7 @@ from django.db import connection
 
 from catalog import curation, services
 from catalog.arrays import count_uses
+from catalog.merges.models import Merge
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
@@ -113,7 +114,13 @@ def test_merged_metadata_names_keep_the_value_of_the_remaining_name(
     api = world.acme.owner.api
     page = text_of(desk.act("folksonomy/metadataname", "merge", [_name("old")], asked="yes", into="new"))
     assert "1 of them have both and keep the value of “new”" in page
-    desk.act("folksonomy/metadataname", "merge", [_name("old")], asked="yes", confirmed="yes", into="new")
+    assert "1 value would be lost" in page
+    sure: dict[str, Any] = {"asked": "yes", "confirmed": "yes", "into": "new"}
+    for typed in ({}, {"values_lost": "2"}):
+        again = text_of(desk.act("folksonomy/metadataname", "merge", [_name("old")], **sure, **typed))
+        assert "This is not the number of values" in again
+    assert pairs(read(api, f"models/{items['b']}")) == {"old": "b old", "new": "b new"}
+    desk.act("folksonomy/metadataname", "merge", [_name("old")], **sure, values_lost="1")
     assert pairs(read(api, f"models/{items['a']}")) == {"x": "a x", "new": "a old", "y": "a y"}
     assert pairs(read(api, f"models/{items['b']}")) == {"new": "b new"}
     assert set(terms(api, "metadata")) == {"x", "y", "new"}
@@ -264,3 +271,51 @@ def test_a_renamed_or_merged_metric_keeps_which_values_are_better(world: Any, it
     ok(admin.api.put("metadata/y", json={"better": "higher"}))
     curation.merge_term(term=_name("y"), into=_name("new"), by=admin)
     assert _name("new").better == "lower"
+
+
+def test_a_curator_describes_a_word_and_its_synonyms(desk: Desk, items: dict[str, str], world: Any) -> None:
+    path = f"folksonomy/tag/{_tag('new').pk}/change/"
+    assert "was changed successfully" in messages(
+        desk.post(path, description="What is new", synonyms="fresh\n recent\n")
+    )
+    word = ok(world.acme.owner.api.get("tags/new"))
+    assert (word["description"], word["synonyms"]) == ("What is new", ["fresh", "recent"])
+    assert "old is a word itself" in errors(desk.post(path, description="", synonyms="old"))
+    assert ok(world.acme.owner.api.get("tags/new")) == word
+
+
+def test_words_are_listed_by_their_uses_and_lead_to_the_items(desk: Desk, items: dict[str, str], world: Any) -> None:
+    ok(world.acme.admin.api.post("tags", json={"_id": "unused"}))
+    page = desk.get("folksonomy/tag/", tenant="acme", uses="most")
+    assert [row.name for row in page.context["cl"].result_list] == ["old", "new", "x", "y", "unused"]
+    unused = desk.get("folksonomy/tag/", tenant="acme", uses="none")
+    assert [row.name for row in unused.context["cl"].result_list] == ["unused"]
+    assert "/admin/catalog/model/?tenant=acme&tag=old" in text_of(page)
+    of_word = desk.get("catalog/model/", tenant="acme", tag="old")
+    assert {row.pk for row in of_word.context["cl"].result_list} == {items["a"], items["b"]}
+    of_name = desk.get("catalog/model/", tenant="acme", metadata="new")
+    assert {row.pk for row in of_name.context["cl"].result_list} == {items["b"], items["c"]}
+
+
+def test_duplicates_are_proposed_merged_and_undone(desk: Desk, items: dict[str, str], world: Any) -> None:
+    api = world.acme.owner.api
+    create(api, name="e", tags=["News", "news"])
+    page = desk.get("folksonomy/tag/duplicates/", tenant="acme")
+    assert [[(term.name, uses) for term, uses in words] for words in page.context["clusters"]] == [
+        [("News", 1), ("news", 1)]
+    ]
+    assert "Find duplicates" in text_of(desk.get("folksonomy/tag/duplicates/", tenant="nothing"))
+    rows = [_tag("News"), _tag("news")]
+    assert "1 of 2 words changed" in messages(
+        desk.act("folksonomy/tag", "merge", rows, asked="yes", confirmed="yes", into="news")
+    )
+    merge = Merge.objects.get(word="News")
+    assert "Undone: 1" in messages(desk.act("catalog/merge", "undo", [merge]))
+    assert set(terms(api, "tags")) >= {"News", "news"}
+    assert "Undone: 0" in messages(desk.act("catalog/merge", "undo", [merge]))
+
+
+def test_default_words_are_offered_first(desk: Desk, items: dict[str, str]) -> None:
+    Tag.objects.filter(tenant_id="acme", name="y").update(usage="default")
+    options = desk.get("folksonomy/tag/choices/", tenant="acme").json()["results"]
+    assert [option["text"] for option in options] == ["y", "new", "old", "x"]

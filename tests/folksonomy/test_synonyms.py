@@ -86,7 +86,7 @@ def test_bad_descriptions_and_synonyms_are_refused_and_change_nothing(words: Any
 
 @pytest.mark.promise("terms.replaced")
 @pytest.mark.parametrize("kind", ["models", "datasets"])
-def test_what_is_stored_under_a_synonym_gets_its_word(words: Any, kind: str) -> None:
+def test_a_stored_synonym_becomes_its_word(words: Any, kind: str) -> None:
     api, both_words = words.acme.owner.api, "metadata old=new, tag old=new"
     posted = api.post(kind, json={"name": "a"} | _using("old"))
     item = ok(posted)

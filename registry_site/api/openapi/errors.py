@@ -61,6 +61,8 @@ SINGLES: dict[str, tuple[str, ...]] = {
     "resetPassword": (*RESET, "put_request_error", "reset_invalid"),
     "listRequests": ("get_request_error",),
     "compare": ("get_request_error", "restricted_access_read", "resource_not_found"),
+    **dict.fromkeys(("listDuplicateTags", "listDuplicateMetadataNames"), ("get_request_error",)),
+    **dict.fromkeys(("suggestTags", "suggestMetadataNames"), ("get_request_error",)),
     "listAliasHolders": ("get_request_error",),
     **dict.fromkeys(("previewTagMerge", "previewMetadataNameMerge"), ("get_request_error",)),
     **dict.fromkeys(("mergeTag", "mergeMetadataName"), (*JSON_BODY, "post_request_error", "put_request_error")),

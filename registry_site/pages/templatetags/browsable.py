@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from django import template
 
-from registry_site.pages.items import listing
+from registry_site.pages.links import listing
 
 register = template.Library()
 

@@ -73,8 +73,8 @@ class ListQuery:
         tenant_id = getattr(request.user, "tenant_id", None)
         renderer = getattr(request, "accepted_renderer", None)
         is_html = getattr(renderer, "media_type", "") == PAGE
-        page = _positive(request, "page", 1, LARGEST_PAGE)
-        limit = _positive(request, "limit", LIMIT, LARGEST_HTML_LIMIT if is_html else LARGEST_LIMIT)
+        page = number_in(request, "page", 1, LARGEST_PAGE)
+        limit = number_in(request, "limit", LIMIT, LARGEST_HTML_LIMIT if is_html else LARGEST_LIMIT)
         if after and request.query_params.get("page", "").strip():
             raise query_error("page and after exclude each other")
         current = current_words_of(tree, keys, tenant_id)
@@ -106,7 +106,7 @@ def _words(request: Request, fields: FieldTable) -> str:
     return json.dumps(condition_of(terms_of(text, fields, getattr(request.user, "pk", "")))) if text.strip() else ""
 
 
-def _positive(request: Request, name: str, default: int, largest: int) -> int:
+def number_in(request: Request, name: str, default: int, largest: int) -> int:
     text = request.query_params.get(name, "").strip()
     if not text:
         return default

@@ -90,6 +90,11 @@ def test_a_curator_promotes_merges_and_renames_tags(
     expect(page.get_by_text("1 of 1 words changed")).to_be_visible()
     assert api.get(f"/tags/{colour}").json()["usage"] == "default"
 
+    _model(api, tags=[f"near_{hue}", f"Near-{hue}"])
+    page.goto("/admin/folksonomy/tag/duplicates/?tenant=registry-default-tenant")
+    expect(page.get_by_role("radio", name=f"Keep near_{hue}")).to_be_visible()
+    look(page, "admin-duplicates")
+    page.goto("/admin/folksonomy/tag/?q=colo")
     _act(page, "Merge into another…", color)
     _choose(page, "into", colour)
     look(page, "admin-merge")

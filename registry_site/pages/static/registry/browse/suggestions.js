@@ -2,16 +2,22 @@
 import { prefix, send } from "./api.js";
 
 const PAUSE = 200; // debounce, in milliseconds
+const WORDS = ["tags", "metadata"]; // the registry orders them
 let lists = 0;
 
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const suggestions = (words, text) => `${prefix}/suggestions/${words}?${new URLSearchParams({ text })}`;
+
+function found(collection, key, text) {
+  const filter = { [key]: { $regex: escaped(text), $options: "i" } };
+  const query = new URLSearchParams({ filter: JSON.stringify(filter), select: JSON.stringify([key]), limit: "10" });
+  return `${prefix}/${collection}?${query}`;
+}
 
 async function suggest(input, list) {
-  const { suggest: collection, key } = input.dataset;
-  const filter = { [key]: { $regex: escaped(input.value), $options: "i" } };
-  const query = new URLSearchParams({ filter: JSON.stringify(filter), select: JSON.stringify([key]), limit: "10" });
+  const { suggest: collection, key = "_id" } = input.dataset;
   try {
-    const page = await send("GET", `${prefix}/${collection}?${query}`);
+    const page = await send("GET", WORDS.includes(collection) ? suggestions(collection, input.value) : found(collection, key, input.value));
     const options = page.docs.map((document) => new Option("", document[key]));
     list.replaceChildren(...options);
   } catch {
