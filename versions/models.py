@@ -102,10 +102,7 @@ class Version(models.Model):
 
 class VersionFileQuerySet(TenantQuerySet["VersionFile"]):
     def in_version(self, version_id: str, prefix: str = "", *, after: str = "") -> Self:
-        """Keep the files of a version whose path starts with `prefix`, as a range of the primary key.
-
-        `after` is the key of the last file that was read. It replaces the lower bound: of two, SQLite uses the first.
-        """
+        """Keep the files whose path starts with `prefix`, or those after a key: SQLite uses one lower bound only."""
         start = f"{version_id}/{prefix}"
         lower = {"pk__gt": after} if after else {"pk__gte": start}
         return self.filter(**lower, pk__lt=f"{start[:-1]}{following(start[-1])}")
