@@ -42,10 +42,13 @@ class ItemQuerySet(TenantQuerySet["Item"]):
     def with_alias(self, alias: str, tenant_id: str, at: datetime | None = None) -> Self:
         """Keep the items of the tenant that have this alias, or had it at a time.
 
-        An alias with FEW_MOVES at most is looked up by its items, so that no list walks all items to find them.
+        Items have their present aliases in a column; only for a time the moves are read. An alias with FEW_MOVES at
+        most is looked up by its items, so that no list walks all items to find them.
         """
-        pointing = models.Q(alias=alias) & pointing_at(at)
-        rows = self.of(tenant_id).filter(having_row(AliasMove, "subject", pointing, tenant_id))
+        pointing = models.Q(aliases__holds={"name": alias})
+        if at is not None:
+            pointing = having_row(AliasMove, "subject", models.Q(alias=alias) & pointing_at(at), tenant_id)
+        rows = self.of(tenant_id).filter(pointing)
         moves = AliasMove.objects.of(tenant_id).filter(alias=alias).values_list("subject", flat=True)
         subjects = list(moves[: FEW_MOVES + 1])
         return rows if len(subjects) > FEW_MOVES else rows.filter(pk__in=set(subjects))

@@ -129,7 +129,8 @@ def _document(past: Past, tenant_id: str, pk: str, reader: User, wants: Wants) -
     columns["aliases"] = [{"name": name, "value": ordinal} for name, ordinal in (state.get("aliases") or {}).items()]
     row = Item(id=pk, tenant_id=tenant_id, kind=past.kind, owner_id=state["owner"], **columns)
     row.timestamp, row.lastmod = (datetime.fromisoformat(state[field]) for field in ("timestamp", "lastmod"))
-    document = item_documents([row], reader, lambda field: wants(field) and field not in OF_VERSIONS)[0]
+    exact = User.objects.usernames  # the past names users who may be deleted
+    document = item_documents([row], reader, lambda field: wants(field) and field not in OF_VERSIONS, exact)[0]
     ordered = sorted(past.versions.values(), key=lambda version: version["timestamp"])
     versions = {"versions": ordered[-EMBEDDED:], "versions_count": len(ordered)}
     document |= {field: value for field, value in versions.items() if wants(field)}

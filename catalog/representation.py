@@ -1,6 +1,6 @@
 """The JSON documents of items."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from versions.embedded import NONE, Embedded, count_versions, embedded_versions
 from versions.models import Version
 
 Wants = Callable[[str], bool]
+Usernames = Callable[[Collection[str]], dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +83,29 @@ def columns_of(kind: str, wants: Wants) -> tuple[str, ...]:
     return ("kind", *sorted(needed | {"id"}))
 
 
-def item_documents(rows: Sequence[Any], reader: User, wants: Wants = lambda field: True) -> Sequence[dict[str, Any]]:
+def item_documents(
+    rows: Sequence[Any],
+    reader: User,
+    wants: Wants = lambda field: True,
+    usernames: Usernames = User.objects.usernames_in_items,
+) -> Sequence[dict[str, Any]]:
     """Return the documents of items as `reader` sees them, with the fields that the caller wants.
 
     The rows are items, or have the columns that `columns_of` returns. The number of queries does not depend on the
-    number of rows.
+    number of rows. `usernames` returns the names of users: its default is exact only for users of stored items.
     """
     wanted = {
         kind: [(name, field.value) for name, field in FIELDS[kind].items() if wants(name)]
         for kind in {row.kind for row in rows}
     }
-    usernames = _usernames(rows, reader, wants)
+    owners: Iterable[str] = {row.owner_id for row in rows} if wants("owner_username") else ()
+    users: Iterable[str] = {pk for row in rows for pk in row.users} if wants("users") else ()
+    names = usernames({*owners, *users} - {reader.pk}) | {reader.pk: reader.username}
     ids = {pk for row in rows if row.kind != "dataset" for pk in row.datasets} if wants("datasets") else set()
     readable = rows_for(Item, Item.objects.visible_to, reader)
     datasets = {row[0]: row[1] for row in names_of_datasets.rows(readable, list(ids))}
-    related = Related(usernames, datasets, _versions(rows, wants))
+    related = Related(names, datasets, _versions(rows, wants))
     return [{name: value(row, related) for name, value in wanted[row.kind]} for row in rows]
-
-
-def _usernames(rows: Sequence[Any], reader: User, wants: Wants) -> Mapping[str, str]:
-    owners: Iterable[str] = {row.owner_id for row in rows} if wants("owner_username") else ()
-    users: Iterable[str] = {pk for row in rows for pk in row.users} if wants("users") else ()
-    return User.objects.usernames_in_items({*owners, *users} - {reader.pk}) | {reader.pk: reader.username}
 
 
 def _versions(rows: Sequence[Any], wants: Wants) -> Mapping[str, Embedded]:

@@ -198,9 +198,12 @@ def files_of(client: httpx.Client, version: str) -> Iterator[dict[str, Any]]:
         yield file | {"address": f"{version}/files/{file['path']}"}
 
 
-def assert_bytes_are_whole(client: httpx.Client) -> None:
-    """Check that every listed version, acknowledged or not, has its bytes, and that every tag exists."""
-    tags = set()
+def assert_bytes_are_whole(client: httpx.Client) -> set[str]:
+    """Check that every listed version, acknowledged or not, has its bytes, and that every tag exists.
+
+    Return the digests of the files of all versions.
+    """
+    tags, digests = set[str](), set[str]()
     for item in all_models(client):
         tags |= set(item["tags"])
         for version in item["versions"]:
@@ -208,8 +211,10 @@ def assert_bytes_are_whole(client: httpx.Client) -> None:
                 content = client.get(file["address"]).content
                 assert len(content) == file["size"]
                 assert sha256(content) == file["sha256"]
+                digests.add(file["sha256"])
     for tag in tags:
         assert client.get(f"/tags/{tag}").status_code == httpx.codes.OK
+    return digests
 
 
 def all_events(client: httpx.Client) -> list[dict[str, Any]]:
@@ -242,7 +247,8 @@ def assert_changes_have_their_events(client: httpx.Client) -> None:
         if id in models:
             versions = types.count("version.created") - types.count("version.deleted")
             assert versions == models[id]["versions_count"], id
-            tags = [tag for event in events for tag in _added(event["changes"].get("tags", [[], []])[1])]
+            own = [event["changes"] for event in events if event["type"].startswith("model.")]
+            tags = [tag for changes in own for tag in _added(changes.get("tags", [[], []])[1])]
             assert sorted(tags) == sorted(models[id]["tags"]), id
             moved = [event["version"] for event in events if event["type"].startswith("alias.")]
             assert_aliases_have_their_moves(client, models[id], moved)

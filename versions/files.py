@@ -90,11 +90,11 @@ def files_of(version: Version, slot: Slot = nullcontext) -> Iterator[StoredFile]
     if not version.is_folder:
         yield the_file(version)
         return
-    rows = VersionFile.objects.in_version(version.pk).order_by("pk").values_list(*COLUMNS)
     last, count = "", 0
     while count < version.files:
+        rest = VersionFile.objects.in_version(version.pk, after=last).order_by("pk").values_list(*COLUMNS)
         with slot():
-            batch = list(rows.filter(pk__gt=last)[:BATCH])
+            batch = list(rest[:BATCH])
         if not batch:
             raise FileNotFoundError(f"version {version.pk} was deleted meanwhile")
         for row in batch:

@@ -103,10 +103,11 @@ class Version(models.Model):
 
 
 class VersionFileQuerySet(TenantQuerySet["VersionFile"]):
-    def in_version(self, version_id: str, prefix: str = "") -> Self:
-        """Keep the files of a version whose path starts with `prefix`, as a range of the primary key."""
+    def in_version(self, version_id: str, prefix: str = "", *, after: str = "") -> Self:
+        """Keep the files whose path starts with `prefix`, or those after a key: SQLite uses one lower bound only."""
         start = f"{version_id}/{prefix}"
-        return self.filter(pk__gte=start, pk__lt=f"{start[:-1]}{following(start[-1])}")
+        lower = {"pk__gt": after} if after else {"pk__gte": start}
+        return self.filter(**lower, pk__lt=f"{start[:-1]}{following(start[-1])}")
 
 
 def following(character: str) -> str:

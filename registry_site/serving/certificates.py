@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,7 +31,7 @@ SELF_SIGNED = "self-signed.pem"  # certificate and key in one file, so that they
 LIFETIME = timedelta(days=397)  # the longest that browsers accept
 RENEWED = timedelta(days=30)  # before it expires
 SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Model Registry")])
-MEMORY = Path("/dev/shm")  # noqa: S108 - mkstemp creates files in it that only this user can read
+DESCRIPTORS = Path("/proc/self/fd")
 
 
 @dataclass(frozen=True)
@@ -175,24 +176,31 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def write_decrypted_pem(certificate: Certificate, port: int) -> Path:
-    """Return a file with the chain and the decrypted key, in memory if the system has /dev/shm.
+    """Return a file with the chain and the decrypted key, for this process and its children.
 
-    granian reads it again for each worker that it starts. So it stays until the next start on the same port, and only
-    `renew` changes it: granian never sees a certificate and a key that do not match.
+    On Linux it is in memory and has no name, so nothing is left when the processes are killed; elsewhere the next start
+    on the port replaces it. granian reads it again for each worker that it starts, and only `renew` changes it: granian
+    never sees a certificate and a key that do not match.
     """
-    folder = MEMORY if os.access(MEMORY, os.W_OK) else OURS
-    prefix = f"registry-{os.getuid()}-{port}-"
-    for left in folder.glob(f"{prefix}*"):
-        left.unlink(missing_ok=True)
-    descriptor, name = tempfile.mkstemp(".pem", prefix, folder)
-    os.close(descriptor)
-    renew(certificate, Path(name))
-    return Path(name)
+    if sys.platform == "linux":
+        file = DESCRIPTORS / str(os.memfd_create("certificate", 0))  # stays open when `serve` executes the server
+    else:
+        OURS.mkdir(parents=True, exist_ok=True)
+        file = OURS / f"decrypted-{port}.pem"
+    renew(certificate, file)
+    return file
 
 
 def renew(certificate: Certificate, opened: Path) -> None:
-    """Copy the certificate's files as they are now to the file that granian reads."""
-    _write(opened, certificate.chain.read_bytes() + b"\n" + certificate.opened_key())
+    """Copy the certificate's files as they are now to the file that granian reads, at once."""
+    content = certificate.chain.read_bytes() + b"\n" + certificate.opened_key()
+    if opened.parent != DESCRIPTORS:
+        _write(opened, content)
+        return
+    with open(os.memfd_create("certificate"), "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.dup2(stream.fileno(), int(opened.name))
 
 
 def is_ours(file: Path) -> bool:

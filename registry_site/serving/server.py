@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
@@ -88,6 +88,13 @@ class Server(MPServer):
         super()._stop_workers()  # type: ignore[no-untyped-call]
 
 
+class Opened(PosixPath):
+    """The path of an open file in `/proc`. The file has no name, so the path leads nowhere once it is resolved."""
+
+    def resolve(self, strict: bool = False) -> "Opened":
+        return self
+
+
 def _answerable(wrap: Callable[..., Callable[..., Any]]) -> Callable[..., Callable[..., Any]]:
     """Pass granian's response function and the client's address to the application, for `deadlines`."""
 
@@ -110,7 +117,7 @@ def main(options: dict[str, Any]) -> None:
     signal.signal(STOP_ACCEPTING, signal.SIG_IGN)  # until a worker has its handler
     pem, redirect = options.pop("certificate"), options.pop("redirect")
     if pem:
-        options |= {"ssl_cert": Path(pem), "ssl_key": Path(pem), "ssl_protocol_min": SSLProtocols.tls12}
+        options |= {"ssl_cert": Opened(pem), "ssl_key": Opened(pem), "ssl_protocol_min": SSLProtocols.tls12}
     server = Server(**options)
     if pem:
         server.on_reload(lambda: _renew(Path(pem)))

@@ -41,8 +41,9 @@ def seal_all() -> int:
 
     Several processes may call it at the same time: a chain grows only from the end that was read.
     """
-    count = 0
-    while sealed := _seal_batch():
+    count, sealed = 0, BATCH
+    while sealed == BATCH:  # a smaller batch had all of them
+        sealed = _seal_batch()
         count += sealed
     return count
 

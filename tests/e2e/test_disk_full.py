@@ -79,7 +79,7 @@ class MongoRoom:
         self._switch("alwaysOn")
 
     def almost_fill(self) -> None:
-        self._switch({"skip": 40})
+        self._switch({"skip": 400})  # more commands than a transaction of the list sends, fewer than all
 
     def free(self) -> None:
         self._switch("off")

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tenants.rows.fields import now
 from tests.answers import assert_error, ok
@@ -16,7 +18,9 @@ from tests.missing import cannot_run
 from tests.versions.files import new_item, saved_name, sha256, stored
 from tests.versions.test_folders import FILES, post_folder
 from versions import archives
+from versions import files as stored_files
 from versions.files import StoredFile
+from versions.models import Version
 
 FORMATS = {"zip": "application/zip", "tar": "application/x-tar"}
 LONG = {"a" * 120 + "/" + "b" * 130 + ".txt": b"long", "é/ü.txt": b"", "z.bin": bytes(range(256)) * 40}
@@ -180,3 +184,18 @@ def test_an_archive_of_a_version_that_is_deleted_meanwhile_breaks_off(world: Any
 
 def test_nothing_of_a_folder_is_stored_twice(world: Any, folder: str) -> None:
     assert sorted(map(sha256, stored().values())) == sorted({sha256(content) for content in (FILES | LONG).values()})
+
+
+def test_files_are_read_in_batches_each_from_one_lower_bound(
+    world: Any, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite uses only the first lower bound of a key: with two it would read all files before the batch again."""
+    monkeypatch.setattr(stored_files, "BATCH", 2)
+    version = Version.objects.get(ordinal="1")
+    with CaptureQueriesContext(connection) as captured:
+        paths = [file.path for file in stored_files.files_of(version)]
+    assert paths == sorted(FILES | LONG)
+    batches = [query["sql"] for query in captured if "_id" in query["sql"]]
+    assert len(batches) == (len(paths) + 1) // 2
+    for sql in batches:
+        assert sum(sql.count(bound) for bound in (" > ", " >= ", "$gt")) == 1, sql

@@ -1,5 +1,6 @@
 """HTTPS uses the operator's certificate, else a self-signed one; if neither works, HTTP is served with a warning."""
 
+import os
 import shutil
 import socket
 import stat
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from registry_site.config.variables import Environment
 from registry_site.serving import certificates
@@ -80,17 +82,22 @@ def test_a_key_with_a_passphrase_needs_it(tmp_path: Path) -> None:
         assert "HTTPSSECRET" in problem
 
 
-def test_only_the_owner_can_read_the_decrypted_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files in memory without a name")
+def test_the_decrypted_key_is_in_no_folder_and_is_renewed_at_once(tmp_path: Path) -> None:
     make(tmp_path, kind="aes")
-    shared = tmp_path / "memory"
-    shared.mkdir()
-    monkeypatch.setattr(certificates, "MEMORY", shared)
     found, _ = certificates.find(wanted(tmp_path, SECRET))
     assert found is not None
-    for _ in range(2):  # the second start removes the key of the first
-        opened = certificates.write_decrypted_pem(found, 443)
-    assert list(shared.iterdir()) == [opened]
-    assert stat.S_IMODE(opened.stat().st_mode) == 0o600
+    opened = certificates.write_decrypted_pem(found, 443)
+    with opened.open("rb") as read_by_a_worker:
+        make(tmp_path, kind="aes")
+        certificates.renew(found, opened)
+        old, new = read_by_a_worker.read(), opened.read_bytes()
+    assert old != new
+    for pem in (old, new):
+        loaded = load_pem_private_key(pem, None).public_key()
+        assert loaded == x509.load_pem_x509_certificate(pem).public_key()
+    assert str(opened.readlink()).startswith("/memfd:")
+    os.close(int(opened.name))
 
 
 def test_https_is_served_with_an_encrypted_key(server: Server, tmp_path: Path) -> None:
