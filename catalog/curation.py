@@ -16,7 +16,7 @@ from catalog.merges.kept import begin_merge, complete_merge, keep_replaced
 from catalog.merges.models import Merge
 from catalog.merges.preview import refuse_loss
 from catalog.models import Item, has_word
-from catalog.services import _write, write_words
+from catalog.services import write_item, write_words
 from catalog.values import change_values
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import T, delete_term, record_terms, set_direction, set_term_usage, suggest_term
@@ -164,7 +164,7 @@ def _replace_in_items(keys: Sequence[str], term: Tag | MetadataName, name: str, 
         for item in items:
             before = item_state(item)
             _replace(item, term, name)
-            done = _write(item, before, WORDS)
+            done = write_item(item, before, WORDS)
             change_values(item, before["metadata"])
             events.append(item_event(item, "updated", by, done, reason=f"{term.name} became {name}"))
         record_all(events)
@@ -179,7 +179,7 @@ def _replace_in_versions(
         _refuse_missing(term, name)
         holders = _with_term(Version, term).filter(pk__in=keys)
         items = Item.objects.of(term.tenant_id).in_bulk(set(holders.values_list("subject", flat=True)))
-        written = {item.pk: _write(item, item_state(item)) for item in items.values()}
+        written = {item.pk: write_item(item, item_state(item)) for item in items.values()}
         versions = [version for version in holders if version.subject in items]  # others got the word meanwhile
         keep_replaced(merge, versions, term, name)
         events = []

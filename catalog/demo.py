@@ -15,6 +15,7 @@ from catalog.representation import item_documents
 from catalog.services import add_item_version, create_item, delete_item
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import set_direction
+from folksonomy.synonyms import term_documents
 from tenants.exceptions import Refused
 from tenants.identity.deletions import delete_user
 from tenants.identity.services import create_user
@@ -239,5 +240,4 @@ def documents_with_words(items: Sequence[Item], reader: User) -> Mapping[str, Se
 
 def _terms(model: Any, names: Iterable[str], reader: User) -> Sequence[dict[str, Any]]:
     rows = list(model.objects.of(reader.tenant_id).filter(name__in=list(names)).order_by("name"))
-    usernames = User.objects.usernames({row.owner_id for row in rows if row.owner_id})
-    return [row.to_api(usernames) for row in rows]
+    return term_documents(rows)

@@ -44,7 +44,7 @@ class Publication(serializers.Serializer[Any]):
     """
 
     model = Text(max_length=255)
-    create = serializers.BooleanField(required=False)  # type: ignore[assignment]
+    create = Flag(required=False)  # type: ignore[assignment]
     path = Text(max_length=1024, required=False, allow_blank=True)
     description = Text(max_length=LONGEST_DESCRIPTION, required=False, allow_blank=True)
 

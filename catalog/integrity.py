@@ -5,7 +5,7 @@ from typing import Any
 
 from catalog.aliases.models import AliasMove, Proposal
 from catalog.models import Item, Value
-from catalog.services import _current, _write
+from catalog.services import read_again, write_item
 from catalog.values import BATCH, add_values, faults_of_values, remove_values
 from tenants.models import User
 from tenants.rows.batches import batches, keys_of
@@ -124,8 +124,8 @@ def _rebuild_values_of(key: str) -> None:
     if item is None:
         return
     with reference_guard(item.tenant_id):
-        item, before = _current(item)
-        _write(item, before, at=item.lastmod)  # conflicts with concurrent changes
+        item, before = read_again(item)
+        write_item(item, before, at=item.lastmod)  # conflicts with concurrent changes
         remove_values(item=item)
         add_values(item)
         for version in Version.objects.of(item.tenant_id).filter(subject=key):

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from catalog.aliases.protection import refuse_unprotecting
-from catalog.aliases.services import forget_aliases, refuse_aliased
+from catalog.aliases.services import current_item, forget_aliases, refuse_aliased
 from catalog.changes import dataset_ids, unique, user_ids
 from catalog.checks import (
     CHANGE,
@@ -88,27 +88,25 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
     unknown references, invalid names, and updates that replace what is not in a list or that produce a duplicate.
     """
     with reference_guard(item.tenant_id, by):
-        item, before = _current(item)
+        item, before = read_again(item)
         words, changes = changed_in_words(item, changes, by, CHANGE)
         keep_name(item, before["name"])
         if not set(before["tags"]) <= set(item.tags):
             refuse_unprotecting(item, by, before=before["tags"])
         events = use_new(words, changes, by, CHANGE)
-        done = _write(item, before, (*CHANGEABLE, "readers"))
+        done = write_item(item, before, (*CHANGEABLE, "readers"))
         change_values(item, before["metadata"])
         record_all([*events, item_event(item, "updated", by, done)])
     return used(words, item)
 
 
-def _current(item: Item) -> tuple[Item, State]:
+def read_again(item: Item) -> tuple[Item, State]:
     """Return the item as it is stored now, and its state for the event. Raises Refused (`resource_not_found`)."""
-    current = Item.objects.of(item.tenant_id).filter(pk=item.pk).first()
-    if current is None:
-        raise Refused("resource_not_found", f"No such resource: {item.pk}")
+    current = current_item(item)
     return current, item_state(current)
 
 
-def _write(item: Item, before: State, fields: Sequence[str] = (), *, at: datetime | None = None) -> dict[str, Any]:
+def write_item(item: Item, before: State, fields: Sequence[str] = (), *, at: datetime | None = None) -> dict[str, Any]:
     """Write the fields if the revision is still the one that was read, and return what changed, for the event.
 
     `before` is the state of the item as it was read. Raises Conflict if the revision is newer.
@@ -159,8 +157,8 @@ def _name_version(
     item: Item, upload: Upload, mark: str, *, ordinal: str | None, by: User, sessions: Sequence[str]
 ) -> tuple[Item, Version]:
     with reference_guard(item.tenant_id, by):
-        item, before = _current(item)
-        done = _write(item, before, at=item.lastmod if upload.timestamp else None)
+        item, before = read_again(item)
+        done = write_item(item, before, at=item.lastmod if upload.timestamp else None)
         words = words_of_new(item, upload.tags, upload.metadata, CREATION)
         upload = checked_version(item, in_words(upload, words), None) if words.replaced else upload
         events = words.use(upload.tags, upload.metadata, by=by, error=CREATION)
@@ -181,8 +179,8 @@ def update_item_version(*, item: Item, version: Version, by: User, changes: Mapp
     `update_item` does, `resource_not_found` if the item or version no longer exists.
     """
     with reference_guard(item.tenant_id, by):
-        item, before = _current(item)
-        done = _write(item, before)  # conflicts with concurrent changes of the item and its versions
+        item, before = read_again(item)
+        done = write_item(item, before)  # conflicts with concurrent changes of the item and its versions
         current = Version.objects.of(item.tenant_id).filter(pk=version.pk, subject=item.pk).first()
         if current is None:
             raise Refused("resource_not_found", f"No such version: {version.ordinal}")
@@ -210,9 +208,9 @@ def delete_item_version(*, item: Item, version: Version, by: User) -> None:
     Raises Refused: `resource_not_found` if it is gone, `delete_request_error` if an alias points at it.
     """
     with reference_guard(item.tenant_id):
-        item, before = _current(item)
+        item, before = read_again(item)
         refuse_aliased(item, version)
-        done = _write(item, before)
+        done = write_item(item, before)
         current = Version.objects.of(item.tenant_id).filter(pk=version.pk).first()
         if current is None:
             raise Refused("resource_not_found", f"No such version: {version.ordinal}")
@@ -230,9 +228,9 @@ def delete_item(*, item: Item, by: User) -> None:
     if a rule protects the item from `by`.
     """
     with (removal_guard if item.kind == "dataset" else reference_guard)(item.tenant_id):
-        item, before = _current(item)
+        item, before = read_again(item)
         refuse_unprotecting(item, by)
-        _write(item, before)
+        write_item(item, before)
         used = Item.objects.of(item.tenant_id).filter(datasets__holds=item.pk) if item.kind == "dataset" else None
         user = used.first() if used is not None else None
         if user is not None:

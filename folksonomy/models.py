@@ -1,6 +1,6 @@
 """Tags and metadata names: administrators suggest `default` ones, `folk` ones come from use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db import models
@@ -35,8 +35,8 @@ class Term(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def to_api(self, usernames: Mapping[str, str]) -> dict[str, Any]:
-        """Return the term's JSON document; the term's text is its identifier.
+    def to_api(self, usernames: Mapping[str, str], synonyms: Sequence[str]) -> dict[str, Any]:
+        """Return the term's JSON document with its synonyms; the term's text is its identifier.
 
         `usernames` maps the ids of existing users to their names.
         """
@@ -45,6 +45,7 @@ class Term(models.Model):
             "id": self.name,
             "usage": self.usage,
             "description": self.description,
+            "synonyms": synonyms,
             "owner": self.owner_id,
             "owner_username": usernames.get(self.owner_id),
             "timestamp": iso(self.timestamp),
@@ -63,8 +64,8 @@ class MetadataName(Term):
     kind = "metadata"
     better = TextField(max_length=16, null=True, choices=[(direction, direction) for direction in DIRECTIONS])
 
-    def to_api(self, usernames: Mapping[str, str]) -> dict[str, Any]:
-        return super().to_api(usernames) | {"better": self.better}
+    def to_api(self, usernames: Mapping[str, str], synonyms: Sequence[str]) -> dict[str, Any]:
+        return super().to_api(usernames, synonyms) | {"better": self.better}
 
 
 class Synonym(models.Model):

@@ -11,6 +11,7 @@ from typing import Any
 
 from folksonomy.models import MetadataName, Synonym, Tag
 from tenants.exceptions import Refused
+from tenants.models import User
 from tenants.rows.prepared import Prepared
 from tenants.rows.texts import refuse, shown, unfit_name
 
@@ -80,6 +81,13 @@ def synonyms_of(terms: Sequence[Term]) -> dict[str, list[str]]:
         if key := words.get((tenant_id, word)):
             found[key].append(name)
     return found
+
+
+def term_documents(terms: Sequence[Term], with_synonyms: bool = True) -> list[dict[str, Any]]:
+    """Return the JSON documents of all tags or all metadata names."""
+    usernames = User.objects.usernames({term.owner_id for term in terms if term.owner_id})
+    synonyms = synonyms_of(terms) if with_synonyms else {}
+    return [term.to_api(usernames, synonyms.get(term.pk, ())) for term in terms]
 
 
 def replace_synonyms(term: Term, names: Sequence[str]) -> tuple[list[str], list[str]]:

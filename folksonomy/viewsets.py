@@ -12,18 +12,15 @@ from folksonomy.documentation import MetadataNameAnswer, TermAnswer
 from folksonomy.models import MetadataName, Tag
 from folksonomy.serializers import MetadataNameChanges, TermChanges, TermInput
 from folksonomy.services import change_term, delete_term, suggest_term
-from folksonomy.synonyms import synonyms_of
-from tenants.models import User
+from folksonomy.synonyms import term_documents
 from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.permissions import ADMINISTRATORS, USERS
 from tenants.rest.querying.fields import query_error
 from tenants.rest.querying.page import envelope
-from tenants.rest.querying.query import LARGEST_PAGE, LIMIT, number_in
+from tenants.rest.querying.query import LARGEST_PAGE, LIMIT, number_in, one_of
 from tenants.rows.hooks import hook
 
 FIXED = ("_id", "id", "usage", "owner", "owner_username", "timestamp")
-
-
 USES = ("most", "none")  # sorted by use, and unused
 OTHERS = ("filter", "q", "sort", "after", "format")  # parameters that exclude `uses`
 MOST_COUNTED, MOST_BY_USE = 10_000, 1000  # the newest words, and words per page
@@ -52,8 +49,11 @@ class TermViewSet(CollectionViewSet):
     @property
     def counts(self) -> bool:
         """Whether the answer tells how many items use each word."""
-        query = self.request.query_params
-        return self.action == "list" and (query.get("counts") == "true" or bool(query.get("uses")))
+        if self.action != "list":
+            return False
+        return one_of(self.request, "counts", ("", "true", "false")) == "true" or bool(
+            self.request.query_params.get("uses")
+        )
 
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         """List the words; `uses` sorts them by the number of items that use them, or keeps the unused."""
@@ -71,15 +71,11 @@ class TermViewSet(CollectionViewSet):
         return Response(envelope(self.to_api_page(some), len(kept), page, limit))
 
     def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
-        usernames = User.objects.usernames({row.owner_id for row in rows if row.owner_id})
-        synonyms = synonyms_of(rows) if self.is_selected("synonyms") else {}
-        counts = hook("count_uses")(terms=rows, reader=self.user) if self.counts else {}
-        return [
-            row.to_api(usernames)
-            | {"synonyms": synonyms.get(row.pk, [])}
-            | ({"count": counts[row.pk]} if self.counts else {})
-            for row in rows
-        ]
+        documents = term_documents(rows, with_synonyms=self.is_selected("synonyms"))
+        if not self.counts:
+            return documents
+        counts = hook("count_uses")(terms=rows, reader=self.user)
+        return [document | {"count": counts[row.pk]} for document, row in zip(documents, rows, strict=True)]
 
     def document_fields(self) -> Sequence[str]:
         return [*super().document_fields(), *(["count"] if self.counts else ())]

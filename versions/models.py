@@ -186,8 +186,7 @@ class SpentOrdinal(models.Model):
 class UploadSession(models.Model):
     """Bytes on their way: what a user has sent so far of one file, in any number of requests.
 
-    The first `offset` bytes are durable; `sent`, `place`, `tags` and `crc32` are what the store needs to continue
-    (`Progress`).
+    The first `offset` bytes are durable; `sent`, `place`, `tags` and `crc32` are the store's `Progress`.
     Once all `size` bytes are there they are stored under their `sha256`, and the session counts as a reference to them,
     until a version takes them (`taken`). The row stays until it `expires`, so that a client whose connection broke at
     the end learns that its upload is complete.

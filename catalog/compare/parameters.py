@@ -7,7 +7,6 @@ from rest_framework.request import Request
 from catalog.compare.fields import METADATA
 from tenants.rest.querying.fields import query_error
 from tenants.rest.querying.operands import read_json
-from tenants.rows.texts import shown
 
 MOST_NAMES = 1000  # in `fields`
 
@@ -32,11 +31,3 @@ def listed(request: Request, name: str) -> list[str]:
         else:
             found += text.split(",")
     return [text for text in found if text.strip()]
-
-
-def one_of(request: Request, name: str, known: Sequence[str]) -> str:
-    """Return the text of a query parameter. Raises Refused unless it is one of these."""
-    text = request.query_params.get(name, "")
-    if text not in known:
-        raise query_error(f"{name} is one of {', '.join(filter(None, known))}, not {shown(text)}")
-    return text

@@ -13,13 +13,14 @@ from catalog.compare.columns import Column, Source, kind_in
 from catalog.compare.documentation import ANSWERS
 from catalog.compare.fields import Compared, matrix_of, names_for, needs, refuse_many_folders, rows_of
 from catalog.compare.formats import FORMATS, Format, file_of
-from catalog.compare.parameters import fields_in, listed, one_of
+from catalog.compare.parameters import fields_in, listed
 from catalog.models import KINDS, Item
 from tenants.rest.collections import CollectionViewSet
 from tenants.rest.exports import export_form
 from tenants.rest.permissions import USERS, refuse_outside_scope
 from tenants.rest.querying.bounded import bounded_search
 from tenants.rest.querying.fields import query_error
+from tenants.rest.querying.query import one_of
 
 FLAGS = {"": False, "false": False, "true": True, "on": True}  # `on` is a form's checkbox
 PARAMETERS = ("ids", "kind", "filter", "sort", "by", "fields", "diff", "format")

@@ -13,7 +13,7 @@ from catalog.checks import CHANGE, WORDS, refuse_too_large
 from catalog.history import item_event, item_state, version_event, version_state
 from catalog.merges.models import KEPT, Merge, Replacement
 from catalog.models import Item
-from catalog.services import _write, write_words
+from catalog.services import write_item, write_words
 from catalog.values import change_values
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import delete_term, record_terms, set_direction
@@ -151,10 +151,10 @@ def _restore(merge: Merge, row: Replacement, item: Item, version: Version | None
     if not restored:
         return []
     if version is None:
-        done = _write(item, before, WORDS)
+        done = write_item(item, before, WORDS)
         change_values(item, before["metadata"])
         return [item_event(item, "updated", by, done, reason=reason)]
-    done = _write(item, before) | write_words(version, of_version)
+    done = write_item(item, before) | write_words(version, of_version)
     return [version_event(item, version, "updated", by, done, reason=reason)]
 
 

@@ -190,7 +190,7 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
 ) -> None:
     api = world.acme.owner.api
     monkeypatch.setattr(curation, "BATCH", 1)
-    written = services._write
+    written = services.write_item
 
     def write_once(item: Any, before: Any, fields: Any) -> Any:
         if Tag.objects.filter(name="gone").exists() and Item.objects.filter(tags__holds="new").count() > 2:
@@ -198,7 +198,7 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
         return written(item, before, fields)
 
     Tag(tenant_id="acme", name="gone").save()
-    monkeypatch.setattr(curation, "_write", write_once)
+    monkeypatch.setattr(curation, "write_item", write_once)
     with pytest.raises(Interrupted):
         curation.merge_term(term=_tag("old"), into=_tag("new"), by=None)
     known = set(terms(api, "tags"))
@@ -206,7 +206,7 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
         tags = read(api, f"{kind}/{items[name]}")["tags"]
         assert {"old", "new"} & set(tags)
         assert set(tags) <= known
-    monkeypatch.setattr(curation, "_write", written)
+    monkeypatch.setattr(curation, "write_item", written)
     curation.merge_term(term=_tag("old"), into=_tag("new"), by=None)
     assert "old" not in terms(api, "tags")
     assert not Item.objects.of("acme").filter(tags__holds="old").exists()

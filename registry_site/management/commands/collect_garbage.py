@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.merges.old import find_old_merges
+from registry_site.config.databases import update_statistics
 from registry_site.config.values import lifetime
 from versions.garbage import find_garbage
 from versions.removal import bytes_are_held
@@ -31,6 +32,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["delete"] and bytes_are_held():
             raise CommandError("A backup or restore is running; try again when it has ended")
+        update_statistics()
         found = kept = 0
         for garbage in chain(find_garbage(options["older_than"]), find_old_merges()):
             found += 1

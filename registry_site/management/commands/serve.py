@@ -70,6 +70,7 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
             if is_unfinished():
                 raise CommandError("A restore into this database is running or was interrupted: run it again")
+            databases.update_statistics()
             made = ensure_default_tenant()
             _ensure_superuser()
         connections.close_all()

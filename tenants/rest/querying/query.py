@@ -15,6 +15,7 @@ from tenants.rest.querying.parse import parse
 from tenants.rest.querying.terms import condition_of, terms_of
 from tenants.rest.querying.tree import All, Node
 from tenants.rest.querying.words import current_words_of, keys_with_words, with_words
+from tenants.rows.texts import shown
 
 LIMIT = 10
 LARGEST_LIMIT = 10_000
@@ -104,6 +105,14 @@ def _words(request: Request, fields: FieldTable) -> str:
     """Return the condition of the search box as a filter in JSON; empty without one."""
     text = _single(request, "q")
     return json.dumps(condition_of(terms_of(text, fields, getattr(request.user, "pk", "")))) if text.strip() else ""
+
+
+def one_of(request: Request, name: str, known: Sequence[str]) -> str:
+    """Return the text of a query parameter. Raises Refused unless it is one of these."""
+    text = request.query_params.get(name, "")
+    if text not in known:
+        raise query_error(f"{name} is one of {', '.join(filter(None, known))}, not {shown(text)}")
+    return text
 
 
 def number_in(request: Request, name: str, default: int, largest: int) -> int:

@@ -20,6 +20,7 @@ PHONE: Any
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # Wait for layout: a button that moves while it is pressed is not clicked.
 LAID_OUT = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+TRANSITIONS_ENDED = "() => Promise.all(document.getAnimations().map((each) => each.finished)).then(() => null)"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 # The schemes differ in colours only.
@@ -83,6 +84,8 @@ def look(engine: str) -> Look:
             page.set_viewport_size(size)
             for colours, rules in RULES.items():
                 page.emulate_media(color_scheme=colours)
+                page.evaluate(LAID_OUT)
+                page.evaluate(TRANSITIONS_ENDED)
                 page.screenshot(path=folder / f"{name}-{width}-{colours}.png", full_page=True)
                 found = [each for each in page.evaluate(VIOLATIONS, rules) if each["id"] not in foreign]
                 bad = [(each["id"], each["help"], each["nodes"][0]["html"]) for each in found]

@@ -147,11 +147,11 @@ def test_without_javascript_rows_are_compared_in_plain_pages(
 @pytest.mark.promise("terms.better")
 def test_an_administrator_says_which_values_are_better(page: Page, models: dict[str, str], look: Look) -> None:
     log_in(page, then="/v1/metadata/seconds")
-    page.get_by_text("Set which values are better").click()
+    page.get_by_text("Describe", exact=True).click()
     page.get_by_label("Better values").select_option("lower")
     look(page, "metadata-name")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status")).to_have_text("Comparisons mark the best value now")
+    expect(page.get_by_role("status")).to_have_text("Saved “seconds”.")
     page.goto(f"/v1/compare?ids={models['first']},{models['third']}")
     expect(page.locator("#matrix").get_by_role("row", name=re.compile("^seconds")).locator("strong")).to_have_text("9")
 

@@ -1,6 +1,7 @@
 """The variable DATABASE selects one of three engines."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -78,3 +79,11 @@ def test_connection_settings_are_applied(db: None, engine: str) -> None:
         pragmas = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
         for name, value in pragmas.items():
             assert cursor.execute(f"PRAGMA {name}").fetchone()[0] == value
+
+
+def test_statistics_let_sqlite_pick_the_index_that_selects_the_fewest_rows(world: Any, engine: str) -> None:
+    databases.update_statistics()  # other engines need none
+    if engine == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM sqlite_stat1 WHERE tbl = 'tenants_user'")
+            assert cursor.fetchone()[0] > 1

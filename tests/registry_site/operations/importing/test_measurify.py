@@ -115,6 +115,8 @@ def test_everything_of_a_tenant_is_imported_with_its_ids_and_times(furnished: An
         "_id": "folksy",
         "id": "folksy",
         "usage": "folk",
+        "description": "",
+        "synonyms": [],
         "owner": str(furnished.ada),
         "owner_username": "ada",
         "timestamp": hex_of(at(3)),

@@ -37,7 +37,8 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def registered(mlflow: MLflowServer) -> Iterator[str]:
-    """The name of a model with two versions; all models are gone afterwards."""
+    """The name of a model with two versions; there are no others, and all models are gone afterwards."""
+    mlflow.forget()
     name = f"churn-{uuid4().hex[:6]}"
     mlflow.model(
         name,
