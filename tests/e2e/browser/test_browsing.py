@@ -481,6 +481,7 @@ def test_the_keyboard_is_enough(page: Page, api: httpx.Client, mark: str) -> Non
     page.get_by_label("Name", exact=True).focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=mark)).to_be_visible()
+    page.wait_for_load_state()  # the script opens the dialog
     delete = page.get_by_role("button", name="Delete this dataset")
     delete.focus()
     page.keyboard.press("Enter")
