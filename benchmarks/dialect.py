@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
         f"| {what} | {median(a):,.1f} | {median(b):,.1f} | {median(a) / median(b):.1f} |"
         for what, (a, b) in found.items()
     ]
-    head = f"Medians of {options.rounds} rounds; load {os.getloadavg()[0]:.1f} at the end.\n\n"
+    head = f"## MLflow's protocol\n\nMedians of {options.rounds} rounds; load {os.getloadavg()[0]:.1f} at the end.\n\n"
     lines = ["| | registry | mlflow server | times |", "| --- | --- | --- | --- |", *rows]
     print("\n".join(lines))
     if options.output:

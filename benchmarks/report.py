@@ -78,10 +78,9 @@ def _summary(results: Results) -> str:
                 ours, theirs = medians(pair[0]), medians(pair[1])
                 times, share = (a / b if b else math.inf for a, b in ((ours.rate, theirs.rate), (ours.p99, theirs.p99)))
                 text += f"| {case.title} | {engine} | {times:.1f} | {share:.2f} |\n"
-    text += "\n| | | CPU with the most items, relative to the fewest |\n|---|---|---|\n"
-    for name, small, large in _growth(results):
-        text += f"| list | {name} | {large / small:.2f} |\n"
-    return text
+    growth = [f"| list | {name} | {large / small:.2f} |\n" for name, small, large in _growth(results)]
+    head = "\n| | | CPU with the most items, relative to the fewest |\n|---|---|---|\n"
+    return text + (head + "".join(growth) if growth else "")
 
 
 def _growth(results: Results) -> Iterator[tuple[str, float, float]]:
