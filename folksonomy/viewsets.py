@@ -1,6 +1,6 @@
 """Routes on tags and metadata names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from django.http import StreamingHttpResponse
@@ -68,13 +68,16 @@ class TermViewSet(CollectionViewSet):
         kept = [row for row in rows if uses == "most" or not counts[row.pk]]
         kept.sort(key=lambda row: (-counts[row.pk], row.name))
         some = kept[(page - 1) * limit : page * limit]
-        return Response(envelope(self.to_api_page(some), len(kept), page, limit))
+        return Response(envelope(self.counted_page(some, counts), len(kept), page, limit))
 
     def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
+        if self.counts:
+            return self.counted_page(rows, hook("count_uses")(terms=rows, reader=self.user))
+        return term_documents(rows, with_synonyms=self.is_selected("synonyms"))
+
+    def counted_page(self, rows: Sequence[Any], counts: Mapping[str, int]) -> Sequence[dict[str, Any]]:
+        """Return the documents with the number of items that use each word."""
         documents = term_documents(rows, with_synonyms=self.is_selected("synonyms"))
-        if not self.counts:
-            return documents
-        counts = hook("count_uses")(terms=rows, reader=self.user)
         return [document | {"count": counts[row.pk]} for document, row in zip(documents, rows, strict=True)]
 
     def document_fields(self) -> Sequence[str]:
