@@ -131,9 +131,10 @@ def _level(place: Place) -> Iterator[Entry]:
 
 def _counted(place: Place, entries: Sequence[Entry]) -> Sequence[Entry]:
     """Return the entries, their folders with what is in them, as far as it is among the first files of the page."""
-    rows = VersionFile.objects.in_version(place.version.pk, place.prefix)
-    first = VersionFile.key(place.version.pk, f"{place.prefix}{entries[0].name}") if entries else ""
-    found = rows.filter(pk__gte=first).order_by("pk").values_list("path", "size")[: COUNTED + 1]
+    id = place.version.pk
+    first = VersionFile.key(id, f"{place.prefix}{entries[0].name if entries else ''}")
+    rows = VersionFile.objects.filter(pk__gte=first, pk__lt=_behind(VersionFile.key(id, place.prefix)))
+    found = rows.order_by("pk").values_list("path", "size")[: COUNTED + 1]
     files: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     name = ""

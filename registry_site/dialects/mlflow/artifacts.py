@@ -35,9 +35,9 @@ def listing(folder_id: str, path: str, *, relative: bool = True) -> list[dict[st
     The files of a folder below are skipped, not read. `relative` names are without the path.
     """
     prefix = f"{path}/" if path else ""
-    rows, after, found = VersionFile.objects.in_version(folder_id, prefix).order_by("pk"), "", []
+    after, found = "", []
     while True:
-        batch = list(rows.filter(pk__gt=after)[:PAGE] if after else rows[:PAGE])
+        batch = list(VersionFile.objects.in_version(folder_id, prefix, after=after).order_by("pk")[:PAGE])
         for row in batch:
             if after and row.pk <= after:
                 continue
