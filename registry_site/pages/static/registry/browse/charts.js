@@ -4,6 +4,8 @@
 const LABELLED = 30; // points or lines; more would hide each other's names
 const NARROW = 480; // pixels
 const room = (width) => (width < NARROW ? { marginRight: 84, ems: 6 } : { marginRight: 140, ems: 11 }); // for names of lines and points
+// A metric over versions or steps.
+const overTime = { height: 320, inset: 16, marginLeft: 60, marginBottom: 50, grid: true };
 const common = { className: "plot", style: { background: "transparent" } };
 
 function plotted(options) {
@@ -123,11 +125,7 @@ export function trend({ columns, metrics, width }, metric) {
   const domain = [...new Set(points.map((point) => point.version))];
   const svg = plotted({
     width,
-    height: 320,
-    inset: 16,
-    marginLeft: 60,
-    marginBottom: 50,
-    grid: true,
+    ...overTime,
     x: { type: "point", domain, label: "version" },
     y: { label: metric },
     color: { type: "categorical", scheme: "tableau10" },
@@ -147,11 +145,7 @@ export function steps({ points, width }, metric) {
   const known = points.map(({ step, value }) => ({ step, value: value ?? NaN }));
   const svg = plotted({
     width,
-    height: 320,
-    inset: 16,
-    marginLeft: 60,
-    marginBottom: 50,
-    grid: true,
+    ...overTime,
     x: { label: "step" },
     y: { label: metric },
     marks: [
