@@ -110,9 +110,9 @@ def _refused_by_scope(response: Any) -> bool:
 
 
 def _methods(route: Route) -> list[str]:
-    """Return the methods of a route that require a login, deletion last."""
+    """Return the methods of a route that require a login, those that write after those that read, deletion last."""
     known = set(route.methods) - {"head", "options"} - PUBLIC.get(route.name, set())
-    return sorted(known, key=lambda method: method == "delete")
+    return sorted(known, key=lambda method: (method == "delete", method))
 
 
 @pytest.mark.promise("tokens.closed", "tokens.scopes")
