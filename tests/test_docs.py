@@ -134,3 +134,16 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
         target = (page.parent / file).resolve() if file else page
         assert target.exists(), file
         assert not anchor or anchor in anchors(target), f"{file}#{anchor}"
+
+
+def test_the_index_of_decisions_lists_each_record() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"\]\((\d{4}-[a-z-]+\.md)\)", (folder / "README.md").read_text())
+    assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))
+
+
+def test_the_readme_names_each_folder_of_code() -> None:
+    text = (ROOT / "README.md").read_text()
+    folders = {path.parent.name for app in APPS[:5] for path in (ROOT / app).glob("*/__init__.py")}
+    unlisted = {"migrations", "management", "admin", "models"}  # Django's own
+    assert {folder for folder in folders - unlisted if f"`{folder}/`" not in text} == set()
