@@ -88,7 +88,7 @@ def refusal(call: Callable[[], Any]) -> str:
     except mlflow.MlflowException as error:
         return str(error.error_code)
     except requests.HTTPError as error:
-        return str(error.response.status_code)
+        return str(error.response.status_code if error.response is not None else error)
     return "done"
 
 
