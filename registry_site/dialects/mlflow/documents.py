@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from catalog.models import Item
+from registry_site.dialects.mlflow.errors import MLflowError
 from registry_site.dialects.mlflow.names import names_for, values_of
 from tenants.models import User
 from versions.embedded import embedded_versions
@@ -22,6 +23,14 @@ MODEL_PREFIX = "m-"  # of the ids of logged models
 def milliseconds(time: datetime) -> int:
     """Return the time as MLflow has it."""
     return round(time.timestamp() * 1000)
+
+
+def moment(milliseconds: float) -> datetime:
+    """Return the time that a client gives in milliseconds since 1970. Raises MLflowError outside of the calendar."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        raise MLflowError("A time is given in milliseconds since 1970") from None
 
 
 def pairs(values: Mapping[str, str]) -> list[dict[str, str]]:

@@ -20,9 +20,10 @@ from tenants.rows.texts import shown
 from versions import drafts
 from versions.draft_models import DEFAULT_EXPERIMENT, Experiment
 
-EXPERIMENTS = Grammar(texts={"name": "name"}, numbers={}, lists={"tags": "tags"})
-FIELDS = {"_id": "text:pk", "name": "text", "tags": "pairs", "timestamp": "date"}
-ORDERS = {"name": "name", "creation_time": "timestamp", "last_update_time": "lastmod", "experiment_id": "pk"}
+TIMES = {"creation_time": "timestamp", "last_update_time": "lastmod"}
+EXPERIMENTS = Grammar(texts={"name": "name", "experiment_id": "_id"}, numbers={}, lists={"tags": "tags"}, times=TIMES)
+FIELDS = {"_id": "text:pk", "name": "text", "tags": "pairs", "timestamp": "date", "lastmod": "date"}
+ORDERS = {"name": "name", "experiment_id": "pk"} | TIMES
 NEWEST = (Key("timestamp", True), Key("pk", True))
 VIEWS = {"": "active", "ACTIVE_ONLY": "active", "DELETED_ONLY": "deleted", "ALL": "all", "1": "active"}
 VIEWS |= {"2": "deleted", "3": "all"}

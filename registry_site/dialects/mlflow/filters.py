@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from catalog.drafts import typed
+from registry_site.dialects.mlflow.documents import moment
 from registry_site.dialects.mlflow.errors import MLflowError
 from tenants.rest.querying.fields import Key
 from tenants.rows.texts import shown
@@ -23,6 +25,7 @@ ENTITIES = {
 SIGNS = {"=": "$eq", "!=": "$ne", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
 TEXT_OPERATORS = ("=", "!=", "LIKE", "ILIKE")
 LISTED = ("IN", "NOT IN")
+NULLS = ("IS NULL", "IS NOT NULL")  # the whole condition of a tag or a param
 PROMPT = "mlflow.prompt.is_prompt"  # nothing here is a prompt
 
 
@@ -67,11 +70,14 @@ def _condition(tokens: list[tuple[str, str]], text: str) -> Condition:
     try:
         kind, name = tokens.pop(0)
         operator = tokens.pop(0)[1].upper()
-        operator = f"NOT {tokens.pop(0)[1].upper()}" if operator == "NOT" else operator
-        value = _values(tokens, text) if operator in LISTED else _value(tokens.pop(0), text)
+        while operator in ("NOT", "IS", "IS NOT"):
+            operator = f"{operator} {tokens.pop(0)[1].upper()}"
+        value = _values(tokens, text) if operator in LISTED else None
+        if operator not in (*LISTED, *NULLS):
+            value = _value(tokens.pop(0), text)
     except IndexError:
         raise _invalid(text) from None
-    if kind != "name" or operator not in (*SIGNS, *TEXT_OPERATORS, *LISTED):
+    if kind != "name" or operator not in (*SIGNS, *TEXT_OPERATORS, *LISTED, *NULLS):
         raise _invalid(text)
     first, dot, rest = name.partition(".")
     if dot and first not in ENTITIES:
@@ -108,12 +114,13 @@ def _invalid(text: str) -> MLflowError:
 
 @dataclass(frozen=True)
 class Grammar:
-    """What can be filtered: texts and numbers by their names here, and the list of each kind of pair."""
+    """What can be filtered: texts, numbers and times by their names here, and the list of each kind of pair."""
 
     texts: Mapping[str, str]
     numbers: Mapping[str, str]
     lists: Mapping[str, str]
     pairs: Mapping[str, str] = field(default_factory=dict)
+    times: Mapping[str, str] = field(default_factory=dict)
 
     def filter_of(self, conditions: Sequence[Condition]) -> dict[str, Any]:
         """Return the filter as our lists take it."""
@@ -131,11 +138,13 @@ class Grammar:
             return {"metadata": {"$elemMatch": {"name": self.pairs[key], "value": inner}}}
         if key in self.texts:
             return {self.texts[key]: _comparison(condition)}
-        if key in self.numbers:
-            if condition.operator not in SIGNS or isinstance(value, str):
+        if key in self.numbers or key in self.times:
+            if condition.operator not in SIGNS or not isinstance(value, int | float):
                 raise MLflowError(f"Invalid comparator '{condition.operator}' or value for attribute '{key}'")
+            if key in self.times:
+                return _of_time(self.times[key], condition.operator, value)
             return {self.numbers[key]: {SIGNS[condition.operator]: value}}
-        valid = [*self.texts, *self.pairs, *self.numbers]
+        valid = [*self.texts, *self.pairs, *self.numbers, *self.times]
         raise MLflowError(f"Invalid attribute key '{shown(key)}' specified. Valid keys are '{valid}'")
 
 
@@ -154,13 +163,27 @@ def _comparison(condition: Condition) -> dict[str, Any]:
     return {SIGNS[operator]: value}
 
 
+def _of_time(name: str, operator: str, value: int | float) -> dict[str, Any]:
+    """Return the comparison of a time with milliseconds since 1970. Times here have microseconds."""
+    start = moment(value)
+    following = (start + timedelta(milliseconds=1)).isoformat()
+    within = {"$gte": start.isoformat(), "$lt": following}
+    if operator in ("=", "!="):
+        return {name: within if operator == "=" else {"$not": within, "$exists": True}}
+    after = operator in ("<=", ">")
+    return {name: {"$lt" if operator in ("<", "<=") else "$gte": following if after else start.isoformat()}}
+
+
 def _of_pair(name: str, condition: Condition) -> dict[str, Any]:
     """Return the comparison with the value of a pair; a row without the pair does not match."""
     if name == "metrics":
-        if condition.operator not in SIGNS or isinstance(condition.value, str):
+        if condition.operator not in SIGNS or not isinstance(condition.value, int | float):
             raise MLflowError(f"Invalid comparator or value for metric '{shown(condition.key)}'")
         inner: Any = {SIGNS[condition.operator]: condition.value}
         return {name: {"$elemMatch": {"name": condition.key, "value": inner}}}
+    if condition.operator in NULLS:
+        there = {name: {"$elemMatch": {"name": condition.key}}}
+        return there if condition.operator == "IS NOT NULL" else {"$nor": [there]}
     if condition.key == PROMPT:
         is_true = (condition.operator, condition.value) in (("!=", "true"), ("=", "false"))
         return {} if is_true else {"$nor": [{}]}

@@ -21,12 +21,15 @@ from tenants.rows.texts import mended_title, shown
 from versions import drafts
 from versions.draft_models import MODEL, Draft
 
+TIMES = dict.fromkeys(("creation_timestamp", "creation_time"), "timestamp")
+TIMES |= dict.fromkeys(("last_updated_timestamp", "last_updated_time"), "lastmod")
 LOGGED = Grammar(
     texts={"name": "name", "source_run_id": "source", "model_id": "_id", "status": "status"},
     numbers={},
     lists={"tags": "tags", "params": "params", "metrics": "metrics"},
+    times=TIMES,
 )
-FIELDS = {"_id": "text:pk", "name": "text", "source": "text", "status": "text"}
+FIELDS = {"_id": "text:pk", "name": "text", "source": "text", "status": "text", "timestamp": "date", "lastmod": "date"}
 FIELDS |= dict.fromkeys(("tags", "params", "metrics"), "pairs")
 STATUSES = {"LOGGED_MODEL_PENDING": 1, "LOGGED_MODEL_READY": 2, "LOGGED_MODEL_UPLOAD_FAILED": 3}
 NUMBERED = {str(number): name for name, number in STATUSES.items()}

@@ -20,6 +20,7 @@ MOST = 1000  # columns, and flavors
 LONGEST = 200  # characters of a text
 PARTS = (("inputs", "Input"), ("outputs", "Output"), ("params", "Parameter"))  # of a signature, in this order
 NESTED = 4  # levels of a type
+SHORT = {"xgboost": "xgb", "lightgbm": "lgb"}  # flavors whose version has another prefix
 DEEPEST = 50  # levels of the YAML
 
 
@@ -85,10 +86,15 @@ def parsed(text: bytes) -> Description | None:
     signature, example = _dict(_dict(document).get("signature")), _dict(_dict(document).get("saved_input_example_info"))
     path = example.get("artifact_path")
     return Description(
-        [(_text(name), _text(_dict(about).get(f"{name}_version", ""))) for name, about in list(flavors.items())[:MOST]],
+        [(_text(name), _version(name, _dict(about))) for name, about in list(flavors.items())[:MOST]],
         [field for part, kind in PARTS for field in _fields(kind, signature.get(part))],
         path if isinstance(path, str) and not unfit_path(path) else "",
     )
+
+
+def _version(flavor: Any, about: Mapping[str, Any]) -> str:
+    """Return the version of the library that wrote the model."""
+    return _text(about.get(f"{SHORT.get(flavor, flavor)}_version", ""))
 
 
 def _is_deep(text: bytes) -> bool:

@@ -22,8 +22,10 @@ RUNS = Grammar(
     texts={"run_id": "_id", "run_name": "name", "status": "status", "Run name": "name"},
     numbers={},
     lists={"tags": "tags", "params": "params", "metrics": "metrics"},
+    times={"start_time": "timestamp", "Created": "timestamp", "created": "timestamp", "end_time": "ended"},
 )
-FIELDS = {"_id": "text:pk", "name": "text", "status": "text"} | dict.fromkeys(("tags", "params", "metrics"), "pairs")
+FIELDS = {"_id": "text:pk", "name": "text", "status": "text", "timestamp": "date", "ended": "date?"}
+FIELDS |= dict.fromkeys(("tags", "params", "metrics"), "pairs")
 ORDERS = {"start_time": "timestamp", "Created": "timestamp", "created": "timestamp", "run_id": "pk"}
 MOST_SORTED = 2000  # runs that are sorted by a value
 PAGE = 1000

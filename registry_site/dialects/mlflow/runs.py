@@ -1,15 +1,15 @@
 """MLflow's runs: drafts with values, series and files."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from registry_site.dialects.mlflow.artifacts import listing
-from registry_site.dialects.mlflow.documents import files_url, milliseconds, pairs, without_empty
+from registry_site.dialects.mlflow.documents import files_url, milliseconds, moment, pairs, without_empty
 from registry_site.dialects.mlflow.errors import MLflowError, missing
 from registry_site.dialects.mlflow.sources import logged_model
 from registry_site.dialects.mlflow.views import READ, WRITE, Arguments, DialectView
@@ -23,6 +23,7 @@ STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
 NUMBERED = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
 NAME, USER = "mlflow.runName", "mlflow.user"
 NOT_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+NUMBER = re.compile(r"[+-]?\d{1,400}(\.\d{0,400})?([eE][+-]?\d{1,4})?", re.ASCII)
 PAGE_OF_SERIES = 25_000  # points
 
 
@@ -55,27 +56,26 @@ def points_in(sent: Sequence[Arguments]) -> list[drafts.Measured]:
     """Return the metrics of a request."""
     found = []
     for each in sent:
-        name, value = each.text("key"), each.values.get("value", 0.0)
-        value = NOT_NUMBERS.get(value, value) if isinstance(value, str) else value
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise MLflowError(f"Got invalid value {shown(repr(value))} for metric '{shown(name)}'")
+        name, value = each.text("key"), _number(each.text("key"), each.values.get("value", 0.0))
         time = each.integer("timestamp", milliseconds(now()))
-        found.append(drafts.Measured(name, _float(value), each.integer("step", 0), time))
+        found.append(drafts.Measured(name, value, each.integer("step", 0), time))
     return found
 
 
-def _float(value: int | float) -> float:
+def _number(metric: str, value: Any) -> float:
+    """Return a value as protocol buffers read it: R's client sends numbers as texts."""
+    if isinstance(value, str) and value in NOT_NUMBERS:
+        return NOT_NUMBERS[value]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number and not (isinstance(value, str) and NUMBER.fullmatch(value)):
+        raise MLflowError(f"Got invalid value {shown(repr(value))} for metric '{shown(metric)}'")
     try:
-        return float(value)
+        number = float(value)
     except OverflowError:
-        raise MLflowError("A metric is a number of 64 bits") from None
-
-
-def moment(milliseconds: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
-        raise MLflowError("A time is given in milliseconds since 1970") from None
+        number = math.inf
+    if math.isinf(number) and value not in (math.inf, -math.inf):
+        raise MLflowError("A metric is a number of 64 bits")
+    return number
 
 
 class Runs(DialectView):

@@ -22,7 +22,7 @@ ROUTES: dict[str, tuple[Any, dict[str, str]]] = {
     "registered-models/update": (RegisteredModels, {"patch": "update"}),
     "registered-models/delete": (RegisteredModels, {"delete": "destroy"}),
     "registered-models/get": (RegisteredModels, {"get": "get"}),
-    "registered-models/search": (RegisteredModels, {"get": "search"}),
+    "registered-models/search": (RegisteredModels, {"get": "search", "post": "search"}),  # R posts
     "registered-models/get-latest-versions": (RegisteredModels, {"get": "latest", "post": "latest"}),
     "registered-models/set-tag": (RegisteredModels, {"post": "set_tag"}),
     "registered-models/delete-tag": (RegisteredModels, {"delete": "delete_tag"}),

@@ -1,5 +1,7 @@
 """What all of MLflow's routes share: who calls, arguments of a query or a JSON body, and the form of errors."""
 
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
@@ -17,6 +19,7 @@ from tenants.rows.texts import shown
 READ, WRITE, DELETE = ("models:read",), ("models:write",), ("models:delete",)
 SEE = "See the API docs for more information about request parameters."
 LONGEST_TEXT = 1_000_000  # characters
+POWER = re.compile(r"-?\d{1,2}(\.\d{1,12})?[eE]\+?\d{1,2}", re.ASCII)  # R writes 100000 as 1e+05
 
 
 class DialectView(ViewSet):
@@ -93,7 +96,8 @@ class Arguments:
         value = self._one(name)
         if value is None or value == "":
             return default
-        text = str(value)
+        number = float(value) if POWER.fullmatch(str(value)) else math.nan  # exact: its digits are few
+        text = str(int(number)) if number.is_integer() else str(value)
         if isinstance(value, bool) or not text.lstrip("-").isdecimal() or len(text) > 20 or int(text) not in INT64:
             raise invalid(name, value)
         return int(text)

@@ -1,7 +1,7 @@
 """What a user of MLflow does, with MLflow's own client; prints what it saw as JSON. It runs in MLflow's environment.
 
-`python mlflow_client.py train` logs and registers a model; `load` loads it in another process, which trained nothing;
-`send` sends a large artifact in parts, again if the server dies meanwhile.
+`python mlflow_client.py train` logs and registers a model. `use` runs in another process, which trained nothing: it
+loads the model, is refused as a stranger, and sends a large artifact in parts, again if the server dies meanwhile.
 """
 
 import filecmp
@@ -9,11 +9,13 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy
+import requests
 from mlflow import MlflowClient
 
 FEATURES = numpy.array([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.9, 0.1]])
@@ -59,20 +61,77 @@ def train() -> dict[str, Any]:
     return seen
 
 
+def become(username: str, token: str) -> MlflowClient:
+    """Send the token from now on: by HTTP Basic if there is a username."""
+    os.environ.pop("MLFLOW_TRACKING_TOKEN", None)
+    os.environ.pop("MLFLOW_TRACKING_USERNAME", None)
+    basic = {"MLFLOW_TRACKING_USERNAME": username, "MLFLOW_TRACKING_PASSWORD": token}
+    os.environ.update(basic if username else {"MLFLOW_TRACKING_TOKEN": token})
+    return MlflowClient()
+
+
 def load() -> dict[str, Any]:
-    """Load what another process registered, by alias and by version."""
+    """Load what another process registered, by alias and by version. Runs would be tracked elsewhere."""
+    mlflow.set_tracking_uri(Path(os.environ["HOME"], "elsewhere").as_uri())
     uris = ("models:/churn@production", "models:/churn/1")
     loaded = {uri: mlflow.sklearn.load_model(uri).predict_proba(FEATURES).tolist() for uri in uris}
     generic = mlflow.pyfunc.load_model(uris[0]).predict(FEATURES).tolist()
-    try:
-        MlflowClient().set_model_version_tag("churn", "1", "approved", "no")
-        refused = ""
-    except mlflow.MlflowException as error:
-        refused = error.error_code
+    refused = refusal(lambda: MlflowClient().set_model_version_tag("churn", "1", "approved", "no"))
+    mlflow.set_tracking_uri(os.environ["REGISTRY"])
     return {"loaded": loaded, "generic": generic, "refused": refused}
 
 
+def refusal(call: Callable[[], Any]) -> str:
+    """Return the code or the status of the error."""
+    try:
+        call()
+    except mlflow.MlflowException as error:
+        return str(error.error_code)
+    except requests.HTTPError as error:
+        return str(error.response.status_code if error.response is not None else error)
+    return "done"
+
+
+def calls(client: MlflowClient, run: str) -> dict[str, str]:
+    """Return how calls on another's run and model are answered."""
+    files = f"{os.environ['REGISTRY']}/api/2.0/mlflow-artifacts/artifacts/drafts/{run}/notes/note.txt"
+    about: dict[str, Callable[[], Any]] = {
+        "search": client.search_registered_models,
+        "get model": lambda: client.get_registered_model("churn"),
+        "get by alias": lambda: client.get_model_version_by_alias("churn", "production"),
+        "load": lambda: mlflow.pyfunc.load_model("models:/churn/1"),
+        "get run": lambda: client.get_run(run),
+        "get file": lambda: mlflow.artifacts.download_artifacts(files),
+        "log metric": lambda: client.log_metric(run, "loss", 1.0),
+        "log file": lambda: client.log_text(run, "text", "note.txt"),
+        "describe": lambda: client.update_model_version("churn", "1", "mine"),
+        "register": lambda: client.create_model_version("churn", f"runs:/{run}/model"),
+        "move alias": lambda: client.set_registered_model_alias("churn", "production", "1"),
+        "delete": lambda: client.delete_model_version("churn", "1"),
+    }
+    return {name: refusal(call) for name, call in about.items()}
+
+
+def be_refused(others: dict[str, list[str]], run: str) -> dict[str, Any]:
+    """Return the answers to the user of another tenant, and to tokens that lack rights; each by its name."""
+    answers: dict[str, Any] = {name: calls(become(*other), run) for name, other in others.items()}
+    client = become(*others["stranger"])
+    answers["listed"] = [model.name for model in client.search_registered_models()]
+    answers["listed"] += [each.info.run_id for each in client.search_runs(["0"])]
+    answers["own"] = client.create_registered_model("churn").latest_versions
+    return answers
+
+
 PART, PARTS = 10 * 1024**2, 30  # of MLflow's client
+
+
+def use() -> dict[str, Any]:
+    """Load as one user, be refused as others, and send as the one who trained."""
+    about = json.loads(os.environ["ABOUT"])
+    become(*about["reader"])
+    seen = {"loaded": load(), "refused": be_refused(about["others"], about["run"])}
+    become("", about["token"])
+    return seen | {"sent": send()}
 
 
 def send() -> dict[str, Any]:
@@ -90,7 +149,7 @@ def send() -> dict[str, Any]:
             break
         except Exception:
             failures += 1
-            if failures == 20:
+            if failures == 300:
                 raise
             time.sleep(1)
     listed = [[each.path, each.file_size] for each in client.list_artifacts(run, "large")]
@@ -101,11 +160,8 @@ def send() -> dict[str, Any]:
 def main() -> None:
     url = os.environ["REGISTRY"]
     mlflow.set_registry_uri(url)
-    if "REGISTRY_ONLY" in os.environ:
-        mlflow.set_tracking_uri(Path(os.environ["REGISTRY_ONLY"]).as_uri())
-    else:
-        mlflow.set_tracking_uri(url)
-    seen = {"train": train, "load": load, "send": send}[sys.argv[1]]()
+    mlflow.set_tracking_uri(url)
+    seen = {"train": train, "use": use}[sys.argv[1]]()
     sys.stdout.write(f"\n{json.dumps(seen)}\n")
 
 

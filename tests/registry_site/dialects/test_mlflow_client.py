@@ -23,7 +23,7 @@ from tests.served import Served, wait_until
 pytestmark = pytest.mark.timeout(900)  # importing MLflow takes long
 SCRIPT = Path(__file__).with_name("mlflow_client.py")
 SECONDS = 600
-USERS = ("ada", "grace")
+USERS, SECRET = ("ada", "grace"), "Passw0rd!x"
 SCOPES = ["models:read", "models:write", "models:delete", "aliases:*"]
 
 
@@ -37,22 +37,51 @@ def registry(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         admin.headers["Authorization"] = admin.post("/login", json=served.administrator).json()["token"]
         place = SimpleNamespace(served=served, tokens={}, admin=admin)
         for name in USERS:
-            login = {"username": name, "password": "Passw0rd!x"}
-            admin.post("/users", json=login).raise_for_status()
-            user = {"Authorization": admin.post("/login", json=login).json()["token"]}
-            body = {"name": "script", "scopes": SCOPES}
-            place.tokens[name] = admin.post("/tokens", json=body, headers=user).json()["token"]
-        place.trained = _script(place, "train", MLFLOW_TRACKING_TOKEN=place.tokens["ada"])
+            admin.post("/users", json={"username": name, "password": SECRET}).raise_for_status()
+            place.tokens[name] = _token(admin, SCOPES, username=name)
+        token = {"MLFLOW_TRACKING_TOKEN": place.tokens["ada"]}
+        with _started(place, BINARY.with_name("python"), SCRIPT, "train", **token) as process:
+            place.trained = _seen(place, process)
         yield place
         admin.close()
 
 
-def _script(place: Any, what: str, **environment: str) -> Any:
-    """Run the script in MLflow's environment and return what it saw."""
-    with _started(place, BINARY.with_name("python"), str(SCRIPT), what, **environment) as process:
-        output, errors = process.communicate(timeout=SECONDS)
-        assert process.returncode == 0, errors[-5000:] + place.served.output[-3000:]
+def _token(api: httpx.Client, scopes: list[str], **login: str) -> str:
+    """Create a machine token of a user."""
+    user = {"Authorization": api.post("/login", json=login | {"password": SECRET}).json()["token"]}
+    body = {"name": "-".join(scopes).replace(":", "-"), "scopes": scopes}
+    return str(api.post("/tokens", json=body, headers=user).raise_for_status().json()["token"])
+
+
+def _seen(place: Any, process: subprocess.Popen[str]) -> Any:
+    """Wait for the script and return what it saw."""
+    output, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, errors[-5000:] + place.served.output[-3000:]
     return json.loads(output.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def used(registry: Any) -> Any:
+    """What a second process saw: the model is public now, and the server is killed while a file arrives."""
+    admin, served, tokens = registry.admin, registry.served, registry.tokens
+    (model,) = admin.get("/models").json()["docs"]
+    admin.put(f"/models/{model['_id']}", json={"visibility": "public"}).raise_for_status()
+    body = {"_id": "other", "email": "t@t.example", "admin_username": "eve", "admin_password": SECRET}
+    admin.post("/tenants", json=body, headers={"Authorization": served.api_token}).raise_for_status()
+    others = {"stranger": ("other/eve", _token(admin, SCOPES, username="eve", tenant="other")), "nobody": ("", "mr_no")}
+    others |= {
+        scope: ("", _token(admin, [scope], username="ada")) for scope in ("models:read", "models:write", "aliases:*")
+    }
+    about = {"reader": ("grace", tokens["grace"]), "others": others, "run": registry.trained["run"]}
+    about |= {"token": tokens["ada"]}
+    parts = {"MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "true", "MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE": "1000000"}
+    parts["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"  # a retry could outlast the restart
+    command, large = (BINARY.with_name("python"), SCRIPT, "use"), served.folder / "large.bin"
+    with _started(registry, *command, ABOUT=json.dumps(about), **parts) as process:
+        wait_until(lambda: process.poll() is not None or (large.exists() and served.receives), seconds=SECONDS)
+        served.kill()
+        served.start()
+        return _seen(registry, process)
 
 
 @contextmanager
@@ -108,30 +137,39 @@ def test_the_registry_shows_the_version_with_typed_values(registry: Any) -> None
 
 
 @pytest.mark.promise("mlflow.clients", "mlflow.tenants")
-def test_another_user_loads_it_in_a_fresh_process_once_it_is_public(registry: Any) -> None:
-    (model,) = registry.admin.get("/models").json()["docs"]
-    registry.admin.put(f"/models/{model['_id']}", json={"visibility": "public"}).raise_for_status()
-    # The registry alone, with HTTP Basic: runs would be tracked elsewhere.
-    folder = registry.served.folder / "elsewhere"
-    basic = {"MLFLOW_TRACKING_USERNAME": "grace", "MLFLOW_TRACKING_PASSWORD": registry.tokens["grace"]}
-    seen = _script(registry, "load", REGISTRY_ONLY=str(folder), **basic)
+def test_another_user_loads_it_in_a_fresh_process_once_it_is_public(registry: Any, used: Any) -> None:
+    seen = used["loaded"]
     assert list(seen["loaded"].values()) == [registry.trained["predictions"]] * 2
     assert seen["generic"] == [0, 1, 0, 1]
     assert seen["refused"] == "PERMISSION_DENIED"
 
 
+@pytest.mark.promise("mlflow.tenants")
+def test_another_tenant_finds_nothing_and_has_the_name_for_itself(used: Any) -> None:
+    seen = used["refused"]
+    assert seen["stranger"].pop("search") == "done"
+    assert seen["stranger"].pop("get file") == "404"
+    assert set(seen["stranger"].values()) == {"RESOURCE_DOES_NOT_EXIST"}
+    assert (seen["listed"], seen["own"]) == ([], [])
+
+
+# A file is logged without a look at its run, whose address the client remembers since it read it with the token before.
+READS = {"search", "get model", "get by alias", "load", "get run", "get file"}
+ALLOWED = {"models:read": READS, "models:write": {"log metric", "log file"}, "aliases:*": set(), "nobody": set()}
+
+
+@pytest.mark.promise("mlflow.clients", "mlflow.scopes", "mlflow.closed")
+@pytest.mark.parametrize("token", ALLOWED)
+def test_a_token_does_what_its_scopes_allow_and_nothing_else(used: Any, token: str) -> None:
+    seen = used["refused"][token]
+    assert {name for name, answer in seen.items() if answer == "done"} == ALLOWED[token]
+    refused = {answer for answer in seen.values() if answer != "done"}
+    assert refused <= {"401", "UNAUTHENTICATED"} if token == "nobody" else {"403", "PERMISSION_DENIED"}
+
+
 @pytest.mark.promise("mlflow.parts")
-def test_an_artifact_of_300_mib_arrives_in_parts_although_the_server_is_killed(registry: Any) -> None:
-    parts = {"MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "true", "MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE": "1"}
-    token, served = registry.tokens["ada"], registry.served
-    command = (BINARY.with_name("python"), SCRIPT, "send")
-    with _started(registry, *command, MLFLOW_TRACKING_TOKEN=token, **parts) as process:
-        wait_until(lambda: served.receives, "no part arrives", seconds=SECONDS)
-        served.kill()
-        served.start()
-        output, errors = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0, errors[-5000:]
-    seen = json.loads(output.splitlines()[-1])
+def test_an_artifact_of_300_mib_arrives_in_parts_although_the_server_is_killed(used: Any) -> None:
+    seen = used["sent"]
     assert seen["failures"] >= 1, "it was killed in between"
     assert (seen["listed"], seen["equal"]) == ([["large/large.bin", 300 * 1024**2]], True)
 

@@ -30,6 +30,8 @@ flavors:
   sklearn:
     pickled_model: model.pkl
     sklearn_version: 1.7.2
+  xgboost:
+    xgb_version: 3.2.0
 mlflow_version: 3.17.2
 saved_input_example_info:
   artifact_path: input_example.json
@@ -46,7 +48,7 @@ EXAMPLE = b'{"columns": ["age"], "data": [[41.5]]}'
 def test_the_signature_and_the_flavors_are_read() -> None:
     found = parsed(DESCRIPTION)
     assert found is not None and found.is_pyfunc
-    assert found.flavors == [("python_function", ""), ("sklearn", "1.7.2")]
+    assert found.flavors == [("python_function", ""), ("sklearn", "1.7.2"), ("xgboost", "3.2.0")]
     assert found.fields == [
         Field("Input", "age", "double", True),
         Field("Input", "<b>", "long", False),
