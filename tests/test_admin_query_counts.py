@@ -39,10 +39,10 @@ NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAG
 @pytest.fixture
 def many(world: Any) -> None:
     """Several rows of each model, with everything that lists show."""
-    remembered(_rows, world)
+    remembered(_make_many, world)
 
 
-def _rows(world: Any) -> None:
+def _make_many(world: Any) -> None:
     for api in (world.acme.owner.api, world.rival.owner.api):
         ok(api.post("tokens", json=[{"name": f"ci-{number}", "scopes": ["models:read"]} for number in range(4)]))
         for kind in ("models", "datasets", "algorithms"):
