@@ -28,12 +28,12 @@ class Inserts:
         self._query.insert_values(model._meta.local_concrete_fields, rows, raw=True)
         self._statements: list[Any] | None = None
         if connection.vendor != "mongodb":
-            self._statements = self._query.get_compiler(connection=connection).as_sql()  # type: ignore[assignment]
+            self._statements = self._query.get_compiler(connection=connection).as_sql()
 
     def run(self) -> None:
         """Insert the rows."""
         if self._statements is None:
-            self._query.get_compiler(connection=connection).execute_sql()  # type: ignore[call-arg]
+            self._query.get_compiler(connection=connection).execute_sql()
             return
         with connection.cursor() as cursor:
             for statement, values in self._statements:
