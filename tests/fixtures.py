@@ -16,11 +16,13 @@ from tests.client import ApiClient
 from tests.desk import Desk
 from tests.engines import Server
 from tests.object_store import ObjectStore
+from tests.remembered import Inserts
 from tests.served import Served
 
 PASSWORD = "Passw0rd!x"
 TENANTS = {"acme": ("owner", "shared", "other"), "rival": ("owner",)}
 ROWS: dict[Any, list[Any]] = {}  # rows of `world` by model, created once per process by the services
+INSERTS: list[Inserts] = []  # of these rows
 
 
 def _create() -> None:
@@ -34,13 +36,14 @@ def _create() -> None:
     ROWS[Tenant] = list(Tenant.objects.filter(pk__in=TENANTS))
     for model in (Fence, User):
         ROWS[model] = list(model._base_manager.filter(tenant__in=TENANTS))
+    INSERTS.extend(Inserts(model, rows) for model, rows in ROWS.items())
 
 
 def _tenants() -> dict[str, SimpleNamespace]:
     """Insert the rows of the tenants and their users; the services would take most of a test's time."""
-    if ROWS:
-        for model, rows in ROWS.items():
-            model._base_manager.bulk_create(map(copy, rows))
+    if INSERTS:
+        for rows in INSERTS:
+            rows.run()
     else:
         _create()
     tenants = {tenant.pk: SimpleNamespace(tenant=tenant) for tenant in map(copy, ROWS[Tenant])}

@@ -6,6 +6,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def promises() -> list[str]:
     return PROMISE.findall(CONTRACT.read_text())
 
 
+@cache
 def keepers() -> dict[str, list[str]]:
     """Return the tests that name each promise, read from their source, regardless of this run's selection."""
     kept: dict[str, list[str]] = {}

@@ -11,16 +11,40 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
+from django.db.models import sql
 
 Rows = dict[type[models.Model], dict[Any, models.Model]]
+
+
+class Inserts:
+    """Rows of a table that are inserted exactly: without new ids, dates or other values that a save would set.
+
+    The statements of SQL are compiled once.
+    """
+
+    def __init__(self, model: type[models.Model], rows: list[models.Model]) -> None:
+        self._query = sql.InsertQuery(model)
+        self._query.insert_values(model._meta.local_concrete_fields, rows, raw=True)
+        self._statements: list[Any] | None = None
+        if connection.vendor != "mongodb":
+            self._statements = self._query.get_compiler(connection=connection).as_sql()
+
+    def run(self) -> None:
+        """Insert the rows."""
+        if self._statements is None:
+            self._query.get_compiler(connection=connection).execute_sql()
+            return
+        with connection.cursor() as cursor:
+            for statement, values in self._statements:
+                cursor.execute(statement, values)
 
 
 @dataclass
 class Remembered:
     """What `made` left: new rows, rows that it changed, files, and what it returned."""
 
-    new: Rows
+    new: list[Inserts]
     changed: Rows
     files: dict[Path, bytes]
     returned: Any
@@ -38,15 +62,16 @@ def remembered(make: Callable[..., Any], *arguments: Any) -> Any:
         before = _rows()
         returned = make(*arguments)
         after = _rows()
-        new: Rows = {model: _without(rows, before[model]) for model, rows in after.items()}
-        changed: Rows = {model: _changed(rows, before[model]) for model, rows in after.items()}
-        _made[make] = Remembered(new, changed, _files(), deepcopy(returned))
+        made = {model: _without(rows, before[model]) for model, rows in after.items()}
+        new = [Inserts(model, rows) for model, rows in made.items() if rows]
+        others: Rows = {model: _changed(rows, before[model]) for model, rows in after.items()}
+        _made[make] = Remembered(new, others, _files(), deepcopy(returned))
         return returned
     known = _made[make]
-    for model, rows in known.new.items():
-        _insert(model, list(rows.values()))
-    for rows in known.changed.values():
-        for row in rows.values():
+    for rows in known.new:
+        rows.run()
+    for changed in known.changed.values():
+        for row in changed.values():
             copy(row).save_base(raw=True)  # updates the row, or inserts it
     for path, content in known.files.items():
         (file := Path(settings.UPLOAD_PATH, path)).parent.mkdir(parents=True, exist_ok=True)
@@ -60,8 +85,8 @@ def _rows() -> Rows:
     return {model: {row.pk: row for row in model._base_manager.all()} for model in tables if model._meta.managed}
 
 
-def _without(rows: dict[Any, models.Model], others: dict[Any, models.Model]) -> dict[Any, models.Model]:
-    return {key: row for key, row in rows.items() if key not in others}
+def _without(rows: dict[Any, models.Model], others: dict[Any, models.Model]) -> list[models.Model]:
+    return [row for key, row in rows.items() if key not in others]
 
 
 def _changed(rows: dict[Any, models.Model], before: dict[Any, models.Model]) -> dict[Any, models.Model]:
@@ -70,13 +95,6 @@ def _changed(rows: dict[Any, models.Model], before: dict[Any, models.Model]) -> 
 
 def _values(row: models.Model) -> list[Any]:
     return [getattr(row, field.attname) for field in row._meta.concrete_fields]
-
-
-def _insert(model: type[models.Model], rows: list[models.Model]) -> None:
-    """Insert the rows exactly: without new ids, dates or other values that a save would set."""
-    if rows:
-        fields = model._meta.local_concrete_fields
-        model._base_manager.all()._insert(list(map(copy, rows)), fields=fields, using="default", raw=True)  # type: ignore[attr-defined]
 
 
 def _files() -> dict[Path, bytes]:

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from importlib.util import cache_from_source
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -55,11 +56,9 @@ def run(engine: str, options: list[str], *, workers: int, alone: bool) -> Result
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), f"--engine={engine}"]
-        # Compile once instead of in each xdist worker on each engine, even if the environment disables bytecode.
-        env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
         output = None if alone else subprocess.PIPE
         with subprocess.Popen(
-            [*command, f"--junitxml={report}", *options], env=env, stdout=output, text=True, errors="replace"
+            [*command, f"--junitxml={report}", *options], env=_environment(), stdout=output, text=True, errors="replace"
         ) as process:
             kept = [line for line in process.stdout or () if not _is_progress(engine, line)]
             _, status, used = os.wait4(process.pid, 0)
@@ -70,6 +69,18 @@ def run(engine: str, options: list[str], *, workers: int, alone: bool) -> Result
             _read(report, result)
     print(f"\n=== {engine}\n{''.join(kept)}" if kept else "", flush=True)
     return result
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of pytest, which keeps bytecode even if the environment disables that."""
+    return os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+
+
+def compile_once(options: list[str]) -> None:
+    """Compile the tests and what they import, if nothing is compiled yet: each worker would do so at the same time."""
+    if not list(Path(cache_from_source(__file__)).parent.glob("conftest.*pytest*.pyc")):
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", *options]
+        subprocess.run(command, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
 def _is_progress(engine: str, line: str) -> bool:
@@ -127,6 +138,7 @@ def main(words: list[str]) -> int:
         return 2
     at_once = len(engines) if CORES > 1 else 1
     started, used = time.monotonic(), busy()
+    compile_once(options)
 
     def run_numbered(number: int) -> Result:
         engine = engines[number]

@@ -45,6 +45,8 @@ filters = st.recursive(
     lambda inner: st.dictionaries(operators | names | texts, inner, max_size=3) | st.lists(inner, max_size=3),
     max_leaves=8,
 )
+values = st.one_of(texts, scalars.map(json.dumps), filters.map(json.dumps))
+queries = st.dictionaries(st.sampled_from(QUERIES), values, max_size=2)
 paths = (
     st.sampled_from(
         [
@@ -115,6 +117,8 @@ def _cleaned(path: str) -> str:
 def test_nothing_that_is_sent_is_answered_with_a_crash(place: Any, engine: str, route: Route) -> None:
     of_a_kind = route.name.split("-")[0] in KINDS  # the kinds share their views, and so the examples
     examples = EXAMPLES.get(engine, MORE_EXAMPLES)
+    bodies, methods = _bodies(route), st.sampled_from((*route.methods, *METHODS))
+    callers = st.sampled_from(sorted(place.callers))
 
     @settings(
         max_examples=-(-examples // len(KINDS)) if of_a_kind else examples,
@@ -125,11 +129,9 @@ def test_nothing_that_is_sent_is_answered_with_a_crash(place: Any, engine: str, 
     )
     @given(st.data())
     def send(data: st.DataObject) -> None:
-        caller = data.draw(st.sampled_from(sorted(place.callers)), "caller")
-        method = data.draw(st.sampled_from((*route.methods, *METHODS)), "method")
-        body = data.draw(_bodies(route), "body") if method in ("post", "put", "patch", "delete") else ABSENT
-        values = st.one_of(texts, scalars.map(json.dumps), filters.map(json.dumps))
-        query = data.draw(st.dictionaries(st.sampled_from(QUERIES), values, max_size=2), "query")
+        caller, method = data.draw(callers, "caller"), data.draw(methods, "method")
+        body = data.draw(bodies, "body") if method in ("post", "put", "patch", "delete") else ABSENT
+        query = data.draw(queries, "query")
         query = {name: _cleaned(value) for name, value in query.items()}
         names = {name: _cleaned(data.draw(paths, name)) for name in ("version", "file", "alias", "proposal")}
         key = _cleaned(data.draw(paths, "key"))

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,11 @@ def modules(*, migrations: bool = False) -> Iterator[Path]:
                 yield path
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -51,7 +57,7 @@ def test_files_are_short() -> None:
 def test_functions_are_short() -> None:
     long = {}
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 body = node.body[1:] if ast.get_docstring(node) else node.body
                 lines = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
@@ -63,7 +69,7 @@ def test_functions_are_short() -> None:
 def test_imports_stand_at_the_top_and_name_what_they_bring() -> None:
     found = []
     for path in modules():
-        tree = ast.parse(path.read_text())
+        tree = parsed(path)
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and any(name.name == "*" for name in node.names):
                 found.append(f"{named(path)}:{node.lineno} *")
@@ -80,7 +86,7 @@ def test_no_signals() -> None:
 def test_every_module_says_what_it_is_for() -> None:
     silent = []
     for path in modules():
-        tree = ast.parse(path.read_text())
+        tree = parsed(path)
         if tree.body and path.name not in ("apps.py", "__init__.py") and not ast.get_docstring(tree):
             silent.append(named(path))
     assert silent == []

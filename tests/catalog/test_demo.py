@@ -10,11 +10,23 @@ from catalog.demo import NAMES, USERS, create_demo, delete_demo, demo_items
 from catalog.models import STATUSES, Item
 from tenants.models import User
 from tests.answers import ok
+from tests.remembered import remembered
 from tests.served import ADMIN_PASSWORD, Served
 from tests.talk import administrator
 from versions.models import SpentOrdinal, Version
 
 pytestmark = pytest.mark.promise("demo.items")
+
+
+@pytest.fixture
+def team(world: Any) -> Any:
+    """A world whose tenant acme has the demo."""
+    remembered(_create, world.acme.admin)
+    return world
+
+
+def _create(by: User) -> None:
+    create_demo(by=by)
 
 
 def contents(tenant: str) -> list[tuple[str, ...]]:
@@ -30,9 +42,8 @@ def contents(tenant: str) -> list[tuple[str, ...]]:
     return sorted(told)
 
 
-def test_the_demo_resembles_the_data_of_a_team(world: Any) -> None:
-    create_demo(by=world.acme.admin)
-    items = demo_items(world.acme.admin)
+def test_the_demo_resembles_the_data_of_a_team(team: Any) -> None:
+    items = demo_items(team.acme.admin)
     assert Counter(item.kind for item in items) == {"model": 35, "dataset": 15, "algorithm": 10}
     assert {item.status for item in items if item.kind == "model"} == set(STATUSES)
     assert len({item.owner_id for item in items}) == 4
@@ -42,7 +53,7 @@ def test_the_demo_resembles_the_data_of_a_team(world: Any) -> None:
     versions = Counter(Version.objects.of("acme").values_list("subject", flat=True))
     assert set(versions) == {item.pk for item in items}
     assert max(versions.values()) == 3
-    api = world.acme.admin.api
+    api = team.acme.admin.api
     for item in items[:5]:
         document = ok(api.get(f"{item.kind}s/{item.pk}"))
         for version in document["versions"]:
@@ -53,9 +64,8 @@ def test_the_demo_resembles_the_data_of_a_team(world: Any) -> None:
     assert {model["name"] for model in best["docs"]} > {"defect-detection-transformer"}
 
 
-def test_the_best_model_of_the_demo_is_compared_with_the_one_in_production(world: Any) -> None:
-    create_demo(by=world.acme.admin)
-    api, churn = world.acme.admin.api, {"filter": {"tags": "customer-churn"}, "sort": {"metadata.accuracy": "desc"}}
+def test_the_best_model_of_the_demo_is_compared_with_the_one_in_production(team: Any) -> None:
+    api, churn = team.acme.admin.api, {"filter": {"tags": "customer-churn"}, "sort": {"metadata.accuracy": "desc"}}
     best = ok(api.get("models", query=churn))["docs"][0]
     produced = ok(api.get("models", query={"filter": {"name": "customer-churn-random-forest"}}))["docs"][0]
     ids = f"{best['_id']}@3,{produced['_id']}@production"
@@ -67,31 +77,29 @@ def test_the_best_model_of_the_demo_is_compared_with_the_one_in_production(world
     assert first["rows"][0]["values"] == [0.9]
 
 
-def test_the_demo_is_the_same_each_time_and_made_once(world: Any) -> None:
-    create_demo(by=world.acme.admin)
-    first, ids = contents("acme"), {item.pk for item in demo_items(world.acme.admin)}
-    create_demo(by=world.acme.admin)
-    assert {item.pk for item in demo_items(world.acme.admin)} == ids
+def test_the_demo_is_the_same_each_time_and_made_once(team: Any) -> None:
+    first, ids = contents("acme"), {item.pk for item in demo_items(team.acme.admin)}
+    create_demo(by=team.acme.admin)
+    assert {item.pk for item in demo_items(team.acme.admin)} == ids
     assert contents("acme") == first
-    create_demo(by=world.rival.admin)
+    create_demo(by=team.rival.admin)
     assert contents("rival") == first
 
 
-def test_an_interrupted_demo_is_completed(world: Any) -> None:
-    create_demo(by=world.acme.admin)
+def test_an_interrupted_demo_is_completed(team: Any) -> None:
     first = contents("acme")
-    model, *_, dataset = demo_items(world.acme.admin)
-    api = world.acme.admin.api
+    model, *_, dataset = demo_items(team.acme.admin)
+    api = team.acme.admin.api
     ok(api.delete(f"models/{model.pk}") if model.kind == "model" else api.delete(f"algorithms/{model.pk}"))
     ok(api.delete(f"datasets/{dataset.pk}/versions/2"))
     without = contents("acme")
-    create_demo(by=world.acme.admin)
+    create_demo(by=team.acme.admin)
     assert not Version.objects.filter(subject=dataset.pk, ordinal="2").exists(), "it stays deleted"
     ok(api.delete(f"{model.kind}s/{Item.objects.get(tenant='acme', name=model.name).pk}"))
     assert contents("acme") == without
     SpentOrdinal.objects.all().delete()  # as if it had never been made
     assert contents("acme") != first
-    create_demo(by=world.acme.admin)
+    create_demo(by=team.acme.admin)
     assert contents("acme") == first
 
 
@@ -106,11 +114,10 @@ def test_deleting_the_demo_deletes_its_users_and_keeps_other_items(world: Any) -
     assert set(User.objects.of("acme").values_list("pk", flat=True)) == before
 
 
-def test_a_demo_user_who_owns_another_item_is_kept(world: Any) -> None:
-    create_demo(by=world.acme.admin)
+def test_a_demo_user_who_owns_another_item_is_kept(team: Any) -> None:
     user = User.objects.of("acme").get(username=USERS[0])
     Item(tenant_id="acme", kind="model", name="foreign", owner=user, status="training").save(force_insert=True)
-    delete_demo(by=world.acme.admin)
+    delete_demo(by=team.acme.admin)
     assert list(User.objects.of("acme").filter(username__in=USERS)) == [user]
 
 

@@ -10,6 +10,7 @@ from folksonomy import synonyms
 from folksonomy.models import LONGEST_DESCRIPTION, Synonym
 from tests.answers import assert_error, ok
 from tests.catalog.items import create, pairs
+from tests.remembered import remembered
 from tests.versions.drafts import draft_path
 
 KINDS = ("tags", "metadata")
@@ -20,11 +21,14 @@ HEADER = "Replaced-Words"
 @pytest.fixture
 def words(world: Any) -> Any:
     """The tag and the metadata name `new`, each with the synonym `old`."""
-    admin = world.acme.admin.api
+    remembered(_words, world.acme.admin.api)
+    return world
+
+
+def _words(admin: Any) -> None:
     for collection in KINDS:
         ok(admin.post(collection, json={"_id": "new"}))
         ok(admin.put(f"{collection}/new", json={"synonyms": ["old"]}))
-    return world
 
 
 def _using(name: str, value: Any = 1) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from tenants.identity.machine_tokens import create_token
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
 from tests.client import ApiClient
+from tests.remembered import remembered
 from tests.test_query_counts import NO_QUERY, TIMEOUT, USER, WEIGHT
 from tests.versions.test_folders import post_folder
 
@@ -36,7 +37,11 @@ def with_version(api: Any, path: str, name: str, content: bytes = b"x", **values
 @pytest.fixture
 def models(world: Any) -> list[str]:
     """Three models, `a` to `c`, of which the last is private; their ids."""
-    api = world.acme.owner.api
+    ids: list[str] = remembered(_models, world.acme.owner.api)
+    return ids
+
+
+def _models(api: Any) -> list[str]:
     metadata = (
         pairs(acc=0.7, loss=3, note="x", done=True, same=1),
         pairs(acc=0.9, loss=2, note="x", done=1, same=1.0),

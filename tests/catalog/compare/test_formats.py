@@ -9,6 +9,7 @@ import pytest
 from catalog.compare.formats import latex_text, markdown_text
 from tests.answers import ok
 from tests.catalog.items import create
+from tests.remembered import remembered
 
 HOSTILE = "=cmd|' /C calc'!A0 \\input{/etc/passwd} <script>alert(1)</script> [x](javascript:1) **b** `c` $1$"
 HOSTILE += " 50% a_b & # ~ ^\nnext"
@@ -16,6 +17,11 @@ HOSTILE += " 50% a_b & # ~ ^\nnext"
 
 @pytest.fixture
 def ids(world: Any) -> str:
+    made: str = remembered(_models, world)
+    return made
+
+
+def _models(world: Any) -> str:
     api = world.acme.owner.api
     for name, better in (("acc", "higher"), ("=f", None)):
         ok(world.acme.admin.api.post("metadata", json={"_id": name}))

@@ -29,6 +29,7 @@ from tests.catalog.items import create
 from tests.client import ApiClient
 from tests.database import empty
 from tests.registry_site.operations.backups import LOG_ROWS, backup_bytes, change_rows, contents, rewrite_log
+from tests.remembered import remembered
 from tests.versions.files import new_item, put_file
 from versions.models import Version
 
@@ -57,6 +58,10 @@ def committed(transactional_db: None) -> None:
 @pytest.fixture
 def filled(world: Any) -> None:
     """A registry with every kind of data."""
+    remembered(_fill, world)
+
+
+def _fill(world: Any) -> None:
     api = world.acme.owner.api
     create(api, "datasets", name="data")
     path = new_item(api, datasets=["data"], users=["shared"], tags=["t"], metadata=[{"name": "n", "value": 1.5}])

@@ -6,6 +6,7 @@ import pytest
 
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
+from tests.remembered import remembered
 
 MODELS: list[dict[str, Any]] = [
     {"name": "churn-a", "tags": ["nlp"], "status": "test", "metadata": [{"name": "accuracy", "value": 0.8}]},
@@ -33,9 +34,13 @@ FOUND = {
 
 @pytest.fixture
 def models(world: Any) -> Any:
-    for body in MODELS:
-        create(world.acme.owner.api, "models", **body)
+    remembered(_models, world.acme.owner.api)
     return world
+
+
+def _models(api: Any) -> None:
+    for body in MODELS:
+        create(api, "models", **body)
 
 
 @pytest.mark.promise("lists.search")
