@@ -12,6 +12,7 @@ from tenants.admin import lists
 from tests.answers import ok
 from tests.catalog.items import create
 from tests.desk import Desk, text_of
+from tests.remembered import remembered
 
 SESSION, USER, COUNT, PAGE, TENANTS = 1, 1, 1, 1, 1
 LIST = SESSION + USER + COUNT + PAGE
@@ -38,6 +39,10 @@ NO_QUERY = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAG
 @pytest.fixture
 def many(world: Any) -> None:
     """Several rows of each model, with everything that lists show."""
+    remembered(_make_many, world)
+
+
+def _make_many(world: Any) -> None:
     for api in (world.acme.owner.api, world.rival.owner.api):
         ok(api.post("tokens", json=[{"name": f"ci-{number}", "scopes": ["models:read"]} for number in range(4)]))
         for kind in ("models", "datasets", "algorithms"):
