@@ -6,6 +6,7 @@ import pytest
 
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
+from tests.remembered import remembered
 
 SORTS: tuple[Any, ...] = (
     "",
@@ -21,11 +22,15 @@ LISTS = ("users", "tags", "metadata")
 @pytest.fixture
 def models(world: Any) -> Any:
     """Eleven models of two owners, most of them readable by both."""
+    remembered(_make_models, world)
+    return world
+
+
+def _make_models(world: Any) -> None:
     for number in range(11):
         owner = world.acme.owner if number % 3 else world.acme.other
         body = {"visibility": "private" if number % 4 == 0 else "public", "status": ("test", "deploy")[number % 2]}
         create(owner.api, name=f"m{number}", tags=["even"] * (number % 2 == 0), **body)
-    return world
 
 
 def _walk(api: Any, path: str, **query: Any) -> list[str]:

@@ -19,6 +19,7 @@ from tenants.rest.querying.query import BATCH
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
 from tests.client import ApiClient, ApiResponse
+from tests.remembered import remembered
 from tests.tenants.rest.querying.test_bounded import search_slowly
 
 LISTS = ("models", "datasets", "algorithms", "tags", "metadata", "users", "log", "types/tenants")
@@ -47,6 +48,12 @@ def export(api: ApiClient, path: str, form: str = "ndjson", **query: Any) -> Api
 @pytest.fixture
 def filled(world: Any) -> Any:
     """A world whose lists of acme all have documents, some of which only their owner reads."""
+    world.item = remembered(_fill, world)
+    return world
+
+
+def _fill(world: Any) -> dict[str, Any]:
+    """Create the documents; return the last item."""
     api = world.acme.owner.api
     create(api, "datasets", name="d")
     for number in range(3):
@@ -55,8 +62,7 @@ def filled(world: Any) -> Any:
         ok(api.upload(f"models/{item['_id']}/versions", "f.bin", b"x"))
     create(world.acme.other.api, "algorithms", name="a", visibility="public")
     create(world.rival.owner.api, "models", name="theirs", visibility="public")
-    world.item = item
-    return world
+    return item
 
 
 @pytest.mark.promise("exports.lists")

@@ -9,6 +9,7 @@ import pytest
 from catalog.models import Item
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
+from tests.remembered import remembered
 from tests.tenants.rest.filters import (
     ALL,
     ITEM_FIELDS,
@@ -25,12 +26,15 @@ from tests.tenants.rest.filters import (
 @pytest.fixture
 def models(world: Any) -> Any:
     """Create the models of acme's owner. Returns the owner's client."""
-    api = world.acme.owner.api
+    remembered(_make_models, world.acme.owner.api)
+    return world.acme.owner.api
+
+
+def _make_models(api: Any) -> None:
     create(api, "datasets", name="data")
     ids = {name: create(api, name=name, **body)["_id"] for name, body in MODELS.items()}
     ok(api.upload(f"models/{ids['a']}/versions", "model.onnx", b"xyz"))
     ok(api.upload(f"models/{ids['b']}/versions?ordinal=7", "data.csv", b"a,b\n1,2\n", content_type="text/csv"))
-    return api
 
 
 def _found(api: Any, filter: Any) -> str:

@@ -7,6 +7,7 @@ import pytest
 from tenants.rest.querying import page as pages
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
+from tests.remembered import remembered
 
 ENVELOPE = {
     "docs",
@@ -40,9 +41,13 @@ def _names(api: Any, **query: Any) -> list[str]:
 @pytest.fixture
 def models(world: Any) -> Any:
     """The client of acme's owner, who has the models m0 to m6."""
-    for number in range(7):
-        create(world.acme.owner.api, name=f"m{number}", visibility="public" if number % 2 else "private")
+    remembered(_make_models, world.acme.owner.api)
     return world.acme.owner.api
+
+
+def _make_models(api: Any) -> None:
+    for number in range(7):
+        create(api, name=f"m{number}", visibility="public" if number % 2 else "private")
 
 
 @pytest.mark.promise("lists.envelope")
