@@ -14,6 +14,7 @@ from folksonomy.models import MetadataName, Synonym, Tag
 from tenants.exceptions import Refused
 from tests.answers import assert_error, ok
 from tests.catalog.items import change, create, pairs, read, terms
+from tests.remembered import remembered
 
 NOWHERE = "0" * 24
 
@@ -31,7 +32,11 @@ def _undo(api: Any, event: str) -> dict[str, Any]:
 @pytest.fixture
 def items(world: Any) -> dict[str, str]:
     """Items by name: `old` has the word old, `new` the word new, `both` has both, with other values."""
-    api = world.acme.owner.api
+    ids: dict[str, str] = remembered(_make_items, world.acme.owner.api)
+    return ids
+
+
+def _make_items(api: Any) -> dict[str, str]:
     ids = {}
     for name, words in (("old", ["x", "old", "y"]), ("new", ["new"]), ("both", ["old", "x", "new"])):
         metadata = [{"name": word, "value": f"{name} {word}"} for word in words]

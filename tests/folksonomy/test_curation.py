@@ -16,6 +16,7 @@ from tenants.exceptions import Refused
 from tests.answers import ok
 from tests.catalog.items import change, create, pairs, read, terms
 from tests.desk import Desk, errors, messages, text_of
+from tests.remembered import remembered
 
 
 def _tag(name: str, tenant: str = "acme") -> Any:
@@ -29,8 +30,12 @@ def _name(name: str) -> Any:
 @pytest.fixture
 def items(world: Any) -> dict[str, str]:
     """Items that share words: `a` and a dataset `d` have old, `b` old and new, `c` new; another tenant also has old."""
-    api = world.acme.owner.api
-    ids = {}
+    ids: dict[str, str] = remembered(_make_items, world)
+    return ids
+
+
+def _make_items(world: Any) -> dict[str, str]:
+    api, ids = world.acme.owner.api, {}
     for name, words in (("a", ["x", "old", "y"]), ("b", ["old", "new"]), ("c", ["new"])):
         metadata = [{"name": word, "value": f"{name} {word}"} for word in words]
         ids[name] = create(api, name=name, tags=words, metadata=metadata)["_id"]

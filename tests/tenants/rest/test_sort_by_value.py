@@ -8,6 +8,7 @@ import pytest
 from tenants.rest.querying import by_value
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
+from tests.remembered import remembered
 from tests.versions.files import put_file
 
 VALUES: list[Any] = [
@@ -48,7 +49,12 @@ def _expected(rows: list[tuple[str, Any]], descending: bool) -> list[str]:
 @pytest.fixture
 def models(world: Any) -> dict[str, tuple[Any, ...]]:
     """Name, value and visibility of models of two owners, in random order, by id."""
-    made = {}
+    made: dict[str, tuple[Any, ...]] = remembered(_make_models, world)
+    return made
+
+
+def _make_models(world: Any) -> dict[str, tuple[Any, ...]]:
+    made: dict[str, tuple[Any, ...]] = {}
     values = list(enumerate(VALUES))
     random.Random(7).shuffle(values)
     for number, value in values:
