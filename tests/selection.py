@@ -71,7 +71,8 @@ NOT_IN_THEM = {
         " test_every_table test_others_on_the_machine"
     ),
     "tests/registry_site/pages/test_admin.py": (
-        "test_a_superuser test_bad_forms test_forms_from_other test_guesses_of test_superusers_change"
+        "test_a_superuser test_bad_forms test_every_page_is_closed test_forms_from_other test_guesses_of"
+        " test_superusers_change"
         " test_users_of_tenants"
     ),
     "tests/tenants/identity/test_outbox.py": "test_an_invalid_tenant_id",

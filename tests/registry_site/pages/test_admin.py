@@ -15,6 +15,7 @@ from tenants.models import RequestLog
 from tenants.rows.fields import now
 from tests.answers import ok
 from tests.desk import PASSWORD, SUPERUSER, Desk, errors, messages, text_of
+from tests.remembered import remembered
 
 MODELS = [f"{model._meta.app_label}/{model._meta.model_name}" for model in admin.site._registry]
 OPEN = {"login", "logout", "jsi18n"}
@@ -51,6 +52,11 @@ BAD_IDS = ("nothing", "000000000000000000000000", "%00", "%ff", "_5B", "a" * 300
 @pytest.fixture
 def rows(world: Any) -> dict[str, str]:
     """One row of each model, by model."""
+    ids: dict[str, str] = remembered(_make_rows, world)
+    return ids
+
+
+def _make_rows(world: Any) -> dict[str, str]:
     owner = world.acme.owner.api
     ids = {}
     for kind in ("models", "datasets", "algorithms"):
