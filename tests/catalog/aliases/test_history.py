@@ -1,6 +1,7 @@
 """What aliases pointed at, at any time: answers are compared with a model in plain Python."""
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,13 +13,16 @@ import pytest
 from catalog.aliases import services
 from catalog.aliases.models import AliasMove
 from catalog.models import Item
+from tenants.models import User
 from tenants.rows.fields import iso, now
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
 from tests.remembered import remembered
+from versions.models import Version
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MOVES, DATES = 1000, 100
+BY_SERVICE = 200  # of the moves; the others are rows such as it writes, for it takes a dozen queries for each
 ITEMS, VERSIONS = 4, 5
 ALIASES = ("production", "staging")
 
@@ -63,23 +67,48 @@ def _models(api: Any) -> list[str]:
 
 
 def made_at_random(world: Any, items: list[str], clock: list[datetime]) -> Model:
-    """Move aliases at random, sometimes several in one millisecond."""
-    choose, model = random.Random(16), Model()
+    """Move aliases at random, sometimes several in one millisecond. The service makes the last moves."""
+    choose, model, owner = random.Random(16), Model(), world.acme.owner
     stored = {item: Item.objects.get(pk=item) for item in items}
-    for _ in range(MOVES):
+    for number in range(MOVES):
+        if number == MOVES - BY_SERVICE:
+            write_rows(model, owner)
         clock[0] += timedelta(milliseconds=choose.choice((0, 0, 1, 5, 1000, 86_400_000)))
         item, alias = choose.choice(items), choose.choice(ALIASES)
         present = model.at(item, alias, clock[0])
-        options: dict[str, Any] = {"item": stored[item], "alias": alias, "by": world.acme.owner}
-        if present and choose.random() < 0.2:
-            services.remove_alias(**options)
-            model.add(item, alias, clock[0], None)
-        else:
-            ordinal = str(choose.randint(1, VERSIONS))
-            services.move_alias(**options, version=ordinal)
-            if ordinal != present:
-                model.add(item, alias, clock[0], ordinal)
+        ordinal = None if present and choose.random() < 0.2 else str(choose.randint(1, VERSIONS))
+        if number >= MOVES - BY_SERVICE:
+            move(item=stored[item], alias=alias, by=owner, version=ordinal)
+        if ordinal != present:
+            model.add(item, alias, clock[0], ordinal)
     return model
+
+
+def move(*, version: str | None, **options: Any) -> None:
+    if version:
+        services.move_alias(**options, version=version)
+    else:
+        services.remove_alias(**options)
+
+
+def write_rows(model: Model, by: User) -> None:
+    """Write the moves, and where they leave the aliases of the items, as the service does."""
+    versions = {(version.subject, version.ordinal): version for version in Version.objects.all()}
+    by_whom = {"tenant_id": by.tenant_id, "actor_id": by.pk, "actor_name": by.username}
+    rows, aliases = [], defaultdict[str, list[dict[str, str]]](list)
+    for (item, alias), moves in sorted(model.moves.items()):
+        before, ends = None, [*(at for at, _ in moves[1:]), None]
+        for number, ((at, ordinal), until) in enumerate(zip(moves, ends, strict=True), 1):
+            row = AliasMove(subject=item, alias=alias, number=number, timestamp=at, until=until, **by_whom)
+            if ordinal:
+                row.version, row.sha256 = versions[item, ordinal].pk, versions[item, ordinal].sha256
+            row.before, row.ordinal, before = before, ordinal, ordinal
+            rows.append(row)
+        if before:
+            aliases[item].append({"name": alias, "value": before})
+    AliasMove.objects.bulk_create(rows)
+    for item, column in aliases.items():
+        Item.objects.filter(pk=item).update(aliases=column)
 
 
 def dates(model: Model, end: datetime) -> Iterator[datetime]:

@@ -22,6 +22,7 @@ from tenants.rows.visibility import rows_for
 from tests.tenants.rest.querying import filters, items
 
 pytestmark = pytest.mark.django_db
+EXAMPLES = {"sqlite": 150}  # a query takes several times as long on the others
 SORTS = st.dictionaries(
     st.sampled_from(["name", "status", "timestamp", "lastmod", "owner", "_id"]), st.sampled_from([1, -1]), max_size=3
 )
@@ -36,11 +37,11 @@ def _answers(found: Search, keys: Any, offset: int, limit: int) -> list[Any]:
     """Return all that a list reads: its pages, their size, the total, and the rows by id."""
     first = found.page(keys, None, 0, limit)
     last = found.rows.queryset().filter(pk=first[-1].id).values_list(*(key.path for key in keys)) if first else []
-    positions = [None, *map(tuple, last)]
-    pages = [_plain(found.page(keys, each, at, limit)) for each in positions for at in (0, offset)]
-    ids = [found.ids(keys, each, offset, limit) for each in positions]
-    weights = [found.weight(keys, each, offset, limit) for each in positions] if found.lists else []
-    return [pages, ids, weights, found.count(), _plain(found.by_id([row.id for row in first]))]
+    cuts = [(None, offset), *((tuple(each), 0) for each in last)]  # a page has an offset or a position
+    pages = [_plain(found.page(keys, *cut, limit)) for cut in cuts]
+    ids = [found.ids(keys, *cut, limit) for cut in cuts]
+    weights = [found.weight(keys, *cut, limit) for cut in cuts] if found.lists else []
+    return [_plain(first), pages, ids, weights, found.count(), _plain(found.by_id([row.id for row in first]))]
 
 
 @pytest.mark.promise("lists.prepared")
@@ -55,9 +56,15 @@ def test_a_prepared_list_answers_as_a_compiled_one(few: int, monkeypatch: pytest
     Item.objects.bulk_update(stored, ["readers"])
     users = list(User.objects.all())
     boss = User.objects.create(tenant_id="queries", username="boss", role="admin")
-    fields = items.FIELDS
+    fields, examples = items.FIELDS, EXAMPLES.get(connection.vendor, 60)
 
-    @settings(max_examples=150, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(filters.FILTERS, SORTS, COLUMNS, st.sampled_from([*users, boss]), st.integers(1, 9), st.integers(1, 15))
     def agrees(document: Any, sort: Any, columns: Any, user: User, offset: int, limit: int) -> None:
         keys = sort_keys(json.dumps(sort), fields)
@@ -67,7 +74,7 @@ def test_a_prepared_list_answers_as_a_compiled_one(few: int, monkeypatch: pytest
         assert _answers(prepared, keys, offset, limit) == _answers(compiled, keys, offset, limit), document
 
     agrees()
-    assert search._pages.plan.cache_info().hits > 100
+    assert search._pages.plan.cache_info().hits > examples / 3
 
 
 @pytest.mark.promise("lists.prepared")
