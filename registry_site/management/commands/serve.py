@@ -1,6 +1,6 @@
 """Prepares everything and serves the registry in the foreground."""
 
-import json
+import multiprocessing
 import os
 import socket
 import sys
@@ -16,7 +16,7 @@ from django.db import connections
 from registry_site.config import databases, environment, file_modes, secrets_check
 from registry_site.config.variables import ANY_HOST, Environment
 from registry_site.operations.restore import is_unfinished
-from registry_site.serving import certificates
+from registry_site.serving import certificates, server
 from tenants.exceptions import Refused
 from tenants.identity.services import ensure_default_tenant, ensure_superuser
 
@@ -38,9 +38,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         variables: Environment = environment.load()
         self._check_secrets(variables)
-        self._prepare()
         if options["prepare_only"]:
+            self._prepare()
             return
+        self._prepare_in_child()
         certificate, problem = certificates.ensure(variables)
         if problem:
             self.stderr.write(f"Warning: {problem}")
@@ -58,8 +59,23 @@ class Command(BaseCommand):
         certificate_file = str(certificates.write_decrypted_pem(certificate, port)) if certificate else None
         options = _options(address, port, variables) | {"certificate": certificate_file, "redirect": redirect}
         os.environ["REGISTRY_HOME"] = str(environment.HOME)
-        os.chdir(environment.ROOT)  # which contains the server's modules
-        os.execv(sys.executable, [sys.executable, "-m", "registry_site.serving.server", json.dumps(options)])  # noqa: S606
+        os.chdir(environment.ROOT)  # which contains the module of the redirect's process
+        server.main(options)
+
+    def _prepare_in_child(self) -> None:
+        """Prepare in a process of its own: the workers are forked, and must inherit no connection and no thread."""
+        child = multiprocessing.get_context("fork").Process(target=self._prepare_or_exit, daemon=True)
+        child.start()
+        child.join()
+        if child.exitcode:
+            sys.exit(1)
+
+    def _prepare_or_exit(self) -> None:
+        try:
+            self._prepare()
+        except CommandError as error:
+            self.stderr.write(f"CommandError: {error}")
+            sys.exit(1)
 
     def _prepare(self) -> None:
         """Migrate the database and create the configured tenants and superuser if they are missing."""
