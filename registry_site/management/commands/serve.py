@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
 
 from registry_site.config import databases, environment, file_modes, secrets_check
 from registry_site.config.variables import ANY_HOST, Environment
@@ -83,7 +84,7 @@ class Command(BaseCommand):
             raise CommandError(problem)
         file_modes.restrict((*databases.files(), settings.UPLOAD_PATH), 0o7777 & ~settings.UMASK)
         with databases.startup_lock():
-            call_command("migrate", verbosity=0, interactive=False)
+            _migrate()
             if is_unfinished():
                 raise CommandError("A restore into this database is running or was interrupted: run it again")
             databases.update_statistics()
@@ -115,6 +116,13 @@ class Command(BaseCommand):
                 f"with the password {password} in {environment.origin(password)}"
             )
         self.stdout.write(f"Tenants are managed with {token} in {environment.origin(token)}")
+
+
+def _migrate() -> None:
+    """Migrate the database if a migration is missing: the command takes longer, even if it has nothing to do."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0, interactive=False)
 
 
 def _ensure_superuser() -> None:
