@@ -132,7 +132,7 @@ def others(engine: str) -> Iterator[list[Server]]:
 @pytest.fixture
 def target(server: Server, tmp_path: Path) -> Iterator[Served]:
     """An empty registry that is not started."""
-    with Served.prepared(server, tmp_path / "target") as registry:
+    with Served.prepared(server, tmp_path / "target", migrated=True) as registry:
         yield registry
 
 
