@@ -46,7 +46,7 @@ class Command(BaseCommand):
         certificate, problem = certificates.ensure(variables)
         if problem:
             self.stderr.write(f"Warning: {problem}")
-        if certificate is None and _is_exposed(variables):
+        if certificate is None and is_exposed(variables):
             self.stderr.write(f"Warning: {UNENCRYPTED.format(host=variables.HOST)}")
         variable = "HTTPS_PORT" if certificate else "HTTP_PORT"
         port = getattr(variables, variable)
@@ -145,7 +145,7 @@ def _options(address: str, port: int, variables: Environment) -> dict[str, Any]:
     }
 
 
-def _is_exposed(variables: Environment) -> bool:
+def is_exposed(variables: Environment) -> bool:
     """Return whether clients on other machines connect directly, not through a trusted proxy."""
     return not secrets_check.is_loopback(variables.HOST) and not variables.TRUSTED_PROXIES
 
