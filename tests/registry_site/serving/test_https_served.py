@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.engines import Server, free_port
-from tests.served import Served
+from tests.served import Served, create_migrated
 from tests.talk import created
 
 SECONDS = 60
@@ -31,7 +31,7 @@ def https(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Ite
     secure |= {"WORKERS": "2"}
     secure |= getattr(request, "param", {})
     name = f"secure_{port}"
-    server.create(name)
+    create_migrated(server, name)
     registry = Served(server.url_of(name), tmp_path, **secure)
     registry.base_url = f"https://127.0.0.1:{port}"
     try:
