@@ -12,10 +12,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pymongo
+from pymongo.collection import Collection
+from pymongo.database import Database
 
 ENGINES = ("sqlite", "postgres", "mongodb")
 START_SECONDS = 180  # a killed database recovers first, slowly on a busy machine
@@ -229,7 +232,22 @@ def _mongodb_at(url: str, folder: Path) -> Server:
         with pymongo.MongoClient(url) as client:
             client.drop_database(database)
 
-    return Server("mongodb", folder, url_of, drop=drop)
+    def copy(database: str, other: str) -> None:
+        with pymongo.MongoClient[dict[str, Any]](url) as client:
+            source, target = client[database], client[other]
+            for collection in source.list_collections():
+                _copy_collection(source[collection["name"]], target, collection["options"])
+
+    return Server("mongodb", folder, url_of, drop=drop, copy=copy)
+
+
+def _copy_collection(source: Collection[dict[str, Any]], target: Database[dict[str, Any]], options: Any) -> None:
+    made = target.create_collection(source.name, **options)
+    indexes = [dict(index) for index in source.list_indexes() if index["name"] != "_id_"]
+    if indexes:
+        target.command("createIndexes", source.name, indexes=indexes)
+    if rows := list(source.find()):
+        made.insert_many(rows)
 
 
 def _check(condition: object) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.selection import DEPENDENT, IN_THEM, INDEPENDENT, NOT_IN_THEM
+from tests.selection import DEPENDENT, IN_THEM, INDEPENDENT, NOT_IN_THEM, NOT_ON
 
 
 def _tests(table: dict[str, str]) -> set[str]:
@@ -44,8 +44,10 @@ def decides(nodeid: str) -> str:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Import no file of which no test runs."""
     file = collection_path.relative_to(config.rootpath).as_posix()
-    none = config.getoption("--dependent") and file.endswith(".py") and decides(f"{file}::") in ON_ONE
-    return True if none and file not in IN_THEM else None
+    if not config.getoption("--dependent") or not file.endswith(".py"):
+        return None
+    none = decides(f"{file}::") in ON_ONE and file not in IN_THEM
+    return True if none or file in NOT_ON.get(config.getoption("--engine"), ()) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

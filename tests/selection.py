@@ -253,3 +253,9 @@ IN_THEM = {
         "test_a_stored_version test_a_taken_ordinal test_an_item_with test_counting test_each_item test_ordinals"
     ),
 }
+# Dependent tests that an engine does not run, because two others show the same and they take long.
+NOT_ON = {
+    "postgres": {
+        "tests/registry_site/dialects/test_mlflow_client.py": "test_mlflow.py sends its requests on each engine",
+    },
+}

@@ -115,8 +115,8 @@ def test_every_file_of_tests_says_whether_an_engine_can_make_it_fail() -> None:
 
 def test_the_tables_of_tests_name_existing_tests() -> None:
     assert selecting.ON_ALL.isdisjoint(selecting.ON_ONE)
-    tables = (selecting.ON_ALL, selecting.ON_ONE, selecting.SLOW, scheduling.JOBS, scheduling.ALONE)
-    entries = {entry for table in (*tables, scheduling.FIRST) for entry in table}
+    tables = (selecting.ON_ALL, selecting.ON_ONE, selecting.SLOW, *selecting.NOT_ON.values())
+    entries = {entry for table in (*tables, scheduling.JOBS, scheduling.ALONE, scheduling.FIRST) for entry in table}
     assert sorted(entry for entry in entries if not _names_a_test(entry)) == []
 
 

@@ -1,9 +1,9 @@
 """The server's main process: granian, with workers that can be replaced without losing a request.
 
-`manage.py serve` executes this module. docs/decisions/0006 says what it adds to granian, and why.
+`manage.py serve` runs it. docs/decisions/0006 says what it adds to granian, and why.
 """
 
-import json
+import gc
 import multiprocessing
 import os
 import select
@@ -22,8 +22,11 @@ from granian.net import SocketSpec  # type: ignore[attr-defined]
 from granian.server import mp
 from granian.server.mp import MPServer
 
+from registry_site import urls, wsgi
 from registry_site.config import environment
 from registry_site.serving import certificates
+
+__all__ = ["Server", "main", "urls", "wsgi"]  # the application is loaded here, once for all workers that are forked
 
 FIXED: dict[str, Any] = {
     "target": "registry_site.serving.worker:application",
@@ -126,6 +129,7 @@ def main(options: dict[str, Any]) -> None:
         command = [sys.executable, "-m", "registry_site.serving.redirect", options["address"], *map(str, redirect)]
         redirecting = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603
         server.on_shutdown(redirecting.terminate)
+    gc.freeze()  # what the workers share stays shared if their collections do not write to it
     server.serve()
 
 
@@ -142,7 +146,3 @@ def _renew(pem: Path) -> None:
         problem = f"the certificate was not renewed: {error}"
     if problem:
         print(f"Warning: {problem}", file=sys.stderr, flush=True)  # noqa: T201 - for the operator, on the console
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

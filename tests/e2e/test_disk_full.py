@@ -21,7 +21,7 @@ from django.db import OperationalError
 from registry_site.api.errors import error_name
 from tests.answers import assert_error
 from tests.engines import Server, start
-from tests.served import Served
+from tests.served import Served, create_migrated, migrated_file
 from tests.talk import administrator, created
 
 MIB = 1024 * 1024
@@ -99,11 +99,13 @@ def cramped(server: Server, request: pytest.FixtureRequest, tmp_path: Path) -> I
             if os.environ.get("MONGODB_URI", "").strip():
                 pytest.skip("the MongoDB of MONGODB_URI need not answer with errors on demand")
             undo.callback(server.drop, name)
+            create_migrated(server, name)
             url = f"{server.url_of(name)}&appName={name}"
             room: Any = MongoRoom(server.url_of("admin"), name)
         else:
             disk: Path = request.getfixturevalue("small_disk")
             room, url = Room(disk / "ballast"), f"sqlite:///{disk}/{name}.sqlite3"
+            migrated_file(server, disk / f"{name}.sqlite3")
         if server.name == "postgres":
             own = start("postgres")  # checkpoints fail on a full disk, which would affect other databases
             undo.callback(own.stop)

@@ -1,6 +1,6 @@
 """Prepares everything and serves the registry in the foreground."""
 
-import json
+import multiprocessing
 import os
 import socket
 import sys
@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
 
 from registry_site.config import databases, environment, file_modes, secrets_check
 from registry_site.config.variables import ANY_HOST, Environment
 from registry_site.operations.restore import is_unfinished
-from registry_site.serving import certificates
+from registry_site.serving import certificates, server
 from tenants.exceptions import Refused
 from tenants.identity.services import ensure_default_tenant, ensure_superuser
 
@@ -38,13 +39,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         variables: Environment = environment.load()
         self._check_secrets(variables)
-        self._prepare()
         if options["prepare_only"]:
+            self._prepare()
             return
+        self._prepare_in_child()
         certificate, problem = certificates.ensure(variables)
         if problem:
             self.stderr.write(f"Warning: {problem}")
-        if certificate is None and _is_exposed(variables):
+        if certificate is None and is_exposed(variables):
             self.stderr.write(f"Warning: {UNENCRYPTED.format(host=variables.HOST)}")
         variable = "HTTPS_PORT" if certificate else "HTTP_PORT"
         port = getattr(variables, variable)
@@ -58,8 +60,23 @@ class Command(BaseCommand):
         certificate_file = str(certificates.write_decrypted_pem(certificate, port)) if certificate else None
         options = _options(address, port, variables) | {"certificate": certificate_file, "redirect": redirect}
         os.environ["REGISTRY_HOME"] = str(environment.HOME)
-        os.chdir(environment.ROOT)  # which contains the server's modules
-        os.execv(sys.executable, [sys.executable, "-m", "registry_site.serving.server", json.dumps(options)])  # noqa: S606
+        os.chdir(environment.ROOT)  # which contains the module of the redirect's process
+        server.main(options)
+
+    def _prepare_in_child(self) -> None:
+        """Prepare in a process of its own: the workers are forked, and must inherit no connection and no thread."""
+        child = multiprocessing.get_context("fork").Process(target=self._prepare_or_exit, daemon=True)
+        child.start()
+        child.join()
+        if child.exitcode:
+            sys.exit(1)
+
+    def _prepare_or_exit(self) -> None:
+        try:
+            self._prepare()
+        except CommandError as error:
+            self.stderr.write(f"CommandError: {error}")
+            sys.exit(1)
 
     def _prepare(self) -> None:
         """Migrate the database and create the configured tenants and superuser if they are missing."""
@@ -67,7 +84,7 @@ class Command(BaseCommand):
             raise CommandError(problem)
         file_modes.restrict((*databases.files(), settings.UPLOAD_PATH), 0o7777 & ~settings.UMASK)
         with databases.startup_lock():
-            call_command("migrate", verbosity=0, interactive=False)
+            _migrate()
             if is_unfinished():
                 raise CommandError("A restore into this database is running or was interrupted: run it again")
             databases.update_statistics()
@@ -101,6 +118,13 @@ class Command(BaseCommand):
         self.stdout.write(f"Tenants are managed with {token} in {environment.origin(token)}")
 
 
+def _migrate() -> None:
+    """Migrate the database if a migration is missing: the command takes longer, even if it has nothing to do."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0, interactive=False)
+
+
 def _ensure_superuser() -> None:
     try:
         ensure_superuser()
@@ -121,7 +145,7 @@ def _options(address: str, port: int, variables: Environment) -> dict[str, Any]:
     }
 
 
-def _is_exposed(variables: Environment) -> bool:
+def is_exposed(variables: Environment) -> bool:
     """Return whether clients on other machines connect directly, not through a trusted proxy."""
     return not secrets_check.is_loopback(variables.HOST) and not variables.TRUSTED_PROXIES
 

@@ -11,6 +11,7 @@ import pytest
 
 from registry_site.config.secrets_check import MINIMUM_LENGTHS, SAMPLES, is_loopback, weaknesses
 from registry_site.config.variables import Environment
+from registry_site.management.commands import serve
 from tests.engines import Server
 from tests.served import ROOT, migrated_file
 
@@ -66,23 +67,33 @@ def test_a_start_on_localhost_warns_of_weak_secrets_and_is_silent_with_strong_on
 
 
 @pytest.mark.parametrize(
-    ("variables", "warned"),
+    ("variables", "exposed"),
     [
         ({"HOST": "0.0.0.0"}, True),
         ({"HOST": "::"}, True),
         ({"HOST": "0.0.0.0", "PUBLIC_URL": "https://models.example"}, True),
         ({"HOST": "127.0.0.1"}, False),
-        ({"HOST": "0.0.0.0", "PROTOCOL": "https"}, False),
         ({"HOST": "0.0.0.0", "TRUSTED_PROXIES": "10.0.0.0/8"}, False),
+    ],
+)
+def test_a_public_address_without_a_proxy_is_exposed(variables: dict[str, Any], exposed: bool) -> None:
+    assert serve.is_exposed(Environment(_env_file=None, **variables)) is exposed
+
+
+@pytest.mark.parametrize(
+    ("variables", "warned"),
+    [
+        ({"HOST": "0.0.0.0"}, True),
+        ({"HOST": "127.0.0.1"}, False),
+        ({"HOST": "0.0.0.0", "PROTOCOL": "https"}, False),
     ],
 )
 def test_plain_http_on_a_public_address_warns(
     server: Server, tmp_path: Path, variables: dict[str, str], warned: bool
 ) -> None:
     migrated_file(server, tmp_path / "registry.sqlite3")
-    family = socket.AF_INET6 if variables["HOST"] == "::" else socket.AF_INET
-    with socket.socket(family) as taken:  # the port is in use, so the start warns and ends
-        taken.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+    with socket.socket() as taken:  # the port is in use, so the start warns and ends
+        taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
         run = _start(tmp_path, "--no-color", HTTP_PORT=port, HTTPS_PORT=port, **variables)

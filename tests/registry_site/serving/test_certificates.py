@@ -17,7 +17,7 @@ from registry_site.config.variables import Environment
 from registry_site.serving import certificates
 from tests.engines import Server, free_port
 from tests.missing import cannot_run
-from tests.served import ROOT, Served
+from tests.served import ROOT, Served, create_migrated
 
 SECRET = "passphrase"
 ENCRYPTED = {"aes": "aes-256-cbc", "des": "des3"}
@@ -104,7 +104,7 @@ def test_https_is_served_with_an_encrypted_key(server: Server, tmp_path: Path) -
     make(tmp_path, kind="des")
     port = free_port()
     name = f"https_{port}"
-    server.create(name)
+    create_migrated(server, name)
     secure = {"PROTOCOL": "https", "HTTPS_PORT": str(port), "HTTPSSECRET": SECRET, "CERTIFICATES": str(tmp_path)}
     served = Served(server.url_of(name), tmp_path, **secure)
     served.base_url = f"https://127.0.0.1:{port}"

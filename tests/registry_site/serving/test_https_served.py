@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.engines import Server, free_port
-from tests.served import Served
+from tests.served import Served, create_migrated, wait_until
 from tests.talk import created
 
 SECONDS = 60
@@ -31,7 +31,7 @@ def https(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Ite
     secure |= {"WORKERS": "2"}
     secure |= getattr(request, "param", {})
     name = f"secure_{port}"
-    server.create(name)
+    create_migrated(server, name)
     registry = Served(server.url_of(name), tmp_path, **secure)
     registry.base_url = f"https://127.0.0.1:{port}"
     try:
@@ -197,6 +197,7 @@ def test_a_body_that_comes_too_slowly_is_ended_over_tls_too(https: Served) -> No
 
 def test_http_redirects_to_the_same_url_under_https_and_ends_with_the_server(https: Served) -> None:
     plain = f"http://127.0.0.1:{https.port}"
+    wait_until(lambda: _listens(https.port), "the redirect server does not listen")  # it starts beside the workers
     answer = httpx.post(f"{plain}/v1/models?filter=%7B%7D", content=b"{}", timeout=SECONDS)
     assert answer.status_code == 308
     assert answer.headers["Location"] == f"{https.base_url}/v1/models?filter=%7B%7D"
@@ -210,6 +211,11 @@ def test_http_redirects_to_the_same_url_under_https_and_ends_with_the_server(htt
             break
         assert time.monotonic() < deadline, "the redirect server still listens"
         time.sleep(0.1)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.promise("bodies.deadline")

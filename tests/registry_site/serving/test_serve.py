@@ -204,23 +204,23 @@ def test_concurrent_starts_prepare_once(server: Server, tmp_path: Path) -> None:
         "UPLOAD_PATH": str(tmp_path / "uploads"),
     }
     try:
-        with ThreadPoolExecutor(3) as pool:
-            done = list(pool.map(lambda _: manage("serve", "--prepare-only", env=env), range(3)))
-        assert [result.returncode for result in done] == [0, 0, 0], [result.stderr for result in done]
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(lambda _: manage("serve", "--prepare-only", env=env), range(2)))
+        assert [result.returncode for result in done] == [0, 0], [result.stderr for result in done]
     finally:
         server.drop(name)
 
 
-def test_the_first_start_generates_secrets_that_later_starts_keep(variables: dict[str, str]) -> None:
-    path = Path(variables["VARIABLES_FILE"])
-    first = manage("serve", "--prepare-only", env=variables)
+def test_the_first_start_generates_secrets_that_later_starts_keep(migrated: dict[str, str]) -> None:
+    path = Path(migrated["VARIABLES_FILE"])
+    first = manage("serve", "--prepare-only", env=migrated)
     assert first.returncode == 0, first.stderr
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     text = path.read_text()
     values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
     assert all(len(values[name]) >= 32 for name in SECRETS)
     assert len({values[name] for name in SECRETS}) == len(SECRETS)
-    assert manage("serve", "--prepare-only", env=variables).returncode == 0
+    assert manage("serve", "--prepare-only", env=migrated).returncode == 0
     assert path.read_text() == text
     assert list(path.parent.iterdir()) == [path]
 
