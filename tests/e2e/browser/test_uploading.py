@@ -13,19 +13,11 @@ from playwright.sync_api import Dialog, Page, expect
 
 from tests.e2e.browser.conftest import Look
 from tests.e2e.browser.test_browsing import SLOW, log_in, slowed
-from tests.engines import Server
 from tests.served import Served
 from tests.talk import administrator, created
 from tests.versions.files import sha256
 
 MB = 1_000_000
-
-
-@pytest.fixture(scope="module")
-def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A registry that a test kills and starts again."""
-    with Served.on(server, tmp_path_factory.mktemp("uploading")) as registry:
-        yield registry
 
 
 @pytest.fixture
