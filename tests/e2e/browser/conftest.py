@@ -22,12 +22,27 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # Wait for layout and transitions: a button that moves while it is pressed is not clicked.
 STEADY = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
   .then(() => Promise.all(document.getAnimations().map((each) => each.finished))).then(() => null)"""
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
 HAS_AXE = "typeof axe === 'object'"
-# The schemes differ in colours only.
-RULES: dict[Any, dict[str, Any]] = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
-VIOLATIONS = """(rules) => axe.run({ ...rules, resultTypes: ["violations"] }).then((found) => found.violations)"""
+# How far the page is wider than the window, and what axe finds: in the whole page, or the contrast of those elements
+# that the last check did not see because the window was wider or narrower.
+CHECK = """async (whole) => {
+  const last = window.shown;
+  const elements = [...document.body.querySelectorAll("*")].filter((each) => each.checkVisibility());
+  window.shown = new Set(elements);
+  const others = whole ? [] : elements.filter((each) => !last.has(each));
+  const options = { resultTypes: ["violations"], ...(whole ? {} : { runOnly: ["color-contrast"] }) };
+  const found = whole || others.length ? await axe.run(whole ? document : { include: others }, options) : null;
+  const { scrollWidth, clientWidth } = document.documentElement;
+  return [scrollWidth - clientWidth, found?.violations ?? []];
+}"""
+# Of each look: where, and whether axe checks the whole page. Only one thing changes from each to the next. The schemes
+# differ in colours only, so every rule is checked in both widths and every element's contrast in both schemes.
+STATES: tuple[tuple[str, Any, Any, bool], ...] = (
+    ("wide", WIDE, "light", True),
+    ("phone", PHONE, "light", False),
+    ("phone", PHONE, "dark", True),
+    ("wide", WIDE, "dark", False),
+)
 # A whole page, compressed quickly rather than well.
 PICTURE = {"format": "png", "captureBeyondViewport": True, "optimizeForSpeed": True}
 
@@ -88,8 +103,7 @@ def page(window: BrowserContext, served: Served, errors: list[str]) -> Iterator[
 def look(engine: str) -> Look:
     """Return a check of a page: saves screenshots; fails on any accessibility problem and horizontal overflow.
 
-    `foreign` are axe's rules that a page of another project breaks, which we do not write. Such a page is large, so it
-    is looked at once in each width and each colour.
+    `foreign` are axe's rules that a page of another project breaks, which we do not write.
     """
 
     def at(page: Page, name: str, foreign: frozenset[str] = frozenset()) -> None:
@@ -98,18 +112,17 @@ def look(engine: str) -> Look:
         session = page.context.new_cdp_session(page)
         if not page.evaluate(HAS_AXE):
             page.evaluate(AXE_SCRIPT)
-        for width, size in (("wide", WIDE), ("phone", PHONE)):
+        for width, size, colours, whole in STATES:
             page.set_viewport_size(size)
-            for colours, rules in RULES.items():
-                page.emulate_media(color_scheme=colours)
-                page.evaluate(STEADY)
-                picture = session.send("Page.captureScreenshot", PICTURE)["data"]
-                (folder / f"{name}-{width}-{colours}.png").write_bytes(b64decode(picture))
-                found = [each for each in page.evaluate(VIOLATIONS, rules) if each["id"] not in foreign]
-                bad = [(each["id"], each["help"], each["nodes"][0]["html"]) for each in found]
-                assert not bad, f"{name}, {width}, {colours}: {bad}"
-            assert page.evaluate(OVERFLOW) <= 0, f"{name} does not fit a {width} window"
-        page.set_viewport_size(WIDE)
+            page.emulate_media(color_scheme=colours)
+            page.evaluate(STEADY)
+            picture = session.send("Page.captureScreenshot", PICTURE)["data"]
+            (folder / f"{name}-{width}-{colours}.png").write_bytes(b64decode(picture))
+            beyond, violations = page.evaluate(CHECK, whole)
+            found = [each for each in violations if each["id"] not in foreign]
+            bad = [(each["id"], each["help"], each["nodes"][0]["html"]) for each in found]
+            assert not bad, f"{name}, {width}, {colours}: {bad}"
+            assert beyond <= 0, f"{name} does not fit a {width} window"
         page.emulate_media(color_scheme="light")
         page.evaluate(STEADY)
         session.detach()

@@ -18,6 +18,17 @@ function fixAccessibility() {
 
 new MutationObserver(fixAccessibility).observe(place, { childList: true, subtree: true });
 
+// The security schemes contain no reference. To resolve them, Swagger UI would take seconds for the whole document.
+const resolveOperationsOnly = () => ({
+  statePlugins: {
+    spec: {
+      wrapActions: {
+        requestResolvedSubtree: (resolve) => (path) => (path[0] === "components" ? undefined : resolve(path)),
+      },
+    },
+  },
+});
+
 SwaggerUIBundle({
   url: place.dataset.document,
   domNode: place,
@@ -26,4 +37,5 @@ SwaggerUIBundle({
   docExpansion: "none",
   defaultModelsExpandDepth: 0,
   validatorUrl: "none",
+  plugins: [resolveOperationsOnly],
 });
