@@ -18,13 +18,13 @@ function fixAccessibility() {
 
 new MutationObserver(fixAccessibility).observe(place, { childList: true, subtree: true });
 
-// The security schemes contain no reference. To resolve them, Swagger UI would take seconds for the whole document.
-const resolveOperationsOnly = () => ({
-  statePlugins: {
-    spec: {
-      wrapActions: {
-        requestResolvedSubtree: (resolve) => (path) => (path[0] === "components" ? undefined : resolve(path)),
-      },
+// To resolve the references of one operation, Swagger UI walks the whole document, which takes seconds. Operations refer
+// to components only, so it gets a document without the other paths.
+const resolveOneOperation = ({ fn: { resolveSubtree } }) => ({
+  fn: {
+    resolveSubtree: ({ paths, ...document }, path, options) => {
+      const needed = path[0] === "paths" ? { [path[1]]: paths[path[1]] } : {};
+      return resolveSubtree({ ...document, paths: needed }, path, options);
     },
   },
 });
@@ -37,5 +37,5 @@ SwaggerUIBundle({
   docExpansion: "none",
   defaultModelsExpandDepth: 0,
   validatorUrl: "none",
-  plugins: [resolveOperationsOnly],
+  plugins: [resolveOneOperation],
 });
