@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.missing import cannot_run
-from tests.served import Served
+from tests.served import ADMIN_PASSWORD, Served
+from tests.talk import administrator
 
 ARTIFACTS = Path(__file__).resolve().parents[3] / "artifacts" / "screenshots"
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -46,7 +48,9 @@ STATES: tuple[tuple[str, Any, Any, bool], ...] = (
 # A whole page, compressed quickly rather than well.
 PICTURE = {"format": "png", "captureBeyondViewport": True, "optimizeForSpeed": True}
 
+TENANT = "registry-default-tenant"
 Look = Callable[..., None]
+logins: dict[tuple[str, str], Any] = {}  # cookies of logins, by form and username
 
 
 @pytest.fixture(scope="package")
@@ -97,6 +101,43 @@ def page(window: BrowserContext, served: Served, errors: list[str]) -> Iterator[
     window.clear_cookies()
     window.clear_permissions()
     assert not errors, f"the browser's console: {errors}"
+
+
+@pytest.fixture(scope="package")
+def api(served: Served) -> Iterator[httpx.Client]:
+    """The API, as the administrator of the default tenant."""
+    with administrator(served) as client:
+        yield client
+
+
+def enter(page: Page, path: str, *, anew: bool = False, **form: str) -> None:
+    """Log in as the form at `path` does, but with requests, or with the cookies of an earlier login.
+
+    Passwords take long to check. Those who log out log in `anew`, because that ends the session.
+    """
+    known = path, form["username"]
+    if known in logins and not anew:
+        page.context.add_cookies(logins[known])
+        return
+    page.request.get(path)
+    (token,) = (str(cookie.get("value")) for cookie in page.context.cookies() if cookie.get("name") == "csrftoken")
+    sent: Any = form | {"csrfmiddlewaretoken": token}
+    assert page.request.post(path, form=sent, max_redirects=0).status == httpx.codes.FOUND
+    if not anew:
+        logins[known] = page.context.cookies()
+
+
+def log_in(
+    page: Page,
+    username: str = "admin",
+    password: str = ADMIN_PASSWORD,
+    then: str = "/v1/models",
+    *,
+    anew: bool = False,
+) -> None:
+    """Log in to the pages, without drawing the form, and open one of them."""
+    enter(page, "/login.html", anew=anew, tenant=TENANT, username=username, password=password)
+    page.goto(then)
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """Finding things in the pages: search, counts, columns, saved views, keys, colours, times, and the way home."""
 
-from collections.abc import Iterator
 from uuid import uuid4
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from tests.e2e.browser.conftest import WIDE, Look
-from tests.e2e.browser.test_browsing import log_in
+from tests.e2e.browser.conftest import WIDE, Look, log_in
 from tests.served import Served
-from tests.talk import administrator, created
+from tests.talk import created
 
 NARROW = {"width": 390, "height": 844}
 FOCUSED = """(({ ariaLabel, labels, textContent }) =>
@@ -22,13 +20,6 @@ TALLEST_CARD = 120  # pixels
 def mark() -> str:
     """A word that only this test's names contain: all tests share one registry."""
     return f"find{uuid4().hex[:6]}"
-
-
-@pytest.fixture
-def api(served: Served) -> Iterator[httpx.Client]:
-    """An API client of the administrator."""
-    with administrator(served) as client:
-        yield client
 
 
 @pytest.fixture
