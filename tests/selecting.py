@@ -45,7 +45,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Import no file of which no test runs."""
     file = collection_path.relative_to(config.rootpath).as_posix()
     none = config.getoption("--dependent") and file.endswith(".py") and decides(f"{file}::") in ON_ONE
-    return True if none and file not in IN_THEM else None
+    return True if none and not any(entry.startswith(f"{file}::") for entry in ON_ALL) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
