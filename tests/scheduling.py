@@ -14,7 +14,8 @@ OF_MLFLOW = (
     "tests/registry_site/dialects/test_mlflow_client.py",
     "tests/registry_site/operations/importing/test_mlflow.py",
 )
-JOBS = {"tests/versions/": "bytes"} | dict.fromkeys(OF_MLFLOW, "mlflow")  # they share object stores, or an MLflow
+# They share object stores, a Chromium, or an MLflow.
+JOBS = {"tests/versions/": "bytes", "tests/e2e/browser/": "browser"} | dict.fromkeys(OF_MLFLOW, "mlflow")
 ALONE = (
     "tests/registry_site/operations/test_backup.py",
     "tests/registry_site/serving/test_certificates.py",
@@ -28,7 +29,6 @@ ALONE = (
 # The longest first, as measured.
 FIRST = (
     "tests/e2e/fuzz/",
-    "tests/e2e/browser/test_admin.py",
     "tests/e2e/browser/",
     "tests/e2e/test_durability.py",
     "tests/registry_site/operations/test_backup.py",

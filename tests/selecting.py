@@ -46,7 +46,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     file = collection_path.relative_to(config.rootpath).as_posix()
     if not config.getoption("--dependent") or not file.endswith(".py"):
         return None
-    none = decides(f"{file}::") in ON_ONE and file not in IN_THEM
+    none = decides(f"{file}::") in ON_ONE and not any(entry.startswith(f"{file}::") for entry in ON_ALL)
     return True if none or file in NOT_ON.get(config.getoption("--engine"), ()) else None
 
 

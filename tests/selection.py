@@ -30,8 +30,6 @@ DEPENDENT = {
     "tests/test_admin_query_counts.py": "the admin site sends Django's own queries",
     "tests/test_any_body.py": "one walk of every route with any input, which an engine may not be able to store",
     "tests/test_events.py": "events are written in transactions, and not where these roll back",
-    "tests/e2e/browser/test_compare.py::test_a_metric_is_drawn": "versions are found and ordered by the engine",
-    "tests/e2e/browser/test_finding.py::test_the_best_model": "lists are searched, counted and sorted by the engine",
     "tests/e2e/browser/test_demo.py": "lists are sorted, compared and downloaded by the engine",
     "tests/e2e/test_disk_full.py": "each driver has its own error for a full disk",
     "tests/e2e/test_durability.py": "what was committed is there after a kill",
@@ -213,6 +211,9 @@ IN_THEM = {
     "tests/catalog/test_items_update.py": (
         "test_adding_metadata test_elements_are_removed test_metadata_is_removed test_removal_comes"
     ),
+    # What people do: create, upload, find the best, compare, merge.
+    "tests/e2e/browser/test_finding.py": "test_a_model_is_created test_the_best_model test_two_models",
+    "tests/e2e/browser/test_words.py": "test_an_administrator_merges",
     "tests/registry_site/api/test_about.py": "test_healthz test_the_demo_creates",
     "tests/registry_site/api/test_conventions.py": "test_dates test_text",
     "tests/registry_site/api/test_errors.py": "test_text_that_a_database",
@@ -258,9 +259,9 @@ IN_THEM = {
 # Dependent tests that an engine does not run, because two others show the same and they take long.
 NOT_ON = {
     "postgres": {
-        "tests/e2e/browser/test_compare.py": "tests/catalog/compare/ sends its requests on each engine",
         "tests/e2e/browser/test_demo.py": "tests/tenants/rest/ sends its requests on each engine",
         "tests/e2e/browser/test_finding.py": "tests/tenants/rest/ sends its requests on each engine",
+        "tests/e2e/browser/test_words.py": "tests/folksonomy/ sends its requests on each engine",
         "tests/registry_site/dialects/test_mlflow_client.py": "test_mlflow.py sends its requests on each engine",
     },
 }

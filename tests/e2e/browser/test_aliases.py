@@ -8,17 +8,10 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser.conftest import Look
-from tests.e2e.browser.test_browsing import GRACE, log_in
+from tests.e2e.browser.conftest import Look, log_in
+from tests.e2e.browser.test_browsing import GRACE
 from tests.served import Served
 from tests.talk import administrator, created
-
-
-@pytest.fixture
-def api(served: Served) -> Iterator[httpx.Client]:
-    """An API client of the administrator."""
-    with administrator(served) as client:
-        yield client
 
 
 @pytest.fixture
@@ -116,7 +109,7 @@ def test_a_protected_alias_is_proposed_and_approved(
 ) -> None:
     mark = f"r{uuid4().hex[:6]}"
     path = with_versions(grace, mark)
-    log_in(page, then="/v1/protection")
+    log_in(page, then="/v1/protection", anew=True)
     page.get_by_text("New rule").click()
     page.get_by_label("Name", exact=True).fill(f"Rule {mark}")
     page.get_by_label("Aliases", exact=True).fill(mark)
@@ -132,7 +125,7 @@ def test_a_protected_alias_is_proposed_and_approved(
     proposed = grace.post(f"{path}/aliases/{mark}/proposals", json={"version": "1", "reason": "Reviewed"})
     api.post(f"{path}/aliases/{mark}/proposals/{proposed.json()['_id']}/approve").raise_for_status()
     page.get_by_role("button", name="Log out").click()
-    log_in(page, "grace", GRACE, then=f"/v1{path}/aliases/{mark}")
+    log_in(page, "grace", GRACE, then=f"/v1{path}/aliases/{mark}", anew=True)
     opened(page, f"Propose to move {mark}", "Propose a move …")
     page.get_by_label("From version 1 to").select_option("2")
     page.locator("#move-reason").fill("Better")

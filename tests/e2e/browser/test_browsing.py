@@ -1,21 +1,18 @@
 """The pages in a browser: log in, create a dataset and a model, upload, search, edit, share, delete, log out."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 from playwright.sync_api import CDPSession, Dialog, Page, expect
 
-from tests.e2e.browser.conftest import Look
+from tests.e2e.browser.conftest import TENANT, Look, log_in
 from tests.registry_site.pages.test_markdown import HOSTILE
 from tests.served import ADMIN_PASSWORD, Served
-from tests.talk import administrator, created
+from tests.talk import created
 
-TENANT = "registry-default-tenant"
 GRACE = "C0b0l-59!"
 SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}  # bytes per second
 
@@ -27,26 +24,10 @@ def mark() -> str:
 
 
 @pytest.fixture
-def api(served: Served) -> Iterator[httpx.Client]:
-    """An API client of the administrator."""
-    with administrator(served) as client:
-        yield client
-
-
-@pytest.fixture
 def grace(api: httpx.Client) -> str:
     """A regular user's name."""
     api.post("/users", json={"username": "grace", "password": GRACE})
     return "grace"
-
-
-def log_in(page: Page, username: str = "admin", password: str = ADMIN_PASSWORD, then: str = "/v1/models") -> None:
-    """Log in with a request, without drawing the page of the form."""
-    page.request.get("/login.html")
-    (token,) = (str(cookie.get("value")) for cookie in page.context.cookies() if cookie.get("name") == "csrftoken")
-    form: dict[str, Any] = {"tenant": TENANT, "username": username, "password": password, "csrfmiddlewaretoken": token}
-    assert page.request.post("/login.html", form=form, max_redirects=0).status == httpx.codes.FOUND
-    page.goto(then)
 
 
 def add_word(page: Page, group: str, word: str) -> None:
@@ -455,7 +436,7 @@ def test_a_model_is_deleted_and_pages_need_a_login_after_logging_out(
     page: Page, look: Look, api: httpx.Client, mark: str
 ) -> None:
     model = created(api, "models", name=mark)
-    log_in(page, then=f"/v1/models/{model}")
+    log_in(page, then=f"/v1/models/{model}", anew=True)
     page.get_by_role("button", name="Delete this model").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("status")).to_have_text(f"{mark} was deleted")

@@ -1,7 +1,6 @@
 """Comparisons in a browser: tick rows, read the matrix, draw charts, keep the view in the URL, save it."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,23 +8,15 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser.conftest import WIDE, Look
-from tests.e2e.browser.test_browsing import log_in
+from tests.e2e.browser.conftest import WIDE, Look, log_in
 from tests.served import Served
-from tests.talk import administrator, created
+from tests.talk import created
 
 METRICS = {
     "first": {"accuracy": 0.91, "loss": 0.4, "seconds": 12, "optimizer": "adam"},
     "second": {"accuracy": 0.95, "loss": 0.31, "seconds": 40, "optimizer": "adam"},
     "third": {"accuracy": 0.93, "loss": 0.35, "seconds": 9, "optimizer": "adam", "<b>note</b>": "<script>x</script>"},
 }
-
-
-@pytest.fixture
-def api(served: Served) -> Iterator[httpx.Client]:
-    """An API client of the administrator."""
-    with administrator(served) as client:
-        yield client
 
 
 @pytest.fixture

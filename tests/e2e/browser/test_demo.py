@@ -2,12 +2,13 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.browser.conftest import WIDE
 from tests.served import ADMIN_PASSWORD, ROOT, Served
 
 TENANT = "demo-tenant-registry"
@@ -15,13 +16,20 @@ SECTION = re.compile(r"## Find the best model in a minute\n(.*?)\n## ", re.DOTAL
 BEST, IN_PRODUCTION = "defect-detection-transformer", "defect-detection-random-forest"
 
 
+@pytest.fixture
+def demo(served: Served) -> Iterator[None]:
+    """The demo's tenant."""
+    made = served.manage("demo")
+    assert made.returncode == 0, made.stderr
+    yield
+    url, headers = f"{served.base_url}/v1/tenants/{TENANT}", {"Authorization": served.api_token}
+    httpx.delete(url, headers=headers, timeout=120).raise_for_status()
+
+
 @pytest.mark.promise("pages.columns", "compare.page")
 def test_the_steps_of_the_documentation_find_compare_and_download_the_best_model(
-    chromium: Browser, fresh_served: Served, tmp_path: Path
+    page: Page, demo: None, tmp_path: Path
 ) -> None:
-    made = fresh_served.manage("demo")
-    assert made.returncode == 0, made.stderr
-    page = chromium.new_context(base_url=fresh_served.base_url, viewport=WIDE, accept_downloads=True).new_page()
     page.goto("/login.html")
     page.get_by_label("Tenant").select_option(TENANT)
     page.get_by_label("Username").fill("admin")

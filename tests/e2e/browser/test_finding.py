@@ -1,16 +1,14 @@
 """Finding things in the pages: search, counts, columns, saved views, keys, colours, times, and the way home."""
 
-from collections.abc import Iterator
 from uuid import uuid4
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from tests.e2e.browser.conftest import WIDE, Look
-from tests.e2e.browser.test_browsing import log_in
+from tests.e2e.browser.conftest import WIDE, Look, log_in
 from tests.served import Served
-from tests.talk import administrator, created
+from tests.talk import created
 
 NARROW = {"width": 390, "height": 844}
 FOCUSED = """(({ ariaLabel, labels, textContent }) =>
@@ -22,13 +20,6 @@ TALLEST_CARD = 120  # pixels
 def mark() -> str:
     """A word that only this test's names contain: all tests share one registry."""
     return f"find{uuid4().hex[:6]}"
-
-
-@pytest.fixture
-def api(served: Served) -> Iterator[httpx.Client]:
-    """An API client of the administrator."""
-    with administrator(served) as client:
-        yield client
 
 
 @pytest.fixture
@@ -220,6 +211,7 @@ def test_a_model_is_created_and_a_file_uploaded_by_keyboard_alone(page: Page, ap
     tab_to(page, "Create")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=mark)).to_be_visible()
+    page.wait_for_load_state()  # the scripts change the form
     tab_to(page, "File")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")

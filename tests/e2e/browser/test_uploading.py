@@ -1,8 +1,7 @@
 """Uploads in the browser: several files, a pause, a lost connection, a closed page, bytes that are there already."""
 
-from collections.abc import Iterator
+import re
 from pathlib import Path
-from typing import Any
 from unicodedata import normalize
 from uuid import uuid4
 from zipfile import ZipFile
@@ -11,27 +10,14 @@ import httpx
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from tests.e2e.browser.conftest import Look
-from tests.e2e.browser.test_browsing import SLOW, log_in, slowed
-from tests.engines import Server
+from tests.e2e.browser.conftest import Look, log_in
+from tests.e2e.browser.test_browsing import SLOW, slowed
 from tests.served import Served
-from tests.talk import administrator, created
+from tests.talk import created
 from tests.versions.files import sha256
 
 MB = 1_000_000
-
-
-@pytest.fixture(scope="module")
-def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A registry that a test kills and starts again."""
-    with Served.on(server, tmp_path_factory.mktemp("uploading")) as registry:
-        yield registry
-
-
-@pytest.fixture
-def api(served: Served) -> Any:
-    with administrator(served) as client:
-        yield client
+MUCH_SENT = re.compile(r"\b[1-9]\.\d MB of")
 
 
 @pytest.fixture
@@ -94,13 +80,15 @@ def test_an_upload_goes_on_after_the_registry_was_killed_and_started_again(
     slow = slowed(page)
     press(page, "Upload")
     expect(page.locator(".progress > span")).to_contain_text("left")
-    page.wait_for_timeout(2500)
-    served.kill()
-    page.wait_for_timeout(1500)
-    expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_visible()
-    offsets: list[int] = []
-    page.on("request", lambda request: offsets.append(int(request.headers.get("upload-offset", -1))))
-    served.start()
+    expect(page.locator(".progress > span")).to_contain_text(MUCH_SENT)
+    try:
+        with page.expect_event("requestfailed"):
+            served.kill()
+        expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_visible()
+        offsets: list[int] = []
+        page.on("request", lambda request: offsets.append(int(request.headers.get("upload-offset", -1))))
+    finally:
+        served.start()
     slow.send("Network.emulateNetworkConditions", SLOW | {"uploadThroughput": -1})
     expect(page.get_by_role("status").first).to_have_text(f"{file.name} was uploaded", timeout=60_000)
     assert next(offset for offset in offsets if offset >= 0) > 0, "it started over"
@@ -117,7 +105,7 @@ def test_an_upload_goes_on_after_the_page_was_closed(
     slowed(page)
     press(page, "Upload")
     expect(page.locator(".progress > span")).to_contain_text("left")
-    page.wait_for_timeout(2500)
+    expect(page.locator(".progress > span")).to_contain_text(MUCH_SENT)
     asked: list[str] = []
 
     def agree(dialog: Dialog) -> None:

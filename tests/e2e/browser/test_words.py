@@ -3,24 +3,10 @@
 from uuid import uuid4
 
 import httpx
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser.conftest import Look
-from tests.served import ADMIN_PASSWORD, Served
-from tests.talk import administrator, created
-
-
-@pytest.fixture(scope="module")
-def api(served: Served) -> httpx.Client:
-    return administrator(served)
-
-
-def _log_in(page: Page, then: str) -> None:
-    page.goto(f"/login.html?next={then}")
-    page.get_by_label("Username").fill("admin")
-    page.get_by_label("Password").fill(ADMIN_PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+from tests.e2e.browser.conftest import Look, log_in
+from tests.talk import created
 
 
 def test_an_administrator_merges_a_duplicate_by_keyboard_and_undoes_it(
@@ -30,7 +16,7 @@ def test_an_administrator_merges_a_duplicate_by_keyboard_and_undoes_it(
     good, typo = f"segmentation-{mark}", f"Segmantation_{mark}"
     for number, tags in enumerate(([good], [good], [typo])):
         item = created(api, "models", name=f"{mark} {number}", tags=tags)
-    _log_in(page, "/v1/tags")
+    log_in(page, then="/v1/tags")
     page.get_by_role("link", name="Duplicates").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Duplicate tags")).to_be_visible()
@@ -59,7 +45,7 @@ def test_a_merge_that_loses_values_asks_for_their_number(page: Page, look: Look,
     for number in range(12):
         metadata = [{"name": short, "value": number / 20}, {"name": long, "value": 0.9}]
         item = created(api, "models", name=f"loses {mark} {number}", metadata=metadata)
-    _log_in(page, f"/v1/metadata/{short}")
+    log_in(page, then=f"/v1/metadata/{short}")
     page.get_by_text("Describe", exact=True).click()
     page.get_by_label("Description").fill("The share of right answers")
     page.get_by_label("Synonyms").fill(f"hits-{mark}")

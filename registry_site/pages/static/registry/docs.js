@@ -18,6 +18,17 @@ function fixAccessibility() {
 
 new MutationObserver(fixAccessibility).observe(place, { childList: true, subtree: true });
 
+// To resolve the references of one operation, Swagger UI walks the whole document, which takes seconds. Operations refer
+// to components only, so it gets a document without the other paths.
+const resolveOneOperation = ({ fn: { resolveSubtree } }) => ({
+  fn: {
+    resolveSubtree: ({ paths, ...document }, path, options) => {
+      const needed = path[0] === "paths" ? { [path[1]]: paths[path[1]] } : {};
+      return resolveSubtree({ ...document, paths: needed }, path, options);
+    },
+  },
+});
+
 SwaggerUIBundle({
   url: place.dataset.document,
   domNode: place,
@@ -26,4 +37,5 @@ SwaggerUIBundle({
   docExpansion: "none",
   defaultModelsExpandDepth: 0,
   validatorUrl: "none",
+  plugins: [resolveOneOperation],
 });
