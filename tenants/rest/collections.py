@@ -167,7 +167,7 @@ class CollectionViewSet(GenericViewSet[Any]):
         if form:
             return export_response(form, query, self)
         return list_response(
-            query, self.rows, self.to_api_page, self.totals_key, self.columns(), values=self.get_values()
+            query, self.rows, self.to_api_page, self.totals_key, self.columns(), values=self.get_values
         )
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:

@@ -40,13 +40,13 @@ def list_response(
     totals_key: Callable[[], Hashable],
     columns: tuple[str, ...] | None = None,
     *,
-    values: QuerySet[Any] | None = None,
+    values: Callable[[], QuerySet[Any] | None] = lambda: None,
 ) -> Response | StreamingHttpResponse:
     """Return the page of the rows. All its queries together take at most `QUERY_TIMEOUT` seconds.
 
     `to_api_page` returns the documents of some rows: named tuples of the columns, which include the key, or instances.
-    `values` are those that the rows can be sorted by (see `querying.by_value`). If `totals_key` returns equal keys for
-    two requests with the same filter, the total is equal too.
+    `values` returns those that the rows can be sorted by (see `querying.by_value`). If `totals_key` returns equal keys
+    for two requests with the same filter, the total is equal too.
 
     A large page is read in two steps, to save memory: first the ids, then the documents in batches. They are encoded
     at once, so that memory holds little more than the text of the answer, whose size is limited.
@@ -55,8 +55,9 @@ def list_response(
     with bounded_search(router.db_for_read(rows.model)):
         position = position_of(query, rows)
         search = search_of(query, rows, columns)
-        if query.keys[0].pair and values is not None:
-            page = _read_by_value(query, search, ValueOrder(values, query.keys[0]), totals_key)
+        by_value = values() if query.keys[0].pair else None
+        if by_value is not None:
+            page = _read_by_value(query, search, ValueOrder(by_value, query.keys[0]), totals_key)
         else:
             page = _read(query, search, position, totals_key)
         if query.in_batches:
