@@ -13,14 +13,16 @@ def fetch(connection: Any, statement: str, parameters: Sequence[Any]) -> Sequenc
     Django rewrites the placeholders of each statement and wraps each cursor twice.
     """
     if connection.queries_logged or connection.execute_wrappers:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            rows: Sequence[Sequence[Any]] = cursor.fetchall()
-        return rows
+        with connection.cursor() as wrapper:
+            wrapper.execute(statement, parameters)
+            logged: Sequence[Sequence[Any]] = wrapper.fetchall()
+        return logged
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
-        rows = connection.connection.execute(_with_question_marks(statement), parameters).fetchall()
+        rows: Sequence[Sequence[Any]] = connection.connection.execute(
+            _with_question_marks(statement), parameters
+        ).fetchall()
     return rows
 
 
