@@ -20,9 +20,8 @@ def fetch(connection: Any, statement: str, parameters: Sequence[Any]) -> Sequenc
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
-        rows: Sequence[Sequence[Any]] = connection.connection.execute(
-            _with_question_marks(statement), parameters
-        ).fetchall()
+        cursor = connection.connection.execute(_with_question_marks(statement), parameters)
+        rows: Sequence[Sequence[Any]] = cursor.fetchall()
     return rows
 
 
