@@ -82,6 +82,7 @@ class CollectionViewSet(GenericViewSet[Any]):
     parameters: ClassVar[dict[str, tuple[str, ...]]] = {"create": ("verbose",), "retrieve": ("select",)}
     lookup_fields: ClassVar[tuple[str, ...]] = ("pk",)
     lookup_value_regex = "[^/]+"
+    by_edition: ClassVar[bool] = False  # whether totals of lists depend on the edition of the tenant's items
     creates_together: ClassVar[bool] = False  # whether elements of a bulk creation share transactions
 
     @property
@@ -138,8 +139,11 @@ class CollectionViewSet(GenericViewSet[Any]):
         """Tell whether the answer includes the field, or a part of it."""
         return self.selection is None or self.selection.includes(field)
 
-    def totals_key(self) -> Hashable:
-        """Return a key of the list's total for each filter, or None if the total must not be cached."""
+    def totals_key(self, edition: int | None) -> Hashable:
+        """Return a key of the list's total for each filter, or None if the total must not be cached.
+
+        With `by_edition`, it gets the edition of the tenant's items if the page showed it.
+        """
         return None
 
     def answer(self, row: Any) -> Response:
@@ -167,7 +171,13 @@ class CollectionViewSet(GenericViewSet[Any]):
         if form:
             return export_response(form, query, self)
         return list_response(
-            query, self.rows, self.to_api_page, self.totals_key, self.columns(), values=self.get_values
+            query,
+            self.rows,
+            self.to_api_page,
+            self.totals_key,
+            self.columns(),
+            edition_in=query.tenant_id if self.by_edition else None,
+            values=self.get_values,
         )
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:

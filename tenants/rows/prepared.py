@@ -62,12 +62,15 @@ class Query:
     """A queryset to compile. On MongoDB, `stages` follow its conditions.
 
     `total` is an aggregate over the selected columns, such as `COUNT(*)`, which is selected instead of the rows. On
-    MongoDB, the stages must compute it as `total`.
+    MongoDB, the stages must compute it as `total`. `beside` is a column that is no field of the model, the last one; on
+    MongoDB, `last` is the stage that adds a document with it alone.
     """
 
     queryset: Any
     stages: Sequence[dict[str, Any]] = ()
     total: str = ""
+    beside: str = ""
+    last: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +211,8 @@ def _on_mongodb(compiler: Any, query: Query, has_marks: bool) -> Run:
     pipeline = compiler.build_query(None if whole or query.stages else columns).get_pipeline()
     if query.stages:  # sorts by stored columns, which may not be selected, before it selects
         pipeline = [*pipeline, *query.stages, *([] if query.total else [{"$project": dict.fromkeys(names, 1)}])]
-    names = ["total"] if query.total else names
+        pipeline += query.last
+    names = ["total"] if query.total else [*names, *([query.beside] if query.beside else [])]
     fill = filler(pipeline, compiler.using) if has_marks else None
 
     @wrap_database_errors  # type: ignore[untyped-decorator]
