@@ -96,7 +96,7 @@ class ItemEvents(EventRoutes, ItemRoutes):
     def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
         return [row.to_api() for row in rows]
 
-    def totals_key(self) -> None:
+    def totals_key(self, edition: int | None) -> None:
         return None
 
 

@@ -51,7 +51,9 @@ def files(view: GenericViewSet[Any], version: Version, reading: Reading) -> Http
         raise Refused("get_request_error", f"prefix: {why}")
     rows, fields = rows_of(version, prefix)
     query = ListQuery.of(view.request, fields, "_id", selection_of(view.request))
-    return list_response(query, rows, lambda page: [file_document(row) for row in page], lambda: (version.pk, prefix))
+    return list_response(
+        query, rows, lambda page: [file_document(row) for row in page], lambda edition: (version.pk, prefix)
+    )
 
 
 def info(view: GenericViewSet[Any], version: Version, reading: Reading) -> Response:

@@ -57,9 +57,10 @@ class ItemRoutes(TellsReplaced, CollectionViewSet):
         document = item_documents([row], self.user, self.is_selected)[0]
         return Response(self.selection.pick(document) if self.selection else document)
 
-    def totals_key(self) -> Hashable:
+    def totals_key(self, edition: int | None) -> Hashable:
         user = self.user
-        return edition_of(user.tenant_id or ""), user.tenant_id if user.is_admin else user.pk, self.request.path
+        edition = edition_of(user.tenant_id or "") if edition is None else int(edition)
+        return edition, user.tenant_id if user.is_admin else user.pk, self.request.path
 
 
 class ItemViewSet(ItemRoutes):
@@ -72,6 +73,7 @@ class ItemViewSet(ItemRoutes):
     changes_class: ClassVar[type[Serializer[Any]]] = ItemChanges
     query_fields: ClassVar = ITEM_FIELDS
     facets: ClassVar = FACETS | {"status": "status"}
+    by_edition = True
     creates_together = True
 
     @classmethod

@@ -1,10 +1,13 @@
 """The WSGI application."""
 
 import os
+from functools import lru_cache
 
 import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpRequest
+from django.urls import ResolverMatch, get_resolver
 from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
 from registry_site.serving.body import RequestBodyMiddleware
@@ -17,10 +20,26 @@ django.setup(set_prefix=False)
 disconnect_signals()
 
 
+CACHED_PATHS, LONGEST_PATH = 2048, 200
+
+
 class Handler(WSGIHandler):
-    """Django's handler with a limit on headers before they are parsed."""
+    """Django's handler with a limit on headers before they are parsed, and a cache of the views of short paths.
+
+    Without the cache, trying the patterns of URLs takes an eighth of the CPU time of `GET /v1/version`.
+    """
 
     request_class = BoundedRequest
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        resolve = _resolve if len(request.path_info) <= LONGEST_PATH else get_resolver().resolve
+        match = request.resolver_match = resolve(request.path_info)
+        return match
+
+
+@lru_cache(CACHED_PATHS)
+def _resolve(path: str) -> ResolverMatch:
+    return get_resolver().resolve(path)
 
 
 application = RequestBodyMiddleware(StaticFiles(Handler()))

@@ -43,7 +43,7 @@ class AliasRoutes(ItemRoutes):
         moves = AliasMove.objects.of(item.tenant_id).filter(subject=item.pk)
         return moves.filter(pointing_at(time_asked_for(self.request)))
 
-    def totals_key(self) -> Hashable:
+    def totals_key(self, edition: int | None) -> Hashable:
         return None
 
     def answer(self, row: Any) -> Response:
@@ -145,7 +145,7 @@ class AliasHolders(CollectionViewSet):
         rows = Item.objects.visible_to(self.user).filter(kind__in=kinds)
         return rows.with_alias(self.kwargs["alias"], self.user.tenant_id or "", time_asked_for(self.request))
 
-    def totals_key(self) -> Hashable:
+    def totals_key(self, edition: int | None) -> Hashable:
         user = self.user
         who = user.tenant_id if user.is_admin else user.pk
         return (

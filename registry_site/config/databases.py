@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, OperationalError, connection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from tenants.rows.postgresql import PooledConnection
 from tenants.rows.transactions import file_lock
 
 DEFAULT_NAME = "registry"
@@ -76,6 +77,7 @@ def _sqlite(url: str, root: Path, threads: int) -> Database:
 
 def _postgresql(url: str, root: Path, threads: int) -> Database:
     parts, threads = urlsplit(url), threads or 32
+    pool = {"min_size": 0, "max_size": threads + EXTRA_CONNECTIONS, "connection_class": PooledConnection}
     default = {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.strip("/")) or DEFAULT_NAME,
@@ -83,7 +85,7 @@ def _postgresql(url: str, root: Path, threads: int) -> Database:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": parts.port or "",
-        "OPTIONS": dict(parse_qsl(parts.query)) | {"pool": {"min_size": 0, "max_size": threads + EXTRA_CONNECTIONS}},
+        "OPTIONS": dict(parse_qsl(parts.query)) | {"pool": pool},
         "CONN_MAX_AGE": 0,  # required by the connection pool
     }
     return Database("postgresql", default, threads)

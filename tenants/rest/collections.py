@@ -82,6 +82,7 @@ class CollectionViewSet(GenericViewSet[Any]):
     parameters: ClassVar[dict[str, tuple[str, ...]]] = {"create": ("verbose",), "retrieve": ("select",)}
     lookup_fields: ClassVar[tuple[str, ...]] = ("pk",)
     lookup_value_regex = "[^/]+"
+    by_edition: ClassVar[bool] = False  # whether totals of lists depend on the edition of the tenant's items
     creates_together: ClassVar[bool] = False  # whether elements of a bulk creation share transactions
 
     @property
@@ -138,8 +139,8 @@ class CollectionViewSet(GenericViewSet[Any]):
         """Tell whether the answer includes the field, or a part of it."""
         return self.selection is None or self.selection.includes(field)
 
-    def totals_key(self) -> Hashable:
-        """Return a key of the list's total for each filter, or None if the total must not be cached."""
+    def totals_key(self, edition: int | None) -> Hashable:
+        """Return the key that a list's total is cached under, or None. A list `by_edition` gets the edition if read."""
         return None
 
     def answer(self, row: Any) -> Response:
@@ -163,12 +164,11 @@ class CollectionViewSet(GenericViewSet[Any]):
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
         """Return the page of the rows that the query parameters ask for, or all rows as CSV or NDJSON."""
         query = ListQuery.of(self.request, self.get_query_fields(), self.default_sort, self.selection)
-        form = export_form(request)
-        if form:
+        if form := export_form(request):
             return export_response(form, query, self)
-        return list_response(
-            query, self.rows, self.to_api_page, self.totals_key, self.columns(), values=self.get_values()
-        )
+        edition_in = query.tenant_id if self.by_edition else None
+        read = (query, self.rows, self.to_api_page, self.totals_key, self.columns())
+        return list_response(*read, edition_in=edition_in, values=self.get_values)
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         return self.answer(self.get_object())

@@ -18,9 +18,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Any
 
 from django.db import DatabaseError
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from rest_framework.exceptions import AuthenticationFailed
 
 from tenants.models import FENCES, Fence, Tenant, User
@@ -31,15 +32,6 @@ from tenants.rows.transactions import Conflict, atomic
 
 existing_users = Prepared(lambda key: User.objects.filter(pk=key, leaving=None).values_list("pk"))
 NO_ITEMS = 0  # number of the fence row for writers that change no items
-editions = Prepared(
-    lambda tenant: (
-        Fence.objects.of(tenant)
-        .exclude(number=NO_ITEMS)
-        .values("tenant")
-        .annotate(edition=Sum("mark"))
-        .values_list("edition")
-    )
-)
 MARK_LIMIT = 2**48
 LEASE = timedelta(seconds=5)  # after which a removal whose process died blocks writers no longer
 
@@ -47,6 +39,24 @@ LEASE = timedelta(seconds=5)  # after which a removal whose process died blocks 
 def build_fences(tenant: Tenant) -> None:
     """Create the fence rows of a tenant that has none."""
     Fence.objects.bulk_create([Fence(tenant=tenant, number=number, mark=_random_mark()) for number in range(FENCES)])
+
+
+def edition_rows(tenant_id: str) -> QuerySet[Fence, tuple[int]]:
+    """Return the query of the edition of the tenant's items, in one row."""
+    fences = Fence.objects.of(tenant_id).exclude(number=NO_ITEMS)
+    return fences.values("tenant").annotate(edition=Sum("mark")).values_list("edition")
+
+
+def edition_stage(tenant_id: str) -> dict[str, Any]:
+    """Return the stage of MongoDB that adds a document with the `edition` of the tenant's items."""
+    fences = [
+        {"$match": {"tenant_id": tenant_id, "number": {"$ne": NO_ITEMS}}},
+        {"$group": {"_id": None, "edition": {"$sum": "$mark"}}},
+    ]
+    return {"$unionWith": {"coll": Fence._meta.db_table, "pipeline": fences}}
+
+
+editions = Prepared(edition_rows)
 
 
 def edition_of(tenant_id: str) -> int:

@@ -18,13 +18,14 @@ from tenants.rest.querying.by_value import ValueOrder
 from tenants.rest.querying.compile import ID, resolved, with_user_ids
 from tenants.rest.querying.fields import Key, query_error
 from tenants.rest.querying.query import BATCH, LIMIT, ListQuery
-from tenants.rest.querying.search import Search
+from tenants.rest.querying.search import EDITION, Search
 from tenants.rest.querying.tree import All, Compare
 from tenants.rows.batches import batches
 from tenants.rows.prepared import Rows
 
 M = TypeVar("M", bound=Model)
 ToApiPage: TypeAlias = Callable[[Sequence[Any]], Sequence[dict[str, Any]]]
+TotalsKey: TypeAlias = Callable[[int | None], Hashable]
 LARGEST_ANSWER = 32 * 1024 * 1024  # bytes of the documents of a page that is read in batches
 HEAVIEST = 80 * 1024 * 1024  # characters in the lists of a page's rows: ten of the largest items
 FARTHEST = 2**31
@@ -37,16 +38,18 @@ def list_response(
     query: ListQuery,
     rows: Rows | QuerySet[Any],
     to_api_page: ToApiPage,
-    totals_key: Callable[[], Hashable],
+    totals_key: TotalsKey,
     columns: tuple[str, ...] | None = None,
     *,
-    values: QuerySet[Any] | None = None,
+    edition_in: str | None = None,
+    values: Callable[[], QuerySet[Any] | None] = lambda: None,
 ) -> Response | StreamingHttpResponse:
     """Return the page of the rows. All its queries together take at most `QUERY_TIMEOUT` seconds.
 
     `to_api_page` returns the documents of some rows: named tuples of the columns, which include the key, or instances.
-    `values` are those that the rows can be sorted by (see `querying.by_value`). If `totals_key` returns equal keys for
-    two requests with the same filter, the total is equal too.
+    `values` returns those that the rows can be sorted by (see `querying.by_value`). If `totals_key` returns equal keys
+    for two requests with the same filter, the total is equal too. It gets the edition of the items of the tenant
+    `edition_in` if the page showed it, or else None.
 
     A large page is read in two steps, to save memory: first the ids, then the documents in batches. They are encoded
     at once, so that memory holds little more than the text of the answer, whose size is limited.
@@ -54,9 +57,10 @@ def list_response(
     rows = rows if isinstance(rows, Rows) else Rows.of(rows)
     with bounded_search(router.db_for_read(rows.model)):
         position = position_of(query, rows)
-        search = search_of(query, rows, columns)
-        if query.keys[0].pair and values is not None:
-            page = _read_by_value(query, search, ValueOrder(values, query.keys[0]), totals_key)
+        search = replace(search_of(query, rows, columns), edition_in=edition_in)
+        by_value = values() if query.keys[0].pair else None
+        if by_value is not None:
+            page = _read_by_value(query, search, ValueOrder(by_value, query.keys[0]), totals_key)
         else:
             page = _read(query, search, position, totals_key)
         if query.in_batches:
@@ -119,9 +123,7 @@ def envelope(docs: Sequence[dict[str, Any]], total: int, page: int, limit: int) 
     }
 
 
-def _read(
-    query: ListQuery, search: Search, position: tuple[Any, ...] | None, totals_key: Callable[[], Hashable]
-) -> Page:
+def _read(query: ListQuery, search: Search, position: tuple[Any, ...] | None, totals_key: TotalsKey) -> Page:
     """Return the page, with ids as rows if it is read in batches.
 
     The rows are counted only if the page does not show how many there are.
@@ -135,7 +137,7 @@ def _read(
     return _page(query, search, found, totals_key)
 
 
-def _read_by_value(query: ListQuery, search: Search, order: ValueOrder, totals_key: Callable[[], Hashable]) -> Page:
+def _read_by_value(query: ListQuery, search: Search, order: ValueOrder, totals_key: TotalsKey) -> Page:
     """Return the page in the order of a value of metadata, with ids as rows if it is read in batches."""
     position, extra = (order.position(query.after), 1) if query.after else (None, 0)
     found: Sequence[Any] = []
@@ -150,14 +152,15 @@ def among(search: Search, ids: Sequence[Any]) -> Search:
     return replace(search, tree=All((search.tree, Compare(ID, "in", tuple(ids)))))
 
 
-def _page(query: ListQuery, search: Search, found: Sequence[Any], totals_key: Callable[[], Hashable]) -> Page:
+def _page(query: ListQuery, search: Search, found: Sequence[Any], totals_key: TotalsKey) -> Page:
     """Return the page of the rows that were found. After a document, one row more shows that another page follows."""
+    edition = getattr(found[-1], EDITION, None) if found else None
     if query.after:
-        total = total_of(search.count, query.filter, totals_key)
+        total = total_of(search.count, query.filter, totals_key, edition)
         return Page(found[: query.limit], total, len(found) > query.limit)
     if len(found) < query.limit and (found or not query.offset):
         return Page(found, query.offset + len(found))
-    return Page(found, total_of(search.count, query.filter, totals_key))
+    return Page(found, total_of(search.count, query.filter, totals_key, edition))
 
 
 def ordered_page(queryset: QuerySet[M], offset: int, limit: int) -> Sequence[M]:
@@ -184,12 +187,12 @@ def _refuse_heavy_page(
         raise query_error(f"The documents of this page are too large, {reason}")
 
 
-def total_of(count: Callable[[], int], filter: str, totals_key: Callable[[], Hashable]) -> int:
+def total_of(count: Callable[[], int], filter: str, totals_key: TotalsKey, edition: int | None = None) -> int:
     """Return the number of rows, from a cache of this process if it knows the key and filter.
 
     The key is read before the rows are counted, so a concurrent change makes a total newer than its key, never older.
     """
-    key = totals_key() if len(filter) <= LONGEST_CACHED_FILTER else None
+    key = totals_key(edition) if len(filter) <= LONGEST_CACHED_FILTER else None
     return count() if key is None else _total((key, filter)).counted_by(count)
 
 

@@ -1,22 +1,24 @@
 """Reads rows of a list by prepared queries: a page, its size, the number of all rows, and rows by id."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
 
-from django.db import connections
+from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Func, IntegerField, Q
+from django.db.models import Func, IntegerField, Q, Subquery
 
 from tenants.rest.querying.compile import comes_after, to_q
 from tenants.rest.querying.fields import Key
 from tenants.rest.querying.on_mongodb import page_stages, weight_stages
 from tenants.rest.querying.tree import ALWAYS, Node
+from tenants.rows.fences import edition_rows, edition_stage
 from tenants.rows.fields import ListField, LongTextField
 from tenants.rows.prepared import Prepared, Query, Rows, record
 
 Position: TypeAlias = Sequence[Any] | None  # the sort values of the row before a page
+EDITION = "edition"
 INDEXED = ["timestamp", "pk"]  # the order that has an index
 
 
@@ -24,15 +26,17 @@ INDEXED = ["timestamp", "pk"]  # the order that has an index
 class Search:
     """The rows of a list that satisfy a filter (see `compile.resolved`), and how to read them.
 
-    `columns` are the ones to read, as named tuples with these fields; None means instances of the model.
+    `columns` are the ones to read, as named tuples with these fields; None means instances of the model. With
+    `edition_in`, the rows of a page also have the edition of the items of this tenant, in one query less.
     """
 
     rows: Rows
     tree: Node = ALWAYS
     columns: tuple[str, ...] | None = None
+    edition_in: str | None = None
 
     def marked(self, mark: Callable[[Any], Any]) -> "Search":
-        return Search(mark(self.rows), mark(self.tree), self.columns)
+        return Search(mark(self.rows), mark(self.tree), self.columns, mark(self.edition_in))
 
     def queryset(self) -> Any:
         rows = self.rows.queryset()
@@ -45,7 +49,13 @@ class Search:
 
     def page(self, keys: Sequence[Key], position: Position, offset: int, limit: int) -> Sequence[Any]:
         """Return `limit` rows from `offset` in the order of the keys, only those that follow a position if given."""
-        return self._read(_pages, self, *_cut(keys, position, offset, limit))
+        page = _cut(keys, position, offset, limit)
+        if self.columns is None or self.edition_in is None:
+            return self._read(_pages, self, *page)
+        found = list(map(record((*self.columns, EDITION))._make, _pages_with_edition.run(self, *page)))
+        if connections[router.db_for_read(self.rows.model)].vendor == "mongodb" and found:
+            return [row._replace(edition=found[-1].edition) for row in found[:-1]]
+        return found
 
     def ids(self, keys: Sequence[Key], position: Position, offset: int, limit: int) -> Sequence[Any]:
         """Return the ids of the rows of a page."""
@@ -119,6 +129,13 @@ def _page(search: Search, keys: Sequence[Key], position: Position, offset: int |
     return Query(_selected(ordered, columns))
 
 
+def _page_with_edition(search: Search, *page: Any) -> Query:
+    query, tenant_id = _page(search, *page), search.edition_in or ""
+    if connections[query.queryset.db].vendor == "mongodb":
+        return replace(query, beside=EDITION, last=[edition_stage(tenant_id)])
+    return replace(query, queryset=query.queryset.annotate(**{EDITION: Subquery(edition_rows(tenant_id))}))
+
+
 def _page_of_ids(search: Search, *page: Any) -> Query:
     return _page(Search(search.rows, search.tree, (search.rows.model._meta.pk.attname,)), *page)
 
@@ -155,6 +172,7 @@ def _position(rows: Rows, column: Key, value: str, keys: Sequence[Key]) -> Any:
 
 
 _pages: Prepared[Any] = Prepared(_page)
+_pages_with_edition: Prepared[Any] = Prepared(_page_with_edition)
 _ids: Prepared[Any] = Prepared(_page_of_ids)
 _weights: Prepared[Any] = Prepared(_weight)
 _counts: Prepared[Any] = Prepared(_count)

@@ -9,6 +9,7 @@ from django.db import connection
 
 from registry_site.config import databases
 from registry_site.config.databases import parse
+from tenants.rows.postgresql import PooledConnection
 
 
 def test_sqlite_is_in_the_project_or_at_the_given_path(tmp_path: Path) -> None:
@@ -29,7 +30,8 @@ def test_postgresql(scheme: str) -> None:
     database = parse(f"{scheme}://ann:p%40ss@db.example:6432/models?sslmode=require", Path())
     wanted = {"NAME": "models", "USER": "ann", "PASSWORD": "p@ss", "HOST": "db.example", "PORT": 6432}
     assert database.default.items() >= wanted.items()
-    assert database.default["OPTIONS"] == {"sslmode": "require", "pool": {"min_size": 0, "max_size": 35}}
+    pool = {"min_size": 0, "max_size": 35, "connection_class": PooledConnection}
+    assert database.default["OPTIONS"] == {"sslmode": "require", "pool": pool}
     assert parse(f"{scheme}://h/models", Path(), 7).default["OPTIONS"]["pool"]["max_size"] == 10
 
 

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from psycopg_pool import ConnectionPool
 
 from catalog.models import Item
 from tenants.models import User
 from tenants.rows.fields import now
 from tenants.rows.marks import TEXTS
+from tenants.rows.postgresql import PooledConnection
 from tenants.rows.prepared import CACHED_PLANS, Prepared
 from tenants.rows.statements import update_where
 
@@ -116,7 +118,7 @@ def test_all_rows_come_that_exceed_the_first_batch_of_an_engine(world: Any, coun
 def test_a_query_succeeds_after_the_connections_were_closed_by_the_database(world: Any) -> None:
     """MongoDB's driver retries a read. Prepared queries, which skip its retry, are repeated too."""
     if connection.vendor != "mongodb":
-        pytest.skip("other engines check a connection when it is taken from the pool")
+        pytest.skip("PostgreSQL checks a connection when it is taken from the pool, and SQLite has no server")
     keys = _items(world, 3)
     driver: Any = connection
     for _ in range(3):
@@ -126,3 +128,21 @@ def test_a_query_succeeds_after_the_connections_were_closed_by_the_database(worl
         for pooled in server.pool.conns:
             pooled.conn.get_conn.shutdown(socket.SHUT_RDWR)
         assert len(stored.rows(keys)) == 3
+
+
+def test_the_pool_replaces_a_connection_that_the_database_closed(db: None) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL has this pool")
+    driver: Any = connection
+    arguments = driver.get_connection_params() | {"autocommit": True}
+    check, of = ConnectionPool.check_connection, PooledConnection
+    with ConnectionPool(kwargs=arguments, connection_class=of, check=check, min_size=1, max_size=1) as pool:
+        with pool.connection() as first:
+            closed = first.info.backend_pid
+        with pool.connection() as same:
+            assert same.info.backend_pid == closed
+        with driver.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [closed])
+        with pool.connection() as other:
+            assert other.execute("SELECT 1").fetchone() == (1,)
+            assert other.info.backend_pid != closed

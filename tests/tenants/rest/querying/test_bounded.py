@@ -97,10 +97,10 @@ def test_a_request_that_waits_for_a_count_stops_at_its_own_deadline() -> None:
         return 5
 
     with ThreadPoolExecutor() as other:
-        first = other.submit(total_of, count, "", lambda: "of this test")
+        first = other.submit(total_of, count, "", lambda edition: "of this test")
         assert counting.wait(30)
         with pytest.raises(Refused, match="takes too long"), bounded_search("default", seconds=0.2):
-            total_of(count, "", lambda: "of this test")
+            total_of(count, "", lambda edition: "of this test")
         go_on.set()
         assert first.result() == 5
 

@@ -32,7 +32,7 @@ def ask(**query: Any) -> dict[str, Any]:
     request = Request(APIRequestFactory().get("/", texts))
     request.user = SimpleNamespace(tenant_id="queries")  # type: ignore[assignment]
     asked = ListQuery.of(request, ModelViewSet.query_fields, selection=selection_of(request))
-    page: Any = list_response(asked, Item.objects.all(), _documents, lambda: None)
+    page: Any = list_response(asked, Item.objects.all(), _documents, lambda edition: None)
     answer: dict[str, Any] = page.data
     return answer
 
@@ -239,7 +239,7 @@ def test_a_view_can_have_its_own_default_order_and_fields_for_each_user() -> Non
     request = Request(APIRequestFactory().get("/", {"filter": '{"status": "test"}'}))
     request.user = SimpleNamespace(tenant_id="queries")  # type: ignore[assignment]
     query = ListQuery.of(request, {"status": "text?"}, "name,-_id")
-    page: Any = list_response(query, Item.objects.all(), _documents, lambda: None)
+    page: Any = list_response(query, Item.objects.all(), _documents, lambda edition: None)
     names = [document["name"] for document in page.data["docs"]]
     assert names == sorted(Item.objects.filter(status="test").values_list("name", flat=True))
     with pytest.raises(Refused, match="Unknown field status"):

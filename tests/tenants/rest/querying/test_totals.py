@@ -33,10 +33,12 @@ def _totals(rows: Any) -> tuple[BaseException | int, list[int]]:
     """Return the result of the first request, and of those that arrived while it counted."""
     key = uuid4()
     with ThreadPoolExecutor() as first, ThreadPoolExecutor(WAITING) as others:
-        counting = first.submit(total_of, rows.count, "", lambda: key)
+        counting = first.submit(total_of, rows.count, "", lambda edition: key)
         assert rows.begun.wait(30)
         came = [Event() for _ in range(WAITING)]
-        waiting = [others.submit(total_of, rows.count, "", lambda came=came: (came.set(), key)[1]) for came in came]
+        waiting = [
+            others.submit(total_of, rows.count, "", lambda edition, came=came: (came.set(), key)[1]) for came in came
+        ]
         assert all(event.wait(30) for event in came)
         rows.go_on.set()
         return counting.exception() or counting.result(), [one.result() for one in waiting]
@@ -61,4 +63,4 @@ def test_if_the_first_fails_the_others_count_themselves() -> None:
 def test_a_total_without_a_key_is_not_kept(key: str | None, totals: list[int]) -> None:
     rows: Any = Rows(lambda: 5)
     rows.go_on.set()
-    assert [total_of(rows.count, "", lambda: key) for _ in totals] == totals
+    assert [total_of(rows.count, "", lambda edition: key) for _ in totals] == totals
