@@ -1,6 +1,7 @@
 """Queries on PostgreSQL by a shorter path through Django and the driver."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -14,13 +15,32 @@ def fetch(connection: Any, statement: str, parameters: Sequence[Any]) -> Sequenc
 
     Django makes a cursor for each statement, which looks up the parsers of its columns again, and parses times in
     Python. Without that, getting an item takes a fifth less CPU time (1.09 ms instead of 1.36), a list a tenth.
+    """
+    with _executed(connection, statement, parameters) as cursor:
+        rows: Sequence[Sequence[Any]] = cursor.fetchall()
+    if len(rows) > REUSED_ROWS:
+        cursor.close()
+    return rows
+
+
+def execute(connection: Any, statement: str, parameters: Sequence[Any]) -> int:
+    """Execute a statement with the same cursor as `fetch` does; return the number of rows that it wrote."""
+    with _executed(connection, statement, parameters) as cursor:
+        count: int = cursor.rowcount
+    return count
+
+
+@contextmanager
+def _executed(connection: Any, statement: str, parameters: Sequence[Any]) -> Iterator[Any]:
+    """Give the cursor of the connection, on which a statement was executed.
+
     Wrappers of statements are called as Django calls them, such as the one that bounds a list in time.
     """
     if connection.queries_logged:
         with connection.cursor() as logged:
             logged.execute(statement, parameters)
-            rows: Sequence[Sequence[Any]] = logged.fetchall()
-        return rows
+            yield logged
+        return
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
@@ -29,10 +49,7 @@ def fetch(connection: Any, statement: str, parameters: Sequence[Any]) -> Sequenc
         for wrapper in reversed(connection.execute_wrappers):
             execute = partial(wrapper, execute)
         execute(statement, parameters, False, {"connection": connection, "cursor": cursor})
-        rows = cursor.fetchall()
-    if len(rows) > REUSED_ROWS:
-        cursor.close()
-    return rows
+        yield cursor
 
 
 def _execute(cursor: Any, statement: str, parameters: Sequence[Any], many: bool, context: dict[str, Any]) -> None:
