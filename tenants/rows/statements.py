@@ -51,7 +51,11 @@ def _insert_statement(table: str, columns: Sequence[str], count: int = 1) -> str
 def _insert_on_mongodb(connection: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     adapted = connection.ops.adapt_datetimefield_value
     documents = [{name: adapted(v) if isinstance(v, datetime) else v for name, v in row.items()} for row in rows]
-    connection.get_collection(table).insert_many(documents, session=connection.session)
+    collection = connection.get_collection(table)
+    if len(documents) == 1:  # for which `insert_many` takes twice the time of the driver
+        collection.insert_one(documents[0], session=connection.session)
+    else:
+        collection.insert_many(documents, session=connection.session)
 
 
 def update_rows(model: type[Model], updates: Sequence[Update]) -> int:
