@@ -4,9 +4,10 @@ With `--output docs` the results become a section of docs/performance.md.
 
 One process handles requests without a server, one after another. Writes with events and writes without them alternate
 (in the order with, without, without, with), in the same process and database, so that both suffer equally from a busy
-machine. The sealer works once every `--seal-every` events: one client that waits for each answer creates 70 to 170 items
-a second (docs/performance.md), so more than 40 between two rounds of the sealer. Each write with events is charged for
-the sealing of one. The results are medians: milliseconds of CPU time of the process and of the database server.
+machine. The sealer works once every `--seal-every` events: one client that waits for each answer creates 70 to 170
+items a second (docs/performance.md), so more than 40 between two rounds of the sealer. Each write with events is charged
+for the sealing of one. The results are medians of the CPU time of the process and of the database server, in
+milliseconds.
 """
 
 import argparse
@@ -110,7 +111,9 @@ def write(page: Path, costs: Mapping[str, Costs], options: argparse.Namespace) -
     text = f"""## What the ledger costs a write
 
 Milliseconds of CPU time of the process and of the database server per write, without sockets, medians of
-{options.count} writes that took turns, by `make profile-ledger`. Sealing is the share of an event if {options.seal_every} are sealed at once. The goal is at most {GOAL:+.0%}. The load was {os.getloadavg()[0]:.0f} at the end, on {os.cpu_count()} cores.
+{options.count} writes that took turns, by `make profile-ledger`. Sealing is the share of an event
+if {options.seal_every} are sealed at once. The goal is at most {GOAL:+.0%}. The load was
+{os.getloadavg()[0]:.0f} at the end, on {os.cpu_count()} cores.
 
 | engine | write | without its event | with its event | sealing | together | goal |
 |---|---|---|---|---|---|---|

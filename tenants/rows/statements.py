@@ -82,7 +82,7 @@ def _update_on_sql(connection: Any, table: str, updates: Sequence[Update]) -> in
 def _update_from_statement(table: str, found_by: Sequence[str], changes: Sequence[str], count: int) -> str:
     """Return a statement that updates so many rows; the parameters of a row are its changes, then what it is found by.
 
-    Literals are typed by PostgreSQL: quoted ones in VALUES are text, numbers have a numeric type.
+    PostgreSQL takes texts in VALUES as text, and the driver gives it the type of numbers.
     """
     rows = ", ".join([f"({', '.join(['%s'] * (len(changes) + len(found_by)))})"] * count)
     names = ", ".join(f"new_{number}" for number in range(len(changes) + len(found_by)))
