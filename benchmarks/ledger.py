@@ -5,8 +5,8 @@ With `--output docs` the results become a section of docs/performance.md.
 One process handles requests without a server, one after another. Writes with events and writes without them alternate
 (in the order with, without, without, with), in the same process and database, so that both suffer equally from a busy
 machine. The sealer works once every `--seal-every` events: one client that waits for each answer creates 70 to 170
-items a second (docs/performance.md), so more than 40 between two rounds of the sealer. Each write with events is charged
-for the sealing of one. The results are medians of the CPU time of the process and of the database server, in
+items a second (docs/performance.md), so more than 40 between two rounds of the sealer. Each write with events is
+charged for the sealing of one. The results are medians of the CPU time of the process and of the database server, in
 milliseconds.
 """
 
@@ -38,6 +38,7 @@ ITEM = {
 }
 CHANGE = {"description": "Predicts which customers leave within a month.", "status": "production"}
 MOVE = {"version": "2", "reason": "It passed the review."}
+WRITES = ("create", "change", "upload", "alias move", "delete version", "delete item", "create tag")
 NAMES = ("event", "record", "record_all", "changed", "created", "deleted")  # functions that only the ledger needs
 
 Times: TypeAlias = tuple[float, float]  # milliseconds of the process, and of the database server
