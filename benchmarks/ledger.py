@@ -152,7 +152,7 @@ class Registry:
         self.sealing: list[Times] = []
         self.token = json.loads(request(application, "/login", json.dumps(LOGIN).encode()))["token"]
         self.clocks: list[int] = []
-        self.find_clocks = lambda: list(map(cpu_clock, processes(roots)))
+        self.find_clocks: Callable[[], list[int]] = lambda: [cpu_clock(pid) for pid in processes(roots)]
         for module in list(sys.modules.values()):
             for name in NAMES:
                 function = vars(module).get(name)
