@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any, ClassVar
 
-from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import StreamingHttpResponse
 from django.utils.http import parse_etags
@@ -25,7 +24,7 @@ from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.permissions import USERS
 from tenants.rows.fences import edition_of
 from tenants.rows.texts import shown
-from tenants.rows.transactions import snapshot
+from tenants.rows.transactions import snapshot_instead_of_join
 
 BY_MOVE = {"sequence": "number:number", "reason": "text", "actor": "user:actor_id", "timestamp": "date"}
 
@@ -148,8 +147,7 @@ class AliasHolders(CollectionViewSet):
 
         On MongoDB the past is the present without later moves, so both are read from one snapshot.
         """
-        in_one = connection.vendor == "mongodb" and time_asked_for(request) is not None
-        with snapshot() if in_one else nullcontext():
+        with nullcontext() if time_asked_for(request) is None else snapshot_instead_of_join():
             return super().list(request)
 
     def get_queryset(self) -> QuerySet[Item]:
