@@ -18,7 +18,7 @@ PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo superuser test test-quick newman azurite tus charts vendor torture fuzz check lint format types imports migrations-check \
-	schema-check docs coverage-table lock bench profile trace clean
+	schema-check docs coverage-table lock bench profile profile-ledger trace clean
 
 help: ## Show this list
 	@grep -h -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -100,6 +100,9 @@ bench: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp ## Benchmark the registry agains
 
 profile: $(VENV)/.dev-stamp ## Measure the processor time of each kind of read, beside the commit BASE if given
 	@$(BIN)/python -m benchmarks.in_process $(if $(BASE),--base $(BASE)) $(PROFILE)
+
+profile-ledger: $(VENV)/.dev-stamp ## Measure the processor time that the ledger adds to each kind of write
+	@$(BIN)/python -m benchmarks.ledger $(PROFILE)
 
 trace: $(VENV)/.dev-stamp ## Count the files that four requests pass through
 	@$(BIN)/python -m benchmarks.trace

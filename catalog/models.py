@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Self
 
-from django.db import models
+from django.db import connections, models
 
 from catalog.aliases.models import AliasMove, pointing_at
 from folksonomy.models import MetadataName, Tag
@@ -46,7 +46,10 @@ class ItemQuerySet(TenantQuerySet["Item"]):
         most is looked up by its items, so that no list walks all items to find them.
         """
         pointing = models.Q(aliases__holds={"name": alias})
-        if at is not None:
+        if at is not None and connections[self.db].vendor == "mongodb":  # a lookup would run for every item
+            set_since, lost_since = AliasMove.objects.of(tenant_id).filter(alias=alias).changed_since(at)
+            pointing = (pointing & ~models.Q(pk__in=set_since)) | models.Q(pk__in=lost_since)
+        elif at is not None:
             pointing = having_row(AliasMove, "subject", models.Q(alias=alias) & pointing_at(at), tenant_id)
         rows = self.of(tenant_id).filter(pointing)
         moves = AliasMove.objects.of(tenant_id).filter(alias=alias).values_list("subject", flat=True)

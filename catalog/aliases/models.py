@@ -1,14 +1,16 @@
 """The moves of aliases, the rules that protect aliases, and the proposals to move a protected one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
 import orjson
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from tenants.models import Tenant, TenantQuerySet
+from tenants.rest.querying.fields import query_error
+from tenants.rest.querying.lookups import MOST_IDS
 from tenants.rows.fields import KeyField, ListField, TextField, iso, now
 
 
@@ -23,6 +25,20 @@ class AliasMoveQuerySet(TenantQuerySet["AliasMove"]):
     def of_alias(self, tenant_id: str, subject: str, alias: str) -> Self:
         """Keep the moves of one alias of an item."""
         return self.of(tenant_id).filter(subject=subject, alias=alias)
+
+    def changed_since(self, at: datetime) -> tuple[Sequence[str], Sequence[str]]:
+        """Return the items that have the alias of these moves now but had none at a time, and those vice versa, by id.
+
+        Moves from one version to another change neither, so only moves from and to none are read: since then, the
+        former have one more that sets the alias than that removes it, the latter one less. Rejects too many.
+        """
+        moves = self.filter(Q(before=None) | Q(ordinal=None), timestamp__gt=at).order_by()
+        counts = moves.values_list("subject").annotate(Count("ordinal"), Count("before"))
+        rows = list(counts[: MOST_IDS + 1])
+        if len(rows) > MOST_IDS:
+            raise query_error("The search finds too much, please narrow it")
+        came = [subject for subject, sets, removals in rows if sets > removals]
+        return came, [subject for subject, sets, removals in rows if sets < removals]
 
 
 class AliasMove(models.Model):

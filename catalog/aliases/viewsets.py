@@ -1,6 +1,7 @@
 """Routes on the aliases of items, on their history, and on the items that have an alias."""
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, ClassVar
 
@@ -23,6 +24,7 @@ from tenants.rest.collections import CollectionViewSet, valid_changes
 from tenants.rest.permissions import USERS
 from tenants.rows.fences import edition_of
 from tenants.rows.texts import shown
+from tenants.rows.transactions import snapshot_instead_of_join
 
 BY_MOVE = {"sequence": "number:number", "reason": "text", "actor": "user:actor_id", "timestamp": "date"}
 
@@ -139,6 +141,14 @@ class AliasHolders(CollectionViewSet):
     scopes: ClassVar = {"list": tuple(f"{kind}s:read" for kind in KINDS)}
     answer_class = HolderAnswer
     parameters: ClassVar = {"list": ("at",)}
+
+    def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
+        """List the items that have an alias, or had it at a time.
+
+        On MongoDB the past is the present without later moves, so both are read from one snapshot.
+        """
+        with nullcontext() if time_asked_for(request) is None else snapshot_instead_of_join():
+            return super().list(request)
 
     def get_queryset(self) -> QuerySet[Item]:
         kinds = [kind for kind in KINDS if has_scope(self.request, f"{kind}s:read")]

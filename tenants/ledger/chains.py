@@ -11,11 +11,17 @@ from itertools import groupby
 import orjson
 
 from tenants.models import Chain, Event
-from tenants.rows.statements import Update, update_rows
+from tenants.rows.prepared import Prepared
+from tenants.rows.statements import Update, update_rows, update_where
 from tenants.rows.transactions import Conflict, atomic, retried
 
 BATCH = 200  # events sealed in one transaction: on SQLite it holds up writers for a few milliseconds
 READ = 1000  # events verified at a time
+
+# Compiling these takes longer than sealing the events of a second.
+waiting = Prepared(lambda: Event.objects.filter(hash="").values_list("pk")[:1])
+unsealed = Prepared(lambda: Event.objects.filter(hash="").order_by("id")[:BATCH])
+chains = Prepared(Chain.objects.of)
 
 
 def hash_of(event: Event, before: str) -> str:
@@ -33,7 +39,7 @@ def hash_of(event: Event, before: str) -> str:
 
 def has_unsealed() -> bool:
     """Return whether any event waits for its seal."""
-    return Event.objects.filter(hash="").exists()
+    return bool(waiting.run())
 
 
 def seal_all() -> int:
@@ -52,7 +58,7 @@ def seal_all() -> int:
 def _seal_batch() -> int:
     """Seal the oldest events. They are read in one snapshot, so that none is missed that another one followed."""
     with atomic():
-        events = sorted(Event.objects.filter(hash="").order_by("id")[:BATCH], key=lambda event: event.tenant_id)
+        events = sorted(unsealed(), key=lambda event: event.tenant_id)
         for tenant_id, group in groupby(events, lambda event: event.tenant_id):
             _append(tenant_id, list(group))
     return len(events)
@@ -60,7 +66,7 @@ def _seal_batch() -> int:
 
 def _append(tenant_id: str, events: Sequence[Event]) -> None:
     """Append events to their tenant's chain. Raises Conflict if another process did, or they are gone."""
-    chain = Chain.objects.of(tenant_id).first()
+    chain = chains.first(tenant_id) or Chain.objects.of(tenant_id).first()
     if chain is None:
         chain = Chain(tenant_id=tenant_id, since=events[0].timestamp)
         chain.save(force_insert=True)
@@ -70,7 +76,8 @@ def _append(tenant_id: str, events: Sequence[Event]) -> None:
         event.sequence = sequence
         digest = hash_of(event, digest)
         updates.append(({"_id": event.pk, "hash": ""}, {"sequence": sequence, "hash": digest}))
-    grown = Chain.objects.of(tenant_id).filter(sequence=end).update(sequence=end + len(events), hash=digest)
+    found_by: dict[str, str | int | None] = {"_id": tenant_id, "sequence": end}
+    grown = update_where(Chain, found_by, {"sequence": end + len(events), "hash": digest})
     if not grown or update_rows(Event, updates) != len(events):
         raise Conflict(f"the chain of {tenant_id!r} was changed concurrently")
 

@@ -25,7 +25,7 @@ from tenants.rows.transactions import Conflict, atomic, retried
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.4
+POLL_SECONDS = 0.6
 IDLE_SECONDS = 1.6
 LEASE = timedelta(seconds=4)
 CLEAN_SECONDS = 3600.0

@@ -1,11 +1,12 @@
 """Queries on PostgreSQL by a shorter path through Django and the driver."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from select import POLLIN, poll
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.types.datetime import TimestamptzLoader
 
 REUSED_ROWS = 100  # a cursor keeps its last rows in memory, so one that read more is not reused
@@ -33,25 +34,47 @@ def fetch(connection: Any, statement: str, parameters: Sequence[Any]) -> Sequenc
 
     Django makes a cursor for each statement, which looks up the parsers of its columns again, and parses times in
     Python. Without that, getting an item takes a fifth less CPU time (1.09 ms instead of 1.36), a list a tenth.
+    """
+    with _executed(connection, statement, parameters, _cursor_of) as cursor:
+        rows: Sequence[Sequence[Any]] = cursor.fetchall()
+    if len(rows) > REUSED_ROWS:
+        cursor.close()
+    return rows
+
+
+def execute(connection: Any, statement: str, parameters: Sequence[Any]) -> int:
+    """Execute a statement with the cursor of earlier ones; return the number of rows that it wrote.
+
+    The server gets the parameters apart from the statement. Django puts them into its text, which takes 1.4 times the
+    CPU time to insert an event (0.39 ms of client and server instead of 0.28).
+    """
+    with _executed(connection, statement, parameters, _binding_cursor_of) as cursor:
+        count: int = cursor.rowcount
+    return count
+
+
+@contextmanager
+def _executed(
+    connection: Any, statement: str, parameters: Sequence[Any], cursor_of: Callable[[Any], Any]
+) -> Iterator[Any]:
+    """Give the cursor of the connection, on which a statement was executed.
+
     Wrappers of statements are called as Django calls them, such as the one that bounds a list in time.
     """
     if connection.queries_logged:
         with connection.cursor() as logged:
             logged.execute(statement, parameters)
-            rows: Sequence[Sequence[Any]] = logged.fetchall()
-        return rows
+            yield logged
+        return
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
-        cursor = _cursor_of(connection)
+        cursor = cursor_of(connection)
         execute: Callable[..., Any] = partial(_execute, cursor)
         for wrapper in reversed(connection.execute_wrappers):
             execute = partial(wrapper, execute)
         execute(statement, parameters, False, {"connection": connection, "cursor": cursor})
-        rows = cursor.fetchall()
-    if len(rows) > REUSED_ROWS:
-        cursor.close()
-    return rows
+        yield cursor
 
 
 def _execute(cursor: Any, statement: str, parameters: Sequence[Any], many: bool, context: dict[str, Any]) -> None:
@@ -65,4 +88,13 @@ def _cursor_of(connection: Any) -> Any:
     if cursor is None or cursor.closed:
         cursor = driver_connection.reused_cursor = connection.create_cursor()
         cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
+    return cursor
+
+
+def _binding_cursor_of(connection: Any) -> Any:
+    """Return the open cursor of the driver's connection whose parameters the server binds."""
+    driver_connection = connection.connection
+    cursor = getattr(driver_connection, "binding_cursor", None)
+    if cursor is None or cursor.closed:
+        cursor = driver_connection.binding_cursor = Cursor(driver_connection)
     return cursor

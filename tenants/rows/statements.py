@@ -10,8 +10,12 @@ from django.db.models import Model
 from django_mongodb_backend.query import wrap_database_errors
 from pymongo import UpdateOne
 
+from tenants.rows import postgresql
+from tenants.rows.batches import batches
+
 Values: TypeAlias = Mapping[str, str | int]
 Update: TypeAlias = tuple[Values, Values]  # columns that the row is found by, columns to set
+ROWS = 1000  # inserted by one statement on PostgreSQL
 
 
 def insert_rows(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -27,25 +31,38 @@ def insert_rows(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
 def _insert_on_sql(connection: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     adapted = connection.ops.adapt_datetimefield_value
     values = [[adapted(v) if isinstance(v, datetime) else v for v in row.values()] for row in rows]
+    if connection.vendor == "postgresql":  # where `executemany` sends each row on its own
+        for some in batches(values, ROWS):
+            statement = _insert_statement(table, tuple(rows[0]), len(some))
+            postgresql.execute(connection, statement, [value for row in some for value in row])
+        return
     statement = _insert_statement(table, tuple(rows[0]))
-    with connection.cursor() as cursor:
-        if len(values) == 1:  # psycopg's `executemany` starts a pipeline
-            cursor.execute(statement, values[0])
-        else:
+    if connection.queries_logged or connection.execute_wrappers:
+        with connection.cursor() as cursor:
             cursor.executemany(statement, values)
+        return
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors:  # Django's cursor takes two thirds as long again
+        connection.connection.executemany(statement.replace("%s", "?"), values)
 
 
 @lru_cache
-def _insert_statement(table: str, columns: Sequence[str]) -> str:
+def _insert_statement(table: str, columns: Sequence[str], count: int = 1) -> str:
     names, places = ", ".join(f'"{column}"' for column in columns), ", ".join(["%s"] * len(columns))
-    return f'INSERT INTO "{table}" ({names}) VALUES ({places})'  # noqa: S608 - names of our columns
+    rows = ", ".join([f"({places})"] * count)
+    return f'INSERT INTO "{table}" ({names}) VALUES {rows}'  # noqa: S608 - names of our columns
 
 
 @wrap_database_errors  # type: ignore[untyped-decorator]
 def _insert_on_mongodb(connection: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     adapted = connection.ops.adapt_datetimefield_value
     documents = [{name: adapted(v) if isinstance(v, datetime) else v for name, v in row.items()} for row in rows]
-    connection.get_collection(table).insert_many(documents, session=connection.session)
+    collection = connection.get_collection(table)
+    if len(documents) == 1:  # for which `insert_many` takes twice the time of the driver
+        collection.insert_one(documents[0], session=connection.session)
+    else:
+        collection.insert_many(documents, session=connection.session)
 
 
 def update_rows(model: type[Model], updates: Sequence[Update]) -> int:
@@ -56,15 +73,29 @@ def update_rows(model: type[Model], updates: Sequence[Update]) -> int:
 
 
 def _update_on_sql(connection: Any, table: str, updates: Sequence[Update]) -> int:
-    quoted = connection.ops.quote_name
     found_by, changes = updates[0]
-    columns = ", ".join(f"{quoted(name)} = %s" for name in changes)
-    where = " AND ".join(f"{quoted(name)} = %s" for name in found_by)
-    statement = f"UPDATE {quoted(table)} SET {columns} WHERE {where}"  # noqa: S608 - names of our columns
+    values = [[*new.values(), *old.values()] for old, new in updates]
+    if connection.vendor == "postgresql":  # where `executemany` sends, parses and plans each row on its own
+        statement = _update_from_statement(table, tuple(found_by), tuple(changes), len(updates))
+        return postgresql.execute(connection, statement, [value for row in values for value in row])
+    columns = ", ".join(f'"{name}" = %s' for name in changes)
+    where = " AND ".join(f'"{name}" = %s' for name in found_by)
     with connection.cursor() as cursor:
-        cursor.executemany(statement, [[*new.values(), *old.values()] for old, new in updates])
+        cursor.executemany(f'UPDATE "{table}" SET {columns} WHERE {where}', values)  # noqa: S608 - our columns
         found: int = cursor.rowcount
     return found
+
+
+def _update_from_statement(table: str, found_by: Sequence[str], changes: Sequence[str], count: int) -> str:
+    """Return a statement that updates so many rows; the parameters of a row are its changes, then what it is found by.
+
+    PostgreSQL takes texts in VALUES as text, and the driver gives it the type of numbers.
+    """
+    rows = ", ".join([f"({', '.join(['%s'] * (len(changes) + len(found_by)))})"] * count)
+    names = ", ".join(f"new_{number}" for number in range(len(changes) + len(found_by)))
+    columns = ", ".join(f'"{name}" = new_{number}' for number, name in enumerate(changes))
+    where = " AND ".join(f'"{name}" = new_{number}' for number, name in enumerate(found_by, len(changes)))
+    return f'UPDATE "{table}" SET {columns} FROM (VALUES {rows}) AS given ({names}) WHERE {where}'  # noqa: S608 - ours
 
 
 @wrap_database_errors  # type: ignore[untyped-decorator]
@@ -89,8 +120,11 @@ def _update_found_on_sql(connection: Any, table: str, found_by: Mapping[str, Any
     where = (f"{quoted(name)} IS NULL" if value is None else f"{quoted(name)} = %s" for name, value in found_by.items())
     columns = ", ".join(f"{quoted(name)} = %s" for name in changes)
     statement = f"UPDATE {quoted(table)} SET {columns} WHERE {' AND '.join(where)}"  # noqa: S608 - names of our columns
+    parameters = [*changes.values(), *(value for value in found_by.values() if value is not None)]
+    if connection.vendor == "postgresql":
+        return postgresql.execute(connection, statement, parameters)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*changes.values(), *(value for value in found_by.values() if value is not None)])
+        cursor.execute(statement, parameters)
         found: int = cursor.rowcount
     return found
 

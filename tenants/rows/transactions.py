@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -120,6 +120,11 @@ def snapshot() -> Iterator[None]:
         connection.vendor
     ]():
         yield
+
+
+def snapshot_instead_of_join() -> AbstractContextManager[None]:
+    """Return a snapshot on MongoDB, for what is one query with a join on the other engines."""
+    return snapshot() if connection.vendor == "mongodb" else nullcontext()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.in_process import PATHS
+from benchmarks.ledger import WRITES
 from tests.missing import cannot_run
 from tests.served import ROOT
 
@@ -50,6 +51,18 @@ def test_the_profile_measures_each_read() -> None:
     rows = {line[10:28].strip(): float(line[28:38]) for line in done.stdout.splitlines()[1:]}
     assert set(rows) == {"bare view", *PATHS}
     assert all(milliseconds > 0 for milliseconds in rows.values())
+
+
+def test_the_profile_of_the_ledger_measures_each_write() -> None:
+    words = ["--engines", "sqlite", "--items", "10", "--count", "8", "--seal-every", "2"]
+    command = [sys.executable, "-m", "benchmarks.ledger", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = {line[10:26].strip(): line[26:].replace("+", "").split() for line in done.stdout.splitlines()[1:]}
+    assert list(rows) == list(WRITES)
+    for without, _, written, _, sealing, _, ratio in (map(float, row) for row in rows.values()):
+        assert min(without, written, sealing) > 0
+        assert abs((written + sealing) / without - ratio) < 0.02
 
 
 def test_the_trace_counts_files_and_switches() -> None:

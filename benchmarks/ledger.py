@@ -1,0 +1,233 @@
+"""Measures what the ledger adds to the CPU time of each kind of write: `make profile-ledger`.
+
+With `--output docs` the results become a section of docs/performance.md.
+
+One process handles requests without a server, one after another. Writes with events and writes without them alternate
+(in the order with, without, without, with), in the same process and database, so that both suffer equally from a busy
+machine. The sealer works once every `--seal-every` events: one client that waits for each answer creates 70 to 170
+items a second (docs/performance.md), so more than 40 between two rounds of the sealer. Each write with events is
+charged for the sealing of one. The results are medians of the CPU time of the process and of the database server, in
+milliseconds.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple, TypeAlias
+
+if __name__ == "__main__":  # this file is also run by its path, in a process of its own
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.in_process import LOGIN, ROOT, registry_environment, request
+
+ENGINES = ("sqlite", "postgres", "mongodb")
+GOAL = 0.10
+BYTES = "application/octet-stream"
+ITEM = {
+    "description": "Predicts which customers leave.",
+    "tags": ["common", "word-1"],
+    "metadata": [{"name": "accuracy", "value": 0.93}, {"name": "framework", "value": "torch"}],
+}
+CHANGE = {"description": "Predicts which customers leave within a month.", "status": "production"}
+MOVE = {"version": "2", "reason": "It passed the review."}
+WRITES = ("create", "change", "upload", "alias move", "delete version", "delete item", "create tag")
+NAMES = ("event", "record", "record_all", "changed", "created", "deleted")  # functions that only the ledger needs
+
+Times: TypeAlias = tuple[float, float]  # milliseconds of the process, and of the database server
+
+
+class Cost(NamedTuple):
+    """What a write takes without its event and with it, and the sealing of one event."""
+
+    without: Times
+    written: Times
+    sealing: Times
+
+    @property
+    def ratio(self) -> float:
+        return (sum(self.written) + sum(self.sealing)) / sum(self.without)
+
+
+Costs: TypeAlias = Mapping[str, Cost]  # by kind of write
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a table of results; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ledger", description=__doc__)
+    parser.add_argument("--engines", nargs="+", default=list(ENGINES))
+    parser.add_argument("--items", type=int, default=1000, help="items that exist before")
+    parser.add_argument("--count", type=int, default=400, help="writes of each kind, half of them with events")
+    parser.add_argument("--seal-every", type=int, default=40, help="events that the sealer seals at once")
+    parser.add_argument("--output", type=Path, help="folder of performance.md, whose section is written")
+    options = parser.parse_args(arguments)
+    print(f"{'engine':10}{'write':16}{'without':>20}{'with':>20}{'sealing':>20}{'ratio':>8}")
+    costs = {engine: measured(engine, options) for engine in options.engines}
+    if options.output:
+        write(options.output / "performance.md", costs, options)
+    return 0
+
+
+def measured(engine: str, options: argparse.Namespace) -> Costs:
+    """Print and return the costs of each kind of write on an engine."""
+    from tests import engines  # noqa: PLC0415 - the measured process must work without the tests
+
+    server = engines.start(engine)
+    try:
+        with tempfile.TemporaryDirectory(prefix="profile-") as folder:
+            server.create("profile")
+            env = registry_environment(server.url_of("profile"), Path(folder, "files"))
+            for step in (["manage.py", "serve", "--prepare-only"], ["-m", "benchmarks.fill", str(options.items)]):
+                subprocess.run([sys.executable, *step], cwd=ROOT, env=env, check=True, capture_output=True)
+            numbers = [options.count, options.seal_every]
+            roots = [process.pid for process in server.processes]
+            command = [sys.executable, str(Path(__file__).resolve()), "--measure", *map(str, [*numbers, *roots])]
+            done = subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True)
+    finally:
+        server.stop()
+    costs = {name: Cost(*map(tuple, each)) for name, each in json.loads(done.stdout).items()}
+    for name, each in costs.items():
+        figures = "".join(f"{process:10.3f} +{server:8.3f}" for process, server in each)
+        print(f"{engine:10}{name:16}{figures}{each.ratio:8.2f}", flush=True)
+    return costs
+
+
+def write(page: Path, costs: Mapping[str, Costs], options: argparse.Namespace) -> None:
+    """Write the section of performance.md."""
+    from benchmarks.report import with_section  # noqa: PLC0415 - it needs wrk's results
+
+    rows = [
+        f"| {engine} | {name} | {sum(each.without):.2f} | {sum(each.written):.2f} | {sum(each.sealing):.2f} | "
+        f"{each.ratio - 1:+.0%} | {'met' if each.ratio - 1 <= GOAL else 'missed'} |"
+        for engine, found in costs.items()
+        for name, each in found.items()
+    ]
+    text = f"""## What the ledger costs a write
+
+Milliseconds of CPU time of the process and of the database server per write, without sockets, medians of
+{options.count} writes that took turns, by `make profile-ledger`. Sealing is the share of an event
+if {options.seal_every} are sealed at once. The goal is at most {GOAL:+.0%}. The load was
+{os.getloadavg()[0]:.0f} at the end, on {os.cpu_count()} cores.
+
+| engine | write | without its event | with its event | sealing | together | goal |
+|---|---|---|---|---|---|---|
+"""
+    page.write_text(with_section(page.read_text(), "ledger", text + "\n".join(rows)))
+
+
+def measure(amount: int, seal_every: int, roots: Sequence[int]) -> dict[str, Cost]:
+    """Return the costs of each kind of write."""
+    registry = Registry(seal_every, roots)
+    registry.write(20)  # fills caches
+    registry.sealing.clear()
+    times = registry.write(amount)
+    sealing = medians(registry.sealing)
+    return {name: Cost(medians(each[False]), medians(each[True]), sealing) for name, each in times.items()}
+
+
+def medians(times: Sequence[Times]) -> Times:
+    """Return the medians of both times."""
+    return median(process for process, _ in times), median(server for _, server in times)
+
+
+class Registry:
+    """The registry in this process, whose events can be switched off."""
+
+    def __init__(self, seal_every: int, roots: Sequence[int]) -> None:
+        from benchmarks.load import processes  # noqa: PLC0415 - it needs the tests
+        from registry_site.wsgi import application  # noqa: PLC0415 - it needs the environment
+        from tenants.ledger.sealing import sealer  # noqa: PLC0415
+        from tenants.models import User  # noqa: PLC0415
+
+        User.objects.filter(username=LOGIN["username"]).update(role="admin")  # only administrators create tags
+        self.application, self.sealer, self.seal_every = application, sealer, seal_every
+        self.with_events, self.unsealed, self.ordinal, self.numbers = True, 0, "1", count()
+        self.sealing: list[Times] = []
+        self.token = json.loads(request(application, "/login", json.dumps(LOGIN).encode()))["token"]
+        self.clocks: list[int] = []
+        self.find_clocks: Callable[[], list[int]] = lambda: [cpu_clock(pid) for pid in processes(roots)]
+        for module in list(sys.modules.values()):
+            for name in NAMES:
+                function = vars(module).get(name)
+                if getattr(function, "__module__", "") in ("tenants.ledger.recording", "catalog.history"):
+                    setattr(module, name, self.switched(function))
+
+    def switched(self, function: Any) -> Callable[..., Any]:
+        """Return a function of the ledger that does nothing while events are off."""
+        return lambda *args, **kwargs: function(*args, **kwargs) if self.with_events else {"_id": ""}
+
+    def write(self, amount: int) -> dict[str, dict[bool, list[Times]]]:
+        """Write so many items in each way; return the times of each kind of write, by whether it has events."""
+        names = [f"{os.getpid()}-{next(self.numbers)}" for _ in range(amount)]
+        items: list[str] = []
+        steps: dict[str, Callable[[str], object]] = {
+            "create": lambda name: items.append(self.send("POST", "models", ITEM | {"name": name})["_id"]),
+            "change": lambda item: self.send("PUT", f"models/{item}", CHANGE),
+            "upload": lambda item: self.send("PUT", f"models/{item}/versions/model.onnx", os.urandom(1024)),
+            "alias move": lambda item: self.send("PUT", f"models/{item}/aliases/production", MOVE),
+            "delete version": lambda item: self.send("DELETE", f"models/{item}/versions/1"),
+            "delete item": lambda item: self.send("DELETE", f"models/{item}"),
+            "create tag": lambda name: self.send("POST", "tags", {"_id": name}),
+        }
+        found: dict[str, dict[bool, list[Times]]] = {}
+        for name, step in steps.items():
+            if name == "alias move":
+                for item in items:
+                    self.send("PUT", f"models/{item}/aliases/production", MOVE | {"version": "1"})
+                    steps["upload"](item)
+            found[name] = self.timed(step, names if name in ("create", "create tag") else list(items))
+        return found
+
+    def timed(self, step: Callable[[str], object], arguments: Sequence[str]) -> dict[bool, list[Times]]:
+        """Write, with and without events in turns, and seal in between; return the times of the writes."""
+        found: dict[bool, list[Times]] = {True: [], False: []}
+        self.clocks = self.find_clocks()  # a new connection has a new process on PostgreSQL
+        for number, argument in enumerate(arguments):
+            self.with_events = number % 4 in (0, 3)
+            begin = self.clock()
+            step(argument)
+            found[self.with_events].append(self.since(begin))
+            self.unsealed += self.with_events
+            if self.unsealed >= self.seal_every:
+                begin = self.clock()
+                sealed = self.sealer.seal()
+                process, server = self.since(begin)
+                self.sealing.append((process / sealed, server / sealed))
+                self.unsealed = 0
+        return found
+
+    def clock(self) -> Times:
+        """Return the CPU seconds that the process and the database server's running processes have used."""
+        return time.process_time(), sum(map(time.clock_gettime, self.clocks))
+
+    def since(self, begin: Times) -> Times:
+        """Return the milliseconds since a time."""
+        now = self.clock()
+        return (now[0] - begin[0]) * 1000, (now[1] - begin[1]) * 1000
+
+    def send(self, method: str, path: str, body: Any = b"") -> Any:
+        """Send a request; return the document of the answer."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        kind = BYTES if isinstance(body, bytes) else "application/json"
+        answer = request(self.application, f"/v1/{path}", content, self.token, method=method, content_type=kind)
+        return json.loads(answer) if answer else None
+
+
+def cpu_clock(pid: int) -> int:
+    """Return the clock of a process's CPU time, as `clock_getcpuclockid` does."""
+    return (~pid << 3) | 2
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--measure"]:
+        amount, seal_every, *roots = map(int, sys.argv[2:])
+        print(json.dumps(measure(amount, seal_every, roots)))
+    else:
+        sys.exit(main(sys.argv[1:]))
