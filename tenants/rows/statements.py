@@ -10,7 +10,7 @@ from django.db.models import Model
 from django_mongodb_backend.query import wrap_database_errors
 from pymongo import UpdateOne
 
-from tenants.rows import postgresql
+from tenants.rows import postgresql, sqlite
 from tenants.rows.batches import batches
 
 Values: TypeAlias = Mapping[str, str | int]
@@ -36,15 +36,7 @@ def _insert_on_sql(connection: Any, table: str, rows: Sequence[Mapping[str, Any]
             statement = _insert_statement(table, tuple(rows[0]), len(some))
             postgresql.execute(connection, statement, [value for row in some for value in row])
         return
-    statement = _insert_statement(table, tuple(rows[0]))
-    if connection.queries_logged or connection.execute_wrappers:
-        with connection.cursor() as cursor:
-            cursor.executemany(statement, values)
-        return
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors:  # Django's cursor takes two thirds as long again
-        connection.connection.executemany(statement.replace("%s", "?"), values)
+    sqlite.execute_many(connection, _insert_statement(table, tuple(rows[0])), values)
 
 
 @lru_cache
