@@ -153,7 +153,11 @@ class TermAdmin(ServiceAdmin):
             return None
         form = each.form(request.POST if "asked" in request.POST or not each.form.base_fields else None, terms=terms)
         ready = form.is_valid()
-        losses = losses_of(terms, form.cleaned_data.get("into")) if ready else Losses()
+        try:
+            losses = losses_of(terms, form.cleaned_data.get("into")) if ready else Losses()
+        except Refused as refused:
+            self.message_user(request, refused.details, messages.ERROR)
+            return None
         confirmed = ready and "confirmed" in request.POST
         if confirmed and losses.are_confirmed(request.POST.get("values_lost", "")):
             self.apply(request, terms, each, form.cleaned_data | {"losses": losses.by_word})

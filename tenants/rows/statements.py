@@ -10,7 +10,7 @@ from django.db.models import Model
 from django_mongodb_backend.query import wrap_database_errors
 from pymongo import UpdateOne
 
-Values: TypeAlias = Mapping[str, str | int]
+Values: TypeAlias = Mapping[str, Any]  # as the engine stores them
 Update: TypeAlias = tuple[Values, Values]  # columns that the row is found by, columns to set
 
 

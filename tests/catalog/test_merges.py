@@ -7,6 +7,7 @@ import pytest
 from django.core.management import call_command
 
 from catalog import curation
+from catalog.admin.losses import losses_of
 from catalog.merges import kept, undo
 from catalog.merges.models import KEPT, Merge, Replacement
 from catalog.models import Item
@@ -67,6 +68,18 @@ def test_a_preview_tells_what_a_merge_would_lose(world: Any, items: dict[str, st
     assert _state(admin, items) == before
     assert_error(admin.get("merges/tags", query={"word": "none", "into": "new"}), "get_request_error", "none")
     assert_error(admin.get("merges/tags"), "get_request_error")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.promise("merges.preview")
+def test_a_preview_that_takes_too_long_is_stopped(world: Any, items: dict[str, str], settings: Any) -> None:
+    settings.QUERY_TIMEOUT = 0
+    for kind in ("tags", "metadata"):
+        answer = world.acme.admin.api.get(f"merges/{kind}", query={"word": "old", "into": "new"})
+        assert_error(answer, "get_request_error", "takes too long")
+    words = MetadataName.objects.of("acme")
+    with pytest.raises(Refused, match="takes too long"):
+        losses_of([words.get(name="old")], words.get(name="new"))
 
 
 @pytest.mark.promise("merges.confirmed")

@@ -7,8 +7,9 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 
-from catalog import curation, services
+from catalog import curation
 from catalog.arrays import count_uses
+from catalog.merges import writing
 from catalog.merges.models import Merge
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
@@ -190,15 +191,15 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
 ) -> None:
     api = world.acme.owner.api
     monkeypatch.setattr(curation, "BATCH", 1)
-    written = services.write_item
+    written = writing.write_items
 
-    def write_once(item: Any, before: Any, fields: Any) -> Any:
+    def write_once(*args: Any) -> Any:
         if Tag.objects.filter(name="gone").exists() and Item.objects.filter(tags__holds="new").count() > 2:
             raise Interrupted
-        return written(item, before, fields)
+        return written(*args)
 
     Tag(tenant_id="acme", name="gone").save()
-    monkeypatch.setattr(curation, "write_item", write_once)
+    monkeypatch.setattr(curation, "write_items", write_once)
     with pytest.raises(Interrupted):
         curation.merge_term(term=_tag("old"), into=_tag("new"), by=None)
     known = set(terms(api, "tags"))
@@ -206,7 +207,7 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
         tags = read(api, f"{kind}/{items[name]}")["tags"]
         assert {"old", "new"} & set(tags)
         assert set(tags) <= known
-    monkeypatch.setattr(curation, "write_item", written)
+    monkeypatch.setattr(curation, "write_items", written)
     curation.merge_term(term=_tag("old"), into=_tag("new"), by=None)
     assert "old" not in terms(api, "tags")
     assert not Item.objects.of("acme").filter(tags__holds="old").exists()
