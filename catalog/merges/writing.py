@@ -49,5 +49,5 @@ def write_versions(versions: Sequence[Version], states: Sequence[State]) -> list
 def _stored(row: Item | Version, fields: Sequence[str]) -> dict[str, Any]:
     """Return the columns of these fields as the engine stores them."""
     connection = connections[router.db_for_write(type(row))]
-    columns = (row._meta.get_field(name) for name in fields)
-    return {field.column: field.get_db_prep_save(getattr(row, field.name), connection) for field in columns}  # type: ignore[union-attr]
+    columns: list[Any] = [row._meta.get_field(name) for name in fields]
+    return {field.column: field.get_db_prep_save(getattr(row, field.name), connection) for field in columns}

@@ -316,6 +316,17 @@ def test_duplicates_are_proposed_merged_and_undone(desk: Desk, items: dict[str, 
     assert "Undone: 0" in messages(desk.act("catalog/merge", "undo", [merge]))
 
 
+def test_a_false_duplicate_is_dismissed_and_proposed_again(desk: Desk, items: dict[str, str], world: Any) -> None:
+    create(world.acme.owner.api, name="e", tags=["News", "news"])
+    path = "folksonomy/tag/duplicates/?tenant=acme"
+    page = desk.post(path, _selected_action=[_tag("News").pk, _tag("news").pk], into="news")
+    assert (page.context["clusters"], page.context["dismissed"]) == ([], [["News", "news"]])
+    assert "No longer proposed as duplicates: News, news" in messages(page)
+    page = desk.post(path, word=["News", "news"])
+    assert (len(page.context["clusters"]), page.context["dismissed"]) == (1, [])
+    assert "Choose 2 to 20 words" in messages(desk.post(path, _selected_action=[_tag("News").pk]))
+
+
 def test_default_words_are_offered_first(desk: Desk, items: dict[str, str]) -> None:
     Tag.objects.filter(tenant_id="acme", name="y").update(usage="default")
     options = desk.get("folksonomy/tag/choices/", tenant="acme").json()["results"]
