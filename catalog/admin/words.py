@@ -37,7 +37,11 @@ def _action(name: str) -> Callable[..., HttpResponseBase | None]:
     """Return the list action that runs this entry of CURATIONS."""
 
     def run(modeladmin: "TermAdmin", request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponseBase | None:
-        return modeladmin.curate(request, queryset, name)
+        try:
+            return modeladmin.curate(request, queryset, name)
+        except Refused as refused:  # what a merge would lose takes too long to count
+            modeladmin.message_user(request, refused.details, messages.ERROR)
+            return None
 
     run.__name__ = name
     return admin.action(run, description=CURATIONS[name].label)
@@ -172,11 +176,7 @@ class TermAdmin(ServiceAdmin):
             return None
         form = each.form(request.POST if "asked" in request.POST or not each.form.base_fields else None, terms=terms)
         ready = form.is_valid()
-        try:
-            losses = losses_of(terms, form.cleaned_data.get("into")) if ready else Losses()
-        except Refused as refused:
-            self.message_user(request, refused.details, messages.ERROR)
-            return None
+        losses = losses_of(terms, form.cleaned_data.get("into")) if ready else Losses()
         confirmed = ready and "confirmed" in request.POST
         if confirmed and losses.are_confirmed(request.POST.get("values_lost", "")):
             self.apply(request, terms, each, form.cleaned_data | {"losses": losses.by_word})

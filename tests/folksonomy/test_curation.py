@@ -316,6 +316,12 @@ def test_duplicates_are_proposed_merged_and_undone(desk: Desk, items: dict[str, 
     assert "Undone: 0" in messages(desk.act("catalog/merge", "undo", [merge]))
 
 
+def test_losses_that_take_too_long_to_count_are_a_message(desk: Desk, items: dict[str, str], settings: Any) -> None:
+    settings.QUERY_TIMEOUT = 0
+    rows = [MetadataName.objects.get(tenant_id="acme", name="old")]
+    assert "takes too long" in messages(desk.act("folksonomy/metadataname", "merge", rows, asked="yes", into="new"))
+
+
 def test_a_false_duplicate_is_dismissed_and_proposed_again(desk: Desk, items: dict[str, str], world: Any) -> None:
     create(world.acme.owner.api, name="e", tags=["News", "news"])
     path = "folksonomy/tag/duplicates/?tenant=acme"
