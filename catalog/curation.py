@@ -163,7 +163,7 @@ def _replace_in_items(keys: Sequence[str], term: Tag | MetadataName, name: str, 
         states = [item_state(item) for item in items]
         for item in items:
             _replace(item, term, name)
-        done, reason = write_items(items, states), f"{term.name} became {name}"
+        done, reason = write_items(items, states, _fields(term)), f"{term.name} became {name}"
         changed = zip(items, done, strict=True)
         record_all([item_event(item, "updated", by, changes, reason=reason) for item, changes in changed])
 
@@ -185,13 +185,18 @@ def _replace_in_versions(
         states = [version_state(version) for version in versions]
         for version in versions:
             _replace(version, term, name)
-        changed = zip(versions, write_versions(versions, states), strict=True)
+        changed = zip(versions, write_versions(versions, states, _fields(term)), strict=True)
         record_all(
             [
                 version_event(items[each.subject], each, "updated", by, written[each.subject] | changes, reason=reason)
                 for each, changes in changed
             ]
         )
+
+
+def _fields(term: Tag | MetadataName) -> Sequence[str]:
+    """Return the fields that have the word."""
+    return ("tags",) if isinstance(term, Tag) else ("metadata",)
 
 
 def _refuse_missing(term: Tag | MetadataName, name: str) -> None:

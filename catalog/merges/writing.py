@@ -5,7 +5,6 @@ from typing import Any
 
 from django.db import connections, router
 
-from catalog.checks import WORDS
 from catalog.history import changed, item_state, version_state
 from catalog.models import Item
 from catalog.services import State
@@ -18,7 +17,7 @@ from versions.models import Version
 Changes = dict[str, Any]
 
 
-def write_items(items: Sequence[Item], states: Sequence[State], fields: Sequence[str] = WORDS) -> list[Changes]:
+def write_items(items: Sequence[Item], states: Sequence[State], fields: Sequence[str]) -> list[Changes]:
     """Write the items if their revisions are still those that were read, and return what changed, for the events.
 
     `states` are those of the items as they were read. Raises Conflict if a revision is newer.
@@ -35,15 +34,15 @@ def write_items(items: Sequence[Item], states: Sequence[State], fields: Sequence
     return [changed(before, item_state(item)) for item, before in zip(items, states, strict=True)]
 
 
-def write_versions(versions: Sequence[Version], states: Sequence[State]) -> list[Changes]:
-    """Write the tags and metadata of versions, whose items' revisions detect concurrent changes; return what changed.
+def write_versions(versions: Sequence[Version], states: Sequence[State], fields: Sequence[str]) -> list[Changes]:
+    """Write the fields of versions, whose items' revisions detect concurrent changes; return what changed.
 
     `states` are those of the versions as they were read.
     """
-    update_rows(Version, [({"_id": version.pk}, _stored(version, WORDS)) for version in versions])
-    pairs = list(zip(versions, states, strict=True))
-    change_values_of([(version, before["metadata"]) for version, before in pairs])
-    return [changed(before, version_state(version)) for version, before in pairs]
+    update_rows(Version, [({"_id": version.pk}, _stored(version, fields)) for version in versions])
+    if "metadata" in fields:
+        change_values_of([(each, before["metadata"]) for each, before in zip(versions, states, strict=True)])
+    return [changed(before, version_state(version)) for version, before in zip(versions, states, strict=True)]
 
 
 def _stored(row: Item | Version, fields: Sequence[str]) -> dict[str, Any]:
