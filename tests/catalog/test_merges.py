@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from catalog import curation
 from catalog.admin.losses import losses_of
@@ -314,3 +316,18 @@ def test_a_word_used_by_nothing_is_merged_and_undone(world: Any) -> None:
     event = _merge(world.acme.admin.api, "tags", "old", "new")["event"]
     assert _undo(world.acme.admin.api, event)["items"] == 0
     assert not Item.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["tags", "metadata"])
+def test_a_batch_of_items_takes_as_many_queries_as_one_item(world: Any, kind: str) -> None:
+    model: Any = {"tags": Tag, "metadata": MetadataName}[kind]
+
+    def queries(word: str, items: int) -> int:
+        for number in range(items):
+            metadata = [{"name": word, "value": number}]
+            create(world.acme.owner.api, name=f"{word} {number}", tags=[word], metadata=metadata)
+        with CaptureQueriesContext(connection) as captured:
+            curation.rename_term(term=model.objects.of("acme").get(name=word), name=f"{word} renamed", by=None)
+        return len(captured)
+
+    assert queries("few", 1) == queries("many", 12)
