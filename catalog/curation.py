@@ -10,14 +10,13 @@ from typing import Any
 
 from catalog.aliases.rules import rename_tag_in_rules
 from catalog.changes import renamed_metadata
-from catalog.checks import CHANGE, WORDS
+from catalog.checks import CHANGE
 from catalog.history import item_event, item_state, version_event, version_state
 from catalog.merges.kept import begin_merge, complete_merge, keep_replaced
 from catalog.merges.models import Merge
 from catalog.merges.preview import refuse_loss
+from catalog.merges.writing import write_items, write_versions
 from catalog.models import Item, has_word
-from catalog.services import write_item, write_words
-from catalog.values import change_values
 from folksonomy.models import MetadataName, Tag
 from folksonomy.services import T, delete_term, record_terms, set_direction, set_term_usage, suggest_term
 from folksonomy.synonyms import of_kind, refuse_synonym
@@ -159,15 +158,14 @@ def _with_term(model: Any, term: Tag | MetadataName) -> Any:
 def _replace_in_items(keys: Sequence[str], term: Tag | MetadataName, name: str, by: User | None, merge: Merge) -> None:
     with reference_guard(term.tenant_id):
         _refuse_missing(term, name)
-        items, events = list(_with_term(Item, term).filter(pk__in=keys)), []
+        items = list(_with_term(Item, term).filter(pk__in=keys))
         keep_replaced(merge, items, term, name)
+        states = [item_state(item) for item in items]
         for item in items:
-            before = item_state(item)
             _replace(item, term, name)
-            done = write_item(item, before, WORDS)
-            change_values(item, before["metadata"])
-            events.append(item_event(item, "updated", by, done, reason=f"{term.name} became {name}"))
-        record_all(events)
+        done, reason = write_items(items, states, _fields(term)), f"{term.name} became {name}"
+        changed = zip(items, done, strict=True)
+        record_all([item_event(item, "updated", by, changes, reason=reason) for item, changes in changed])
 
 
 @retried
@@ -177,19 +175,28 @@ def _replace_in_versions(
     """Replace the word in these versions. The revisions of their items, read first, detect concurrent changes."""
     with reference_guard(term.tenant_id):
         _refuse_missing(term, name)
+        reason = f"{term.name} became {name}"
         holders = _with_term(Version, term).filter(pk__in=keys)
         items = Item.objects.of(term.tenant_id).in_bulk(set(holders.values_list("subject", flat=True)))
-        written = {item.pk: write_item(item, item_state(item)) for item in items.values()}
+        of_items = write_items([*items.values()], [item_state(item) for item in items.values()], ())
+        written = dict(zip(items, of_items, strict=True))
         versions = [version for version in holders if version.subject in items]  # others got the word meanwhile
         keep_replaced(merge, versions, term, name)
-        events = []
+        states = [version_state(version) for version in versions]
         for version in versions:
-            before = version_state(version)
             _replace(version, term, name)
-            done = written[version.subject] | write_words(version, before)
-            reason = f"{term.name} became {name}"
-            events.append(version_event(items[version.subject], version, "updated", by, done, reason=reason))
-        record_all(events)
+        changed = zip(versions, write_versions(versions, states, _fields(term)), strict=True)
+        record_all(
+            [
+                version_event(items[each.subject], each, "updated", by, written[each.subject] | changes, reason=reason)
+                for each, changes in changed
+            ]
+        )
+
+
+def _fields(term: Tag | MetadataName) -> Sequence[str]:
+    """Return the fields that have the word."""
+    return ("tags",) if isinstance(term, Tag) else ("metadata",)
 
 
 def _refuse_missing(term: Tag | MetadataName, name: str) -> None:

@@ -13,7 +13,7 @@ from catalog.merges.models import Merge, Replacement
 from catalog.models import FormerName, Item, Value
 from catalog.saved.models import SavedView
 from catalog.saved.services import delete_views_of
-from folksonomy.models import MetadataName, Synonym, Tag
+from folksonomy.models import Dismissal, MetadataName, Synonym, Tag
 from tenants.exceptions import Refused
 from tenants.ledger import Row, record_all
 from tenants.models import User
@@ -26,7 +26,7 @@ from versions.models import LooseFolder, SpentOrdinal, Version, VersionFile
 from versions.services import delete_tenant_versions
 
 OF_ALIASES = (AliasMove, Proposal, ProtectionRule, SavedView)
-OF_WORDS = (Synonym, Merge, Replacement)
+OF_WORDS = (Synonym, Dismissal, Merge, Replacement)
 UNLISTED = 500  # items per transaction from which a user is removed
 
 

@@ -27,11 +27,20 @@ def add_values(holder: Item | Version) -> None:
 
 def change_values(holder: Item | Version, before: Pairs) -> None:
     """Replace the values of an item or version that differ from those before."""
-    old, new = ({pair["name"]: _typed(pair["value"]) for pair in pairs} for pairs in (before, holder.metadata))
-    gone = [f"{holder.pk}{name}" for name, value in old.items() if new.get(name) != value]
+    change_values_of([(holder, before)])
+
+
+def change_values_of(changes: Sequence[tuple[Item | Version, Pairs]]) -> None:
+    """Replace the values of items or versions that differ from those before, in two statements."""
+    gone: list[str] = []
+    rows: list[dict[str, Any]] = []
+    for holder, before in changes:
+        old, new = ({pair["name"]: _typed(pair["value"]) for pair in pairs} for pairs in (before, holder.metadata))
+        gone += [f"{holder.pk}{name}" for name, value in old.items() if new.get(name) != value]
+        rows += _rows(holder, [pair for pair in holder.metadata if old.get(pair["name"]) != new[pair["name"]]])
     if gone:
         Value.objects.filter(pk__in=gone).delete()
-    _insert(Value, _rows(holder, [pair for pair in holder.metadata if old.get(pair["name"]) != new[pair["name"]]]))
+    _insert(Value, rows)
 
 
 def remove_values(*, item: Item, version: Version | None = None) -> None:

@@ -7,9 +7,9 @@ of words and not with its square: 10,000 words take half a second.
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import combinations, islice, product
 
 from rapidfuzz.distance import OSA
 
@@ -46,23 +46,24 @@ class Cluster:
 
 
 Uses = Callable[[Collection[str]], Mapping[str, int]]  # of words
+Apart = Set[frozenset[str]]  # pairs of words
 
 
-def find_duplicates(words: Sequence[Word], uses: Uses) -> tuple[Sequence[Cluster], bool]:
+def find_duplicates(words: Sequence[Word], uses: Uses, apart: Apart = frozenset()) -> tuple[Sequence[Cluster], bool]:
     """Return the clusters, the most used first, and whether all spellings were compared.
 
-    `uses` returns the number of uses of the words in clusters.
+    `uses` returns the number of uses of the words in clusters. No cluster has two words of a pair in `apart`.
     """
     known = {word.name: word for word in words}
-    groups = _same_words(words)
-    near, complete = _similar_groups(groups)
+    groups = _split(_same_words(words), apart)
+    near, complete = _similar_groups(groups, apart)
     counts = uses([name for key, names in groups.items() if len(names) > 1 or key in near for name in names])
 
     def order(name: str) -> tuple[int, bool, str]:
         return -counts[name], not known[name].preferred, name
 
     clusters = []
-    for names in _stars(groups, near, counts):
+    for names in _stars(groups, near, counts, apart):
         ordered = sorted(names, key=order)
         head = known[ordered[0]]
         reasons = ["", *(_reason(known[name], head) for name in ordered[1:])]
@@ -98,6 +99,29 @@ def _same_words(words: Sequence[Word]) -> dict[str, list[str]]:
     return groups
 
 
+def _split(groups: Mapping[str, Names], apart: Apart) -> dict[str, Names]:
+    """Return the groups, those with words apart as several ones, each without such a pair."""
+    if not apart:
+        return {**groups}
+    split: dict[str, Names] = {}
+    for key, names in groups.items():
+        parts: list[list[str]] = []
+        for name in names:
+            part = next((part for part in parts if not _are_apart([name], part, apart)), None)
+            if part is None:
+                parts.append(part := [])
+            part.append(name)
+        split |= {
+            f"{key}\n{place}" if place else key: part for place, part in enumerate(parts)
+        }  # no name has a line feed
+    return split
+
+
+def _are_apart(names: Names, others: Names, apart: Apart) -> bool:
+    """Return whether one of the names is apart from one of the others."""
+    return bool(apart) and any(frozenset((name, other)) in apart for name in names for other in others)
+
+
 def _plurals(form: str) -> Iterator[str]:
     if len(form) < SHORTEST_PLURAL or not form[-1].isalpha():
         return
@@ -107,16 +131,21 @@ def _plurals(form: str) -> Iterator[str]:
 
 
 # --- Spelling -------------------------------------------------------------------------------------------------------
-def _similar_groups(groups: Mapping[str, Names]) -> tuple[dict[str, set[str]], bool]:
+def _similar_groups(groups: Mapping[str, Names], apart: Apart) -> tuple[dict[str, set[str]], bool]:
     """Return the groups that have a word of similar spelling, by group, and whether all were compared."""
     near: dict[str, set[str]] = defaultdict(set)
-    names = {normal_form(name): (name, key) for key, found in groups.items() for name in found}
+    names: dict[str, dict[str, str]] = defaultdict(dict)  # by form and group, of which words apart make several
+    for key, found in groups.items():
+        for name in found:
+            names[normal_form(name)][key] = name
     pairs = _candidates(form for form in names if _letters(form) >= SHORTEST and len(form) <= LONGEST)
     for form, other in islice(pairs, MOST_COMPARED):
-        (name, key), (its_name, its_key) = names[form], names[other]
-        if key != its_key and its_key not in near.get(key, ()) and _alike(form, other) and not _apart(name, its_name):
-            near[key].add(its_key)
-            near[its_key].add(key)
+        for (key, name), (its_key, its_name) in product(names[form].items(), names[other].items()):
+            if key == its_key or its_key in near.get(key, ()) or _are_apart(groups[key], groups[its_key], apart):
+                continue
+            if _alike(form, other) and not _apart(name, its_name):
+                near[key].add(its_key)
+                near[its_key].add(key)
     return near, next(pairs, None) is None
 
 
@@ -152,15 +181,20 @@ def _apart(name: str, other: str) -> bool:
 
 
 # --- Clusters -------------------------------------------------------------------------------------------------------
-def _stars(groups: Mapping[str, Names], near: Mapping[str, set[str]], counts: Mapping[str, int]) -> Iterator[Names]:
+def _stars(
+    groups: Mapping[str, Names], near: Mapping[str, set[str]], counts: Mapping[str, int], apart: Apart
+) -> Iterator[Names]:
     """Yield clusters: each group, the most used first, with the free groups next to it, so that none forms a chain."""
     uses = {key: sum(counts.get(name, 0) for name in names) for key, names in groups.items()}
     free = set(groups)
     for key in sorted(groups, key=lambda key: (-uses[key], key)):
         if key in free:
-            joined = [key, *sorted(near.get(key, set()) & free)]
+            names, joined = [*groups[key]], [key]
+            for other in sorted(near.get(key, set()) & free):
+                if not _are_apart(names, groups[other], apart):
+                    names += groups[other]
+                    joined.append(other)
             free.difference_update(joined)
-            names = [name for each in joined for name in groups[each]]
             if len(names) > 1:
                 yield names
 

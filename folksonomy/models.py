@@ -1,5 +1,6 @@
 """Tags and metadata names: administrators suggest `default` ones, `folk` ones come from use."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -85,3 +86,21 @@ class Synonym(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Dismissal(models.Model):
+    """Words of a kind that are no duplicates of each other: `words` is a JSON list in order."""
+
+    id = KeyField()
+    tenant_id = TextField(max_length=64)
+    kind = TextField(max_length=16)
+    words = models.TextField()
+    timestamp = models.DateTimeField(default=now, editable=False)
+
+    objects = TenantQuerySet["Dismissal"].as_manager()
+
+    class Meta:
+        indexes = (models.Index(fields=["tenant_id", "kind", "-timestamp", "-id"], name="dismissals_newest"),)
+
+    def __str__(self) -> str:
+        return ", ".join(json.loads(self.words))

@@ -132,6 +132,7 @@ UPLOAD: Any = {"get": "retrieve", "patch": "append", "post": "override", "delete
     "options": "capabilities"
 }
 MERGES = {"get": "preview", "post": "merge"}
+DUPLICATES = {"get": "duplicates", "post": "dismiss"}
 
 urlpatterns = [  # the most frequent first, because they are tried in their order
     *events("models"),
@@ -153,8 +154,8 @@ urlpatterns = [  # the most frequent first, because they are tried in their orde
     *collection("views", SavedViewViewSet),
     *collection("tags", TagViewSet),
     *collection("metadata", MetadataNameViewSet),
-    single("duplicates/tags", DuplicateTags, {"get": "duplicates"}),
-    single("duplicates/metadata", DuplicateMetadataNames, {"get": "duplicates"}),
+    single("duplicates/tags", DuplicateTags, DUPLICATES),
+    single("duplicates/metadata", DuplicateMetadataNames, DUPLICATES),
     single("suggestions/tags", TagSuggestions, {"get": "suggest"}),
     single("suggestions/metadata", MetadataNameSuggestions, {"get": "suggest"}),
     single("merges/tags", TagMerges, MERGES),

@@ -180,6 +180,13 @@ for words, kind in (("tags", "tag"), ("metadata", "metadata")):
             lambda world, api, words=words: api.put(f"{words}/{_word(world, words)}", json={"description": "x"}),
             f"{kind}.updated",
         ),
+        (f"duplicates/{words}", "post"): (
+            ADMIN,
+            lambda world, api, words=words: api.post(
+                f"duplicates/{words}", json={"words": [_word(world, words), _word(world, words)]}
+            ),
+            f"{kind}.dismissed",
+        ),
         (f"merges/{words}", "post"): (
             ADMIN,
             lambda world, api, words=words: _merge(world, api, words),

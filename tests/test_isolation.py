@@ -53,7 +53,7 @@ OPEN: dict[str, dict[str, frozenset[str]]] = {
     "forgot-page": {"get": EVERYBODY, "post": EVERYBODY},
     "theme-page": {"post": EVERYBODY},
     "words-page": {"post": frozenset({RIVAL_BROWSER})},
-    **{f"duplicates/{words}": {"get": ADMINS} for words in ("tags", "metadata")},
+    **{f"duplicates/{words}": {"get": ADMINS, "post": ADMINS} for words in ("tags", "metadata")},
     **{f"suggestions/{words}": {"get": USERS} for words in ("tags", "metadata")},
     "tenants-list": {"get": frozenset({OPERATOR}), "post": frozenset({OPERATOR})},
     "tenants-detail": dict.fromkeys(("get", "put", "delete"), frozenset({OPERATOR})),

@@ -50,8 +50,8 @@ OPENED: dict[str, dict[str, tuple[str, ...]]] = {
         for part, methods in {"list": ("get", "post"), "detail": ("get", "put", "delete")}.items()
     },
     **{
-        f"{route}/{words}": {"get": (f"{words}:read",)}
-        for route in ("duplicates", "suggestions")
+        f"{route}/{words}": {method: (f"{words}:{ACCESS[method]}",) for method in methods}
+        for route, methods in {"duplicates": ("get", "post"), "suggestions": ("get",)}.items()
         for words in ("tags", "metadata")
     },
     "compare": {"get": tuple(f"{kind}:read" for kind in KINDS)},

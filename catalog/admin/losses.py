@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import router
+
 from catalog.merges.preview import EXAMPLES, preview_merge
+from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
+from tenants.rest.querying.bounded import bounded_search
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,10 @@ class Losses:
 
 
 def losses_of(terms: Sequence[Tag | MetadataName], into: Tag | MetadataName | None) -> Losses:
-    """Return what is lost if these words are merged into another one."""
+    """Return what is lost if these words are merged into another one. Raises Refused if that takes too long."""
     if into is None:
         return Losses()
-    previews = {term: preview_merge(term=term, name=into.name) for term in terms if term.pk != into.pk}
+    with bounded_search(router.db_for_read(Item)):
+        previews = {term: preview_merge(term=term, name=into.name) for term in terms if term.pk != into.pk}
     examples = [(term.name, example) for term, preview in previews.items() for example in preview.examples]
     return Losses({term.pk: preview.values_lost for term, preview in previews.items()}, examples[:EXAMPLES])

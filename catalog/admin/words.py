@@ -21,6 +21,7 @@ from catalog.admin.word_lists import PAGINATORS, UseFilter, WordList
 from catalog.arrays import count_uses
 from catalog.duplicate_viewsets import duplicates_of
 from catalog.models import KINDS
+from folksonomy.dismissals import dismiss, dismissed, propose_again
 from folksonomy.models import DIRECTIONS, USAGES, MetadataName, Tag
 from folksonomy.services import change_term, delete_term
 from tenants.admin.base import ServiceAdmin, actor
@@ -36,7 +37,11 @@ def _action(name: str) -> Callable[..., HttpResponseBase | None]:
     """Return the list action that runs this entry of CURATIONS."""
 
     def run(modeladmin: "TermAdmin", request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponseBase | None:
-        return modeladmin.curate(request, queryset, name)
+        try:
+            return modeladmin.curate(request, queryset, name)
+        except Refused as refused:  # what a merge would lose takes too long to count
+            modeladmin.message_user(request, refused.details, messages.ERROR)
+            return None
 
     run.__name__ = name
     return admin.action(run, description=CURATIONS[name].label)
@@ -87,8 +92,12 @@ class TermAdmin(ServiceAdmin):
         """Show the words of a tenant that probably mean the same, each group with a form that merges it."""
         form = TenantForm(request.GET if "tenant" in request.GET else None)
         found: Any = ({}, [], True)
+        kept: list[list[str]] = []
         if form.is_valid():
-            found = duplicates_of(self.model, form.cleaned_data["tenant"].pk)
+            tenant_id = form.cleaned_data["tenant"].pk
+            if request.method == "POST":
+                self.dismiss(request, tenant_id)
+            found, kept = duplicates_of(self.model, tenant_id), dismissed(self.model, tenant_id)
         terms, clusters, complete = found
         rows = [list(zip([terms[name] for name in each.words], each.uses, strict=True)) for each in clusters]
         context = self.admin_site.each_context(request) | {
@@ -97,11 +106,25 @@ class TermAdmin(ServiceAdmin):
             "clusters": rows[:MOST_CLUSTERS],
             "count": len(rows),
             "complete": complete,
+            "dismissed": kept[:MOST_CLUSTERS],
             "opts": self.opts,
             "media": self.media + form.media,
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "admin/folksonomy/duplicates.html", context)
+
+    def dismiss(self, request: HttpRequest, tenant_id: str) -> None:
+        """Note that the chosen words are no duplicates, or take that back."""
+        chosen = self.model.objects.of(tenant_id).filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME)[:AT_ONCE])
+        words = request.POST.getlist("word") or [term.name for term in chosen]
+        change = propose_again if "word" in request.POST else dismiss
+        try:
+            change(self.model, tenant_id, words, by=actor(request, tenant_id))
+        except Refused as refused:
+            self.message_user(request, refused.details, messages.ERROR)
+            return
+        text = "Can be proposed again" if "word" in request.POST else "No longer proposed as duplicates"
+        self.message_user(request, f"{text}: {', '.join(sorted(words))}", messages.SUCCESS)
 
     def facts(self, rows: Sequence[Any]) -> Mapping[str, Mapping[str, Any]]:
         names = User.objects.usernames({row.owner_id for row in rows if row.owner_id})

@@ -15,19 +15,21 @@ from catalog.compare.fields import Compared, matrix_of, names_for, needs, refuse
 from catalog.compare.formats import FORMATS, Format, file_of
 from catalog.compare.parameters import fields_in, listed
 from catalog.models import KINDS, Item
+from catalog.words import TellsReplaced
 from tenants.rest.collections import CollectionViewSet
 from tenants.rest.exports import export_form
 from tenants.rest.permissions import USERS, refuse_outside_scope
 from tenants.rest.querying.bounded import bounded_search
 from tenants.rest.querying.fields import query_error
 from tenants.rest.querying.query import one_of
+from tenants.rest.querying.words import columns_in_words
 
 FLAGS = {"": False, "false": False, "true": True, "on": True}  # `on` is a form's checkbox
 PARAMETERS = ("ids", "kind", "filter", "sort", "by", "fields", "diff", "format")
 GROUPINGS = ("", "item", "version")
 
 
-class CompareViewSet(CollectionViewSet):
+class CompareViewSet(TellsReplaced, CollectionViewSet):
     """Compares items and versions that the caller may read."""
 
     collection = "compare"
@@ -53,7 +55,7 @@ class CompareViewSet(CollectionViewSet):
 
     def matrix(self, only_differences: bool) -> dict[str, Any]:
         """Return columns and rows. Raises Http404 for what the caller cannot read, and Refused."""
-        wanted = fields_in(self.request)
+        wanted, self.replaced = columns_in_words(fields_in(self.request), self.user.tenant_id)
         needed = [needs(name) for name in wanted]
         columns, more = self.columns_for(needed)
         refuse_many_folders(wanted, columns)

@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.db import router
+
 from catalog.arrays import count_uses
 from catalog.models import Item, has_word
 from folksonomy.models import MetadataName, Tag
 from tenants.exceptions import Refused
+from tenants.rest.querying.bounded import bounded_search, seconds_left
+from tenants.rows.batches import batches
 from versions.models import Version
 
 EXAMPLES = 10
@@ -29,15 +33,19 @@ class Preview:
 def preview_merge(*, term: Tag | MetadataName, name: str) -> Preview:
     """Return what would be lost if the term became the word `name`: values of items and versions that have both.
 
-    Equal values are not lost, and tags have none. It reads only the items and versions with both names.
+    Equal values are not lost, and tags have none. It reads only the items and versions with both names. Raises Refused
+    (`get_request_error`) if it takes longer than `QUERY_TIMEOUT` seconds.
     """
     lost = 0
     examples: list[tuple[Any, Any, Any]] = []
-    for holder, kept, gone in _losses(term, name):
-        lost += 1
-        if len(examples) < EXAMPLES:
-            examples.append((holder, kept, gone))
-    return Preview(count_uses([term])[term.pk], lost, _described(term.tenant_id, examples))
+    with bounded_search(router.db_for_read(Item)):
+        for holder, kept, gone in _losses(term, name):
+            lost += 1
+            if len(examples) < EXAMPLES:
+                examples.append((holder, kept, gone))
+        found = Preview(count_uses([term])[term.pk], lost, _described(term.tenant_id, examples))
+        seconds_left()
+    return found
 
 
 def refuse_loss(*, term: Tag | MetadataName, name: str, values_lost: int | None) -> None:
@@ -63,11 +71,14 @@ def _losses(term: Tag | MetadataName, name: str) -> Iterator[tuple[Any, Any, Any
     for model, columns in ((Item, ("pk",)), (Version, ("subject", "ordinal"))):
         rows: Any = model.objects.of(term.tenant_id)
         both = rows.filter(has_word(MetadataName, term.name)).filter(has_word(MetadataName, name))
-        for *holder, metadata in both.order_by("pk").values_list(*columns, "metadata").iterator(READ):
-            values = {pair["name"]: pair["value"] for pair in metadata}
-            kept, lost = values[name], values[term.name]
-            if kept != lost or isinstance(kept, bool) != isinstance(lost, bool):
-                yield holder, kept, lost
+        keys: Any = both.order_by("pk").values_list("pk", flat=True)
+        for some in batches(list(keys), READ):
+            seconds_left()
+            for *holder, metadata in both.filter(pk__in=some).order_by("pk").values_list(*columns, "metadata"):
+                values = {pair["name"]: pair["value"] for pair in metadata}
+                kept, lost = values[name], values[term.name]
+                if kept != lost or isinstance(kept, bool) != isinstance(lost, bool):
+                    yield holder, kept, lost
 
 
 def _described(tenant_id: str, found: list[tuple[Any, Any, Any]]) -> list[dict[str, Any]]:

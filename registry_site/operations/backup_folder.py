@@ -15,7 +15,7 @@ from catalog.aliases.models import AliasMove, Proposal, ProtectionRule
 from catalog.merges.models import Merge, Replacement
 from catalog.models import FormerName, Item
 from catalog.saved.models import SavedView
-from folksonomy.models import MetadataName, Synonym, Tag
+from folksonomy.models import Dismissal, MetadataName, Synonym, Tag
 from tenants.models import Chain, Event, MachineToken, RequestLog, Tenant, User
 from versions.draft_models import Draft, Experiment, Point
 from versions.models import Blob, LooseFolder, SpentOrdinal, Version, VersionFile
@@ -27,7 +27,7 @@ OF_FOLDERS = (VersionFile, LooseFolder, SpentOrdinal)
 OF_ALIASES = (AliasMove, ProtectionRule, Proposal)
 OF_PAGES = (SavedView, FormerName)
 OF_DRAFTS = (Experiment, Draft, Point)
-OF_WORDS = (Synonym, Merge, Replacement)
+OF_WORDS = (Synonym, Dismissal, Merge, Replacement)
 OF_OTHERS: tuple[type[Model], ...] = (*OF_ALIASES, *OF_PAGES, *OF_DRAFTS, *OF_WORDS)
 LATER: tuple[type[Model], ...] = (MachineToken, Event, Chain, *OF_FOLDERS, *OF_OTHERS)  # not in format 1
 TABLES: tuple[type[Model], ...] = (Tenant, User, Tag, MetadataName, Item, Blob, Version, RequestLog, *LATER)

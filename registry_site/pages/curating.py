@@ -6,12 +6,14 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from rest_framework.exceptions import APIException
 
 from catalog.curation import merge_term, rename_term
 from catalog.merges.models import Merge
 from catalog.merges.preview import Preview, preview_merge
 from catalog.merges.undo import undo_merge
+from folksonomy.dismissals import dismiss, propose_again
 from folksonomy.models import DIRECTIONS, MetadataName, Tag
 from folksonomy.services import change_term
 from registry_site.api.errors import error_name, error_response
@@ -64,8 +66,13 @@ def _term(request: HttpRequest, caller: User, name: str) -> Any:
 def _back(request: HttpRequest, word: Term) -> HttpResponse:
     """Return the redirection to the page that the form names, or else to the page of the word."""
     route = next(route for route, model in MODELS.items() if isinstance(word, model))
+    return _to(request, address_of_word(route, word.name))
+
+
+def _to(request: HttpRequest, default: str) -> HttpResponse:
+    """Return the redirection to the page that the form names, or else to the default."""
     response = HttpResponse(status=303)
-    response["Location"] = own_address(request.POST.get("next", ""), address_of_word(route, word.name))
+    response["Location"] = own_address(request.POST.get("next", ""), default)
     return response
 
 
@@ -129,6 +136,22 @@ def _undo(request: HttpRequest, caller: User) -> HttpResponse:
     return _back(request, undone.word)
 
 
+def _dismiss(request: HttpRequest, caller: User) -> HttpResponse:
+    """Note that words are no duplicates of each other."""
+    words = request.POST.getlist("word")
+    dismiss(_model(request)[1], caller.tenant_id or "", words, by=caller)
+    messages.success(request, f"No longer proposed as duplicates: {', '.join(sorted(set(words)))}.")
+    return _to(request, reverse(f"duplicates/{request.POST['of']}"))
+
+
+def _propose(request: HttpRequest, caller: User) -> HttpResponse:
+    """Take back that words are no duplicates of each other."""
+    words = request.POST.getlist("word")
+    propose_again(_model(request)[1], caller.tenant_id or "", words, by=caller)
+    messages.success(request, f"Can be proposed again: {', '.join(sorted(set(words)))}.")
+    return _to(request, reverse(f"duplicates/{request.POST['of']}"))
+
+
 # --- Description ----------------------------------------------------------------------------------------------------
 def _describe(request: HttpRequest, caller: User) -> HttpResponse:
     """Set the description of a word, its synonyms, and which values are better."""
@@ -152,5 +175,7 @@ ACTIONS: Mapping[str, Callable[[HttpRequest, User], HttpResponse]] = {
     "merge": _merge,
     "rename": _rename,
     "undo": _undo,
+    "dismiss": _dismiss,
+    "propose": _propose,
     "describe": _describe,
 }

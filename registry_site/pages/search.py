@@ -12,6 +12,7 @@ from registry_site.pages.tables import EXTRA, Collection, Column
 from tenants.exceptions import Refused
 from tenants.rest.querying.fields import SCALARS, FieldTable, field_table
 from tenants.rest.querying.terms import condition_of, knows, term_text, terms_of
+from tenants.rest.querying.words import columns_in_words
 
 MOST_COLUMNS = 30
 METADATA = "metadata."
@@ -101,11 +102,13 @@ class Head:
 
 def columns_of(request: Request, collection: Collection, docs: Sequence[Mapping[str, Any]]) -> Sequence[Column]:
     """Return the columns that `columns` names, or else those of the collection that a document has."""
-    names = list(dict.fromkeys(name for name in request.query_params.getlist("columns") if name))[:MOST_COLUMNS]
+    names = [name for name in request.query_params.getlist("columns") if name][:MOST_COLUMNS]
     if not names:
         return [column for column in collection.columns if any(column.field in document for document in docs)]
     known = {column.field: column for column in (*EXTRA, *collection.columns)}
-    return [known.get(name) or _of_metadata(name.removeprefix(METADATA), docs) for name in names]
+    named = [name if name in known else f"{METADATA}{name.removeprefix(METADATA)}" for name in names]
+    words, _ = columns_in_words(named, getattr(request.user, "tenant_id", None))
+    return [known.get(name) or _of_metadata(name.removeprefix(METADATA), docs) for name in words]
 
 
 def _of_metadata(name: str, docs: Sequence[Mapping[str, Any]]) -> Column:
@@ -117,6 +120,7 @@ def _of_metadata(name: str, docs: Sequence[Mapping[str, Any]]) -> Column:
 def heads_of(request: Request, columns: Sequence[Column], fields: Mapping[str, str]) -> Sequence[Head]:
     """Return the heads of the columns; those that a list can be sorted by have a link that sorts or turns it round."""
     sorted_by, direction = _sorted(request)
+    ((sorted_by,), _) = columns_in_words([sorted_by], getattr(request.user, "tenant_id", None))
     table, names = field_table(fields), [column.field for column in columns]
     heads = []
     for column in columns:

@@ -35,6 +35,7 @@ def duplicates_context(view: Any, request: Request, data: Mapping[str, Any]) -> 
         "clusters": [[_word(route, word) for word in cluster["words"]] for cluster in data["docs"]],
         "page": data,
         "complete": data["complete"],
+        "dismissed": request.query_params.get("dismissed") == "true",
         "merges": recent_merges(view.user, route),
     }
 

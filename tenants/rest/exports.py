@@ -19,6 +19,7 @@ from tenants.rest.querying.fields import Key, query_error
 from tenants.rest.querying.page import among, position_of, search_of, selected
 from tenants.rest.querying.query import BATCH, LIMIT, SELECTED_NAMES, ListQuery
 from tenants.rest.querying.search import Position, Search
+from tenants.rest.querying.words import columns_in_words
 from tenants.rows.hooks import hook
 from tenants.rows.prepared import Rows
 
@@ -125,7 +126,10 @@ def export_response(form: Form, query: ListQuery, view: Any) -> StreamingHttpRes
 
 
 def _columns(request: Request, view: Any) -> list[str]:
-    """Return the columns that `columns` names, each once. Raises Refused for unknown ones and for too many."""
+    """Return the columns that `columns` names, each once, and metadata under its words.
+
+    The view remembers which synonyms were replaced. Raises Refused for unknown columns and for too many.
+    """
     names = list(dict.fromkeys(name for name in request.query_params.getlist("columns") if name))
     known = view.document_fields()
     for name in names:
@@ -133,6 +137,7 @@ def _columns(request: Request, view: Any) -> list[str]:
             raise query_error(f"columns: Unknown field {name[:100]}")
     if len(names) > SELECTED_NAMES:
         raise query_error(f"columns has at most {SELECTED_NAMES} names")
+    names, view.replaced = columns_in_words(names, getattr(request.user, "tenant_id", None))
     return names
 
 

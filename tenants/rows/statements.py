@@ -13,7 +13,7 @@ from pymongo import UpdateOne
 from tenants.rows import postgresql, sqlite
 from tenants.rows.batches import batches
 
-Values: TypeAlias = Mapping[str, str | int]
+Values: TypeAlias = Mapping[str, Any]  # as the engine stores them
 Update: TypeAlias = tuple[Values, Values]  # columns that the row is found by, columns to set
 ROWS = 1000  # inserted by one statement on PostgreSQL
 
@@ -61,39 +61,46 @@ def update_rows(model: type[Model], updates: Sequence[Update]) -> int:
     """Update rows, each on its own, in one call; return how many were found. All updates name the same columns."""
     connection: Any = connections[router.db_for_write(model)]
     update = _update_on_mongodb if connection.vendor == "mongodb" else _update_on_sql
-    return update(connection, model._meta.db_table, updates) if updates else 0
+    return update(connection, model, updates) if updates else 0
 
 
-def _update_on_sql(connection: Any, table: str, updates: Sequence[Update]) -> int:
+def _update_on_sql(connection: Any, model: type[Model], updates: Sequence[Update]) -> int:
     found_by, changes = updates[0]
     values = [[*new.values(), *old.values()] for old, new in updates]
     if connection.vendor == "postgresql":  # where `executemany` sends, parses and plans each row on its own
-        statement = _update_from_statement(table, tuple(found_by), tuple(changes), len(updates))
+        statement = _update_from_statement(connection, model, tuple(found_by), tuple(changes), len(updates))
         return postgresql.execute(connection, statement, [value for row in values for value in row])
     columns = ", ".join(f'"{name}" = %s' for name in changes)
     where = " AND ".join(f'"{name}" = %s' for name in found_by)
     with connection.cursor() as cursor:
-        cursor.executemany(f'UPDATE "{table}" SET {columns} WHERE {where}', values)  # noqa: S608 - our columns
+        cursor.executemany(f'UPDATE "{model._meta.db_table}" SET {columns} WHERE {where}', values)  # noqa: S608 - our columns
         found: int = cursor.rowcount
     return found
 
 
-def _update_from_statement(table: str, found_by: Sequence[str], changes: Sequence[str], count: int) -> str:
+def _update_from_statement(
+    connection: Any, model: type[Model], found_by: Sequence[str], changes: Sequence[str], count: int
+) -> str:
     """Return a statement that updates so many rows; the parameters of a row are its changes, then what it is found by.
 
-    PostgreSQL takes texts in VALUES as text, and the driver gives it the type of numbers.
+    PostgreSQL takes texts in VALUES as text, so each value is cast to the type of its column.
     """
-    rows = ", ".join([f"({', '.join(['%s'] * (len(changes) + len(found_by)))})"] * count)
+    types = {field.column: field.db_type(connection) for field in model._meta.concrete_fields}
+    places = ", ".join(f"%s::{types[column]}" for column in (*changes, *found_by))
+    rows = ", ".join([f"({places})"] * count)
     names = ", ".join(f"new_{number}" for number in range(len(changes) + len(found_by)))
     columns = ", ".join(f'"{name}" = new_{number}' for number, name in enumerate(changes))
     where = " AND ".join(f'"{name}" = new_{number}' for number, name in enumerate(found_by, len(changes)))
+    table = model._meta.db_table
     return f'UPDATE "{table}" SET {columns} FROM (VALUES {rows}) AS given ({names}) WHERE {where}'  # noqa: S608 - ours
 
 
 @wrap_database_errors  # type: ignore[untyped-decorator]
-def _update_on_mongodb(connection: Any, table: str, updates: Sequence[Update]) -> int:
+def _update_on_mongodb(connection: Any, model: type[Model], updates: Sequence[Update]) -> int:
     requests = [UpdateOne(dict(found_by), {"$set": dict(changes)}) for found_by, changes in updates]
-    result = connection.get_collection(table).bulk_write(requests, ordered=False, session=connection.session)
+    result = connection.get_collection(model._meta.db_table).bulk_write(
+        requests, ordered=False, session=connection.session
+    )
     return int(result.matched_count)
 
 

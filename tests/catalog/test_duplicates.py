@@ -42,6 +42,29 @@ def test_administrators_get_the_duplicates_of_their_tenant(world: Any, words: No
     assert [("audio", 2, ""), ("Sounds", 0, "synonym")] in _clusters(ok(admin.get("duplicates/tags")))
 
 
+@pytest.mark.promise("terms.dismissed")
+def test_a_dismissed_proposal_is_not_made_again_until_that_is_taken_back(world: Any, words: None) -> None:
+    admin, path = world.acme.admin.api, "duplicates/tags"
+    before = ok(admin.get(path))
+    pair = ["vision", "Vision"]
+    for _ in "12":
+        assert ok(admin.post(path, json={"words": pair})) == {"words": ["Vision", "vision"], "dismissed": True}
+    assert _clusters(ok(admin.get(path))) == _clusters(before)[1:]
+    kept = ok(admin.get(path, query={"dismissed": "true"}))
+    assert _clusters(kept) == [[("Vision", 1, ""), ("vision", 3, "")]]
+    assert kept["totalDocs"] == 1
+    assert ok(admin.get("duplicates/metadata", query={"dismissed": "true"}))["docs"] == []
+    refused = ({"words": ["vision"]}, {"words": ["vision", "none"]}, {"words": ["vision", "audio"], "dismissed": False})
+    for body in (*refused, {"words": [f"w{number}" for number in range(21)]}, {"words": "vision"}):
+        assert_error(admin.post(path, json=body), "post_request_error")
+    assert_error(admin.get(path, query={"dismissed": "x"}), "get_request_error")
+    ok(admin.post(path, json={"words": pair, "dismissed": False}))
+    assert ok(admin.get(path)) == before
+    assert ok(admin.get(path, query={"dismissed": "true"}))["docs"] == []
+    types = [event["type"] for event in ok(admin.get("events", query={"limit": "2"}))["docs"]]
+    assert types == ["tag.undismissed", "tag.dismissed"]
+
+
 @pytest.mark.promise("terms.duplicates")
 @pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "101"}, {"page": "x"}])
 def test_a_page_of_duplicates_is_bounded(world: Any, query: dict[str, str]) -> None:

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from catalog import curation
+from catalog.admin.losses import losses_of
 from catalog.merges import kept, undo
 from catalog.merges.models import KEPT, Merge, Replacement
 from catalog.models import Item
@@ -72,6 +75,18 @@ def test_a_preview_tells_what_a_merge_would_lose(world: Any, items: dict[str, st
     assert _state(admin, items) == before
     assert_error(admin.get("merges/tags", query={"word": "none", "into": "new"}), "get_request_error", "none")
     assert_error(admin.get("merges/tags"), "get_request_error")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.promise("merges.preview")
+def test_a_preview_that_takes_too_long_is_stopped(world: Any, items: dict[str, str], settings: Any) -> None:
+    settings.QUERY_TIMEOUT = 0
+    for kind in ("tags", "metadata"):
+        answer = world.acme.admin.api.get(f"merges/{kind}", query={"word": "old", "into": "new"})
+        assert_error(answer, "get_request_error", "takes too long")
+    words = MetadataName.objects.of("acme")
+    with pytest.raises(Refused, match="takes too long"):
+        losses_of([words.get(name="old")], words.get(name="new"))
 
 
 @pytest.mark.promise("merges.confirmed")
@@ -306,3 +321,18 @@ def test_a_word_used_by_nothing_is_merged_and_undone(world: Any) -> None:
     event = _merge(world.acme.admin.api, "tags", "old", "new")["event"]
     assert _undo(world.acme.admin.api, event)["items"] == 0
     assert not Item.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["tags", "metadata"])
+def test_a_batch_of_items_takes_as_many_queries_as_one_item(world: Any, kind: str) -> None:
+    model: Any = {"tags": Tag, "metadata": MetadataName}[kind]
+
+    def queries(word: str, items: int) -> int:
+        for number in range(items):
+            metadata = [{"name": word, "value": number}]
+            create(world.acme.owner.api, name=f"{word} {number}", tags=[word], metadata=metadata)
+        with CaptureQueriesContext(connection) as captured:
+            curation.rename_term(term=model.objects.of("acme").get(name=word), name=f"{word} renamed", by=None)
+        return len(captured)
+
+    assert queries("few", 1) == queries("many", 12)

@@ -158,6 +158,7 @@ OTHERS = {
     *("protection-list-post", "protection-detail-put", "protection-detail-delete"),
     *("uploads-detail-patch", "uploads-detail-post", "uploads-detail-delete"),
     *("tags-list-post", "tags-detail-delete", "metadata-list-post", "metadata-detail-delete"),
+    *("duplicates/tags-post", "duplicates/metadata-post"),
     *("tags-detail-put", "metadata-detail-put", "drafts-detail-put", "drafts-detail-delete"),
 }
 for kind in KINDS:

@@ -7,8 +7,9 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 
-from catalog import curation, services
+from catalog import curation
 from catalog.arrays import count_uses
+from catalog.merges import writing
 from catalog.merges.models import Merge
 from catalog.models import Item
 from folksonomy.models import MetadataName, Tag
@@ -196,15 +197,15 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
 ) -> None:
     api = world.acme.owner.api
     monkeypatch.setattr(curation, "BATCH", 1)
-    written = services.write_item
+    written = writing.write_items
 
-    def write_once(item: Any, before: Any, fields: Any) -> Any:
+    def write_once(*args: Any) -> Any:
         if Tag.objects.filter(name="gone").exists() and Item.objects.filter(tags__holds="new").count() > 2:
             raise Interrupted
-        return written(item, before, fields)
+        return written(*args)
 
     Tag(tenant_id="acme", name="gone").save()
-    monkeypatch.setattr(curation, "write_item", write_once)
+    monkeypatch.setattr(curation, "write_items", write_once)
     with pytest.raises(Interrupted):
         curation.merge_term(term=_tag("old"), into=_tag("new"), by=None)
     known = set(terms(api, "tags"))
@@ -212,7 +213,7 @@ def test_an_interrupted_merge_loses_nothing_and_can_be_completed(
         tags = read(api, f"{kind}/{items[name]}")["tags"]
         assert {"old", "new"} & set(tags)
         assert set(tags) <= known
-    monkeypatch.setattr(curation, "write_item", written)
+    monkeypatch.setattr(curation, "write_items", written)
     curation.merge_term(term=_tag("old"), into=_tag("new"), by=None)
     assert "old" not in terms(api, "tags")
     assert not Item.objects.of("acme").filter(tags__holds="old").exists()
@@ -319,6 +320,23 @@ def test_duplicates_are_proposed_merged_and_undone(desk: Desk, items: dict[str, 
     assert "Undone: 1" in messages(desk.act("catalog/merge", "undo", [merge]))
     assert set(terms(api, "tags")) >= {"News", "news"}
     assert "Undone: 0" in messages(desk.act("catalog/merge", "undo", [merge]))
+
+
+def test_losses_that_take_too_long_to_count_are_a_message(desk: Desk, items: dict[str, str], settings: Any) -> None:
+    settings.QUERY_TIMEOUT = 0
+    rows = [MetadataName.objects.get(tenant_id="acme", name="old")]
+    assert "takes too long" in messages(desk.act("folksonomy/metadataname", "merge", rows, asked="yes", into="new"))
+
+
+def test_a_false_duplicate_is_dismissed_and_proposed_again(desk: Desk, items: dict[str, str], world: Any) -> None:
+    create(world.acme.owner.api, name="e", tags=["News", "news"])
+    path = "folksonomy/tag/duplicates/?tenant=acme"
+    page = desk.post(path, _selected_action=[_tag("News").pk, _tag("news").pk], into="news")
+    assert (page.context["clusters"], page.context["dismissed"]) == ([], [["News", "news"]])
+    assert "No longer proposed as duplicates: News, news" in messages(page)
+    page = desk.post(path, word=["News", "news"])
+    assert (len(page.context["clusters"]), page.context["dismissed"]) == (1, [])
+    assert "Choose 2 to 20 words" in messages(desk.post(path, _selected_action=[_tag("News").pk]))
 
 
 def test_default_words_are_offered_first(desk: Desk, items: dict[str, str]) -> None:

@@ -133,3 +133,22 @@ def test_words_that_are_all_alike_cost_no_more() -> None:
     assert not complete
     assert len(letters) ** 2 / 2 > MOST_COMPARED
     assert time.process_time() - start < 3  # 0.4 s on one core
+
+
+@pytest.mark.promise("terms.dismissed")
+def test_no_cluster_has_two_words_that_are_apart() -> None:
+    words = [Word(name) for name in ("vision", "Vision", "visions", "visoin", "audio", "audios")]
+
+    def clusters(*pairs: str) -> list[list[str]]:
+        apart = {frozenset(pair.split()) for pair in pairs}
+        found, complete = find_duplicates(words, _uses({"vision": 9, "Vision": 8, "visions": 7, "visoin": 6}), apart)
+        assert complete
+        return [list(cluster.words) for cluster in found]
+
+    audio = ["audio", "audios"]
+    assert clusters() == [["vision", "Vision", "visions", "visoin"], audio]
+    assert clusters("visoin vision") == [["vision", "Vision", "visions"], audio]
+    assert clusters("vision Vision") == [["vision", "visions", "visoin"], audio]
+    assert clusters("vision Vision", "visions vision", "audio audios") == [["Vision", "visions", "visoin"]]
+    every = [f"{one} {other}" for one in ("vision", "Vision", "visions", "visoin") for other in ("vision", "Vision")]
+    assert clusters(*every, "visions visoin") == [audio]

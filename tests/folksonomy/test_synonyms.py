@@ -204,6 +204,27 @@ def test_filters_and_orders_by_a_synonym_find_its_word(words: Any) -> None:
     ] == ["1"]
 
 
+@pytest.mark.promise("columns.synonyms")
+def test_columns_and_compared_fields_named_by_a_synonym_show_its_word(words: Any) -> None:
+    api = words.acme.owner.api
+    model = create(api, name="m", **_using("new", 2))["_id"]
+    path = "models?columns=name&columns=metadata.old&columns=metadata.new&columns=metadata.x/"
+    exported = api.get(f"{path}&format=csv")
+    assert (exported.body(), exported.headers[HEADER]) == (
+        b"name,metadata.new,metadata.x/\r\nm,2,\r\n",
+        "metadata old=new",
+    )
+    asked = {"ids": model, "fields": '["metadata.old", "metadata.x/", "metadata.new"]'}
+    compared = api.get("compare", query=asked)
+    assert [(row["field"], row["values"]) for row in ok(compared)["rows"]] == [
+        ("metadata.new", [2]),
+        ("metadata.x/", [None]),
+    ]
+    assert compared.headers[HEADER] == "metadata old=new"
+    asked["fields"] = "metadata.new"
+    assert HEADER not in api.get("compare", query=asked).headers
+
+
 @pytest.mark.promise("filter.synonyms")
 def test_without_synonyms_a_filter_costs_no_query(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synonyms, "_without", {})

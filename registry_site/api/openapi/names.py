@@ -68,6 +68,8 @@ SINGLES = {
     "GET /aliases/{alias}": ("listAliasHolders", "List what has an alias, or had it at a time"),
     "GET /duplicates/tags": ("listDuplicateTags", "List tags that probably mean the same"),
     "GET /duplicates/metadata": ("listDuplicateMetadataNames", "List metadata names that probably mean the same"),
+    "POST /duplicates/tags": ("dismissDuplicateTags", "Dismiss a proposal: these tags are no duplicates"),
+    "POST /duplicates/metadata": ("dismissDuplicateMetadataNames", "Dismiss a proposal: these names are no duplicates"),
     "GET /suggestions/tags": ("suggestTags", "Suggest tags that contain a text"),
     "GET /suggestions/metadata": ("suggestMetadataNames", "Suggest metadata names that contain a text"),
     "GET /compare": ("compare", "Compare items or versions"),

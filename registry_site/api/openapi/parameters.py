@@ -195,6 +195,7 @@ NAMED |= {
 NAMED |= {
     "uses": _parameter("uses", "query", "most", "`most` used first, or `none`: unused", enum=["", "most", "none"]),
     "duplicates.limit": _parameter("limit", "query", "25", "Groups per page, 1 to 100", pattern="^[0-9]*$"),
+    "duplicates.dismissed": _parameter("dismissed", "query", "true", "What was dismissed", enum=["", "true", "false"]),
     "suggestions.text": _parameter("text", "query", "vis", "Part of the words, in any case", maxLength=255),
     "merge.word": _parameter("word", "query", "draft", "The word that would be replaced", required=True),
     "merge.into": _parameter("into", "query", "vision", "The word that would remain", required=True),

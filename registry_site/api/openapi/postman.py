@@ -52,8 +52,9 @@ REFUSED |= dict.fromkeys(("getDraft", "changeDraft", "deleteDraft", "publishDraf
 # An author does not approve their own proposal, which is rejected before it would be withdrawn.
 REFUSED |= {f"approve{kind}Proposal": 403 for kind in ("Model", "Dataset", "Algorithm")}
 REFUSED |= {f"withdraw{kind}Proposal": 400 for kind in ("Model", "Dataset", "Algorithm")}
-# The tenant has none of the words to merge, and no such event.
+# The tenant has none of the words to merge or to dismiss, and no such event.
 REFUSED |= dict.fromkeys(("mergeTag", "previewTagMerge", "mergeMetadataName", "previewMetadataNameMerge"), 400)
+REFUSED |= dict.fromkeys(("dismissDuplicateTags", "dismissDuplicateMetadataNames"), 400)
 REFUSED |= {"undoEvent": 404}
 STORED = {"login": ("TOKEN", "token"), "renewToken": ("TOKEN", "token")}
 

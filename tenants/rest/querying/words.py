@@ -1,6 +1,6 @@
-"""Replaces synonyms in filters and orders by the words that they stand for."""
+"""Replaces synonyms in filters, orders and columns by the words that they stand for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,8 +8,10 @@ from tenants.rest.querying.fields import Field, Key
 from tenants.rest.querying.tree import All, Compare, Node, Not, Some, Whole, mapped
 from tenants.rest.querying.tree import Any as AnyOf
 from tenants.rows.hooks import hook
+from tenants.rows.texts import unfit_name
 
 EQUAL = ("eq", "in")
+METADATA, NAMED = "metadata", "metadata."  # the kind of word, and the fields of its values
 Current = Mapping[tuple[str, str], str]  # words by kind and synonym
 
 
@@ -27,6 +29,17 @@ def current_words_of(node: Node, keys: tuple[Key, ...], tenant_id: str | None) -
         tenant_id=tenant_id, names={kind: sorted(some) for kind, some in names.items()}
     )
     return found
+
+
+def columns_in_words(columns: Sequence[str], tenant_id: str | None) -> tuple[list[str], Current]:
+    """Return the columns, each once, with `metadata.<name>` under words instead of synonyms, and what was replaced."""
+    names = sorted({column.removeprefix(NAMED) for column in columns if column.startswith(NAMED)})
+    names = [name for name in names if not unfit_name(name)]
+    current: Current = {}
+    if names and tenant_id:
+        current = hook("current_words")(tenant_id=tenant_id, names={METADATA: names})
+    words = {f"{NAMED}{name}": f"{NAMED}{word}" for (_, name), word in current.items()}
+    return list(dict.fromkeys(words.get(column, column) for column in columns)), current
 
 
 def in_current_words(node: Node, tenant_id: str | None) -> Node:

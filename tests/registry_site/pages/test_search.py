@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from tests.answers import ok
 from tests.catalog.items import create
 from tests.client import BrowserClient
 
@@ -103,6 +104,14 @@ def test_columns_are_chosen_sorted_and_removed_by_the_url(browser: BrowserClient
     assert link(down, "f1")["sort"] == ['{"metadata.f1": "asc"}']
     csv = unescape(re.findall(r'href="(\?[^"]*format=csv)"', down)[0])
     assert browser.get(f"/v1/models{csv}").body().splitlines()[0] == b"name,metadata.f1"
+
+
+@pytest.mark.promise("columns.synonyms")
+def test_a_column_named_by_a_synonym_is_that_of_its_word(world: Any, browser: BrowserClient) -> None:
+    ok(world.acme.admin.api.put("metadata/f1", json={"synonyms": ["old"]}))
+    page = shown(browser, 'columns=old&columns=metadata.old&sort={"metadata.old":"desc"}')
+    assert re.findall(r'data-head="([^"]*)"', page)[:2] == ["f1", "f1"]
+    assert 'aria-sort="descending"' in page
 
 
 @pytest.mark.promise("pages.columns")

@@ -38,6 +38,22 @@ def left(browser: BrowserClient, **fields: Any) -> str:
     return shown(browser, response.headers["Location"])
 
 
+@pytest.mark.promise("pages.words", "terms.dismissed")
+def test_a_false_duplicate_is_dismissed_and_proposed_again(admin: BrowserClient, world: Any) -> None:
+    for tag in ("vision", "Vision"):
+        create(world.acme.owner.api, name=tag, tags=[tag])
+    form = {"of": "tags", "word": ["vision", "Vision"], "into": "vision", "next": "/v1/duplicates/tags"}
+    page = left(admin, action="dismiss", **form)
+    assert "No longer proposed as duplicates: Vision, vision." in page
+    assert "No duplicates found" in page
+    assert 'aria-label="Propose again: Vision, vision"' in shown(admin, "/v1/duplicates/tags?dismissed=true")
+    page = left(admin, action="propose", **form)
+    assert 'name="into" value="vision"' in page
+    assert "Nothing was dismissed" in shown(admin, "/v1/duplicates/tags?dismissed=true")
+    assert sent(admin, action="propose", **form).status_code == 400
+    assert sent(admin, action="dismiss", of="tags", word=["vision"]).status_code == 400
+
+
 @pytest.mark.promise("pages.words")
 def test_duplicates_are_merged_and_undone(admin: BrowserClient, world: Any) -> None:
     api = world.acme.owner.api

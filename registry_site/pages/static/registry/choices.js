@@ -11,7 +11,18 @@ function nameChoices(select) {
   label.id = label.id || `${select.id}_label`;
   nameFields(box, label);
   new MutationObserver(() => nameFields(box, label)).observe(box, { childList: true, subtree: true });
-  django.jQuery(select).on("select2:open", () => nameFields(document.body.lastElementChild, label));
+  django.jQuery(select).on("select2:open", () => describeOpenList(box, label));
+}
+
+// The list of choices is at the end of the page, outside of its landmarks; Select2 only says that the field owns it.
+function describeOpenList(box, label) {
+  const list = document.body.lastElementChild;
+  nameFields(list, label);
+  list.setAttribute("role", "region");
+  list.setAttribute("aria-labelledby", label.id);
+  for (const field of box.querySelectorAll('[role="combobox"][aria-owns]')) {
+    field.setAttribute("aria-controls", field.getAttribute("aria-owns"));
+  }
 }
 
 // jQuery runs callbacks in order, so Django has created its fields by then.
