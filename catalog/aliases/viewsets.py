@@ -143,10 +143,8 @@ class AliasHolders(CollectionViewSet):
     parameters: ClassVar = {"list": ("at",)}
 
     def list(self, request: Request, **kwargs: Any) -> Response | StreamingHttpResponse:
-        """List the items that have an alias, or had it at a time.
-
-        On MongoDB the past is the present without later moves, so both are read from one snapshot.
-        """
+        """List the items that have an alias, or had it at a time."""
+        # On MongoDB the past is the present without later moves, so both are read from one snapshot.
         with nullcontext() if time_asked_for(request) is None else snapshot_instead_of_join():
             return super().list(request)
 

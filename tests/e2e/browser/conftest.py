@@ -110,20 +110,20 @@ def api(served: Served) -> Iterator[httpx.Client]:
         yield client
 
 
-def enter(page: Page, path: str, *, anew: bool = False, **form: str) -> None:
+def enter(page: Page, path: str, *, again: bool = False, **form: str) -> None:
     """Log in as the form at `path` does, but with requests, or with the cookies of an earlier login.
 
-    Passwords take long to check. Those who log out log in `anew`, because that ends the session.
+    Passwords take long to check. Those who log out log in `again`, because that ends the session.
     """
     known = path, form["username"]
-    if known in logins and not anew:
+    if known in logins and not again:
         page.context.add_cookies(logins[known])
         return
     page.request.get(path)
     (token,) = (str(cookie.get("value")) for cookie in page.context.cookies() if cookie.get("name") == "csrftoken")
     sent: Any = form | {"csrfmiddlewaretoken": token}
     assert page.request.post(path, form=sent, max_redirects=0).status == httpx.codes.FOUND
-    if not anew:
+    if not again:
         logins[known] = page.context.cookies()
 
 
@@ -133,10 +133,10 @@ def log_in(
     password: str = ADMIN_PASSWORD,
     then: str = "/v1/models",
     *,
-    anew: bool = False,
+    again: bool = False,
 ) -> None:
     """Log in to the pages, without drawing the form, and open one of them."""
-    enter(page, "/login.html", anew=anew, tenant=TENANT, username=username, password=password)
+    enter(page, "/login.html", again=again, tenant=TENANT, username=username, password=password)
     page.goto(then)
 
 

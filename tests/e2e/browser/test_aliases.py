@@ -109,7 +109,7 @@ def test_a_protected_alias_is_proposed_and_approved(
 ) -> None:
     mark = f"r{uuid4().hex[:6]}"
     path = with_versions(grace, mark)
-    log_in(page, then="/v1/protection", anew=True)
+    log_in(page, then="/v1/protection", again=True)
     page.get_by_text("New rule").click()
     page.get_by_label("Name", exact=True).fill(f"Rule {mark}")
     page.get_by_label("Aliases", exact=True).fill(mark)
@@ -125,7 +125,7 @@ def test_a_protected_alias_is_proposed_and_approved(
     proposed = grace.post(f"{path}/aliases/{mark}/proposals", json={"version": "1", "reason": "Reviewed"})
     api.post(f"{path}/aliases/{mark}/proposals/{proposed.json()['_id']}/approve").raise_for_status()
     page.get_by_role("button", name="Log out").click()
-    log_in(page, "grace", GRACE, then=f"/v1{path}/aliases/{mark}", anew=True)
+    log_in(page, "grace", GRACE, then=f"/v1{path}/aliases/{mark}", again=True)
     opened(page, f"Propose to move {mark}", "Propose a move …")
     page.get_by_label("From version 1 to").select_option("2")
     page.locator("#move-reason").fill("Better")

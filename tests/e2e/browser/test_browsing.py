@@ -436,7 +436,7 @@ def test_a_model_is_deleted_and_pages_need_a_login_after_logging_out(
     page: Page, look: Look, api: httpx.Client, mark: str
 ) -> None:
     model = created(api, "models", name=mark)
-    log_in(page, then=f"/v1/models/{model}", anew=True)
+    log_in(page, then=f"/v1/models/{model}", again=True)
     page.get_by_role("button", name="Delete this model").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("status")).to_have_text(f"{mark} was deleted")

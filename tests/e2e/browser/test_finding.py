@@ -211,7 +211,7 @@ def test_a_model_is_created_and_a_file_uploaded_by_keyboard_alone(page: Page, ap
     tab_to(page, "Create")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=mark)).to_be_visible()
-    page.wait_for_load_state()  # the scripts change the form
+    page.wait_for_load_state("networkidle")  # the scripts change the form, also when they know of unfinished uploads
     tab_to(page, "File")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
