@@ -90,6 +90,8 @@ def finish(lease: Lease, within: Callable[[], object] = lambda: None) -> None:
     It can be repeated after a crash. Does nothing if it is done.
     """
     session = lease.session
+    # Another request may have finished it between the reading of the session and its lock.
+    session.sha256 = UploadSession.objects.filter(pk=session.pk).values_list("sha256", flat=True).first() or ""
     if session.sha256:
         return
     with lease.renewals():
@@ -106,7 +108,9 @@ def finish(lease: Lease, within: Callable[[], object] = lambda: None) -> None:
 def _sums(joined: Received) -> tuple[str, int]:
     """Read all bytes and return their sha256 and crc32: needed if several processes have received them."""
     with store().reread(joined) as file:
-        _, sha256, crc32 = measured(file)
+        size, sha256, crc32 = measured(file)
+    if size != joined.size:
+        raise Refused(CREATION, f"The upload has {size} of {joined.size} bytes")
     return sha256, crc32
 
 

@@ -217,6 +217,23 @@ def test_the_next_request_repairs_a_crash_after_the_last_byte(
 
 
 @pytest.mark.promise("uploads.races")
+@pytest.mark.parametrize("content", [b"", CONTENT])
+def test_requests_that_finish_an_upload_one_after_the_other_count_its_bytes_once(
+    api: Any, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    with monkeypatch.context() as crash:
+        crash.setattr("versions.uploads.finish", _crash)
+        url = begin(api, len(content)) if content else ""
+        assert (patch(api, url, 0, content) if content else post(api, 0)).status_code == 500
+    url = url or f"/v1/uploads/{UploadSession.objects.get().pk}"
+    for session in [session_of(url), session_of(url)]:  # both are read before one is finished
+        with locked(session) as lease:
+            uploads.finish(lease)
+        assert session.sha256 == sha256(content)
+    assert Blob.objects.get().references == 1
+
+
+@pytest.mark.promise("uploads.races")
 def test_an_upload_that_is_deleted_before_its_version_is_added_leaves_neither(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
