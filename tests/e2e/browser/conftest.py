@@ -140,6 +140,17 @@ def log_in(
     page.goto(then)
 
 
+def inspect(page: Page, engine: str, name: str) -> None:
+    """Save a screenshot of the window as it is; fail on any accessibility problem."""
+    (ARTIFACTS / engine).mkdir(parents=True, exist_ok=True)
+    page.evaluate(STEADY)
+    page.screenshot(path=ARTIFACTS / engine / f"{name}.png")
+    page.evaluate(AXE_SCRIPT)
+    _, violations = page.evaluate(CHECK, True)
+    bad = [(each["id"], [node["html"] for node in each["nodes"]]) for each in violations]
+    assert not bad, f"{name}: {bad}"
+
+
 @pytest.fixture
 def look(engine: str) -> Look:
     """Return a check of a page: saves screenshots; fails on any accessibility problem and horizontal overflow.

@@ -3,8 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser.conftest import ARTIFACTS, AXE_SCRIPT, PHONE, VIOLATIONS
-from tests.e2e.browser.test_browsing import log_in
+from tests.e2e.browser.conftest import PHONE, inspect, log_in
 from tests.e2e.browser.test_finding import tab_to
 from tests.served import Served
 
@@ -41,7 +40,4 @@ def test_the_open_menu_of_a_narrow_window_is_accessible(page: Page, engine: str)
     log_in(page)
     page.get_by_role("button", name="Menu").click()
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
-    (ARTIFACTS / engine).mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=ARTIFACTS / engine / "narrow-menu.png")
-    page.evaluate(AXE_SCRIPT)
-    assert page.evaluate(VIOLATIONS, {}) == []
+    inspect(page, engine, "narrow-menu")

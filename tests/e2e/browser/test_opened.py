@@ -4,21 +4,12 @@ from uuid import uuid4
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser.conftest import ARTIFACTS, AXE_SCRIPT, VIOLATIONS
+from tests.e2e.browser.conftest import inspect, log_in
 from tests.e2e.browser.test_admin import _log_in as log_in_to_admin
-from tests.e2e.browser.test_browsing import log_in
 from tests.served import Served
 from tests.talk import administrator, created
 
 OPEN = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
-
-
-def _inspect(page: Page, engine: str, name: str) -> None:
-    (ARTIFACTS / engine).mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=ARTIFACTS / engine / f"opened-{name}.png")
-    page.evaluate(AXE_SCRIPT)
-    bad = [(each["id"], [node["html"] for node in each["nodes"]]) for each in page.evaluate(VIOLATIONS, {})]
-    assert not bad, f"{name}: {bad}"
 
 
 def test_open_filters_and_pickers_of_the_admin_site_are_accessible(page: Page, served: Served, engine: str) -> None:
@@ -28,11 +19,11 @@ def test_open_filters_and_pickers_of_the_admin_site_are_accessible(page: Page, s
     log_in_to_admin(page, "/admin/catalog/model/")
     page.evaluate(OPEN)
     expect(page.locator("#changelist-filter")).to_be_visible()
-    _inspect(page, engine, "admin-filters")
+    inspect(page, engine, "opened-admin-filters")
     page.goto(f"/admin/catalog/model/{model}/change/")
     page.locator(".select2-selection").first.click()
     expect(page.locator(".select2-results__option").first).to_be_visible()
-    _inspect(page, engine, "admin-picker")
+    inspect(page, engine, "opened-admin-picker")
 
 
 def test_the_question_before_a_deletion_is_accessible(page: Page, served: Served, engine: str) -> None:
@@ -42,4 +33,4 @@ def test_the_question_before_a_deletion_is_accessible(page: Page, served: Served
     page.evaluate(OPEN)
     page.get_by_role("button", name="Delete").first.click()
     expect(page.locator("#confirm")).to_be_visible()
-    _inspect(page, engine, "confirm")
+    inspect(page, engine, "opened-confirm")
