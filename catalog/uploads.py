@@ -28,7 +28,7 @@ from versions.incoming import TooLarge
 from versions.models import UploadSession
 from versions.ordinals import refuse_taken
 from versions.services import Upload
-from versions.upload_requests import Body, ByteStream, locked, wrong_offset
+from versions.upload_requests import Body, ByteStream, Locked, locked, wrong_offset
 
 ACTIONS = ("list", "create", "retrieve", "append", "override", "destroy")
 
@@ -163,7 +163,8 @@ class UploadViewSet(CollectionViewSet):
         """Tell how many bytes are there: in `Upload-Offset`, and as JSON."""
         session = self.get_object()
         if session.is_complete:
-            self._complete(session)  # a crash may have come in between
+            with suppress(Locked):  # by a request that completes it, or that was killed a moment ago
+                self._complete(session)
         sent = {"Upload-Metadata": session.metadata, "Upload-Concat": session.concat}
         headers = _state(session) | {"Upload-Length": str(session.size)}
         return Response(session.to_api(), headers=headers | {name: text for name, text in sent.items() if text})

@@ -58,6 +58,13 @@ class Digests:
 digests = Digests()
 
 
+class Locked(Refused):
+    """Another request holds the lock of an upload."""
+
+    def __init__(self, details: str = "Another request is sending bytes of this upload") -> None:
+        super().__init__("upload_locked", details)
+
+
 class Lease:
     """The right to write to a session, for a request. A crash or a stuck client loses it after LEASE."""
 
@@ -73,7 +80,7 @@ class Lease:
                 raise Refused("resource_not_found", f"No such resource: {session.pk}")
             if current.offset != session.offset:
                 raise wrong_offset(current, session.offset)
-            raise Refused("upload_locked", "Another request is sending bytes of this upload")
+            raise Locked
         self.took_over = session.locked_until is not None  # a request that was stuck may still write
 
     def update(self, **fields: Any) -> None:
@@ -81,7 +88,7 @@ class Lease:
         started = time.monotonic()
         mine = UploadSession.objects.filter(pk=self.session.pk, lock=self.token)
         if not mine.update(locked_until=now() + LEASE, **fields):
-            raise Refused("upload_locked", "Another request has taken this upload over")
+            raise Locked("Another request has taken this upload over")
         self.renewed = started
 
     def guard(self) -> None:

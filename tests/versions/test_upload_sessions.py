@@ -234,6 +234,21 @@ def test_requests_that_finish_an_upload_one_after_the_other_count_its_bytes_once
 
 
 @pytest.mark.promise("uploads.races")
+def test_the_offset_of_a_complete_upload_is_told_while_a_request_completes_it(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = begin(api, 26)
+    with monkeypatch.context() as crash:
+        crash.setattr("versions.uploads.finish", _crash)
+        assert patch(api, url, 0, CONTENT).status_code == 500
+    with locked(session_of(url)):
+        assert offset_of(api, url) == 26
+        assert ok(api.get(url))["sha256"] == ""
+    assert offset_of(api, url) == 26
+    assert ok(api.get(url))["sha256"] == sha256(CONTENT)
+
+
+@pytest.mark.promise("uploads.races")
 def test_an_upload_that_is_deleted_before_its_version_is_added_leaves_neither(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

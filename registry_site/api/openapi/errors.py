@@ -62,6 +62,7 @@ SINGLES: dict[str, tuple[str, ...]] = {
     "listRequests": ("get_request_error",),
     "compare": ("get_request_error", "restricted_access_read", "resource_not_found"),
     **dict.fromkeys(("listDuplicateTags", "listDuplicateMetadataNames"), ("get_request_error",)),
+    **dict.fromkeys(("dismissDuplicateTags", "dismissDuplicateMetadataNames"), DECISION),
     **dict.fromkeys(("suggestTags", "suggestMetadataNames"), ("get_request_error",)),
     "listAliasHolders": ("get_request_error",),
     **dict.fromkeys(("previewTagMerge", "previewMetadataNameMerge"), ("get_request_error",)),
