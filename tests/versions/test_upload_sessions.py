@@ -234,7 +234,7 @@ def test_requests_that_finish_an_upload_one_after_the_other_count_its_bytes_once
 
 
 @pytest.mark.promise("uploads.races")
-def test_the_offset_of_a_complete_upload_is_told_while_a_request_completes_it(
+def test_a_complete_upload_shows_its_offset_while_a_request_finishes_it(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = begin(api, 26)
