@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
 
-from django.db import connections, router
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Func, IntegerField, Q, Subquery
 
@@ -53,9 +53,8 @@ class Search:
         if self.columns is None or self.edition_in is None:
             return self._read(_pages, self, *page)
         found = list(map(record((*self.columns, EDITION))._make, _pages_with_edition.run(self, *page)))
-        if connections[router.db_for_read(self.rows.model)].vendor == "mongodb" and found:
-            return [row._replace(edition=found[-1].edition) for row in found[:-1]]
-        return found
+        is_apart = bool(found) and getattr(found[-1], self.rows.model._meta.pk.attname) is None  # on MongoDB
+        return [row._replace(edition=found[-1].edition) for row in found[:-1]] if is_apart else found
 
     def ids(self, keys: Sequence[Key], position: Position, offset: int, limit: int) -> Sequence[Any]:
         """Return the ids of the rows of a page."""

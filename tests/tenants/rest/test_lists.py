@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from tenants.models import Fence
 from tenants.rest.querying import page as pages
+from tenants.rows.fences import NO_ITEMS
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
 from tests.remembered import remembered
@@ -276,3 +278,12 @@ def test_a_page_that_is_too_large_for_memory_is_refused(world: Any, monkeypatch:
 @pytest.mark.parametrize("name", ["page", "limit", "sort", "select", "filter"])
 def test_an_empty_parameter_counts_as_absent(models: Any, name: str) -> None:
     assert ok(models.get("models", query={name: ""})) == ok(models.get("models"))
+
+
+def test_a_full_page_is_whole_without_an_edition(world: Any) -> None:
+    """The rows that it is made of are gone once the tenant is being deleted."""
+    for name in ("a", "b"):
+        create(world.acme.owner.api, name=name)
+    Fence.objects.filter(tenant_id="acme").exclude(number=NO_ITEMS).delete()
+    docs = ok(world.acme.owner.api.get("models?limit=2"))["docs"]
+    assert [doc["name"] for doc in docs] == ["b", "a"]
