@@ -1,6 +1,7 @@
-"""The forms that curate words: merge, rename, describe and undo. They work without JavaScript."""
+"""The forms that curate words: merge, dismiss, rename, describe and undo. They work without JavaScript."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -136,20 +137,14 @@ def _undo(request: HttpRequest, caller: User) -> HttpResponse:
     return _back(request, undone.word)
 
 
-def _dismiss(request: HttpRequest, caller: User) -> HttpResponse:
-    """Note that words are no duplicates of each other."""
-    words = request.POST.getlist("word")
-    dismiss(_model(request)[1], caller.tenant_id or "", words, by=caller)
-    messages.success(request, f"No longer proposed as duplicates: {', '.join(sorted(set(words)))}.")
-    return _to(request, reverse(f"duplicates/{request.POST['of']}"))
-
-
-def _propose(request: HttpRequest, caller: User) -> HttpResponse:
-    """Take back that words are no duplicates of each other."""
-    words = request.POST.getlist("word")
-    propose_again(_model(request)[1], caller.tenant_id or "", words, by=caller)
-    messages.success(request, f"Can be proposed again: {', '.join(sorted(set(words)))}.")
-    return _to(request, reverse(f"duplicates/{request.POST['of']}"))
+def _dismiss(request: HttpRequest, caller: User, *, takes_back: bool = False) -> HttpResponse:
+    """Note that words are no duplicates of each other, or take that back."""
+    route, model = _model(request)
+    words, change = request.POST.getlist("word"), propose_again if takes_back else dismiss
+    change(model, caller.tenant_id or "", words, by=caller)
+    done = "Can be proposed again" if takes_back else "No longer proposed as duplicates"
+    messages.success(request, f"{done}: {', '.join(sorted(set(words)))}.")
+    return _to(request, reverse(f"duplicates/{route}"))
 
 
 # --- Description ----------------------------------------------------------------------------------------------------
@@ -176,6 +171,6 @@ ACTIONS: Mapping[str, Callable[[HttpRequest, User], HttpResponse]] = {
     "rename": _rename,
     "undo": _undo,
     "dismiss": _dismiss,
-    "propose": _propose,
+    "propose": partial(_dismiss, takes_back=True),
     "describe": _describe,
 }
