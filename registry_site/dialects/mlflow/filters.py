@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from catalog.drafts import typed
@@ -165,8 +164,7 @@ def _comparison(condition: Condition) -> dict[str, Any]:
 
 def _of_time(name: str, operator: str, value: int | float) -> dict[str, Any]:
     """Return the comparison of a time with milliseconds since 1970. Times here have microseconds."""
-    start = moment(value)
-    following = (start + timedelta(milliseconds=1)).isoformat()
+    start, following = moment(value), moment(value + 1).isoformat()
     within = {"$gte": start.isoformat(), "$lt": following}
     if operator in ("=", "!="):
         return {name: within if operator == "=" else {"$not": within, "$exists": True}}
