@@ -104,9 +104,10 @@ class Arguments:
 
     def flag(self, name: str) -> bool:
         value = self._one(name)
-        if value not in (None, True, False, "true", "false"):
+        read = value.lower() if isinstance(value, str) else value  # R writes TRUE
+        if read not in (None, True, False, "true", "false"):
             raise invalid(name, value)
-        return value in (True, "true")
+        return read in (True, "true")
 
     def texts(self, name: str) -> list[str]:
         """Return a list of texts; a query repeats the name."""

@@ -22,6 +22,8 @@ def client(request: pytest.FixtureRequest, world: Any, uploads: Any) -> Client:
 class Java(Client):
     """Prints `double` and `int32` as numbers."""
 
+    TRUE: Any = True
+
     def metric(self, value: str, step: str) -> dict[str, Any]:
         number: Any = value if value in ("NaN", "-Infinity") else float(value)
         return {"value": number, "timestamp": str(STARTED), "step": str(int(float(step)))}
@@ -35,6 +37,8 @@ class Java(Client):
 
 class R(Client):
     """Has texts alone."""
+
+    TRUE: Any = "TRUE"
 
     def metric(self, value: str, step: str) -> dict[str, Any]:
         return {"value": value, "timestamp": str(STARTED), "step": step}
@@ -75,7 +79,7 @@ def test_requests_of_other_languages_log_a_run_and_register_it(client: Any) -> N
     client("post", "registered-models/create", name="churn")
     client("post", "model-versions/create", name="churn", source=f"{info['artifact_uri']}/model", run_id=id)
     client("post", "model-versions/transition-stage", name="churn", version="1", stage="Production",
-           archive_existing_versions="true")  # fmt: skip
+           archive_existing_versions=client.TRUE)  # fmt: skip
     (newest,) = client("get", "registered-models/get-latest-versions", name="churn")["model_versions"]
     assert (newest["version"], newest["run_id"], newest["current_stage"]) == ("1", id, "Production")
     assert [each["name"] for each in client.models("name = 'churn'")["registered_models"]] == ["churn"]
