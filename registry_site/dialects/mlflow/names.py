@@ -20,12 +20,15 @@ def models_of(user: User) -> Any:
 
 
 def models_named(user: User, name: str) -> list[Item]:
-    """Return the user's own model with this name, or else the readable ones, or that of `owner/name`."""
+    """Return the user's own model with this name, or else the readable ones, or that of `owner/name`.
+
+    Also of `owner%2Fname`: MLflow's clients refuse a URI `models:/…` whose name has a slash, and decode nothing in it.
+    """
     found = list(models_of(user).filter(name=name)[:100])
     own = [item for item in found if item.owner_id == user.pk]
-    if found or "/" not in name:
+    owner, slash, rest = name.replace("%2F", "/").partition("/")
+    if found or not slash:
         return own or found
-    owner, _, rest = name.partition("/")
     return list(models_of(user).filter(name=rest, owner__in=User.objects.of(user.tenant_id).filter(username=owner)))
 
 
