@@ -37,7 +37,7 @@ def item_context(view: Any, document: Mapping[str, Any], route: str, caller: Use
         "pairs": pairs,
         "groups": grouped(pairs),
         "trends": trends(versions),
-        "snippets": snippets(route, item, versions),
+        "snippets": snippets(route, item, versions, caller),
         "deletion": deletion(item) if may_change else None,
         "versions": _versions(route, item.pk, document.get("versions", ())),
         "older_versions": document.get("versions_count", 0) - len(document.get("versions", ())),

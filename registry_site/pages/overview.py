@@ -83,7 +83,9 @@ def deletion(item: Item) -> dict[str, Any]:
     }
 
 
-def snippets(route: str, item: Item, versions: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:
+def snippets(
+    route: str, item: Item, versions: Sequence[Mapping[str, Any]], caller: User
+) -> Sequence[tuple[str, str]]:
     """Return how programs read the item: what is in production, or the newest version, or its fields.
 
     With a folder that MLflow's clients load, that is the first way.
@@ -98,24 +100,28 @@ def snippets(route: str, item: Item, versions: Sequence[Mapping[str, Any]]) -> S
         )
     file = f"{address}/versions/{chosen}"
     return (
-        *_mlflow(item, chosen, versions),
+        *_mlflow(item, chosen, versions, caller),
         ("curl", f'curl -fOJL "{file}" -H "Authorization: Bearer $TOKEN"'),
         ("Python", f'{IMPORTS}response = requests.get("{file}", headers=headers)\nresponse.raise_for_status()\n{SAVE}'),
     )
 
 
-def _mlflow(item: Item, chosen: str, versions: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:
+def _mlflow(
+    item: Item, chosen: str, versions: Sequence[Mapping[str, Any]], caller: User
+) -> Sequence[tuple[str, str]]:
     """Return how MLflow's client loads the version `@production` or with an ordinal, if it is a folder for it."""
     ordinal = item.aliased["production"] if chosen == "@production" else chosen
     is_folder = any(each.get("ordinal") == ordinal and each.get("mimetype") == FOLDER_TYPE for each in versions)
     if item.kind != "model" or not is_folder or not is_model(item, ordinal):
         return ()
-    return (("MLflow", mlflow_snippet(item.name, chosen if chosen == "@production" else f"/{chosen}")),)
+    return (("MLflow", mlflow_snippet(item, chosen if chosen == "@production" else f"/{chosen}", caller)),)
 
 
-def mlflow_snippet(name: str, chosen: str) -> str:
-    """Return how MLflow's client loads a version of a model, by `@alias` or `/ordinal`."""
+def mlflow_snippet(item: Item, chosen: str, caller: User) -> str:
+    """Return how MLflow's client loads a version of a model for the caller, by `@alias` or `/ordinal`."""
     uri = f'mlflow.set_registry_uri("{settings.PUBLIC_URL.rstrip("/")}")  # MLFLOW_TRACKING_TOKEN is your token'
+    owner = "" if item.owner_id == caller.pk else User.objects.usernames_in_items({item.owner_id}).get(item.owner_id, "")
+    name = f"{owner}/{item.name}" if owner else item.name  # the name alone may be a model of the caller's
     return f"import mlflow\n\n{uri}\n{load_line(name, chosen)}"
 
 

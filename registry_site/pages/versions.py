@@ -110,7 +110,7 @@ def _files_context(place: Place, item: Item, document: Mapping[str, Any], caller
     return {
         "version": words,
         "model": model,
-        "mlflow": _mlflow_snippet(item, version, aliases) if model and model.is_pyfunc else "",
+        "mlflow": _mlflow_snippet(item, version, aliases, caller) if model and model.is_pyfunc else "",
         "count": version.files,
         "is_folder": version.is_folder,
         "creator": document.get("created_by"),
@@ -125,9 +125,9 @@ def _files_context(place: Place, item: Item, document: Mapping[str, Any], caller
     }
 
 
-def _mlflow_snippet(item: Item, version: Version, aliases: Sequence[str]) -> str:
+def _mlflow_snippet(item: Item, version: Version, aliases: Sequence[str], caller: User) -> str:
     alias = "production" if "production" in aliases else next(iter(aliases), "")
-    return mlflow_snippet(item.name, f"@{alias}" if alias else f"/{version.ordinal}")
+    return mlflow_snippet(item, f"@{alias}" if alias else f"/{version.ordinal}", caller)
 
 
 def _readme(place: Place) -> tuple[str, bool]:

@@ -166,4 +166,5 @@ def _text(value: Any) -> str:
 
 def load_line(name: str, chosen: str) -> str:
     """Return the line of Python that loads a version of a model, by `@alias` or `/ordinal`."""
-    return f"model = mlflow.pyfunc.load_model({json.dumps(f'models:/{name}{chosen}', ensure_ascii=False)})"
+    uri = f"models:/{name.replace('/', '%2F')}{chosen}"
+    return f"model = mlflow.pyfunc.load_model({json.dumps(uri, ensure_ascii=False)})"

@@ -22,11 +22,12 @@ def models_of(user: User) -> Any:
 def models_named(user: User, name: str) -> list[Item]:
     """Return the user's own model with this name, or else the readable ones, or that of `owner/name`.
 
-    Also of `owner%2Fname`: MLflow's clients refuse a URI `models:/…` whose name has a slash, and decode nothing in it.
+    A slash may be written `%2F`: MLflow's clients refuse a name with a slash in `models:/…`, and decode nothing there.
     """
-    found = list(models_of(user).filter(name=name)[:100])
+    plain = name.replace("%2F", "/")
+    found = list(models_of(user).filter(name__in={name, plain})[:100])
     own = [item for item in found if item.owner_id == user.pk]
-    owner, slash, rest = name.replace("%2F", "/").partition("/")
+    owner, slash, rest = plain.partition("/")
     if found or not slash:
         return own or found
     return list(models_of(user).filter(name=rest, owner__in=User.objects.of(user.tenant_id).filter(username=owner)))

@@ -1,7 +1,7 @@
-"""Requests as MLflow's clients for Java and R write them, according to their sources; neither client runs here.
+"""Requests as MLflow's clients for Java and R write them; neither client runs here, both were run by hand.
 
 Java's prints protocol buffers as JSON, so integers of 64 bits are texts, and names a run twice. R's sends every value
-as a text, numbers as R prints them, and searches registered models by POST.
+as a text, numbers and booleans as R prints them, and searches registered models by POST.
 """
 
 from typing import Any

@@ -102,6 +102,10 @@ def test_the_pages_of_a_model_show_its_signature_and_how_mlflow_loads_it(world: 
     ok(browser.put(f"{path}/aliases/production", json={"version": "1"}))
     for place in (path, f"{path}/versions/1/info"):
         assert "load_model(&quot;models:/churn@production&quot;)" in seen(browser.page(place))
+    ok(browser.put(path, json={"visibility": "public"}))
+    reader = BrowserClient("acme", "other", world.password)
+    for place in (path, f"{path}/versions/1/info"):  # a reader's own `churn` is meant by the name alone
+        assert "load_model(&quot;models:/owner%2Fchurn@production&quot;)" in seen(reader.page(place))
     post_folder(browser, path, {"MLmodel": b"[" * LARGEST, "other": b""})
     post_folder(browser, path, {"MLmodel": DESCRIPTION + b" " * LARGEST, "other": b""})
     for ordinal in ("2", "3"):
