@@ -83,9 +83,7 @@ def deletion(item: Item) -> dict[str, Any]:
     }
 
 
-def snippets(
-    route: str, item: Item, versions: Sequence[Mapping[str, Any]], caller: User
-) -> Sequence[tuple[str, str]]:
+def snippets(route: str, item: Item, versions: Sequence[Mapping[str, Any]], caller: User) -> Sequence[tuple[str, str]]:
     """Return how programs read the item: what is in production, or the newest version, or its fields.
 
     With a folder that MLflow's clients load, that is the first way.
@@ -106,9 +104,7 @@ def snippets(
     )
 
 
-def _mlflow(
-    item: Item, chosen: str, versions: Sequence[Mapping[str, Any]], caller: User
-) -> Sequence[tuple[str, str]]:
+def _mlflow(item: Item, chosen: str, versions: Sequence[Mapping[str, Any]], caller: User) -> Sequence[tuple[str, str]]:
     """Return how MLflow's client loads the version `@production` or with an ordinal, if it is a folder for it."""
     ordinal = item.aliased["production"] if chosen == "@production" else chosen
     is_folder = any(each.get("ordinal") == ordinal and each.get("mimetype") == FOLDER_TYPE for each in versions)
@@ -120,8 +116,10 @@ def _mlflow(
 def mlflow_snippet(item: Item, chosen: str, caller: User) -> str:
     """Return how MLflow's client loads a version of a model for the caller, by `@alias` or `/ordinal`."""
     uri = f'mlflow.set_registry_uri("{settings.PUBLIC_URL.rstrip("/")}")  # MLFLOW_TRACKING_TOKEN is your token'
-    owner = "" if item.owner_id == caller.pk else User.objects.usernames_in_items({item.owner_id}).get(item.owner_id, "")
-    name = f"{owner}/{item.name}" if owner else item.name  # the name alone may be a model of the caller's
+    name = item.name
+    if item.owner_id != caller.pk:  # the name alone may be a model of the caller's
+        owner = User.objects.usernames_in_items({item.owner_id}).get(item.owner_id)
+        name = f"{owner}/{name}" if owner else name
     return f"import mlflow\n\n{uri}\n{load_line(name, chosen)}"
 
 
