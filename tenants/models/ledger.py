@@ -10,6 +10,7 @@ from django.db import models
 
 from tenants.models.tenants import TenantQuerySet
 from tenants.rows.fields import KeyField, TextField, iso, now
+from tenants.rows.indexes import PositiveIndex
 
 INSTALLATION = ""  # the tenant id of events that belong to no tenant, such as the deletion of one
 RANDOM_BITS = 40
@@ -58,16 +59,22 @@ class Event(models.Model):
 
     class Meta:
         indexes = (
-            models.Index(fields=["tenant_id", "sequence"], name="events_sealed"),
+            PositiveIndex(
+                fields=["tenant_id", "sequence"], condition=models.Q(sequence__isnull=False), name="events_sealed"
+            ),
             models.Index(fields=["tenant_id", "-timestamp", "-id"], name="events_newest"),
             models.Index(fields=["item_id", "-timestamp", "-id"], name="events_of_item"),
-            models.Index(fields=["hash", "id"], condition=models.Q(hash=""), name="events_unsealed"),
+            models.Index(fields=["hash", "tenant_id", "id"], condition=models.Q(hash=""), name="events_unsealed"),
         )
 
     def __str__(self) -> str:
         return f"{self.type} {self.item_name}".strip()
 
     def to_api(self) -> dict[str, Any]:
+        return self.document(orjson.loads(self.changes))
+
+    def document(self, changes: Any) -> dict[str, Any]:
+        """Return the JSON document of the event, with these as its changes."""
         item = {"_id": self.item_id, "kind": self.item_kind, "name": self.item_name, "revision": self.revision}
         return {
             "_id": self.pk,
@@ -77,7 +84,7 @@ class Event(models.Model):
             "actor": self.actor_id and {"_id": self.actor_id, "username": self.actor_name},
             "item": item if self.item_id else None,
             "version": self.version,
-            "changes": orjson.loads(self.changes),
+            "changes": changes,
             "reason": self.reason,
             "timestamp": iso(self.timestamp),
             "hash": self.hash or None,
