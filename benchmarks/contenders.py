@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,7 +105,9 @@ REGISTRY = {
 
 
 @contextmanager
-def registry(engine: str, size: int, folder: Path, **variables: str) -> Iterator[Contender]:
+def registry(
+    engine: str, size: int, folder: Path, serve: Sequence[str] = ("manage.py", "serve"), **variables: str
+) -> Iterator[Contender]:
     """Yield this registry on a database engine that syncs writes to disk, as in production."""
     name = "-".join(("registry", engine, *variables.values()))
     server = engines.start(engine, durable=True)
@@ -119,7 +121,7 @@ def registry(engine: str, size: int, folder: Path, **variables: str) -> Iterator
         for command in (["manage.py", "serve", "--prepare-only"], ["-m", "benchmarks.fill", str(size)]):
             with log.open("ab") as output:
                 subprocess.run([sys.executable, *command], cwd=ROOT, env=env, check=True, stdout=output, stderr=output)
-        with running([sys.executable, "manage.py", "serve"], log, env, f"{url}/healthz") as pid:
+        with running([sys.executable, *serve], log, env, f"{url}/healthz") as pid:
             roots = [pid, *(process.pid for process in server.processes)]
             yield _registry_contender(name, url, roots)
     finally:

@@ -19,7 +19,6 @@ BATCH = 200  # events sealed in one transaction: on SQLite it holds up writers f
 READ = 1000  # events verified at a time
 
 
-
 def _unsealed(tenant_id: str) -> QuerySet[Event]:
     return Event.objects.of(tenant_id).filter(hash="").order_by("id")[:BATCH]
 

@@ -32,6 +32,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="event",
-            index=models.Index(condition=models.Q(("hash", "")), fields=["hash", "tenant_id", "id"], name="events_unsealed"),
+            index=models.Index(
+                condition=models.Q(("hash", "")), fields=["hash", "tenant_id", "id"], name="events_unsealed"
+            ),
         ),
     ]
