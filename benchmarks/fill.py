@@ -2,7 +2,8 @@
 
 Half of the items are public. Each belongs to one of 50 users, is shared with up to two others, and has up to 3 tags
 and 8 metadata. Half of the items have the tag `common`, 10 have `rare`. The user `guest` can read only 10 of the
-private items; `regular` is an ordinary user, `curator` an administrator. Rows are inserted directly, so a million items take minutes, not hours.
+private items; `regular` is an ordinary user, `curator` an administrator. Rows are inserted directly, so a million items
+take minutes, not hours.
 """
 
 import os

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -128,7 +128,11 @@ class Client:
 
     def clocks(self) -> Mapping[int, float]:
         """Return the CPU seconds of each process of the registry and its database."""
-        return {pid: time.clock_gettime(cpu_clock(pid)) for pid in processes(self.roots)}
+        found = {}
+        for pid in processes(self.roots):
+            with suppress(OSError):  # it has ended
+                found[pid] = time.clock_gettime(cpu_clock(pid))
+        return found
 
 
 def write(page: Path, costs: Mapping[str, Mapping[str, Cost]], options: argparse.Namespace) -> None:

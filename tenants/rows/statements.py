@@ -80,7 +80,7 @@ def _update_on_sql(connection: Any, model: type[Model], updates: Sequence[Update
 
 @lru_cache
 def _update_from_statement(alias: str, model: type[Model], found_by: Sequence[str], changes: Sequence[str]) -> str:
-    """Return a statement that updates rows, whose parameters are lists: one for each change, then for each `found_by`."""
+    """Return a statement that updates rows; its parameters are lists: of each change, then of each `found_by`."""
     types = {field.column: field.db_type(connections[alias]) for field in model._meta.concrete_fields}
     lists = ", ".join(f"%s::{types[column]}[]" for column in (*changes, *found_by))
     names = ", ".join(f"new_{number}" for number in range(len(changes) + len(found_by)))
