@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
 import orjson
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from tenants.models import Chain, Event
 from tenants.rows.prepared import Prepared
@@ -30,8 +30,14 @@ chains = Prepared(Chain.objects.of)
 
 
 def hash_of(event: Event, before: str) -> str:
-    """Return the hash of an event that has its sequence, after the event with the hash `before`."""
-    document = event.document(orjson.Fragment(event.changes)) | {"tenant": event.tenant_id}
+    """Return the hash of an event that has its sequence, after the event with the hash `before`.
+
+    It is empty if the event's changes are no JSON.
+    """
+    try:
+        document = event.to_api() | {"tenant": event.tenant_id}
+    except orjson.JSONDecodeError:
+        return ""
     del document["id"], document["hash"]
     return hashlib.sha256(before.encode() + b"\n" + orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -87,8 +93,9 @@ def find_faults(tenant_id: str, expected: Mapping[int, str] | None = None) -> It
     """Yield what is wrong with a tenant's sealed events, up to the first broken link.
 
     An alteration, a removal, an insertion and a change of order each break a link; the missing end of a chain shows in
-    the chain's own row. `expected` are hashes by sequence that were kept elsewhere: they show that a chain was replaced
-    by another. It works while the registry serves.
+    the chain's own row. Events that have a hash but no place in the chain are faults, too. `expected` are hashes by
+    sequence that were kept elsewhere: they show that a chain was replaced by another. It works while the registry
+    serves.
     """
     known = dict(expected or {})
     chain = Chain.objects.of(tenant_id).first()
@@ -113,3 +120,17 @@ def find_faults(tenant_id: str, expected: Mapping[int, str] | None = None) -> It
     for place in known:
         if place > chain.anchor:
             yield f"{tenant_id}: event {place} is missing, the last one is {sequence}"
+    yield from _strays(chain)
+
+
+def _strays(chain: Chain) -> Iterator[str]:
+    """Yield the faults of events that have a hash but no place in the chain, which somebody inserted."""
+    tenant_id = chain.tenant_id
+    events = Event.objects.of(tenant_id).exclude(hash="")
+    stray = events.filter(Q(sequence=None) | Q(sequence__lte=chain.anchor)).order_by("id").first()
+    if stray is None:
+        stray = events.filter(sequence__gt=chain.sequence).order_by("-sequence").first()
+        end = Chain.objects.of(tenant_id).values_list("sequence", flat=True).first()  # grows while the registry serves
+        stray = None if stray is None or end is None or (stray.sequence or 0) <= end else stray
+    if stray is not None:
+        yield f"{tenant_id}: event {stray.pk} has a hash, but its sequence {stray.sequence} is not in the chain"

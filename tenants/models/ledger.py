@@ -71,10 +71,6 @@ class Event(models.Model):
         return f"{self.type} {self.item_name}".strip()
 
     def to_api(self) -> dict[str, Any]:
-        return self.document(orjson.loads(self.changes))
-
-    def document(self, changes: Any) -> dict[str, Any]:
-        """Return the JSON document of the event, with these as its changes."""
         item = {"_id": self.item_id, "kind": self.item_kind, "name": self.item_name, "revision": self.revision}
         return {
             "_id": self.pk,
@@ -84,7 +80,7 @@ class Event(models.Model):
             "actor": self.actor_id and {"_id": self.actor_id, "username": self.actor_name},
             "item": item if self.item_id else None,
             "version": self.version,
-            "changes": changes,
+            "changes": orjson.loads(self.changes),
             "reason": self.reason,
             "timestamp": iso(self.timestamp),
             "hash": self.hash or None,

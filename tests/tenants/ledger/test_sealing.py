@@ -53,6 +53,11 @@ def _swap(events: Any) -> None:
     events.filter(pk=second.pk).update(sequence=5, hash=first.hash)
 
 
+def _forge(sequence: int | None) -> Callable[[Any], Any]:
+    columns = {"tenant_id": "acme", "type": "model.updated", "hash": "0" * 64, "sequence": sequence}
+    return lambda events: Event.objects.create(**columns)
+
+
 TAMPERED: dict[str, Callable[[Any], Any]] = {
     "actor": _alter(actor_name="another"),
     "changes": _alter(changes='{"status":["test","production"]}'),
@@ -66,6 +71,10 @@ TAMPERED: dict[str, Callable[[Any], Any]] = {
     "first removed": lambda events: events.filter(sequence=1).delete(),
     "all removed": lambda events: events.delete(),
     "order": _swap,
+    "inserted before the first": _forge(0),
+    "inserted twice": _forge(5),
+    "inserted after the last": _forge(11),
+    "inserted without a sequence": _forge(None),
 }
 
 
