@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,7 @@ class Contender:
     ids: list[str] = field(default_factory=list)
     # Path of a file: PUT uploads it, GET downloads it.
     file: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
 
     def write_files(self, folder: Path) -> tuple[Path, Path]:
         """Write the headers and the ids to files; return their paths."""
@@ -105,9 +106,7 @@ REGISTRY = {
 
 
 @contextmanager
-def registry(
-    engine: str, size: int, folder: Path, serve: Sequence[str] = ("manage.py", "serve"), **variables: str
-) -> Iterator[Contender]:
+def registry(engine: str, size: int, folder: Path, **variables: str) -> Iterator[Contender]:
     """Yield this registry on a database engine that syncs writes to disk, as in production."""
     name = "-".join(("registry", engine, *variables.values()))
     server = engines.start(engine, durable=True)
@@ -121,9 +120,11 @@ def registry(
         for command in (["manage.py", "serve", "--prepare-only"], ["-m", "benchmarks.fill", str(size)]):
             with log.open("ab") as output:
                 subprocess.run([sys.executable, *command], cwd=ROOT, env=env, check=True, stdout=output, stderr=output)
-        with running([sys.executable, *serve], log, env, f"{url}/healthz") as pid:
+        with running([sys.executable, "manage.py", "serve"], log, env, f"{url}/healthz") as pid:
             roots = [pid, *(process.pid for process in server.processes)]
-            yield _registry_contender(name, url, roots)
+            contender = _registry_contender(name, url, roots)
+            contender.env = env
+            yield contender
     finally:
         server.stop()
 
