@@ -18,7 +18,7 @@ PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo superuser test test-quick newman azurite tus charts vendor torture fuzz check lint format types imports migrations-check \
-	schema-check docs coverage-table lock bench profile profile-ledger trace clean
+	schema-check docs coverage-table lock bench profile profile-ledger bench-ledger trace clean
 
 help: ## Show this list
 	@grep -h -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -103,6 +103,9 @@ profile: $(VENV)/.dev-stamp ## Measure the processor time of each kind of read, 
 
 profile-ledger: $(VENV)/.dev-stamp ## Measure the processor time that the ledger adds to each kind of write
 	@$(BIN)/python -m benchmarks.ledger $(PROFILE)
+
+bench-ledger: $(VENV)/.dev-stamp ## Measure what the ledger adds to each kind of write over HTTP
+	@$(BIN)/python -m benchmarks.ledger_served $(BENCH)
 
 trace: $(VENV)/.dev-stamp ## Count the files that four requests pass through
 	@$(BIN)/python -m benchmarks.trace

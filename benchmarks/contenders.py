@@ -34,6 +34,7 @@ class Contender:
     ids: list[str] = field(default_factory=list)
     # Path of a file: PUT uploads it, GET downloads it.
     file: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
 
     def write_files(self, folder: Path) -> tuple[Path, Path]:
         """Write the headers and the ids to files; return their paths."""
@@ -121,7 +122,9 @@ def registry(engine: str, size: int, folder: Path, **variables: str) -> Iterator
                 subprocess.run([sys.executable, *command], cwd=ROOT, env=env, check=True, stdout=output, stderr=output)
         with running([sys.executable, "manage.py", "serve"], log, env, f"{url}/healthz") as pid:
             roots = [pid, *(process.pid for process in server.processes)]
-            yield _registry_contender(name, url, roots)
+            contender = _registry_contender(name, url, roots)
+            contender.env = env
+            yield contender
     finally:
         server.stop()
 

@@ -2,7 +2,8 @@
 
 Half of the items are public. Each belongs to one of 50 users, is shared with up to two others, and has up to 3 tags
 and 8 metadata. Half of the items have the tag `common`, 10 have `rare`. The user `guest` can read only 10 of the
-private items; `regular` is an ordinary user. Rows are inserted directly, so a million items take minutes, not hours.
+private items; `regular` is an ordinary user, `curator` an administrator. Rows are inserted directly, so a million items
+take minutes, not hours.
 """
 
 import os
@@ -22,7 +23,7 @@ from bson import ObjectId  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
-from benchmarks.in_process import LOGIN  # noqa: E402
+from benchmarks.in_process import ADMINISTRATOR, LOGIN  # noqa: E402
 from catalog.models import Item, Value  # noqa: E402
 from catalog.values import build_values  # noqa: E402
 from folksonomy.models import MetadataName, Tag  # noqa: E402
@@ -43,6 +44,7 @@ def fill(count: int) -> None:
         create_user(tenant=tenant, username=name, password=LOGIN["password"])
         for name in ("guest", "regular", *(f"user-{number}" for number in range(OWNERS - 1)))
     ]
+    create_user(tenant=tenant, role="admin", **ADMINISTRATOR)
     tags = [Tag(tenant=tenant, name=name, usage="folk", owner=users[0]) for name in ("common", "rare", *WORDS)]
     Tag.objects.bulk_create(tags)
     names = [MetadataName(tenant=tenant, name=name, usage="folk", owner=users[0]) for name in METRICS]

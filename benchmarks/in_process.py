@@ -25,6 +25,7 @@ from urllib.parse import quote
 ROOT = Path(__file__).resolve().parent.parent
 REGISTRY, BARE = "registry_site.wsgi", "benchmarks.bare"  # modules with a WSGI application
 LOGIN = {"username": "regular", "password": "Bench-mark-1"}
+ADMINISTRATOR = LOGIN | {"username": "curator"}
 METRIC = {"metadata.accuracy": {"$gte": 0.9}}
 PATHS = {
     "version": "/v1/version",

@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, TypeAlias
@@ -26,21 +25,10 @@ from typing import Any, NamedTuple, TypeAlias
 if __name__ == "__main__":  # this file is also run by its path, in a process of its own
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.in_process import LOGIN, ROOT, registry_environment, request
+from benchmarks.in_process import ADMINISTRATOR, ROOT, registry_environment, request
+from benchmarks.ledger_writes import BYTES, GOAL, switch_events, writes
 
 ENGINES = ("sqlite", "postgres", "mongodb")
-GOAL = 0.10
-BYTES = "application/octet-stream"
-ITEM = {
-    "description": "Predicts which customers leave.",
-    "tags": ["common", "word-1"],
-    "metadata": [{"name": "accuracy", "value": 0.93}, {"name": "framework", "value": "torch"}],
-}
-CHANGE = {"description": "Predicts which customers leave within a month.", "status": "production"}
-MOVE = {"version": "2", "reason": "It passed the review."}
-WRITES = ("create", "change", "upload", "alias move", "delete version", "delete item", "create tag")
-NAMES = ("event", "record", "record_all", "changed", "created", "deleted")  # functions that only the ledger needs
-
 Times: TypeAlias = tuple[float, float]  # milliseconds of the process, and of the database server
 
 
@@ -125,7 +113,7 @@ if {options.seal_every} are sealed at once. The goal is at most {GOAL:+.0%}. The
 def measure(amount: int, seal_every: int, roots: Sequence[int]) -> dict[str, Cost]:
     """Return the costs of each kind of write."""
     registry = Registry(seal_every, roots)
-    registry.write(20)  # fills caches
+    registry.write(min(20, amount))  # fills caches
     registry.sealing.clear()
     times = registry.write(amount)
     sealing = medians(registry.sealing)
@@ -141,49 +129,21 @@ class Registry:
     """The registry in this process, whose events can be switched off."""
 
     def __init__(self, seal_every: int, roots: Sequence[int]) -> None:
-        from benchmarks.load import processes  # noqa: PLC0415 - it needs the tests
+        from benchmarks.load import cpu_clock, processes  # noqa: PLC0415 - it needs the tests
         from registry_site.wsgi import application  # noqa: PLC0415 - it needs the environment
         from tenants.ledger.sealing import sealer  # noqa: PLC0415
-        from tenants.models import User  # noqa: PLC0415
 
-        User.objects.filter(username=LOGIN["username"]).update(role="admin")  # only administrators create tags
         self.application, self.sealer, self.seal_every = application, sealer, seal_every
-        self.with_events, self.unsealed, self.ordinal, self.numbers = True, 0, "1", count()
+        self.with_events, self.unsealed = True, 0
         self.sealing: list[Times] = []
-        self.token = json.loads(request(application, "/login", json.dumps(LOGIN).encode()))["token"]
+        self.token = json.loads(request(application, "/login", json.dumps(ADMINISTRATOR).encode()))["token"]
         self.clocks: list[int] = []
         self.find_clocks: Callable[[], list[int]] = lambda: [cpu_clock(pid) for pid in processes(roots)]
-        for module in list(sys.modules.values()):
-            for name in NAMES:
-                function = vars(module).get(name)
-                if getattr(function, "__module__", "") in ("tenants.ledger.recording", "catalog.history"):
-                    setattr(module, name, self.switched(function))
-
-    def switched(self, function: Any) -> Callable[..., Any]:
-        """Return a function of the ledger that does nothing while events are off."""
-        return lambda *args, **kwargs: function(*args, **kwargs) if self.with_events else {"_id": ""}
+        switch_events(lambda: self.with_events)
 
     def write(self, amount: int) -> dict[str, dict[bool, list[Times]]]:
         """Write so many items in each way; return the times of each kind of write, by whether it has events."""
-        names = [f"{os.getpid()}-{next(self.numbers)}" for _ in range(amount)]
-        items: list[str] = []
-        steps: dict[str, Callable[[str], object]] = {
-            "create": lambda name: items.append(self.send("POST", "models", ITEM | {"name": name})["_id"]),
-            "change": lambda item: self.send("PUT", f"models/{item}", CHANGE),
-            "upload": lambda item: self.send("PUT", f"models/{item}/versions/model.onnx", os.urandom(1024)),
-            "alias move": lambda item: self.send("PUT", f"models/{item}/aliases/production", MOVE),
-            "delete version": lambda item: self.send("DELETE", f"models/{item}/versions/1"),
-            "delete item": lambda item: self.send("DELETE", f"models/{item}"),
-            "create tag": lambda name: self.send("POST", "tags", {"_id": name}),
-        }
-        found: dict[str, dict[bool, list[Times]]] = {}
-        for name, step in steps.items():
-            if name == "alias move":
-                for item in items:
-                    self.send("PUT", f"models/{item}/aliases/production", MOVE | {"version": "1"})
-                    steps["upload"](item)
-            found[name] = self.timed(step, names if name in ("create", "create tag") else list(items))
-        return found
+        return {kind: self.timed(write, arguments) for kind, write, arguments in writes(self.send, amount)}
 
     def timed(self, step: Callable[[str], object], arguments: Sequence[str]) -> dict[bool, list[Times]]:
         """Write, with and without events in turns, and seal in between; return the times of the writes."""
@@ -218,11 +178,6 @@ class Registry:
         kind = BYTES if isinstance(body, bytes) else "application/json"
         answer = request(self.application, f"/v1/{path}", content, self.token, method=method, content_type=kind)
         return json.loads(answer) if answer else None
-
-
-def cpu_clock(pid: int) -> int:
-    """Return the clock of a process's CPU time, as `clock_getcpuclockid` does."""
-    return (~pid << 3) | 2
 
 
 if __name__ == "__main__":

@@ -96,6 +96,11 @@ def cpu_seconds(roots: Iterable[int]) -> float:
     return sum(sum(map(int, fields[11:15])) for pid in processes(roots) if (fields := _stat(pid))) / TICKS
 
 
+def cpu_clock(pid: int) -> int:
+    """Return the clock of a process's CPU time, as `clock_getcpuclockid` does; it is more exact than `/proc`."""
+    return (~pid << 3) | 2
+
+
 def peak_memory(roots: Iterable[int]) -> float:
     """Return the sum of the processes' peak memory in MiB. Shared pages count for each process."""
     total = 0

@@ -19,6 +19,7 @@ VISIBILITIES = ("public", "private")
 STATUSES = ("training", "test", "production", "deploy")
 EVERYBODY = "*"
 FEW_MOVES = 1000  # of an alias in a tenant
+MANY_MOVES = 10_000  # since a time; then MongoDB finds what had an alias by the moves until then, if they are fewer
 
 
 def has_word(kind: type[Tag | MetadataName], word: str) -> models.Q:
@@ -45,15 +46,18 @@ class ItemQuerySet(TenantQuerySet["Item"]):
         Items have their present aliases in a column; only for a time the moves are read. An alias with FEW_MOVES at
         most is looked up by its items, so that no list walks all items to find them.
         """
-        pointing = models.Q(aliases__holds={"name": alias})
+        pointing, moves = models.Q(aliases__holds={"name": alias}), AliasMove.objects.of(tenant_id).filter(alias=alias)
         if at is not None and connections[self.db].vendor == "mongodb":  # a lookup would run for every item
-            set_since, lost_since = AliasMove.objects.of(tenant_id).filter(alias=alias).changed_since(at)
-            pointing = (pointing & ~models.Q(pk__in=set_since)) | models.Q(pk__in=lost_since)
+            since, until = moves.filter(timestamp__gt=at), moves.filter(timestamp__lte=at)
+            if since.exceed(MANY_MOVES) and not until.exceed(MANY_MOVES):
+                pointing = models.Q(pk__in=until.holders())
+            else:
+                set_since, lost_since = since.changed()
+                pointing = (pointing & ~models.Q(pk__in=set_since)) | models.Q(pk__in=lost_since)
         elif at is not None:
             pointing = having_row(AliasMove, "subject", models.Q(alias=alias) & pointing_at(at), tenant_id)
         rows = self.of(tenant_id).filter(pointing)
-        moves = AliasMove.objects.of(tenant_id).filter(alias=alias).values_list("subject", flat=True)
-        subjects = list(moves[: FEW_MOVES + 1])
+        subjects = list(moves.values_list("subject", flat=True)[: FEW_MOVES + 1])
         return rows if len(subjects) > FEW_MOVES else rows.filter(pk__in=set(subjects))
 
     def datasets(self) -> Self:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import orjson
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 
 from tenants.models import Tenant, TenantQuerySet
 from tenants.rest.querying.fields import query_error
@@ -26,19 +26,30 @@ class AliasMoveQuerySet(TenantQuerySet["AliasMove"]):
         """Keep the moves of one alias of an item."""
         return self.of(tenant_id).filter(subject=subject, alias=alias)
 
-    def changed_since(self, at: datetime) -> tuple[Sequence[str], Sequence[str]]:
-        """Return the items that have the alias of these moves now but had none at a time, and those vice versa, by id.
+    def exceed(self, number: int) -> bool:
+        """Return whether these are more moves than this number, without counting more."""
+        return self[: number + 1].count() > number
 
-        Moves from one version to another change neither, so only moves from and to none are read: since then, the
-        former have one more that sets the alias than that removes it, the latter one less. Rejects too many.
-        """
-        moves = self.filter(Q(before=None) | Q(ordinal=None), timestamp__gt=at).order_by()
-        counts = moves.values_list("subject").annotate(Count("ordinal"), Count("before"))
-        rows = list(counts[: MOST_IDS + 1])
-        if len(rows) > MOST_IDS:
-            raise query_error("The search finds too much, please narrow it")
+    def holders(self) -> Sequence[str]:
+        """Return the items that have the alias after these moves, which are all until a time, by id."""
+        return [subject for subject, sets, removals in self._unequal() if sets > removals]
+
+    def changed(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Return the items that got the alias by these moves, which are all since a time, and those that lost it."""
+        rows = self._unequal()
         came = [subject for subject, sets, removals in rows if sets > removals]
         return came, [subject for subject, sets, removals in rows if sets < removals]
+
+    def _unequal(self) -> Sequence[tuple[str, int, int]]:
+        """Return how many of these moves set the alias of an item and how many remove it, if not as many.
+
+        A move from one version to another does both, so it changes neither. Rejects too many items.
+        """
+        counts = self.order_by().values_list("subject").annotate(sets=Count("ordinal"), removals=Count("before"))
+        rows = list(counts.exclude(sets=F("removals"))[: MOST_IDS + 1])
+        if len(rows) > MOST_IDS:
+            raise query_error("The search finds too much, please narrow it")
+        return rows
 
 
 class AliasMove(models.Model):

@@ -82,10 +82,11 @@ def split_credential(sent: str) -> tuple[str | None, str]:
     if sent.startswith(PREFIX):
         return None, sent
     try:
-        username, _, password = base64.b64decode(sent[len(BASIC) :].strip(), validate=True).decode().partition(":")
+        pair = base64.b64decode(sent[len(BASIC) :].strip(), validate=True).decode()
     except ValueError as error:
         raise AuthenticationFailed("The header Authorization is not valid HTTP Basic") from error
-    return username, password
+    username, _, token = pair.rpartition(":")  # a username may have colons, a token has none
+    return username, token
 
 
 def find_token(secret: str) -> MachineToken | None:

@@ -6,9 +6,9 @@ API returns it, with its tenant but without `id` and `hash`, as JSON with sorted
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 
 import orjson
+from django.db.models import Q, QuerySet
 
 from tenants.models import Chain, Event
 from tenants.rows.prepared import Prepared
@@ -18,9 +18,14 @@ from tenants.rows.transactions import Conflict, atomic, retried
 BATCH = 200  # events sealed in one transaction: on SQLite it holds up writers for a few milliseconds
 READ = 1000  # events verified at a time
 
+
+def _unsealed(tenant_id: str) -> QuerySet[Event]:
+    return Event.objects.of(tenant_id).filter(hash="").order_by("id")[:BATCH]
+
+
 # Compiling these takes longer than sealing the events of a second.
-waiting = Prepared(lambda: Event.objects.filter(hash="").values_list("pk")[:1])
-unsealed = Prepared(lambda: Event.objects.filter(hash="").order_by("id")[:BATCH])
+waiting = Prepared(lambda: Event.objects.filter(hash="").order_by("tenant_id").values_list("tenant_id").distinct())
+unsealed = Prepared(_unsealed)
 chains = Prepared(Chain.objects.of)
 
 
@@ -37,57 +42,60 @@ def hash_of(event: Event, before: str) -> str:
     return hashlib.sha256(before.encode() + b"\n" + orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def has_unsealed() -> bool:
-    """Return whether any event waits for its seal."""
-    return bool(waiting.run())
+def tenants_waiting() -> Sequence[str]:
+    """Return the tenants that have events without a seal."""
+    return [tenant_id for (tenant_id,) in waiting.run()]
 
 
-def seal_all() -> int:
-    """Seal all events that are committed, in batches, and return their number.
+def seal_all(tenants: Sequence[str] | None = None) -> int:
+    """Seal all events of these tenants, by default of all, that are committed, in batches; return their number.
 
     Several processes may call it at the same time: a chain grows only from the end that was read.
     """
-    count, sealed = 0, BATCH
-    while sealed == BATCH:  # a smaller batch had all of them
-        sealed = _seal_batch()
-        count += sealed
+    count = 0
+    for tenant_id in tenants_waiting() if tenants is None else tenants:
+        sealed = BATCH
+        while sealed == BATCH:  # a smaller batch had all of them
+            sealed = _seal_batch(tenant_id)
+            count += sealed
     return count
 
 
 @retried
-def _seal_batch() -> int:
-    """Seal the oldest events. They are read in one snapshot, so that none is missed that another one followed."""
-    with atomic():
-        events = sorted(unsealed(), key=lambda event: event.tenant_id)
-        for tenant_id, group in groupby(events, lambda event: event.tenant_id):
-            _append(tenant_id, list(group))
+def _seal_batch(tenant_id: str) -> int:
+    """Seal the oldest events of a tenant. They are read in one snapshot, so none is missed that another one followed.
+
+    The chain is read before them: if another process seals meanwhile, the chain is no longer as it was read. Raises
+    Conflict then, or if the events are gone.
+    """
+    with atomic():  # a prepared query finds nothing for the installation, whose id is empty
+        chain = chains.first(tenant_id) or Chain.objects.of(tenant_id).first()
+        events = unsealed(tenant_id) or list(_unsealed(tenant_id))
+        if not events:
+            return 0
+        if chain is None:
+            chain = Chain(tenant_id=tenant_id, since=events[0].timestamp)
+            chain.save(force_insert=True)
+        end, digest = chain.sequence, chain.hash
+        updates: list[Update] = []
+        for sequence, event in enumerate(events, end + 1):
+            event.sequence = sequence
+            digest = hash_of(event, digest)
+            updates.append(({"_id": event.pk}, {"sequence": sequence, "hash": digest}))
+        found_by: dict[str, str | int | None] = {"_id": tenant_id, "sequence": end}
+        grown = update_where(Chain, found_by, {"sequence": end + len(events), "hash": digest})
+        if not grown or update_rows(Event, updates) != len(events):
+            raise Conflict(f"the chain of {tenant_id!r} was changed concurrently")
     return len(events)
-
-
-def _append(tenant_id: str, events: Sequence[Event]) -> None:
-    """Append events to their tenant's chain. Raises Conflict if another process did, or they are gone."""
-    chain = chains.first(tenant_id) or Chain.objects.of(tenant_id).first()
-    if chain is None:
-        chain = Chain(tenant_id=tenant_id, since=events[0].timestamp)
-        chain.save(force_insert=True)
-    end, digest = chain.sequence, chain.hash
-    updates: list[Update] = []
-    for sequence, event in enumerate(events, end + 1):
-        event.sequence = sequence
-        digest = hash_of(event, digest)
-        updates.append(({"_id": event.pk, "hash": ""}, {"sequence": sequence, "hash": digest}))
-    found_by: dict[str, str | int | None] = {"_id": tenant_id, "sequence": end}
-    grown = update_where(Chain, found_by, {"sequence": end + len(events), "hash": digest})
-    if not grown or update_rows(Event, updates) != len(events):
-        raise Conflict(f"the chain of {tenant_id!r} was changed concurrently")
 
 
 def find_faults(tenant_id: str, expected: Mapping[int, str] | None = None) -> Iterator[str]:
     """Yield what is wrong with a tenant's sealed events, up to the first broken link.
 
     An alteration, a removal, an insertion and a change of order each break a link; the missing end of a chain shows in
-    the chain's own row. `expected` are hashes by sequence that were kept elsewhere: they show that a chain was replaced
-    by another. It works while the registry serves.
+    the chain's own row. Events that have a hash but no place in the chain are faults, too. `expected` are hashes by
+    sequence that were kept elsewhere: they show that a chain was replaced by another. It works while the registry
+    serves.
     """
     known = dict(expected or {})
     chain = Chain.objects.of(tenant_id).first()
@@ -112,3 +120,17 @@ def find_faults(tenant_id: str, expected: Mapping[int, str] | None = None) -> It
     for place in known:
         if place > chain.anchor:
             yield f"{tenant_id}: event {place} is missing, the last one is {sequence}"
+    yield from _strays(chain)
+
+
+def _strays(chain: Chain) -> Iterator[str]:
+    """Yield the faults of events that have a hash but no place in the chain, which somebody inserted."""
+    tenant_id = chain.tenant_id
+    events = Event.objects.of(tenant_id).exclude(hash="")
+    stray = events.filter(Q(sequence=None) | Q(sequence__lte=chain.anchor)).order_by("id").first()
+    if stray is None:
+        stray = events.filter(sequence__gt=chain.sequence).order_by("-sequence").first()
+        end = Chain.objects.of(tenant_id).values_list("sequence", flat=True).first()  # grows while the registry serves
+        stray = None if stray is None or end is None or (stray.sequence or 0) <= end else stray
+    if stray is not None:
+        yield f"{tenant_id}: event {stray.pk} has a hash, but its sequence {stray.sequence} is not in the chain"

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 from django.db.models import Max, Q
 
-from tenants.ledger.chains import has_unsealed, seal_all
+from tenants.ledger.chains import seal_all, tenants_waiting
 from tenants.ledger.recording import written
 from tenants.models import INSTALLATION, Chain, Event
 from tenants.rows.fields import new_id, now
@@ -75,7 +75,8 @@ class Sealer:
 
     def seal(self) -> int:
         """Seal all committed events and return their number; 0 if another process has the lease."""
-        return seal_all() if has_unsealed() and self.has_lease() else 0
+        tenants = tenants_waiting()
+        return seal_all(tenants) if tenants and self.has_lease() else 0
 
     def has_lease(self) -> bool:
         """Take the lease or extend it; return whether this process has it."""

@@ -10,6 +10,7 @@ from django.db import models
 
 from tenants.models.tenants import TenantQuerySet
 from tenants.rows.fields import KeyField, TextField, iso, now
+from tenants.rows.indexes import PositiveIndex
 
 INSTALLATION = ""  # the tenant id of events that belong to no tenant, such as the deletion of one
 RANDOM_BITS = 40
@@ -58,10 +59,12 @@ class Event(models.Model):
 
     class Meta:
         indexes = (
-            models.Index(fields=["tenant_id", "sequence"], name="events_sealed"),
+            PositiveIndex(
+                fields=["tenant_id", "sequence"], condition=models.Q(sequence__isnull=False), name="events_sealed"
+            ),
             models.Index(fields=["tenant_id", "-timestamp", "-id"], name="events_newest"),
             models.Index(fields=["item_id", "-timestamp", "-id"], name="events_of_item"),
-            models.Index(fields=["hash", "id"], condition=models.Q(hash=""), name="events_unsealed"),
+            models.Index(fields=["hash", "tenant_id", "id"], condition=models.Q(hash=""), name="events_unsealed"),
         )
 
     def __str__(self) -> str:

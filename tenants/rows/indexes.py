@@ -5,10 +5,19 @@ from typing import Any
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
+from django.db.models import Index
 
 from tenants.rows.fields import words_of
 
 Keys = Sequence[tuple[str, int]]
+
+
+class PositiveIndex(Index):
+    """An index on numbers, of the rows whose last column is not null, which MongoDB can express only as more than 0."""
+
+    def _get_condition_mql(self, model: Any, editor: Any) -> dict[str, Any]:
+        column: str = model._meta.get_field(self.fields[-1]).column
+        return {column: {"$gt": 0}}
 
 
 def engine_indexes(

@@ -68,8 +68,8 @@ def _update_on_sql(connection: Any, model: type[Model], updates: Sequence[Update
     found_by, changes = updates[0]
     values = [[*new.values(), *old.values()] for old, new in updates]
     if connection.vendor == "postgresql":  # where `executemany` sends, parses and plans each row on its own
-        statement = _update_from_statement(connection, model, tuple(found_by), tuple(changes), len(updates))
-        return postgresql.execute(connection, statement, [value for row in values for value in row])
+        statement = _update_from_statement(connection.alias, model, tuple(found_by), tuple(changes))
+        return postgresql.execute(connection, statement, [list(column) for column in zip(*values, strict=True)])
     columns = ", ".join(f'"{name}" = %s' for name in changes)
     where = " AND ".join(f'"{name}" = %s' for name in found_by)
     with connection.cursor() as cursor:
@@ -78,21 +78,16 @@ def _update_on_sql(connection: Any, model: type[Model], updates: Sequence[Update
     return found
 
 
-def _update_from_statement(
-    connection: Any, model: type[Model], found_by: Sequence[str], changes: Sequence[str], count: int
-) -> str:
-    """Return a statement that updates so many rows; the parameters of a row are its changes, then what it is found by.
-
-    PostgreSQL takes texts in VALUES as text, so each value is cast to the type of its column.
-    """
-    types = {field.column: field.db_type(connection) for field in model._meta.concrete_fields}
-    places = ", ".join(f"%s::{types[column]}" for column in (*changes, *found_by))
-    rows = ", ".join([f"({places})"] * count)
+@lru_cache
+def _update_from_statement(alias: str, model: type[Model], found_by: Sequence[str], changes: Sequence[str]) -> str:
+    """Return a statement that updates rows; its parameters are lists: of each change, then of each `found_by`."""
+    types = {field.column: field.db_type(connections[alias]) for field in model._meta.concrete_fields}
+    lists = ", ".join(f"%s::{types[column]}[]" for column in (*changes, *found_by))
     names = ", ".join(f"new_{number}" for number in range(len(changes) + len(found_by)))
     columns = ", ".join(f'"{name}" = new_{number}' for number, name in enumerate(changes))
     where = " AND ".join(f'"{name}" = new_{number}' for number, name in enumerate(found_by, len(changes)))
     table = model._meta.db_table
-    return f'UPDATE "{table}" SET {columns} FROM (VALUES {rows}) AS given ({names}) WHERE {where}'  # noqa: S608 - ours
+    return f'UPDATE "{table}" SET {columns} FROM unnest({lists}) AS given ({names}) WHERE {where}'  # noqa: S608 - ours
 
 
 @wrap_database_errors  # type: ignore[untyped-decorator]

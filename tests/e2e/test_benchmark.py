@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.in_process import PATHS
-from benchmarks.ledger import WRITES
+from benchmarks.ledger_writes import WRITES
 from tests.missing import cannot_run
 from tests.served import ROOT
 
@@ -63,6 +63,16 @@ def test_the_profile_of_the_ledger_measures_each_write() -> None:
     for without, _, written, _, sealing, _, ratio in (map(float, row) for row in rows.values()):
         assert min(without, written, sealing) > 0
         assert abs((written + sealing) / without - ratio) < 0.02
+
+
+def test_the_ledger_is_measured_over_http() -> None:
+    words = ["--engines", "sqlite", "--items", "150", "--turns", "1", "--turn", "1"]
+    command = [sys.executable, "-m", "benchmarks.ledger_served", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = {line[10:26].strip(): list(map(float, line[26:].split())) for line in done.stdout.splitlines()[1:]}
+    assert list(rows) == list(WRITES)
+    assert all(figure > 0 for row in rows.values() for figure in row)
 
 
 def test_the_trace_counts_files_and_switches() -> None:

@@ -205,6 +205,10 @@ def test_a_token_is_the_password_of_http_basic(world: Any, issue: Any) -> None:
         ok(_basic(username, secret).get("models"))
     for username in ("", "admin", "rival/owner", "acme/", "ACME/owner", "acme/owner/", "acme"):
         assert_error(_basic(username, secret).get("models"), "authentication_error")
+    User.objects.filter(pk=world.acme.owner.pk).update(username="ci:owner")
+    for username in ("ci:owner", "acme/ci:owner"):
+        ok(_basic(username, secret).get("models"))
+    assert_error(_basic("ci", secret).get("models"), "authentication_error")
 
 
 @pytest.mark.promise("tokens.basic")

@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 
 from tenants.ledger import event, record, record_all
-from tenants.ledger.chains import BATCH, find_faults, has_unsealed, seal_all
+from tenants.ledger.chains import BATCH, find_faults, seal_all, tenants_waiting
 from tenants.ledger.recording import written
 from tenants.ledger.sealing import IDLE_SECONDS, LEASE, POLL_SECONDS, Sealer, remove_old_events
 from tenants.models import INSTALLATION, Chain, Event, User
@@ -38,7 +38,7 @@ def test_events_get_sequences_without_gaps_in_the_order_of_time(db: None) -> Non
     assert _sequences() == list(range(1, BATCH + 21))
     assert _sequences("rival") == [1, 2, 3]
     _write(2)
-    assert (seal_all(), seal_all(), has_unsealed()) == (2, 0, False)
+    assert (seal_all(), seal_all(), tenants_waiting()) == (2, 0, [])
     assert _sequences() == list(range(1, BATCH + 23))
     assert [*find_faults("acme"), *find_faults("rival")] == []
 
@@ -51,6 +51,11 @@ def _swap(events: Any) -> None:
     first, second = events.get(sequence=5), events.get(sequence=6)
     events.filter(pk=first.pk).update(sequence=6, hash=second.hash)
     events.filter(pk=second.pk).update(sequence=5, hash=first.hash)
+
+
+def _forge(sequence: int | None) -> Callable[[Any], Any]:
+    columns = {"tenant_id": "acme", "type": "model.updated", "hash": "0" * 64, "sequence": sequence}
+    return lambda events: Event.objects.create(**columns)
 
 
 TAMPERED: dict[str, Callable[[Any], Any]] = {
@@ -66,6 +71,10 @@ TAMPERED: dict[str, Callable[[Any], Any]] = {
     "first removed": lambda events: events.filter(sequence=1).delete(),
     "all removed": lambda events: events.delete(),
     "order": _swap,
+    "inserted before the first": _forge(0),
+    "inserted twice": _forge(5),
+    "inserted after the last": _forge(11),
+    "inserted without a sequence": _forge(None),
 }
 
 
@@ -176,11 +185,11 @@ def test_a_lost_database_is_logged_once(caplog: Any, monkeypatch: pytest.MonkeyP
     sealer = Sealer()
     sealer.cleaned = monotonic()
 
-    def lost() -> int:
+    def lost() -> list[str]:
         raise OperationalError("the database is gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr("tenants.ledger.sealing.has_unsealed", lost)
+        patched.setattr("tenants.ledger.sealing.tenants_waiting", lost)
         for _ in range(3):
             sealer.work()
     for _ in range(2):
