@@ -11,9 +11,9 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import DatabaseError, OperationalError, connection, transaction
-from django_mongodb_backend import transaction as mongodb_transaction
-from pymongo.errors import PyMongoError
+from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 
+from tenants.rows import mongodb
 from tenants.rows.hooks import hook
 
 P = ParamSpec("P")
@@ -67,7 +67,7 @@ def _without_slot() -> AbstractContextManager[None]:
 
 def atomic() -> AbstractContextManager[Any]:
     """Return a transaction: all writes are kept or none (Django's `atomic` does nothing on MongoDB)."""
-    return {"sqlite": _sqlite_transaction, "postgresql": transaction.atomic, "mongodb": mongodb_transaction.atomic}[
+    return {"sqlite": _sqlite_transaction, "postgresql": transaction.atomic, "mongodb": _mongodb_transaction}[
         connection.vendor
     ]()
 
@@ -113,6 +113,10 @@ def _sqlite_transaction() -> Iterator[None]:
         _writer_lock.release()
 
 
+def _mongodb_transaction() -> AbstractContextManager[None]:
+    return mongodb.transaction(connection)
+
+
 @contextmanager
 def snapshot() -> Iterator[None]:
     """Give a context whose reads all see the database as of the first read, without blocking writers."""
@@ -147,13 +151,13 @@ def _postgresql_snapshot() -> Iterator[None]:
 @contextmanager
 def _mongodb_snapshot() -> Iterator[None]:
     connection.ensure_connection()
-    mongodb: Any = connection  # MongoDB ends a transaction after one minute, a snapshot after five
-    with mongodb.connection.start_session(snapshot=True) as session:
-        mongodb.session = session
+    wrapper: Any = connection  # MongoDB ends a transaction after one minute, a snapshot after five
+    with wrapper.connection.start_session(snapshot=True) as session:
+        wrapper.session = session
         try:
             yield
         finally:
-            mongodb.session = None
+            wrapper.session = None
 
 
 def is_disk_full(error: Exception) -> bool:
@@ -181,9 +185,13 @@ def _codes(error: PyMongoError) -> list[Any]:
 
 
 def is_conflict(error: DatabaseError) -> bool:
-    """Tell whether another writer caused `error`, so that a retry may succeed."""
+    """Tell whether another writer or a lost connection caused `error`, so that a retry may succeed.
+
+    If MongoDB finds no server, it has already waited for one, for `serverSelectionTimeoutMS`.
+    """
     cause = error.__cause__
     transient = getattr(cause, "has_error_label", lambda label: False)("TransientTransactionError")
+    transient = transient and not isinstance(cause, ServerSelectionTimeoutError)
     lost = isinstance(error, Conflict) or transient or getattr(cause, "sqlstate", None) in CONFLICTS
     return lost or is_key_taken(error)
 
@@ -199,11 +207,13 @@ def retried(operation: Callable[P, R]) -> Callable[P, R]:
     def attempt(*args: P.args, **kwargs: P.kwargs) -> R:
         if getattr(_thread, "is_joined", False):
             return operation(*args, **kwargs)
+        duplicates = 0
         for trial in range(1, ATTEMPTS + 1):
             try:
                 return operation(*args, **kwargs)
             except DatabaseError as error:
-                if not is_conflict(error) or trial >= (DUPLICATE_KEY_ATTEMPTS if is_key_taken(error) else ATTEMPTS):
+                duplicates += is_key_taken(error)
+                if not is_conflict(error) or duplicates == DUPLICATE_KEY_ATTEMPTS or trial == ATTEMPTS:
                     raise
             time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * min(2 ** (trial - 1), MAX_BACKOFF)))
         raise AssertionError("unreachable")
