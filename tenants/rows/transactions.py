@@ -1,6 +1,7 @@
 """Transactions, snapshots and locks that work alike on every engine, and retries after conflicts."""
 
 import fcntl
+import itertools
 import random
 import sqlite3
 import threading
@@ -19,7 +20,8 @@ from tenants.rows.hooks import hook
 P = ParamSpec("P")
 R = TypeVar("R")
 
-ATTEMPTS = 50
+ATTEMPTS = 50  # at least, and as many as fit into RETRY_SECONDS: on a busy machine a writer loses often
+RETRY_SECONDS = 60.0
 DUPLICATE_KEY_ATTEMPTS = 8  # the next attempt sees the other row, unless yet another writer commits first
 FIRST_PAUSE_SECONDS = 0.005  # before the second attempt; doubles up to MAX_BACKOFF times as much
 MAX_BACKOFF = 100
@@ -199,6 +201,8 @@ def is_conflict(error: DatabaseError) -> bool:
 def retried(operation: Callable[P, R]) -> Callable[P, R]:
     """Retry `operation` with backoff while it fails on a conflict; it must check its rules on every attempt.
 
+    It gives up when both ATTEMPTS and RETRY_SECONDS are used up.
+
     A duplicate key counts as a conflict for a few attempts: the next attempt sees the other row and reports the error.
     Violations of other constraints (foreign key, not null, check) are not retried, and nothing in `one_transaction` is.
     """
@@ -207,15 +211,16 @@ def retried(operation: Callable[P, R]) -> Callable[P, R]:
     def attempt(*args: P.args, **kwargs: P.kwargs) -> R:
         if getattr(_thread, "is_joined", False):
             return operation(*args, **kwargs)
-        duplicates = 0
-        for trial in range(1, ATTEMPTS + 1):
+        duplicates, deadline = 0, time.monotonic() + RETRY_SECONDS
+        for trial in itertools.count(1):
             try:
                 return operation(*args, **kwargs)
             except DatabaseError as error:
                 duplicates += is_key_taken(error)
-                if not is_conflict(error) or duplicates == DUPLICATE_KEY_ATTEMPTS or trial == ATTEMPTS:
+                is_last = trial >= ATTEMPTS and time.monotonic() > deadline
+                if not is_conflict(error) or duplicates == DUPLICATE_KEY_ATTEMPTS or is_last:
                     raise
-            time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * min(2 ** (trial - 1), MAX_BACKOFF)))
+            time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * min(2 ** min(trial - 1, 10), MAX_BACKOFF)))
         raise AssertionError("unreachable")
 
     return attempt
