@@ -105,7 +105,7 @@ def _wait_for_slots(limits: dict[str, int]) -> list[str]:
 
 @retried
 def _take_slots(limits: dict[str, int]) -> list[str]:
-    """Take a slot of each key, or none if one may become free soon, or others took it. Raises Throttled if none will."""
+    """Take a slot of each key, or none if others took it or one may become free soon. Raises Throttled if none will."""
     start = now()
     rows = _counting_attempts(limits, start)  # outside the transaction: a refusal takes no write lock
     full = [key for key, limit in limits.items() if len(rows[key]) >= limit]

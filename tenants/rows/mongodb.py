@@ -1,4 +1,4 @@
-"""Transactions on MongoDB that end even if their commit fails, and aggregations by a shorter path through the driver."""
+"""Transactions on MongoDB that end even if a commit fails, and aggregations by a shorter path through the driver."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,9 +20,9 @@ COMMIT_PAUSE_SECONDS = 0.1
 def transaction(connection: Any) -> Iterator[None]:
     """Give a transaction. Raises DatabaseError for every error of the driver.
 
-    After a failed commit, the backend's `atomic` keeps the session: all later writes of the thread would be outside of a
-    transaction, and all their commits would fail. And it passes on errors of a commit, and of fetching the later batches
-    of a result, as the driver's, which nothing retries.
+    After a failed commit, the backend's `atomic` keeps the session: all later writes of the thread would be outside of
+    a transaction, and all their commits would fail. And it passes on the driver's own errors of a commit, and of
+    fetching the later batches of a result, which nothing retries.
     """
     try:
         with atomic():
