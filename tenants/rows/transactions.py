@@ -198,18 +198,24 @@ def is_conflict(error: DatabaseError) -> bool:
     return lost or is_key_taken(error)
 
 
+def _is_part_of_another() -> bool:
+    """Return whether this thread is in a transaction that a conflict ends: only what began it can be retried."""
+    return getattr(_thread, "is_joined", False) or getattr(connection, "in_atomic_block_mongo", False)
+
+
 def retried(operation: Callable[P, R]) -> Callable[P, R]:
     """Retry `operation` with backoff while it fails on a conflict; it must check its rules on every attempt.
 
     It gives up when both ATTEMPTS and RETRY_SECONDS are used up.
 
     A duplicate key counts as a conflict for a few attempts: the next attempt sees the other row and reports the error.
-    Violations of other constraints (foreign key, not null, check) are not retried, and nothing in `one_transaction` is.
+    Violations of other constraints (foreign key, not null, check) are not retried. Nothing in `one_transaction` is, nor
+    on MongoDB in any transaction: there, what began it is retried.
     """
 
     @wraps(operation)
     def attempt(*args: P.args, **kwargs: P.kwargs) -> R:
-        if getattr(_thread, "is_joined", False):
+        if _is_part_of_another():
             return operation(*args, **kwargs)
         duplicates, deadline = 0, time.monotonic() + RETRY_SECONDS
         for trial in itertools.count(1):

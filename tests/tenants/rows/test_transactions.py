@@ -118,6 +118,26 @@ def _abort_on_server(mongodb: Any) -> None:
     mongodb.connection.admin.command("killSessions", [{"id": mongodb.session.session_id["id"]}])
 
 
+def test_what_began_a_transaction_is_retried_and_not_a_part_of_it(mongodb: Any) -> None:
+    """On MongoDB a conflict ends the transaction: in it, no later attempt could succeed."""
+    parts, wholes = [], []
+
+    @retried
+    def part() -> None:
+        parts.append(1)
+        if len(parts) == 1:
+            raise Conflict("another writer committed first")
+
+    @retried
+    def whole() -> None:
+        wholes.append(1)
+        with atomic():
+            part()
+
+    whole()
+    assert (len(wholes), len(parts)) == (2, 2)
+
+
 def test_a_failed_commit_is_retried_as_a_whole(mongodb: Any) -> None:
     attempts = []
 
