@@ -21,7 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 50  # at least, and as many as fit into RETRY_SECONDS: on a busy machine a writer loses often
-RETRY_SECONDS = 60.0
+RETRY_SECONDS = 100.0  # MongoDB ends the transaction of a killed process after 60 to 90 s; till then, its rows conflict
 DUPLICATE_KEY_ATTEMPTS = 8  # the next attempt sees the other row, unless yet another writer commits first
 FIRST_PAUSE_SECONDS = 0.005  # before the second attempt; doubles up to MAX_BACKOFF times as much
 MAX_BACKOFF = 100
@@ -226,7 +226,8 @@ def retried(operation: Callable[P, R]) -> Callable[P, R]:
                 is_last = trial >= ATTEMPTS and time.monotonic() > deadline
                 if not is_conflict(error) or duplicates == DUPLICATE_KEY_ATTEMPTS or is_last:
                     raise
-            time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * min(2 ** min(trial - 1, 10), MAX_BACKOFF)))
+            with hook("release_slot_while_waiting")():
+                time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * min(2 ** min(trial - 1, 10), MAX_BACKOFF)))
         raise AssertionError("unreachable")
 
     return attempt
