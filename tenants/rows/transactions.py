@@ -6,7 +6,7 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -69,9 +69,12 @@ def _without_slot() -> AbstractContextManager[None]:
 
 def atomic() -> AbstractContextManager[Any]:
     """Return a transaction: all writes are kept or none (Django's `atomic` does nothing on MongoDB)."""
-    return {"sqlite": _sqlite_transaction, "postgresql": transaction.atomic, "mongodb": _mongodb_transaction}[
-        connection.vendor
-    ]()
+    of_engines: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
+        "sqlite": _sqlite_transaction,
+        "postgresql": transaction.atomic,
+        "mongodb": _mongodb_transaction,
+    }
+    return of_engines[connection.vendor]()
 
 
 @contextmanager
