@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import DatabaseError, OperationalError, connection, transaction
-from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import AutoReconnect, PyMongoError, ServerSelectionTimeoutError
 
 from tenants.rows import mongodb
 from tenants.rows.hooks import hook
@@ -190,15 +190,20 @@ def _codes(error: PyMongoError) -> list[Any]:
 
 
 def is_conflict(error: DatabaseError) -> bool:
-    """Tell whether another writer or a lost connection caused `error`, so that a retry may succeed.
-
-    If MongoDB finds no server, it has already waited for one, for `serverSelectionTimeoutMS`.
-    """
+    """Tell whether another writer or a lost connection caused `error`, so that a retry may succeed."""
     cause = error.__cause__
-    transient = getattr(cause, "has_error_label", lambda label: False)("TransientTransactionError")
-    transient = transient and not isinstance(cause, ServerSelectionTimeoutError)
-    lost = isinstance(error, Conflict) or transient or getattr(cause, "sqlstate", None) in CONFLICTS
-    return lost or is_key_taken(error)
+    lost = isinstance(error, Conflict) or getattr(cause, "sqlstate", None) in CONFLICTS
+    return lost or isinstance(cause, PyMongoError) and _is_transient(cause) or is_key_taken(error)
+
+
+def _is_transient(cause: PyMongoError) -> bool:
+    """Tell whether MongoDB would do the same later: not after a commit that may have happened.
+
+    If the driver finds no server, it has already waited for one, for `serverSelectionTimeoutMS`.
+    """
+    if isinstance(cause, ServerSelectionTimeoutError) or cause.has_error_label("UnknownTransactionCommitResult"):
+        return False
+    return isinstance(cause, AutoReconnect) or cause.has_error_label("TransientTransactionError")
 
 
 def _is_part_of_another() -> bool:

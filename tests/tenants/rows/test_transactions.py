@@ -190,3 +190,30 @@ def test_a_commit_whose_outcome_is_unknown_is_repeated(mongodb: Any, fail_comman
     with atomic():
         Tenant(pk="acme", email="a@b.example").save(force_insert=True)
     assert Tenant.objects.filter(pk="acme").exists()
+
+
+def test_a_statement_whose_connection_is_lost_is_repeated(mongodb: Any, fail_commands: Callable[..., None]) -> None:
+    """The driver itself repeats no update of several rows."""
+    Tenant(pk="acme", email="a@b.example").save(force_insert=True)
+    name = mongodb.settings_dict["OPTIONS"]["appName"]
+    fail_commands({"times": 1}, failCommands=["update"], closeConnection=True, appName=name)
+    assert retried(Tenant.objects.filter(pk="acme").update)(phone="1") == 1
+
+
+def test_a_commit_that_may_have_happened_is_not_done_twice(
+    mongodb: Any, fail_commands: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tenants.rows.mongodb.COMMIT_SECONDS", 0)
+    name, sessions = mongodb.settings_dict["OPTIONS"]["appName"], []
+    fail_commands({"times": 9}, failCommands=["commitTransaction"], closeConnection=True, appName=name)
+
+    @retried
+    def write() -> None:
+        with atomic():
+            sessions.append(mongodb.session.session_id["id"])
+            Tenant(pk="acme", email="a@b.example").save(force_insert=True)
+
+    with pytest.raises(DatabaseError):
+        write()
+    assert len(sessions) == 1
+    mongodb.connection.admin.command("killSessions", [{"id": sessions[0]}])  # it would hold the row for a minute
