@@ -70,4 +70,6 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[Non
         name = str(default["NAME"].with_name(f"{name}.sqlite3"))
     default.setdefault("TEST", {})["NAME"] = name
     connection.settings_dict["TEST"]["NAME"] = name
+    if connection.vendor == "mongodb":
+        connection.settings_dict["OPTIONS"]["appName"] = name  # by which `fail_commands` knows this worker
     yield

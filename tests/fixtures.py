@@ -1,11 +1,14 @@
 """Shared fixtures: two tenants with users, served registries and object stores."""
 
-from collections.abc import Iterator
+import fcntl
+import os
+from collections.abc import Callable, Iterator
 from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pymongo
 import pytest
 from django.conf import settings
 from django.core.cache import cache
@@ -74,6 +77,21 @@ def world(db: None, uploads: Path) -> SimpleNamespace:
         operator=ApiClient(settings.API_TOKEN),
         password=PASSWORD,
     )
+
+
+@pytest.fixture
+def fail_commands(server: Server) -> Iterator[Callable[..., Any]]:
+    """Let MongoDB fail commands of the clients of one `appName`; it has one such failpoint, so tests take turns."""
+    if server.name != "mongodb" or os.environ.get("MONGODB_URI", "").strip():
+        pytest.skip("only a MongoDB that the tests started fails on demand")
+    with (server.folder / "failpoint").open("ab") as turn, pymongo.MongoClient[Any](server.url_of("admin")) as client:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+
+        def switch(mode: Any, **data: Any) -> None:
+            client.admin.command("configureFailPoint", "failCommand", mode=mode, data=data)
+
+        yield switch
+        switch("off")
 
 
 # The clients of object stores are imported by the processes that use them: it takes a second.

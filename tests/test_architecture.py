@@ -97,6 +97,24 @@ def test_few_modules_ask_which_engine_runs() -> None:
     assert [name for name in asking if not name.startswith(ENGINE_MODULES)] == []
 
 
+def test_what_opens_a_transaction_is_retried_after_a_conflict() -> None:
+    """Otherwise a concurrent writer is a crash, on MongoDB above all."""
+    openers = {"atomic", "reference_guard", "removal_guard", "one_transaction"}
+    elsewhere = {  # in `rows/`, which defines them, too
+        "tenants/models/tenants.py::create_superuser",  # a command that its user repeats
+        "tenants/rest/collections.py::create_together",  # then each element is created on its own
+        "folksonomy/services.py::set_term_usage",  # its callers are retried
+    }
+    opening = {
+        f"{named(path)}::{node.name}"
+        for path in modules()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef) and not any(ast.unparse(each) == "retried" for each in node.decorator_list)
+        if any(isinstance(call, ast.Call) and ast.unparse(call.func) in openers for call in ast.walk(node))
+    }
+    assert {each for each in opening if not each.startswith("tenants/rows/")} == elsewhere
+
+
 def test_only_the_storage_knows_storages() -> None:
     users = [named(path) for path in modules() if "django.core.files.storage import" in path.read_text()]
     assert users == ["versions/storage.py"]

@@ -10,7 +10,7 @@ from contextlib import suppress
 from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.rows.fields import now
-from tenants.rows.transactions import atomic
+from tenants.rows.transactions import atomic, retried
 from versions import uploads
 from versions.draft_files import put_file
 from versions.draft_models import Draft
@@ -53,8 +53,13 @@ def join_parts(*, draft: Draft, owner: User, upload: str, ids: Sequence[str], pa
         return
     received = Received("", whole.size, whole.sha256)  # stored already, and referred to by the upload
     put_file(draft=draft, file=NewFile(path, mimetype, received, whole.crc32))
+    _take(whole)
+
+
+@retried
+def _take(whole: UploadSession) -> None:
     with atomic():
-        uploads.claim_all(tenant_id=owner.tenant_id, owner_id=owner.pk, ids=[whole.pk])
+        uploads.claim_all(tenant_id=whole.tenant_id, owner_id=whole.owner_id, ids=[whole.pk])
 
 
 def _joined(owner: User, ids: Sequence[str], concat: str) -> UploadSession:

@@ -182,6 +182,7 @@ def remove_bytes(versions: Sequence[Version]) -> None:
             remove_folder(version.pk)
 
 
+@retried
 def remove_folder(folder_id: str) -> None:
     """Remove the files of a folder without a version, in several transactions, and bytes that only they refer to."""
     while keys := _remove_files(folder_id):

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 def undo_store(key: str) -> None:
     """Delete bytes that no version refers to; on failure they are left as garbage."""
     try:
-        if retried(disown_bytes)(key):
+        if disown_bytes(key):
             remove_unreferenced([key])
     except DatabaseError as error:
         logger.warning("left as garbage: %s (%s)", key, error)
@@ -42,6 +42,7 @@ def remove_unreferenced(keys: Iterable[str]) -> int:
     return removed
 
 
+@retried
 def disown_bytes(key: str) -> bool:
     """Ensure that unreferenced bytes have a row, for `remove_unreferenced`; return False if they are referenced."""
     with atomic():

@@ -31,6 +31,9 @@ PRAGMA temp_store=MEMORY;
 MONGODB_OPTIONS = {"w": "majority", "journal": "true", "serverSelectionTimeoutMS": "10000"}
 SAMPLED_ROWS = 1000  # of an index, whose statistics SQLite estimates from them
 EXTRA_CONNECTIONS = 3  # for work outside requests: the request log, mails, and the seals of events
+# Between its attempts to reach a lost PostgreSQL, the pool waits twice as long each time. After this time it starts
+# anew with the next request: otherwise the registry would fail for as long again as the outage was.
+RECONNECT_SECONDS = 5.0
 LOCK_NUMBER = 7_264_738_475  # this registry's key among PostgreSQL's advisory locks
 LEASE = timedelta(seconds=30)  # how long a lock outlives a dead holder, where the engine cannot detect its death
 
@@ -78,6 +81,7 @@ def _sqlite(url: str, root: Path, threads: int) -> Database:
 def _postgresql(url: str, root: Path, threads: int) -> Database:
     parts, threads = urlsplit(url), threads or 32
     pool = {"min_size": 0, "max_size": threads + EXTRA_CONNECTIONS, "connection_class": PooledConnection}
+    pool["reconnect_timeout"] = RECONNECT_SECONDS
     default = {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.strip("/")) or DEFAULT_NAME,

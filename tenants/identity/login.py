@@ -21,6 +21,8 @@ from math import ceil
 import bcrypt
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher, BCryptPasswordHasher, get_hashers
+from django.db import DatabaseError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
@@ -28,7 +30,7 @@ from rest_framework.request import Request
 from tenants.models import FailedAttempt, Tenant, User
 from tenants.rows.fields import now
 from tenants.rows.hooks import hook
-from tenants.rows.transactions import atomic, retried
+from tenants.rows.transactions import atomic, is_conflict, retried
 
 INCORRECT = "Incorrect username or password"
 EXPIRED = "Password validity expired, please reset password"
@@ -77,11 +79,17 @@ def limited_attempt(*, address: str, account: str | None = None) -> Iterator[Att
     try:
         yield attempt
     finally:
-        if attempt.failed:
-            slots.update(pending=False)
-            FailedAttempt.objects.filter(timestamp__lte=now() - _window()).delete()
-        else:
-            slots.delete()
+        _release_slots(slots, attempt)
+
+
+@retried
+def _release_slots(slots: QuerySet[FailedAttempt], attempt: Attempt) -> None:
+    """Release the slots of an attempt unless it failed, and then remove the old ones of all."""
+    if attempt.failed:
+        slots.update(pending=False)
+        FailedAttempt.objects.filter(timestamp__lte=now() - _window()).delete()
+    else:
+        slots.delete()
 
 
 def _wait_for_slots(limits: dict[str, int]) -> list[str]:
@@ -91,13 +99,13 @@ def _wait_for_slots(limits: dict[str, int]) -> list[str]:
         if time.monotonic() > deadline:
             raise Throttled(wait=1, detail=TOO_MANY)
         with hook("release_slot_while_waiting")():
-            time.sleep(POLL_SECONDS)
+            time.sleep(random.uniform(0, 2 * POLL_SECONDS))
     return taken
 
 
 @retried
 def _take_slots(limits: dict[str, int]) -> list[str]:
-    """Take a slot of each key, or none if one may become free soon. Raises Throttled if none will."""
+    """Take a slot of each key, or none if others took it or one may become free soon. Raises Throttled if none will."""
     start = now()
     rows = _counting_attempts(limits, start)  # outside the transaction: a refusal takes no write lock
     full = [key for key, limit in limits.items() if len(rows[key]) >= limit]
@@ -106,8 +114,13 @@ def _take_slots(limits: dict[str, int]) -> list[str]:
         return []
     slots = {key: _free_slot(limit, {row.place for row in rows[key]}) for key, limit in limits.items()}
     taken = [FailedAttempt(key=key, place=slot, pending=True, timestamp=start) for key, slot in slots.items()]
-    with atomic():
-        FailedAttempt.objects.bulk_create(taken)
+    try:
+        with atomic():
+            FailedAttempt.objects.bulk_create(taken)
+    except DatabaseError as error:
+        if not is_conflict(error):
+            raise
+        return []  # `retried` would give up: of many logins at once, some lose more often than any other write
     return [row.pk for row in taken]
 
 

@@ -1,12 +1,56 @@
-"""Aggregations on MongoDB by a shorter path through the driver."""
+"""Transactions on MongoDB that end even if a commit fails, and aggregations by a shorter path through the driver."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
+from django.db import DatabaseError
+from django_mongodb_backend.transaction import atomic
+from pymongo.errors import AutoReconnect, PyMongoError, ServerSelectionTimeoutError
 from pymongo.synchronous.command_cursor import CommandCursor
 
 Document: TypeAlias = Mapping[str, Any]
+
+COMMIT_SECONDS = 20.0  # for a commit whose outcome is unknown, such as one during which the server restarts
+COMMIT_PAUSE_SECONDS = 0.1
+
+
+@contextmanager
+def transaction(connection: Any) -> Iterator[None]:
+    """Give a transaction. Raises DatabaseError for every error of the driver.
+
+    After a failed commit, the backend's `atomic` keeps the session: all later writes of the thread would be outside of
+    a transaction, and all their commits would fail. And it passes on the driver's own errors of a commit, and of
+    fetching the later batches of a result, which nothing retries.
+    """
+    try:
+        with atomic():
+            yield
+    except PyMongoError as error:
+        if connection.session is None or connection.in_atomic_block_mongo:  # rolled back, or to be by the outer one
+            raise DatabaseError(str(error)) from error
+        _commit_again(connection, error)
+
+
+def _commit_again(connection: Any, error: PyMongoError) -> None:
+    """Repeat a commit until its outcome is known, which the server allows. Raises DatabaseError if it failed."""
+    deadline = time.monotonic() + COMMIT_SECONDS
+    try:
+        while error.has_error_label("UnknownTransactionCommitResult") and time.monotonic() < deadline:
+            time.sleep(COMMIT_PAUSE_SECONDS)
+            try:
+                connection.commit_mongo()
+            except PyMongoError as again:
+                error = again
+            else:
+                return
+        raise DatabaseError(str(error)) from error
+    finally:
+        if connection.session is not None:
+            connection.session.end_session()
+            connection.session = None
+            connection.run_on_commit = []
 
 
 def aggregate(connection: Any, name: str, pipeline: Sequence[Document]) -> Iterable[Document]:

@@ -1,25 +1,27 @@
 """Transactions, snapshots and locks that work alike on every engine, and retries after conflicts."""
 
 import fcntl
+import itertools
 import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import DatabaseError, OperationalError, connection, transaction
-from django_mongodb_backend import transaction as mongodb_transaction
-from pymongo.errors import PyMongoError
+from pymongo.errors import AutoReconnect, PyMongoError, ServerSelectionTimeoutError
 
+from tenants.rows import mongodb
 from tenants.rows.hooks import hook
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-ATTEMPTS = 50
+ATTEMPTS = 50  # at least, and as many as fit into RETRY_SECONDS: on a busy machine a writer loses often
+RETRY_SECONDS = 100.0  # MongoDB ends the transaction of a killed process after 60 to 90 s; till then, its rows conflict
 DUPLICATE_KEY_ATTEMPTS = 8  # the next attempt sees the other row, unless yet another writer commits first
 FIRST_PAUSE_SECONDS = 0.005  # before the second attempt; doubles up to MAX_BACKOFF times as much
 MAX_BACKOFF = 100
@@ -67,9 +69,12 @@ def _without_slot() -> AbstractContextManager[None]:
 
 def atomic() -> AbstractContextManager[Any]:
     """Return a transaction: all writes are kept or none (Django's `atomic` does nothing on MongoDB)."""
-    return {"sqlite": _sqlite_transaction, "postgresql": transaction.atomic, "mongodb": mongodb_transaction.atomic}[
-        connection.vendor
-    ]()
+    of_engines: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
+        "sqlite": _sqlite_transaction,
+        "postgresql": transaction.atomic,
+        "mongodb": _mongodb_transaction,
+    }
+    return of_engines[connection.vendor]()
 
 
 @contextmanager
@@ -113,6 +118,10 @@ def _sqlite_transaction() -> Iterator[None]:
         _writer_lock.release()
 
 
+def _mongodb_transaction() -> AbstractContextManager[None]:
+    return mongodb.transaction(connection)
+
+
 @contextmanager
 def snapshot() -> Iterator[None]:
     """Give a context whose reads all see the database as of the first read, without blocking writers."""
@@ -147,13 +156,13 @@ def _postgresql_snapshot() -> Iterator[None]:
 @contextmanager
 def _mongodb_snapshot() -> Iterator[None]:
     connection.ensure_connection()
-    mongodb: Any = connection  # MongoDB ends a transaction after one minute, a snapshot after five
-    with mongodb.connection.start_session(snapshot=True) as session:
-        mongodb.session = session
+    wrapper: Any = connection  # MongoDB ends a transaction after one minute, a snapshot after five
+    with wrapper.connection.start_session(snapshot=True) as session:
+        wrapper.session = session
         try:
             yield
         finally:
-            mongodb.session = None
+            wrapper.session = None
 
 
 def is_disk_full(error: Exception) -> bool:
@@ -181,31 +190,52 @@ def _codes(error: PyMongoError) -> list[Any]:
 
 
 def is_conflict(error: DatabaseError) -> bool:
-    """Tell whether another writer caused `error`, so that a retry may succeed."""
+    """Tell whether another writer or a lost connection caused `error`, so that a retry may succeed."""
     cause = error.__cause__
-    transient = getattr(cause, "has_error_label", lambda label: False)("TransientTransactionError")
-    lost = isinstance(error, Conflict) or transient or getattr(cause, "sqlstate", None) in CONFLICTS
-    return lost or is_key_taken(error)
+    lost = isinstance(error, Conflict) or getattr(cause, "sqlstate", None) in CONFLICTS
+    return lost or isinstance(cause, PyMongoError) and _is_transient(cause) or is_key_taken(error)
+
+
+def _is_transient(cause: PyMongoError) -> bool:
+    """Tell whether MongoDB would do the same later: not after a commit that may have happened.
+
+    If the driver finds no server, it has already waited for one, for `serverSelectionTimeoutMS`.
+    """
+    if isinstance(cause, ServerSelectionTimeoutError) or cause.has_error_label("UnknownTransactionCommitResult"):
+        return False
+    return isinstance(cause, AutoReconnect) or cause.has_error_label("TransientTransactionError")
+
+
+def _is_part_of_another() -> bool:
+    """Return whether this thread is in a transaction that a conflict ends: only what began it can be retried."""
+    return getattr(_thread, "is_joined", False) or getattr(connection, "in_atomic_block_mongo", False)
 
 
 def retried(operation: Callable[P, R]) -> Callable[P, R]:
     """Retry `operation` with backoff while it fails on a conflict; it must check its rules on every attempt.
 
+    It gives up when both ATTEMPTS and RETRY_SECONDS are used up.
+
     A duplicate key counts as a conflict for a few attempts: the next attempt sees the other row and reports the error.
-    Violations of other constraints (foreign key, not null, check) are not retried, and nothing in `one_transaction` is.
+    Violations of other constraints (foreign key, not null, check) are not retried. Nothing in `one_transaction` is, nor
+    on MongoDB in any transaction: there, what began it is retried.
     """
 
     @wraps(operation)
     def attempt(*args: P.args, **kwargs: P.kwargs) -> R:
-        if getattr(_thread, "is_joined", False):
+        if _is_part_of_another():
             return operation(*args, **kwargs)
-        for trial in range(1, ATTEMPTS + 1):
+        duplicates, deadline = 0, time.monotonic() + RETRY_SECONDS
+        for trial in itertools.count(1):
             try:
                 return operation(*args, **kwargs)
             except DatabaseError as error:
-                if not is_conflict(error) or trial >= (DUPLICATE_KEY_ATTEMPTS if is_key_taken(error) else ATTEMPTS):
+                duplicates += is_key_taken(error)
+                is_last = trial >= ATTEMPTS and time.monotonic() > deadline
+                if not is_conflict(error) or duplicates == DUPLICATE_KEY_ATTEMPTS or is_last:
                     raise
-            time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * min(2 ** (trial - 1), MAX_BACKOFF)))
+            with hook("release_slot_while_waiting")():
+                time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * min(2 ** min(trial - 1, 10), MAX_BACKOFF)))
         raise AssertionError("unreachable")
 
     return attempt

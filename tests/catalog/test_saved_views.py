@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from catalog.saved.models import SavedView
+from tenants.rows.fences import edition_of
 from tests.answers import assert_error, ok
 from tests.catalog.items import create
 from tests.client import BrowserClient
@@ -71,6 +72,15 @@ def test_a_user_has_at_most_100_views(world: Any) -> None:
     SavedView.objects.bulk_create(rows)
     assert_error(owner.api.post("views", json=GOOD), "post_request_error", "at most 100")
     ok(world.acme.other.api.post("views", json=GOOD))
+
+
+def test_a_view_changes_no_items(world: Any) -> None:
+    """So creations take turns at one fence, which makes their number exact, and totals of items stay cached."""
+    owner, before = world.acme.owner.api, edition_of("acme")
+    view = ok(owner.post("views", json=GOOD))["_id"]
+    ok(owner.put(f"views/{view}", json={"shared": True}))
+    ok(owner.delete(f"views/{view}"))
+    assert edition_of("acme") == before
 
 
 @pytest.mark.promise("views.users", "views.events")

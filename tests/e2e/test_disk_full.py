@@ -5,7 +5,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +71,8 @@ class Room:
 class MongoRoom:
     """A MongoDB that reports a full disk to one registry; a really full disk would make it exit."""
 
-    def __init__(self, url: str, name: str) -> None:
-        self.admin = pymongo.MongoClient[dict[str, Any]](url).admin
+    def __init__(self, fail_commands: Callable[..., None], name: str) -> None:
+        self.fail_commands = fail_commands
         self.name = name
 
     def fill(self) -> None:
@@ -86,8 +86,7 @@ class MongoRoom:
 
     def _switch(self, mode: Any) -> None:
         commands = ["insert", "update", "delete", "findAndModify"]
-        data = {"failCommands": commands, "errorCode": OUT_OF_DISK_SPACE, "appName": self.name}
-        self.admin.command("configureFailPoint", "failCommand", mode=mode, data=data)
+        self.fail_commands(mode, failCommands=commands, errorCode=OUT_OF_DISK_SPACE, appName=self.name)
 
 
 @pytest.fixture
@@ -96,12 +95,10 @@ def cramped(server: Server, request: pytest.FixtureRequest, tmp_path: Path) -> I
     name = f"cramped_{uuid4().hex[:12]}"
     with ExitStack() as undo:
         if server.name == "mongodb":
-            if os.environ.get("MONGODB_URI", "").strip():
-                pytest.skip("the MongoDB of MONGODB_URI need not answer with errors on demand")
+            room: Any = MongoRoom(request.getfixturevalue("fail_commands"), name)
             undo.callback(server.drop, name)
             create_migrated(server, name)
             url = f"{server.url_of(name)}&appName={name}"
-            room: Any = MongoRoom(server.url_of("admin"), name)
         else:
             disk: Path = request.getfixturevalue("small_disk")
             room, url = Room(disk / "ballast"), f"sqlite:///{disk}/{name}.sqlite3"

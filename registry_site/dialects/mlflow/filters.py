@@ -1,5 +1,6 @@
 """MLflow's filter strings, such as `name LIKE 'churn%' AND tags.team = 'a'`, and its orders, in ours."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +10,11 @@ from catalog.drafts import typed
 from registry_site.dialects.mlflow.documents import moment
 from registry_site.dialects.mlflow.errors import MLflowError
 from tenants.rest.querying.fields import Key
+from tenants.rows.fields import INT64
 from tenants.rows.texts import shown
 
 LONGEST, MOST = 10_000, 50  # characters and conditions of a filter
+LONGEST_NUMBER = 400  # characters
 TOKEN = re.compile(
     r"""\s*(?:(?P<text>'(?:[^']|'')*'|"[^"]*")|(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.])
     |(?P<name>(?:`[^`]+`|[\w-]+)(?:\.(?:`[^`]+`|"[^"]+"|[\w./-]*[\w/-]))?)|(?P<sign><=|>=|!=|=|<|>|\(|\)|,))""",
@@ -101,7 +104,10 @@ def _value(token: tuple[str, str], text: str) -> Any:
         return value[1:-1].replace("''", "'") if value[0] == "'" else value[1:-1]
     if kind != "number":
         raise _invalid(text)
-    return float(value) if any(each in value for each in ".eE") else int(value)
+    number = float(value) if any(each in value for each in ".eE") else int(value[:LONGEST_NUMBER])
+    if len(value) > LONGEST_NUMBER or (number not in INT64 if isinstance(number, int) else math.isinf(number)):
+        raise MLflowError(f"A number in a filter has at most 64 bits, not {shown(value)}")
+    return number
 
 
 def _invalid(text: str) -> MLflowError:

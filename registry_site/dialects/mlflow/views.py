@@ -98,7 +98,12 @@ class Arguments:
             return default
         number = float(value) if POWER.fullmatch(str(value)) else math.nan  # exact: its digits are few
         text = str(int(number)) if number.is_integer() else str(value)
-        if isinstance(value, bool) or not text.lstrip("-").isdecimal() or len(text) > 20 or int(text) not in INT64:
+        if (
+            isinstance(value, bool)
+            or not text.removeprefix("-").isdecimal()
+            or len(text) > 20
+            or int(text) not in INT64
+        ):
             raise invalid(name, value)
         return int(text)
 

@@ -157,6 +157,19 @@ def test_any_input_gets_an_answer_in_mlflows_form_and_never_a_crash(client: Clie
             assert set(response.json()) in ({"error_code", "message"}, {"status", "value", "message", "details"})
 
 
+@pytest.mark.promise("mlflow.errors")
+def test_numbers_and_addresses_that_are_none_are_refused(client: Client) -> None:
+    client("post", "registered-models/create", name="churn")
+    for method, route, arguments in (
+        ("get", "registered-models/search", {"max_results": "--5"}),
+        ("get", "model-versions/search", {"filter": f"version_number > {2**64}"}),
+        ("get", "model-versions/search", {"filter": "version_number > " + "9" * 5000}),
+        ("post", "model-versions/create", {"name": "churn", "source": "http://[x"}),
+    ):
+        answer = _sent(client.api, method, f"/{PREFIXES[0]}mlflow/{route}", arguments)
+        assert (answer.status_code, answer.json().get("error_code")) == (400, "INVALID_PARAMETER_VALUE"), arguments
+
+
 @pytest.mark.promise("mlflow.versions")
 def test_a_version_has_the_files_params_and_last_metrics_of_its_run(client: Client, churn: str, world: Any) -> None:
     item = ok(world.acme.owner.api.get("models"))["docs"][0]
