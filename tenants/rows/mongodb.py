@@ -3,10 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from django_mongodb_backend.query import wrap_database_errors
 from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
 from pymongo.synchronous.command_cursor import CommandCursor
 
 Document: TypeAlias = Mapping[str, Any]
+
+
+@wrap_database_errors  # type: ignore[untyped-decorator]
+def fetch(names: Sequence[str], connection: Any, collection: str, pipeline: Sequence[Document]) -> list[list[Any]]:
+    """Return the fields with these names of the documents that an aggregation of a collection finds."""
+    return [[document.get(name) for name in names] for document in aggregate(connection, collection, pipeline)]
 
 
 def aggregate(connection: Any, name: str, pipeline: Sequence[Document]) -> Iterable[Document]:
