@@ -97,11 +97,13 @@ def item_documents(
         kind: [(name, field.value) for name, field in FIELDS[kind].items() if name in fields]
         for kind in {row.kind for row in rows}
     }
+    versions = _versions(rows, fields)
     owners: Iterable[str] = {row.owner_id for row in rows} if "owner_username" in fields else ()
     users: Iterable[str] = {pk for row in rows for pk in row.users} if "users" in fields else ()
-    names = usernames({*owners, *users} - {reader.pk}) | {reader.pk: reader.username}
     ids = {pk for row in rows if row.kind != "dataset" for pk in row.datasets} if "datasets" in fields else ()
-    related = Related(names, _names_of_datasets(ids, reader) if ids else {}, _versions(rows, fields))
+    datasets = _names_of_datasets(ids, reader) if ids else {}
+    names = usernames({*owners, *users} - {reader.pk}) | {reader.pk: reader.username}
+    related = Related(names, datasets, versions)
     return [{name: value(row, related) for name, value in wanted[row.kind]} for row in rows]
 
 
