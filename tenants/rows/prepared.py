@@ -10,7 +10,7 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 from django.db import connections
@@ -28,9 +28,10 @@ class Unprepared(Exception):
 
 
 def shape_of(value: Any, values: list[Any]) -> Any:
-    """Return a value with a mark in place of each scalar, in order of their numbers appended to `values`.
+    """Return a value with a mark in place of each scalar; append the scalars to `values`, in the order of their marks.
 
-    Of an object, only the attributes that its class names as `VALUES` have marks. Raises Unprepared.
+    Of an object, only the attributes that its class names as `VALUES` get marks. Raises Unprepared for an object whose
+    `VALUES` are None, and for too many scalars.
     """
     kind = type(value)
     if kind is tuple or kind is list:
@@ -42,12 +43,23 @@ def shape_of(value: Any, values: list[Any]) -> Any:
         mark, kept = MARKS[kind](value, number)
         values.append(kept)
         return mark
-    if not hasattr(kind, "VALUES"):
+    places = _places_of_values(kind)
+    if not places:
         return value
-    if not getattr(value, "is_prepared", True):
+    parts = [getattr(value, name) for name in kind.__match_args__]
+    for place in places:
+        parts[place] = shape_of(parts[place], values)
+    return kind(*parts)
+
+
+@cache
+def _places_of_values(kind: Any) -> Sequence[int]:
+    """Return the places of a dataclass's `VALUES` among its attributes; none for other classes. Raises Unprepared."""
+    if not hasattr(kind, "VALUES"):
+        return ()
+    if kind.VALUES is None:
         raise Unprepared
-    parts = [(name, getattr(value, name)) for name in kind.__match_args__]
-    return kind(*[shape_of(part, values) if name in kind.VALUES else part for name, part in parts])
+    return [kind.__match_args__.index(name) for name in kind.VALUES]
 
 
 def _text(value: str, number: int) -> tuple[str, str]:
@@ -72,27 +84,32 @@ class Rows:
     compare columns with them.
     """
 
-    VALUES: ClassVar = ("texts",)
+    VALUES: ClassVar[tuple[str, ...] | None] = ("texts",)
 
     model: Any
     build: Callable[..., Any]
     texts: tuple[str, ...] = ()
-    is_prepared: bool = True
 
-    @classmethod
-    def of(cls, queryset: QuerySet[Any]) -> "Rows":
+    @staticmethod
+    def of(queryset: QuerySet[Any]) -> "Rows":
         """Return the rows of a queryset, whose queries are compiled each time."""
-        return cls(queryset.model, lambda: queryset, is_prepared=False)
+        return UnpreparedRows(queryset.model, lambda: queryset)
 
     def queryset(self) -> Any:
         return self.build(*self.texts)
+
+
+class UnpreparedRows(Rows):
+    """Rows whose queries are compiled each time."""
+
+    VALUES = None
 
 
 class Prepared(Generic[M]):
     """A query that is compiled once for each shape of its arguments; `build` makes it, as a QuerySet or Query.
 
     `users = Prepared(lambda ids: User.objects.filter(pk__in=ids))`, then `users(["a", "b"])`. Arguments are scalars,
-    sequences of them, and objects that name their `VALUES`; anything else that is hashable belongs to the shape.
+    sequences of them, and dataclasses that name their `VALUES`; anything else that is hashable belongs to the shape.
     """
 
     def __init__(self, build: "Callable[..., QuerySet[M, Any] | Query]") -> None:

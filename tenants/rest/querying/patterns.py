@@ -52,8 +52,7 @@ class BadPattern(ValueError):
 class Pattern:
     """A regular expression that RE2 accepts. It can match anywhere in a text. Each engine needs it rewritten."""
 
-    VALUES: ClassVar = ()
-    is_prepared: ClassVar = False
+    VALUES: ClassVar = None  # it is no value that a prepared query can have
 
     text: str
     insensitive: bool = False
