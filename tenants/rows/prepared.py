@@ -33,7 +33,7 @@ def shape_of(value: Any, values: list[Any]) -> Any:
     Of an object, only the attributes that its class names as `VALUES` get marks. Raises Unprepared for an object whose
     `VALUES` are None, and for too many scalars.
     """
-    kind = type(value)
+    kind: Any = type(value)
     if kind is tuple or kind is list:
         return tuple([shape_of(element, values) for element in value])
     if kind in MARKS:
