@@ -1,4 +1,4 @@
-"""Checks of what items and versions hold, before it is written."""
+"""Checks of items and versions before they are written: that they still exist, and what they hold."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,22 +24,34 @@ items_named = Prepared(
         Item.objects.of(tenant).filter(kind=kind, owner_id=owner, name=name).values_list("pk")
     )
 )
-# Lists and their bytes. MongoDB keeps at most 16 MiB in one document; a page of ten items embeds a thousand versions.
-BOUNDS: dict[type[Item | Version], tuple[str, tuple[str, ...], int]] = {
-    Item: ("An item", (*WORDS, "users", "datasets"), 8 * 1024 * 1024),
-    Version: ("A version", WORDS, 64 * 1024),
+LISTS: dict[type[Item | Version], tuple[str, ...]] = {Item: (*WORDS, "users", "datasets"), Version: WORDS}
+# Bytes of their lists. MongoDB keeps at most 16 MiB in one document; a page of ten items embeds a thousand versions.
+BOUNDS: dict[type[Item | Version], tuple[str, int]] = {
+    Item: ("An item", 8 * 1024 * 1024),
+    Version: ("A version", 64 * 1024),
 }
+
+
+def current_item(item: Item) -> Item:
+    """Return the item as it is stored now. Raises Refused (`resource_not_found`)."""
+    current = Item.objects.of(item.tenant_id).filter(pk=item.pk).first()
+    if current is None:
+        raise Refused("resource_not_found", f"No such resource: {item.pk}")
+    return current
 
 
 def refuse_too_large(row: Item | Version, error: str) -> None:
     """Raise Refused with that error if a list is longer than `MAX_LIST_LENGTH`, or all lists have too many bytes."""
-    what, names, largest = BOUNDS[type(row)]
-    lists = {name: getattr(row, name) for name in names}
+    _refuse_too_large(type(row), {name: getattr(row, name) for name in LISTS[type(row)]}, error)
+
+
+def _refuse_too_large(model: type[Item | Version], lists: Mapping[str, Sequence[Any]], error: str) -> None:
+    what, largest = BOUNDS[model]
     for name, elements in lists.items():
         if len(elements) > settings.MAX_LIST_LENGTH:
             raise Refused(error, f"{what} has at most {settings.MAX_LIST_LENGTH} {name}")
     if len(orjson.dumps(lists)) > largest:
-        *some, last = names
+        *some, last = lists
         raise Refused(error, f"The {', '.join(some)} and {last} of {what.lower()} have at most {largest} bytes")
 
 
@@ -77,7 +89,7 @@ def single_valued(metadata: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
 def checked_version(item: Item, upload: Upload, ordinal: str | None) -> Upload:
     """Return the upload with the words to store. Raises Refused (`post_request_error`), before bytes are copied."""
     upload = replace(upload, tags=unique(upload.tags), metadata=single_valued(upload.metadata))
-    refuse_too_large(Version(tags=upload.tags, metadata=upload.metadata), CREATION)
+    _refuse_too_large(Version, {"tags": upload.tags, "metadata": upload.metadata}, CREATION)
     if ordinal is not None:
         refuse_taken(tenant_id=item.tenant_id, subject=item.pk, ordinal=ordinal)
     return upload

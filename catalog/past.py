@@ -4,7 +4,7 @@ This is exact even for items that are older than the ledger. Texts and lists tha
 document's field `cut`, because they cannot be told exactly.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from catalog.history import item_state, version_state
 from catalog.models import Item
-from catalog.representation import Wants, item_documents
+from catalog.representation import FIELDS, item_documents
 from tenants.ledger.changes import is_cut, undo_change
 from tenants.models import Chain, Event, User
 from tenants.rest.collections import CollectionViewSet
@@ -26,7 +26,7 @@ from versions.embedded import EMBEDDED
 from versions.models import Version
 
 READ = 500  # events at a time
-OF_VERSIONS = ("versions", "versions_count")
+OF_VERSIONS = {"versions", "versions_count"}
 OF_ITEM = ("lastmod",)  # the fields of a version's event that are the item's
 BEGINNINGS = ("created", "imported")
 
@@ -91,7 +91,7 @@ def answer_past(view: CollectionViewSet, kind: str, at: datetime) -> Response:
         past = _past(tenant_id, kind, pk, at)
     if not past.exists:
         raise Http404(f"No such resource at {iso(at)}: {pk}")
-    document = _document(past, tenant_id, pk, user, view.is_selected)
+    document = _document(past, tenant_id, pk, user, set(filter(view.is_selected, FIELDS[kind])))
     return Response(view.selection.pick(document) if view.selection else document)
 
 
@@ -121,7 +121,7 @@ def _later_events(tenant_id: str, pk: str, at: datetime) -> Iterator[Event]:
         rest = events.filter(Q(revision__lt=last.revision) | Q(revision=last.revision, id__lt=last.pk))
 
 
-def _document(past: Past, tenant_id: str, pk: str, reader: User, wants: Wants) -> dict[str, Any]:
+def _document(past: Past, tenant_id: str, pk: str, reader: User, fields: Set[str]) -> dict[str, Any]:
     state = past.state
     columns = {field: [] if is_cut(state.get(field)) else state.get(field, []) for field in ("users", "datasets")}
     columns |= {field: state.get(field, []) for field in ("tags", "metadata")}
@@ -130,10 +130,10 @@ def _document(past: Past, tenant_id: str, pk: str, reader: User, wants: Wants) -
     row = Item(id=pk, tenant_id=tenant_id, kind=past.kind, owner_id=state["owner"], **columns)
     row.timestamp, row.lastmod = (datetime.fromisoformat(state[field]) for field in ("timestamp", "lastmod"))
     exact = User.objects.usernames  # the past names users who may be deleted
-    document = item_documents([row], reader, lambda field: wants(field) and field not in OF_VERSIONS, exact)[0]
+    document = item_documents([row], reader, fields - OF_VERSIONS, exact)[0]
     ordered = sorted(past.versions.values(), key=lambda version: version["timestamp"])
     versions = {"versions": ordered[-EMBEDDED:], "versions_count": len(ordered)}
-    document |= {field: value for field, value in versions.items() if wants(field)}
+    document |= {field: value for field, value in versions.items() if field in fields}
     cut = sorted({field for field, value in state.items() if field != "aliases" and is_cut(value)})
     cut += ["versions"] * (any(map(is_cut, ordered)) and "versions" not in cut)
     return document | ({"cut": cut} if cut else {})

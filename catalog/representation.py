@@ -12,7 +12,6 @@ from tenants.rows.visibility import rows_for
 from versions.embedded import NONE, Embedded, count_versions, embedded_versions
 from versions.models import Version
 
-Wants = Callable[[str], bool]
 Usernames = Callable[[Collection[str]], dict[str, str]]
 
 
@@ -77,40 +76,45 @@ names_of_datasets: Prepared[Item] = Prepared(
 )
 
 
-def columns_of(kind: str, wants: Wants) -> tuple[str, ...]:
-    """Return the columns that the documents of items of a kind need."""
-    needed = {column for name, field in FIELDS[kind].items() if wants(name) for column in field.columns}
+def columns_of(kind: str, fields: Collection[str]) -> tuple[str, ...]:
+    """Return the columns that these fields of the documents of items of a kind need."""
+    needed = {column for name, field in FIELDS[kind].items() if name in fields for column in field.columns}
     return ("kind", *sorted(needed | {"id"}))
 
 
 def item_documents(
     rows: Sequence[Any],
     reader: User,
-    wants: Wants = lambda field: True,
+    fields: Collection[str] = ITEM_FIELDS,
     usernames: Usernames = User.objects.usernames_in_items,
 ) -> Sequence[dict[str, Any]]:
-    """Return the documents of items as `reader` sees them, with the fields that the caller wants.
+    """Return the documents of items as `reader` sees them, with these fields.
 
     The rows are items, or have the columns that `columns_of` returns. The number of queries does not depend on the
     number of rows. `usernames` returns the names of users: its default is exact only for users of stored items.
     """
     wanted = {
-        kind: [(name, field.value) for name, field in FIELDS[kind].items() if wants(name)]
+        kind: [(name, field.value) for name, field in FIELDS[kind].items() if name in fields]
         for kind in {row.kind for row in rows}
     }
-    owners: Iterable[str] = {row.owner_id for row in rows} if wants("owner_username") else ()
-    users: Iterable[str] = {pk for row in rows for pk in row.users} if wants("users") else ()
+    versions = _versions(rows, fields)
+    owners: Iterable[str] = {row.owner_id for row in rows} if "owner_username" in fields else ()
+    users: Iterable[str] = {pk for row in rows for pk in row.users} if "users" in fields else ()
+    ids = {pk for row in rows if row.kind != "dataset" for pk in row.datasets} if "datasets" in fields else ()
+    datasets = _names_of_datasets(ids, reader) if ids else {}
     names = usernames({*owners, *users} - {reader.pk}) | {reader.pk: reader.username}
-    ids = {pk for row in rows if row.kind != "dataset" for pk in row.datasets} if wants("datasets") else set()
-    readable = rows_for(Item, Item.objects.visible_to, reader)
-    datasets = {row[0]: row[1] for row in names_of_datasets.rows(readable, list(ids))}
-    related = Related(names, datasets, _versions(rows, wants))
+    related = Related(names, datasets, versions)
     return [{name: value(row, related) for name, value in wanted[row.kind]} for row in rows]
 
 
-def _versions(rows: Sequence[Any], wants: Wants) -> Mapping[str, Embedded]:
-    if wants("versions"):
+def _names_of_datasets(ids: Collection[str], reader: User) -> Mapping[str, str]:
+    readable = rows_for(Item, Item.objects.visible_to, reader)
+    return {row[0]: row[1] for row in names_of_datasets.rows(readable, list(ids))}
+
+
+def _versions(rows: Sequence[Any], fields: Collection[str]) -> Mapping[str, Embedded]:
+    if "versions" in fields:
         return embedded_versions([row.id for row in rows])
-    if wants("versions_count"):
+    if "versions_count" in fields:
         return {key: Embedded(count=count) for key, count in count_versions([row.id for row in rows]).items()}
     return {}

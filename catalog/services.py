@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any
 
 from catalog.aliases.protection import refuse_unprotecting
-from catalog.aliases.services import current_item, forget_aliases, refuse_aliased
+from catalog.aliases.services import forget_aliases, refuse_aliased
 from catalog.changes import dataset_ids, unique, user_ids
 from catalog.checks import (
     CHANGE,
     CREATION,
     checked_version,
+    current_item,
     keep_name,
     refuse_bad_name,
     refuse_too_large,

@@ -1,6 +1,6 @@
 """Routes on models, datasets and algorithms; `version_viewsets.py` has those on their versions."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any, ClassVar
 
 from django.http import Http404, StreamingHttpResponse
@@ -12,7 +12,7 @@ from catalog.documentation import DatasetAnswer, ItemAnswer
 from catalog.models import Item, Value, item_of_kind
 from catalog.past import answer_past
 from catalog.query_fields import DATASET_FIELDS, ITEM_FIELDS
-from catalog.representation import columns_of, item_documents
+from catalog.representation import FIELDS, columns_of, item_documents
 from catalog.serializers import DatasetChanges, DatasetInput, ItemChanges, ItemInput
 from catalog.services import create_item, delete_item, update_item
 from catalog.words import TellsReplaced
@@ -52,9 +52,15 @@ class ItemRoutes(TellsReplaced, CollectionViewSet):
         refuse_outside_scope(self.request, self, item.name)
         return item
 
+    @property
+    def selected_fields(self) -> Collection[str]:
+        """The fields of the item's document that the caller selected."""
+        fields, selection = FIELDS[self.kind], self.selection
+        return fields if selection is None else {name for name in fields if selection.includes(name)}
+
     def answer(self, row: Item) -> Response:
         """Answer the item, cut to the fields that `select` names."""
-        document = item_documents([row], self.user, self.is_selected)[0]
+        document = item_documents([row], self.user, self.selected_fields)[0]
         return Response(self.selection.pick(document) if self.selection else document)
 
     def totals_key(self, edition: int | None) -> Hashable:
@@ -84,10 +90,10 @@ class ItemViewSet(ItemRoutes):
         return Value.objects.of(self.user.tenant_id).filter(list=self.kind)
 
     def columns(self) -> tuple[str, ...]:
-        return columns_of(self.kind, self.is_selected)
+        return columns_of(self.kind, self.selected_fields)
 
     def to_api_page(self, rows: Sequence[Any]) -> Sequence[dict[str, Any]]:
-        return item_documents(rows, self.user, self.is_selected)
+        return item_documents(rows, self.user, self.selected_fields)
 
     def create_one(self, body: dict[str, Any]) -> Item:
         refuse_outside_scope(self.request, self, body["name"])

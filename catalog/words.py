@@ -84,9 +84,9 @@ def changed_in_words(
     old_tags = {*tags.remove, *(each.old for each in tags.update)} - set(holder.tags)
     old_names = {*(pair["name"] for pair in metadata.remove), *(each.old for each in metadata.update)}
     old_names -= {pair["name"] for pair in holder.metadata}
-    new = {pair["name"] for pair in metadata.new}
-    refuse([*tags.new, *new], unfit_name, error)
-    words = Words.of(holder.tenant_id, {*tags.new, *old_tags}, {*new, *old_names})
+    new_tags, new_names = tags.new, {pair["name"] for pair in metadata.new}
+    refuse([*new_tags, *new_names], unfit_name, error)
+    words = Words.of(holder.tenant_id, {*new_tags, *old_tags}, {*new_names, *old_names})
     changes = words.changes(changes)
     for field, change in changes.items():
         is_list = isinstance(change, ListChange)

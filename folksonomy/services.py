@@ -29,16 +29,16 @@ def use_terms(
 ) -> Sequence[Row]:
     """Add the names that are new in the tenant as `folk` terms, and return their events, which the caller records.
 
-    Call it in the transaction that refers to them. `found` is what they mean, if the caller has looked them up.
-
-    Raises Refused with that error for an invalid name.
+    Call it in the transaction that refers to them. `found` is what they mean, if the caller has refused invalid names
+    and looked the others up. Raises Refused with that error for an invalid name.
     """
     used = set(names)
-    refuse(used, unfit_name, error)
-    if not used:
-        return ()
-    found = found or look_up(model, by.tenant_id or "", used)
+    if found is None:
+        refuse(used, unfit_name, error)
+        found = look_up(model, by.tenant_id or "", used)
     new = sorted(used - found.known - found.words.keys() - set(found.words.values()))
+    if not new:
+        return ()
     common = {"tenant_id": by.tenant_id, "usage": "folk", "owner": by.as_owner, "timestamp": timestamp or now()}
     terms = model.objects.bulk_create([model(name=name, **common) for name in new])
     return _events(terms, "imported" if timestamp else "created", by)

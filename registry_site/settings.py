@@ -118,7 +118,6 @@ SESSION_COOKIE_AGE = int(lifetime(environment.SESSION_EXPIRATIONTIME).total_seco
 SESSION_ENGINE = "tenants.identity.authentication"
 CSRF_FAILURE_VIEW = "registry_site.api.errors.csrf_failure"
 MIDDLEWARE = [
-    "registry_site.api.middleware.ReleaseMemory",
     "tenants.log.recording.RequestLogMiddleware",
     "registry_site.api.middleware.ResponseHeaders",
     "django.middleware.security.SecurityMiddleware",

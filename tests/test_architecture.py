@@ -18,7 +18,7 @@ ENGINE_MODULES: tuple[str, ...] = (
     "tenants/rest/querying/",
     "tenants/rows/transactions.py",
     "tenants/rows/fields.py",
-    "tenants/rows/prepared.py",
+    "tenants/rows/plans.py",
     "tenants/rows/statements.py",
 )
 # Each engine's own indexes and counts are in one module; see docs/decisions/0001 and 0002.

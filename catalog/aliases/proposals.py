@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from catalog.aliases.models import Proposal, ProtectionRule
 from catalog.aliases.pointers import unfit_alias
 from catalog.aliases.protection import lets, refuse_unmet, rules_for
-from catalog.aliases.services import current_item, version_to_point_at, write_move
+from catalog.aliases.services import version_to_point_at, write_move
+from catalog.checks import current_item
 from catalog.models import Item
 from tenants.exceptions import Refused
 from tenants.ledger import record

@@ -6,6 +6,7 @@ from datetime import datetime
 from catalog.aliases.models import AliasMove, Proposal
 from catalog.aliases.pointers import Pointer, move_at, unfit_alias, versions_named
 from catalog.aliases.protection import refuse_protected
+from catalog.checks import current_item
 from catalog.models import Item
 from tenants.exceptions import Refused
 from tenants.ledger import record
@@ -68,14 +69,6 @@ def remove_alias(
         precondition(last.ordinal)
         write_move(item, alias, None, by=by, reason=reason)
     return last
-
-
-def current_item(item: Item) -> Item:
-    """Return the item as it is stored now. Raises Refused (`resource_not_found`)."""
-    current = Item.objects.of(item.tenant_id).filter(pk=item.pk).first()
-    if current is None:
-        raise Refused("resource_not_found", f"No such resource: {item.pk}")
-    return current
 
 
 def version_to_point_at(item: Item, version: str, error: str = CHANGE) -> Version:

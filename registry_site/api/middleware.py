@@ -12,7 +12,6 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
-from rest_framework.response import Response
 
 from registry_site.api.errors import METHODS, error_response
 from registry_site.serving.headers import DATA_POLICY, PAGE_POLICY, TOO_LONG
@@ -24,25 +23,6 @@ KEEPS_SLASH = ("/admin/", "/static/")
 CORS_PATHS = re.compile(settings.CORS_URLS_REGEX)
 # Their views authenticate the caller before they read a body.
 API, LOGIN = (f"/{settings.VERSION}/", "/api/", "/ajax-api/"), "/login"
-
-
-class ReleaseMemory:
-    """Frees a request's body with the response, by breaking the reference cycles of DRF's requests and responses.
-
-    Without it, the memory stays in use until a full run of the garbage collector.
-    """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
-        parsed = request.__dict__.pop("parsed", None)
-        if parsed is not None:
-            parsed.forget()
-        if isinstance(response, Response):
-            response.renderer_context = {}  # type: ignore[attr-defined]
-        return response
 
 
 class ResponseHeaders:

@@ -22,7 +22,8 @@ from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
 
 from tenants.identity.login import EXPIRED, address_of, limited_attempt
-from tenants.identity.machine_tokens import find_token, is_machine_credential, note_use, split_credential
+from tenants.identity.machine_tokens import BASIC, find_token, note_use, split_credential
+from tenants.identity.machine_tokens import PREFIX as MACHINE_PREFIX
 from tenants.models import User
 from tenants.rows.fields import now
 from tenants.rows.prepared import Prepared
@@ -114,6 +115,11 @@ def _verified_claims(token: str, secret: str) -> Mapping[str, Any]:
 
 
 # --- Machine tokens -------------------------------------------------------------------------------------------------
+
+
+def is_machine_credential(sent: str) -> bool:
+    """Tell whether a value of `Authorization`, without `Bearer`, is a machine token or HTTP Basic."""
+    return sent.startswith(MACHINE_PREFIX) or sent[: len(BASIC)].lower() == BASIC
 
 
 def user_of_machine_credential(sent: str, address: str) -> User:

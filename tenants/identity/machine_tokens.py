@@ -72,11 +72,6 @@ def is_well_formed(secret: str) -> bool:
 # --- Use ------------------------------------------------------------------------------------------------------------
 
 
-def is_machine_credential(sent: str) -> bool:
-    """Tell whether a value of `Authorization`, without `Bearer`, is a machine token or HTTP Basic."""
-    return sent.startswith(PREFIX) or sent[: len(BASIC)].lower() == BASIC
-
-
 def split_credential(sent: str) -> tuple[str | None, str]:
     """Return the username, or None if none was sent, and the token. Raises AuthenticationFailed for malformed Basic."""
     if sent.startswith(PREFIX):

@@ -85,10 +85,10 @@ class CollectionViewSet(GenericViewSet[Any]):
     by_edition: ClassVar[bool] = False  # whether totals of lists depend on the edition of the tenant's items
     creates_together: ClassVar[bool] = False  # whether elements of a bulk creation share transactions
 
-    @property
-    def user(self) -> User:
-        """The caller, in views that require a login."""
-        return cast(User, self.request.user)
+    user: User  # the caller, in views that require a login
+
+    def perform_authentication(self, request: Request) -> None:
+        self.user = cast(User, request.user)
 
     @classmethod
     def visible_to(cls, user: User) -> Any:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from django.db import DatabaseError
+from django_mongodb_backend.query import wrap_database_errors
 from django_mongodb_backend.transaction import atomic
 from pymongo.errors import AutoReconnect, PyMongoError, ServerSelectionTimeoutError
 from pymongo.synchronous.command_cursor import CommandCursor
@@ -51,6 +52,12 @@ def _commit_again(connection: Any, error: PyMongoError) -> None:
             connection.session.end_session()
             connection.session = None
             connection.run_on_commit = []
+
+
+@wrap_database_errors  # type: ignore[untyped-decorator]
+def fetch(names: Sequence[str], connection: Any, collection: str, pipeline: Sequence[Document]) -> list[list[Any]]:
+    """Return the fields with these names of the documents that an aggregation of a collection finds."""
+    return [[document.get(name) for name in names] for document in aggregate(connection, collection, pipeline)]
 
 
 def aggregate(connection: Any, name: str, pipeline: Sequence[Document]) -> Iterable[Document]:

@@ -35,7 +35,7 @@ from versions.upload import DEFAULT_TYPE, valid_type
 KEY = re.compile(r"[0-9a-f]{24}")
 NOT_IN_TENANT_IDS = re.compile(r"[^A-Za-z0-9._-]+")
 LONGEST_DESCRIPTION = 100_000  # of a version more than the API accepts, because earlier imports held MLflow's data
-LARGEST_METADATA = BOUNDS[Version][2] // 2  # bytes; the rest is for tags
+LARGEST_METADATA = BOUNDS[Version][1] // 2  # bytes; the rest is for tags
 Warn = Callable[[str], None]
 
 

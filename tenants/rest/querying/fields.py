@@ -54,10 +54,6 @@ class Field:
     members: "tuple[Field, ...]" = ()
     words: str = ""
 
-    def member(self, name: str) -> "Field | None":
-        """Return the member `name`, given without the prefix of the list."""
-        return next((field for field in self.members if field.name == f"{self.name}.{name}"), None)
-
 
 FieldTable: TypeAlias = Mapping[str, Field]
 

@@ -25,7 +25,7 @@ from django.utils.module_loading import import_string
 
 from tenants.rest.querying import on_sqlite, patterns
 from tenants.rest.querying.fields import query_error
-from tenants.rows.marks import is_mark
+from tenants.rows.plans import is_mark
 
 MOST_IDS = 300_000  # they fit into a query of 16 MiB, the largest that MongoDB accepts
 Write: TypeAlias = Callable[[str, Any], Any]

@@ -152,8 +152,9 @@ def _in_rows(rows: Field, name: str) -> Target:
 
 def _part(pairs: Field, name: str) -> Target:
     """Return the member of the pairs, or the value of the pair with this name."""
+    for member in pairs.members:
+        if member.name == f"{pairs.name}.{name}":
+            return Target(member, pairs)
     key, value = pairs.members
-    if member := pairs.member(name):
-        return Target(member, pairs)
     given = Compare(key, "eq", text_of(pairs, name))
     return Target(replace(value, name=f"{pairs.name}.{name}"), pairs, (given,))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import re2
 
@@ -50,7 +50,9 @@ class BadPattern(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A regular expression that RE2 accepts. It can match anywhere in a text."""
+    """A regular expression that RE2 accepts. It can match anywhere in a text. Each engine needs it rewritten."""
+
+    VALUES: ClassVar = None  # it is no value that a prepared query can have
 
     text: str
     insensitive: bool = False

@@ -1,9 +1,9 @@
 """Reads rows of a list by prepared queries: a page, its size, the number of all rows, and rows by id."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -15,7 +15,8 @@ from tenants.rest.querying.on_mongodb import page_stages, weight_stages
 from tenants.rest.querying.tree import ALWAYS, Node
 from tenants.rows.fences import edition_rows, edition_stage
 from tenants.rows.fields import ListField, LongTextField
-from tenants.rows.prepared import Prepared, Query, Rows, record
+from tenants.rows.plans import Query
+from tenants.rows.prepared import Prepared, Rows, record
 
 Position: TypeAlias = Sequence[Any] | None  # the sort values of the row before a page
 EDITION = "edition"
@@ -30,13 +31,12 @@ class Search:
     `edition_in`, the rows of a page also have the edition of the items of this tenant, in one query less.
     """
 
+    VALUES: ClassVar = ("rows", "tree", "edition_in")
+
     rows: Rows
     tree: Node = ALWAYS
     columns: tuple[str, ...] | None = None
     edition_in: str | None = None
-
-    def marked(self, mark: Callable[[Any], Any]) -> "Search":
-        return Search(mark(self.rows), mark(self.tree), self.columns, mark(self.edition_in))
 
     def queryset(self) -> Any:
         rows = self.rows.queryset()
@@ -84,11 +84,9 @@ class Search:
         return tuple(found[0]) if found else None
 
     def _read(self, prepared: Prepared[Any], *values: Any) -> Sequence[Any]:
-        plan, filled = prepared.planned(*values)
-        rows = plan.run(filled)
-        if self.columns is not None:
-            return list(map(record(self.columns)._make, rows))
-        return [plan.model.from_db(plan.alias, plan.names, row) for row in rows]
+        if self.columns is None:
+            return prepared.instances(*values)
+        return list(map(record(self.columns)._make, prepared.run(*values)))
 
     @staticmethod
     def _total(prepared: Prepared[Any], *values: Any) -> int:

@@ -1,21 +1,19 @@
 """The tree of a filter: conditions on fields and their combinations, independent of JSON and of the database.
 
-`marked` returns the tree's shape, for prepared queries (see `tenants.rows.prepared`).
+`VALUES` are the attributes whose values are no part of the tree's shape, for prepared queries (see
+`tenants.rows.prepared`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any as Anything
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from tenants.rest.querying.fields import Field
 from tenants.rest.querying.patterns import Pattern
-from tenants.rows.marks import Unprepared
 
 Scalar: TypeAlias = str | int | float | bool | datetime
 Operand: TypeAlias = Scalar | tuple[Scalar, ...] | Pattern | None
-Mark: TypeAlias = Callable[[Anything], Anything]
 Node: TypeAlias = "All | Any | Not | Compare | Some | Size | Whole"
 
 
@@ -23,30 +21,27 @@ Node: TypeAlias = "All | Any | Not | Compare | Some | Size | Whole"
 class All:
     """True if all parts are true, or if there are none."""
 
-    parts: tuple[Node, ...] = ()
+    VALUES: ClassVar = ("parts",)
 
-    def marked(self, mark: Mark) -> "All":
-        return All(mark(self.parts))
+    parts: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Any:
     """True if at least one part is true."""
 
-    parts: tuple[Node, ...] = ()
+    VALUES: ClassVar = ("parts",)
 
-    def marked(self, mark: Mark) -> "Any":
-        return Any(mark(self.parts))
+    parts: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
     """True if the part is false."""
 
-    part: Node
+    VALUES: ClassVar = ("part",)
 
-    def marked(self, mark: Mark) -> "Not":
-        return Not(mark(self.part))
+    part: Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,48 +51,41 @@ class Compare:
     On SQLite, `rare` is `eq` with a word that few rows have.
     """
 
+    VALUES: ClassVar = ("operand",)
+
     field: Field
     operator: str
     operand: Operand = None
-
-    def marked(self, mark: Mark) -> "Compare":
-        """Return the comparison's shape. Raises Unprepared for a regular expression, which each engine rewrites."""
-        if isinstance(self.operand, Pattern):
-            raise Unprepared
-        return Compare(self.field, self.operator, mark(self.operand))
 
 
 @dataclass(frozen=True, slots=True)
 class Some:
     """True if one element of the list satisfies the part."""
 
+    VALUES: ClassVar = ("part",)
+
     field: Field
     part: Node
-
-    def marked(self, mark: Mark) -> "Some":
-        return Some(self.field, mark(self.part))
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """True if the list has `count` elements."""
 
+    VALUES: ClassVar = ("count",)
+
     field: Field
     count: int
-
-    def marked(self, mark: Mark) -> "Size":
-        return Size(self.field, mark(self.count))
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
     """True if the list consists of exactly these elements, in this order."""
 
+    VALUES: ClassVar = ("elements",)
+
     field: Field
     elements: tuple[str, ...]
-
-    def marked(self, mark: Mark) -> "Whole":
-        return Whole(self.field, mark(self.elements))
 
 
 NEVER = Any()

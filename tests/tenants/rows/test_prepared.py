@@ -10,7 +10,7 @@ from psycopg_pool import ConnectionPool
 from catalog.models import Item
 from tenants.models import User
 from tenants.rows.fields import now
-from tenants.rows.marks import TEXTS
+from tenants.rows.plans import TEXTS
 from tenants.rows.postgresql import PooledConnection
 from tenants.rows.prepared import CACHED_PLANS, Prepared
 from tenants.rows.statements import update_where

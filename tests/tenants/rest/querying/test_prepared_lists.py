@@ -16,7 +16,7 @@ from tenants.rest.querying.compile import resolved
 from tenants.rest.querying.parse import parse
 from tenants.rest.querying.query import sort_keys
 from tenants.rest.querying.search import Search
-from tenants.rows.marks import MOST_MARKS, TEXTS
+from tenants.rows.plans import MOST_MARKS, TEXTS
 from tenants.rows.prepared import Rows
 from tenants.rows.visibility import rows_for
 from tests.tenants.rest.querying import filters, items
