@@ -121,18 +121,15 @@ def test_a_demo_user_who_owns_another_item_is_kept(team: Any) -> None:
     assert list(User.objects.of("acme").filter(username__in=USERS)) == [user]
 
 
-def test_the_command_fills_a_tenant_and_prints_where_to_look(fresh_served: Served) -> None:
-    for _ in range(2):
-        made = fresh_served.manage("demo")
-        assert made.returncode == 0, made.stderr
-        assert "has 60 demo items" in made.stdout
-        assert f"{fresh_served.base_url}/v1/models" in made.stdout
+def test_the_command_fills_a_tenant_and_prints_where_to_look(served: Served) -> None:
+    for output, error in served.manage_all(("demo",), ("demo",)):
+        assert error == ""
+        assert "has 60 demo items" in output
+        assert f"{served.base_url}/v1/models" in output
     login = {"tenant": "demo-tenant-registry", "username": "admin", "password": ADMIN_PASSWORD}
-    with administrator(fresh_served, login) as client:
+    with administrator(served, login) as client:
         assert client.get("/models", params={"limit": 1}).json()["totalDocs"] == 35
-        gone = fresh_served.manage("demo", "--delete")
-        assert gone.returncode == 0, gone.stderr
+        deleted, missing = served.manage_all(("demo", "--delete"), ("demo", "--delete", "--tenant", "nobody"))
+        assert deleted[1] == ""
         assert client.get("/models").json()["totalDocs"] == 0
-    missing = fresh_served.manage("demo", "--delete", "--tenant", "nobody")
-    assert missing.returncode == 1
-    assert missing.stderr.endswith("\nCommandError: --tenant: there is no tenant nobody\n")
+    assert missing == ("", "--tenant: there is no tenant nobody")
