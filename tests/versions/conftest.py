@@ -8,7 +8,8 @@ from uuid import uuid4
 import botocore.session
 import pytest
 
-from tests.object_store import MIB, ObjectStore
+from tests.object_store import ObjectStore
+from tests.versions.kept_clients import KEPT
 
 ABOUT_BYTES = ("test_archives", "test_bytes", "test_download", "test_folders", "test_tus", "test_upload")
 # Of these, tests whose outcome depends on rows, forms and headers: no store can make them fail.
@@ -47,14 +48,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def uploads(request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> None:
-    """An empty store for each test, so that tests do not share bytes."""
+def uploads(request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> ObjectStore | None:
+    """An empty store for each test, so that tests do not share bytes; None for the file store."""
+    store: ObjectStore | None = None
     ours = {"BACKEND": "versions.storage.ContentStorage", "OPTIONS": {"location": tmp_path / "uploads"}}
     if request.param != "files":
-        store: ObjectStore = request.getfixturevalue(request.param)
+        store = request.getfixturevalue(request.param)
+        assert store is not None
         options = store.options(uuid4().hex, backend=store.backend)
-        ours = {"BACKEND": "tests.versions.kept_clients.with_kept_client", "OPTIONS": options}
+        ours = {"BACKEND": KEPT, "OPTIONS": options}
     settings.STORAGES = settings.STORAGES | {"versions": ours}
+    return store
 
 
 @pytest.fixture(scope="module", params=OBJECT_STORES)
@@ -67,4 +71,4 @@ def object_store(request: pytest.FixtureRequest) -> ObjectStore:
 @pytest.fixture
 def storage(object_store: ObjectStore) -> dict[str, Any]:
     """The options of a store in this process, with the smallest part sizes and timeouts that a busy machine allows."""
-    return object_store.options(uuid4().hex, part_size=5 * MIB, timeout=2)
+    return object_store.options(uuid4().hex, part_size=object_store.part, timeout=2)

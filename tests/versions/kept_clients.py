@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
+KEPT = f"{__name__}.with_kept_client"  # a BACKEND of STORAGES, whose OPTIONS name the real one
 _storages: dict[str, Any] = {}
 
 
