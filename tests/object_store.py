@@ -34,6 +34,7 @@ class ObjectStore(ABC):
     secret_key: str
     wrong: dict[str, str]  # options with wrong credentials or an unreachable address
     common: dict[str, str] = {}  # further options of its URL
+    part = 5 * MIB // 4  # bytes of the parts of an upload in tests, the fewest that the store takes and end evenly
     lists_unfinished = True  # lists unfinished uploads
     takes_cancelled = False  # accepts parts of a cancelled upload; only the tests' store does
     goes_on = False  # its library resumes interrupted downloads

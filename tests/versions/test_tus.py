@@ -9,10 +9,9 @@ from django.core.files.storage import storages
 from django.core.management import call_command
 
 from tests.answers import assert_error, ok
-from tests.object_store import MIB
+from tests.object_store import MIB, ObjectStore
 from tests.versions.files import CONTENT, new_item, put_file, sha256, stored
 from tests.versions.tus import RESUMABLE, begin, checksum, encoded, head, offset_of, patch, post, sent
-from versions import uploads
 from versions.models import Blob, UploadSession
 from versions.upload_requests import digests
 
@@ -72,18 +71,19 @@ def test_bytes_sent_in_several_requests_become_a_version(api: Any, cuts: Any, re
 @pytest.mark.promise("uploads.resume")
 @pytest.mark.parametrize("cuts", [(3,), (5, 6), (1, 5, 10)], ids=str)
 def test_parts_of_an_object_are_sent_when_they_are_full(
-    api: Any, cuts: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+    api: Any, cuts: Any, settings: Any, uploads: ObjectStore | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.STORAGES["versions"]["OPTIONS"] |= {"part_size": 5 * MIB} if _is_object_store(settings) else {}
-    content = b"".join(bytes([number]) * MIB for number in range(12))
+    unit = uploads.part // 5 if uploads else MIB
+    settings.STORAGES["versions"]["OPTIONS"] |= {"part_size": uploads.part} if uploads else {}
+    content = b"".join(bytes([number]) * unit for number in range(12))
     path = new_item(api)
     url = begin(api, len(content), item=path.rpartition("/")[2], path="a.bin")
     for start, stop in zip((0, *cuts), (*cuts, 12), strict=True):
         if len(cuts) == 3:
             digests.known.clear()  # as in another process
         else:
-            monkeypatch.setattr(uploads, "_sums", _refuse)
-        assert patch(api, url, start * MIB, content[start * MIB : stop * MIB]).status_code == 204
+            monkeypatch.setattr("versions.uploads._sums", _refuse)
+        assert patch(api, url, start * unit, content[start * unit : stop * unit]).status_code == 204
     published(api, path, content)
     assert list(stored().values()) == [content]
 
