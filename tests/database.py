@@ -1,7 +1,6 @@
 """A fast test database for each engine; imported after the engine has started."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import django
 import pytest
@@ -10,6 +9,9 @@ from django.core.management.color import no_style
 from django.db import connection
 from django.test import TransactionTestCase
 from pymongo import monitoring
+
+from tests.engines import Server
+from tests.served import create_migrated
 
 django.setup()
 
@@ -61,13 +63,13 @@ if settings.DATABASES["default"]["ENGINE"] == "django_mongodb_backend":
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Give every worker its own database; for SQLite a file, because threads share one lock in memory."""
+def django_db_setup(request: pytest.FixtureRequest, django_test_environment: None) -> Iterator[None]:
+    """Give every worker its own copy of a migrated database; for SQLite a file: threads share one lock in memory."""
+    server: Server = request.getfixturevalue("server")  # no argument: `--quick` leaves out tests that start servers
     worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
-    default: dict[str, Any] = settings.DATABASES["default"]
     name = f"test_{worker}"
-    if connection.vendor == "sqlite":
-        name = str(default["NAME"].with_name(f"{name}.sqlite3"))
-    default.setdefault("TEST", {})["NAME"] = name
-    connection.settings_dict["TEST"]["NAME"] = name
+    create_migrated(server, name)
+    connection.settings_dict["NAME"] = server.folder / f"{name}.sqlite3" if connection.vendor == "sqlite" else name
     yield
+    connection.close()
+    server.drop(name)
