@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
-from tenants.identity import authentication, services
+from tenants.identity import services
 from tenants.models import Fence, Tenant, User
 from tests.client import ApiClient
 from tests.desk import Desk
@@ -47,9 +47,10 @@ def _tenants() -> dict[str, SimpleNamespace]:
     else:
         _create()
     tenants = {tenant.pk: SimpleNamespace(tenant=tenant) for tenant in map(copy, ROWS[Tenant])}
-    for user in map(copy, ROWS[User]):
+    for row in ROWS[User]:
+        user = copy(row)
         user.tenant = tenants[user.tenant_id].tenant
-        user.api = ApiClient(authentication.issue_token(user))
+        user.api = ApiClient(user=row)
         setattr(tenants[user.tenant_id], user.username, user)
     return tenants
 
