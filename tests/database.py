@@ -15,7 +15,8 @@ from tests.served import create_migrated
 
 django.setup()
 
-from tenants.identity.login import ImportedHasher, PasswordHasher  # noqa: E402 - it imports models
+from catalog import demo  # noqa: E402 - it imports models
+from tenants.identity.login import ImportedHasher, PasswordHasher  # noqa: E402
 from tenants.rows import fences  # noqa: E402
 
 # Secure hashes are slow by design; tests need fast ones.
@@ -23,6 +24,8 @@ PasswordHasher.time_cost, PasswordHasher.memory_cost, PasswordHasher.parallelism
 ImportedHasher.rounds = 4
 # Rows of each tenant that every test inserts: tests have few writers at the same time.
 fences.FENCES = 4  # type: ignore[attr-defined]
+WHOLE_DEMO = demo.PROJECTS
+demo.PROJECTS = WHOLE_DEMO[:2]  # most tests need a demo, but not all of it: `whole_demo` is for those that do
 WRITES = {"insert", "update", "findAndModify", "delete", "bulkWrite"}
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # filled by migrations, never changed by tests
 

@@ -10,9 +10,11 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
+from catalog import demo
 from tenants.identity import services
 from tenants.models import Fence, Tenant, User
 from tests.client import ApiClient
+from tests.database import WHOLE_DEMO
 from tests.desk import Desk
 from tests.engines import Server
 from tests.object_store import ObjectStore
@@ -120,6 +122,12 @@ def fresh_served(server: Server, tmp_path: Path) -> Iterator[Served]:
     """A registry served over HTTP for one test, empty."""
     with Served.on(server, tmp_path) as registry:
         yield registry
+
+
+@pytest.fixture
+def whole_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo has all its items."""
+    monkeypatch.setattr(demo, "PROJECTS", WHOLE_DEMO)
 
 
 @pytest.fixture
