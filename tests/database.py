@@ -24,8 +24,9 @@ PasswordHasher.time_cost, PasswordHasher.memory_cost, PasswordHasher.parallelism
 ImportedHasher.rounds = 4
 # Rows of each tenant that every test inserts: tests have few writers at the same time.
 fences.FENCES = 4  # type: ignore[attr-defined]
+# Most tests need a demo, but not all of it, which the fixture `whole_demo` gives.
 WHOLE_DEMO = demo.PROJECTS
-demo.PROJECTS = WHOLE_DEMO[:2]  # most tests need a demo, but not all of it: `whole_demo` is for those that do
+demo.PROJECTS = WHOLE_DEMO[:2]  # type: ignore[assignment]
 WRITES = {"insert", "update", "findAndModify", "delete", "bulkWrite"}
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # filled by migrations, never changed by tests
 

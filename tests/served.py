@@ -39,7 +39,7 @@ def _shared_tls(verify: Any = True, cert: Any = None, trust_env: bool = True) ->
 
 
 # Each client would read all certificates of authorities, in 20 ms, to speak plain HTTP with a registry.
-transports.create_ssl_context = _shared_tls
+transports.create_ssl_context = _shared_tls  # type: ignore[attr-defined]
 # Runs `commands` and prints the results of all.
 COMMANDS = """
 import io, json
