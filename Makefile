@@ -17,8 +17,8 @@ CHECKED := env VARIABLES_FILE=/dev/null API_TOKEN=none JWT_SECRET=none DATABASE=
 PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo superuser test test-quick newman azurite tus charts vendor torture fuzz check lint format types imports migrations-check \
-	schema-check docs coverage-table lock bench profile profile-ledger bench-ledger trace clean
+.PHONY: help run demo superuser test prepare compiled test-quick newman azurite tus charts vendor torture fuzz check lint format types imports \
+	migrations-check schema-check docs coverage-table lock bench profile profile-ledger bench-ledger trace clean
 
 help: ## Show this list
 	@grep -h -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -32,8 +32,13 @@ demo: $(VENV)/.run-stamp ## Fill a tenant with 60 models, datasets and algorithm
 superuser: $(VENV)/.run-stamp ## Create a superuser of the admin site
 	@$(BIN)/python manage.py createsuperuser
 
-test: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp newman azurite tus charts vendor ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
+test: prepare ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
 	@$(BIN)/python -m tests.run $(ENGINE) -- $(PYTEST)
+
+prepare: compiled $(VENV)-mlflow/.stamp newman azurite tus charts vendor ## Install and compile what the tests need
+
+compiled: $(VENV)/.dev-stamp
+	@$(BIN)/python -c 'from tests.run import compile_once; compile_once()'
 
 test-quick: $(VENV)/.dev-stamp ## Run the tests that need neither a server nor long, on SQLite
 	@$(BIN)/python -m tests.run sqlite -- --quick $(PYTEST)

@@ -1,11 +1,15 @@
 """An API client for one user."""
 
 import json as jsonlib
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponseBase, StreamingHttpResponse
 from rest_framework.test import APIClient as Client
+
+from tenants.identity.authentication import issue_token
+from tenants.models import User
 
 ABSENT: Any = object()
 
@@ -36,9 +40,17 @@ class ApiResponse:
 class ApiClient:
     """Sends requests with one user's token; paths are relative to the API's prefix unless they start with `/`."""
 
-    def __init__(self, token: str = "") -> None:
-        self.token = token
+    def __init__(self, token: str = "", *, user: User | None = None) -> None:  # a user whom nobody changes
         self.client = Client(raise_request_exception=False)
+        self.user = user
+        if user is None:
+            self.token = token
+
+    @cached_property
+    def token(self) -> str:
+        """The token; a user's is signed for its first request, because most users of most tests send none."""
+        assert self.user is not None, "a client has a token or a user"
+        return issue_token(self.user)
 
     def request(
         self, method: str, path: str, *, json: Any = ABSENT, query: dict[str, Any] | None = None, **options: Any

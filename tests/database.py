@@ -1,7 +1,6 @@
 """A fast test database for each engine; imported after the engine has started."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import django
 import pytest
@@ -11,9 +10,13 @@ from django.db import connection
 from django.test import TransactionTestCase
 from pymongo import monitoring
 
+from tests.engines import Server
+from tests.served import create_migrated
+
 django.setup()
 
-from tenants.identity.login import ImportedHasher, PasswordHasher  # noqa: E402 - it imports models
+from catalog import demo  # noqa: E402 - it imports models
+from tenants.identity.login import ImportedHasher, PasswordHasher  # noqa: E402
 from tenants.rows import fences  # noqa: E402
 
 # Secure hashes are slow by design; tests need fast ones.
@@ -21,6 +24,9 @@ PasswordHasher.time_cost, PasswordHasher.memory_cost, PasswordHasher.parallelism
 ImportedHasher.rounds = 4
 # Rows of each tenant that every test inserts: tests have few writers at the same time.
 fences.FENCES = 4  # type: ignore[attr-defined]
+# Most tests need a demo, but not all of it, which the fixture `whole_demo` gives.
+WHOLE_DEMO = demo.PROJECTS
+demo.PROJECTS = WHOLE_DEMO[:2]  # type: ignore[assignment]
 WRITES = {"insert", "update", "findAndModify", "delete", "bulkWrite"}
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # filled by migrations, never changed by tests
 
@@ -61,15 +67,15 @@ if settings.DATABASES["default"]["ENGINE"] == "django_mongodb_backend":
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Give every worker its own database; for SQLite a file, because threads share one lock in memory."""
+def django_db_setup(request: pytest.FixtureRequest, django_test_environment: None) -> Iterator[None]:
+    """Give every worker its own copy of a migrated database; for SQLite a file: threads share one lock in memory."""
+    server: Server = request.getfixturevalue("server")  # no argument: `--quick` leaves out tests that start servers
     worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
-    default: dict[str, Any] = settings.DATABASES["default"]
     name = f"test_{worker}"
-    if connection.vendor == "sqlite":
-        name = str(default["NAME"].with_name(f"{name}.sqlite3"))
-    default.setdefault("TEST", {})["NAME"] = name
-    connection.settings_dict["TEST"]["NAME"] = name
+    create_migrated(server, name)
+    connection.settings_dict["NAME"] = server.folder / f"{name}.sqlite3" if connection.vendor == "sqlite" else name
     if connection.vendor == "mongodb":
         connection.settings_dict["OPTIONS"]["appName"] = name  # by which `fail_commands` knows this worker
     yield
+    connection.close()
+    server.drop(name)

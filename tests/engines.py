@@ -199,7 +199,9 @@ def _mongodb(folder: Path, durable: bool) -> Server:
     if durable:  # transactions of killed clients would block others for a minute
         options += ["--setParameter", "transactionLifetimeLimitSeconds=5"]
     log = (folder / "log").open("wb")
-    server = _mongodb_at(f"mongodb://127.0.0.1:{port}/?replicaSet=rs0", folder)
+    # A write is acknowledged as soon as it is in memory, unless it must survive a crash.
+    acknowledged = "" if durable else "&journal=false"
+    server = _mongodb_at(f"mongodb://127.0.0.1:{port}/?replicaSet=rs0{acknowledged}", folder)
     direct: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
         "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1000
     )
@@ -216,7 +218,6 @@ def _mongodb(folder: Path, durable: bool) -> Server:
 
     server.crash = crash
     launch()
-    # A write is acknowledged as soon as it is in memory, unless it must survive a crash.
     settings = {"_id": "rs0", "writeConcernMajorityJournalDefault": durable}
     members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
     direct.admin.command("replSetInitiate", settings | {"members": members})

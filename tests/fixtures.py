@@ -13,9 +13,11 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
-from tenants.identity import authentication, services
+from catalog import demo
+from tenants.identity import services
 from tenants.models import Fence, Tenant, User
 from tests.client import ApiClient
+from tests.database import WHOLE_DEMO
 from tests.desk import Desk
 from tests.engines import Server
 from tests.object_store import ObjectStore
@@ -50,9 +52,10 @@ def _tenants() -> dict[str, SimpleNamespace]:
     else:
         _create()
     tenants = {tenant.pk: SimpleNamespace(tenant=tenant) for tenant in map(copy, ROWS[Tenant])}
-    for user in map(copy, ROWS[User]):
+    for row in ROWS[User]:
+        user = copy(row)
         user.tenant = tenants[user.tenant_id].tenant
-        user.api = ApiClient(authentication.issue_token(user))
+        user.api = ApiClient(user=row)
         setattr(tenants[user.tenant_id], user.username, user)
     return tenants
 
@@ -137,6 +140,12 @@ def fresh_served(server: Server, tmp_path: Path) -> Iterator[Served]:
     """A registry served over HTTP for one test, empty."""
     with Served.on(server, tmp_path) as registry:
         yield registry
+
+
+@pytest.fixture
+def whole_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo has all its items."""
+    monkeypatch.setattr(demo, "PROJECTS", WHOLE_DEMO)
 
 
 @pytest.fixture

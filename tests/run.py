@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.util import cache_from_source
@@ -76,7 +77,7 @@ def _environment() -> dict[str, str]:
     return os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
 
 
-def compile_once(options: list[str]) -> None:
+def compile_once(options: Sequence[str] = ()) -> None:
     """Compile the tests and what they import, if nothing is compiled yet: each worker would do so at the same time."""
     if not list(Path(cache_from_source(__file__)).parent.glob("conftest.*pytest*.pyc")):
         command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", *options]

@@ -16,7 +16,7 @@ from tests.served import ADMIN_PASSWORD, Served
 from tests.talk import administrator
 from versions.models import SpentOrdinal, Version
 
-pytestmark = pytest.mark.promise("demo.items")
+pytestmark = [pytest.mark.promise("demo.items"), pytest.mark.usefixtures("whole_demo")]
 
 
 @pytest.fixture

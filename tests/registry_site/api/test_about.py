@@ -181,6 +181,7 @@ def test_the_demo_is_for_administrators_of_the_demo_tenant(world: Any, demo: Any
 
 
 @pytest.mark.promise("demo.items")
+@pytest.mark.usefixtures("whole_demo")
 def test_the_demo_creates_lists_and_deletes_its_items(world: Any, demo: Any) -> None:
     ok(world.acme.admin.api.post("models", json={"name": "mine"}))
     empty = {name: [] for name in ("users", "tags", "metadata", "datasets", "models")}

@@ -88,6 +88,18 @@ def _breaking() -> list[str]:
     return faults + [name for name in Version.objects.values_list("original", flat=True) if unfit_file_name(name)]
 
 
+def _check_found(filled: Any) -> None:
+    """The API finds renamed resources."""
+    api = ApiClient(issue_token(User.objects.of("acme").get(username="root")))
+    item = ok(api.get(f"models/{filled.pk}"))
+    for tag in item["tags"]:
+        assert filled.pk in [doc["_id"] for doc in ok(api.get("models", query={"filter": {"tags": tag}}))["docs"]]
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT word FROM {words_of('catalog_item')} WHERE holder = %s", [filled.pk])
+            assert {word for (word,) in cursor.fetchall()} == set(item["tags"])
+
+
 @pytest.mark.promise("names.stored")
 def test_an_upgrade_corrects_all_names_and_loses_nothing(filled: Any, caplog: pytest.LogCaptureFixture) -> None:
     call_command("migrate", verbosity=0)
@@ -110,19 +122,7 @@ def test_an_upgrade_corrects_all_names_and_loses_nothing(filled: Any, caplog: py
     assert (acme.organization, acme.address) == ("Ac me", "two\nlines")
     assert "renamed: name of tag" in caplog.text
     assert "'a\\nb' is 'a b (" in caplog.text
-
-
-@pytest.mark.promise("names.stored")
-def test_the_api_finds_and_deletes_renamed_resources(filled: Any) -> None:
-    call_command("migrate", verbosity=0)
-    api = ApiClient(issue_token(User.objects.of("acme").get(username="root")))
-    item = ok(api.get(f"models/{filled.pk}"))
-    for tag in item["tags"]:
-        assert filled.pk in [doc["_id"] for doc in ok(api.get("models", query={"filter": {"tags": tag}}))["docs"]]
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT word FROM {words_of('catalog_item')} WHERE holder = %s", [filled.pk])
-            assert {word for (word,) in cursor.fetchall()} == set(item["tags"])
+    _check_found(filled)
 
 
 @pytest.mark.promise("names.stored")
