@@ -29,7 +29,7 @@ STEADY = """() => new Promise((done) => requestAnimationFrame(() => requestAnima
   .then(() => Promise.all(document.getAnimations().map((each) => each.finished))).then(() => null)"""
 HAS_AXE = "typeof axe === 'object'"
 # How far the page is wider than the window, and what axe finds: by every rule but contrast if `whole`, and the contrast
-# of elements with text that differ from all `known` ones in colours, size or in what they are within: contrast takes most
+# of elements with text that differ from all `known` ones in colours, size or in what they are within: it takes most
 # of axe's time, and most elements are alike. Returns the new ones too, unless axe could not tell (as under a dialog).
 CHECK = """async ([whole, known]) => {
   const seen = new Set(known.split(" ")), keys = new Map(), fresh = new Map();
