@@ -264,4 +264,8 @@ NOT_ON = {
         "tests/e2e/browser/test_words.py": "tests/folksonomy/ sends its requests on each engine",
         "tests/registry_site/dialects/test_mlflow_client.py": "test_mlflow.py sends its requests on each engine",
     },
+    "mongodb": {
+        "tests/e2e/browser/test_finding.py": "test_demo.py finds and compares; tests/tenants/rest/ sends its requests",
+        "tests/e2e/browser/test_words.py": "tests/folksonomy/ sends its requests on each engine",
+    },
 }
