@@ -17,8 +17,8 @@ CHECKED := env VARIABLES_FILE=/dev/null API_TOKEN=none JWT_SECRET=none DATABASE=
 PACKAGES := registry_site tenants folksonomy versions catalog
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo superuser test prepare compiled test-quick newman azurite tus charts vendor torture fuzz check lint format types imports \
-	migrations-check schema-check docs coverage-table lock bench profile profile-ledger bench-ledger trace clean
+.PHONY: help run demo superuser test prepare compiled test-quick screenshots newman azurite tus charts vendor torture fuzz check lint \
+	format types imports migrations-check schema-check docs coverage-table lock bench profile profile-ledger bench-ledger trace clean
 
 help: ## Show this list
 	@grep -h -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -42,6 +42,9 @@ compiled: $(VENV)/.dev-stamp
 
 test-quick: $(VENV)/.dev-stamp ## Run the tests that need neither a server nor long, on SQLite
 	@$(BIN)/python -m tests.run sqlite -- --quick $(PYTEST)
+
+screenshots: $(VENV)/.dev-stamp ## Save a picture of each page that the tests look at, in artifacts/screenshots
+	@SCREENSHOTS=1 $(BIN)/python -m tests.run sqlite -- tests/e2e/browser
 
 torture: $(VENV)/.dev-stamp ## Kill the server ROUNDS times (20) while CLIENTS (12) write; race it; send malformed bodies; FILES (100000) of a version
 	@TORTURE_ROUNDS=$(ROUNDS) TORTURE_CLIENTS=$(CLIENTS) MANY_FILES=$(FILES) $(BIN)/python -m tests.run --all $(ENGINE) -- \

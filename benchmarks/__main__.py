@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
     if options.short:
         options.sizes, options.rounds, options.operations, options.file = [1000], 3, SHORT, 64
     if options.quick:
-        options.sizes, options.rounds, options.seconds, options.connections, options.file = [200], 1, 1, [4], 0
+        options.sizes, options.rounds, options.seconds, options.connections, options.file = [200], 1, 1, [1], 0
         options.contenders = options.contenders or ["registry-sqlite", "bare"]
     missing = [name for name in ("wrk", "curl", "nginx") if not shutil.which(name)]
     selected = options.contenders or list(CONTENDERS)

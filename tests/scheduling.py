@@ -21,7 +21,6 @@ ALONE = (
     "tests/registry_site/serving/test_certificates.py",
     "tests/registry_site/serving/test_https_served.py",
     "tests/registry_site/config/test_secrets.py",
-    "tests/registry_site/serving/test_serve.py",
     "tests/test_any_body.py",
     "tests/e2e/test_disk_full.py",
     "tests/test_isolation.py",

@@ -123,6 +123,7 @@ INDEPENDENT = {
     "tests/catalog/test_items_original.py": "its requests are each tested on every engine",
     "tests/catalog/test_items_update.py": "changes are checked before rows are written",
     "tests/folksonomy/test_names.py": "names are checked before rows are written",
+    # test_demo.py finds, compares and downloads on the other engines.
     "tests/e2e/browser/": "pages run in a browser; the requests that they send are tested on every engine",
     "tests/e2e/fuzz/": "tests/test_any_body.py sends anything to every route on every engine",
     "tests/e2e/original/": "its requests are each tested on every engine",
@@ -219,9 +220,6 @@ IN_THEM = {
     "tests/catalog/test_items_update.py": (
         "test_adding_metadata test_elements_are_removed test_metadata_is_removed test_removal_comes"
     ),
-    # What people do: create, upload, find the best, compare, merge.
-    "tests/e2e/browser/test_finding.py": "test_a_model_is_created test_the_best_model test_two_models",
-    "tests/e2e/browser/test_words.py": "test_an_administrator_merges",
     "tests/registry_site/api/test_about.py": "test_healthz test_the_demo_creates",
     "tests/registry_site/api/test_conventions.py": "test_dates test_text",
     "tests/registry_site/api/test_errors.py": "test_text_that_a_database",
@@ -268,8 +266,6 @@ IN_THEM = {
 NOT_ON = {
     "postgres": {
         "tests/e2e/browser/test_demo.py": "tests/tenants/rest/ sends its requests on each engine",
-        "tests/e2e/browser/test_finding.py": "tests/tenants/rest/ sends its requests on each engine",
-        "tests/e2e/browser/test_words.py": "tests/folksonomy/ sends its requests on each engine",
         "tests/registry_site/dialects/test_mlflow_client.py": "test_mlflow.py sends its requests on each engine",
     },
 }

@@ -81,8 +81,8 @@ STATIC = ("/static/admin/css/base.css", "/static/registry/metadata.js", "/static
 
 @pytest.mark.promise("browser.headers")
 @pytest.mark.parametrize("path", STATIC)
-def test_the_pages_own_files_are_guarded_too_and_never_out_of_date(served: Served, path: str) -> None:
-    url = served.base_url + path
+def test_the_pages_own_files_are_guarded_too_and_never_out_of_date(behind_a_proxy: Served, path: str) -> None:
+    url = behind_a_proxy.base_url + path
     whole = httpx.get(url)
     assert whole.status_code == 200
     assert len(whole.content) == int(whole.headers["Content-Length"])
@@ -244,10 +244,8 @@ def test_https_at_the_proxy_is_recognised(behind_a_proxy: Served) -> None:
 
 
 @pytest.mark.promise("login.proxies")
-def test_without_trusted_proxies_no_client_chooses_its_address(fresh_served: Served) -> None:
-    fresh_served.stop()
-    fresh_served.env["LOGIN_FAILURES_ADDRESS_LIMIT"] = "2"
-    fresh_served.start()
-    answers = [_forwarded(fresh_served, f"203.0.113.{n}", **{"X-Forwarded-Proto": "https"}) for n in range(3)]
+def test_without_trusted_proxies_no_client_chooses_its_address(server: Server, tmp_path: Path) -> None:
+    with Served.on(server, tmp_path, LOGIN_FAILURES_ADDRESS_LIMIT="2") as registry:
+        answers = [_forwarded(registry, f"203.0.113.{n}", **{"X-Forwarded-Proto": "https"}) for n in range(3)]
     assert [answer.status_code for answer in answers] == [401, 401, 429]
     assert all("Strict-Transport-Security" not in answer.headers for answer in answers)

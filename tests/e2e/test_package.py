@@ -16,7 +16,7 @@ from tests.engines import free_port
 from tests.served import ROOT, START_SECONDS, STOP_SECONDS
 
 PACKAGES = ("registry_site", "tenants", "folksonomy", "versions", "catalog")
-PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+UV = [Path(sys.executable).with_name("uv"), "--quiet", "--offline"]
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     names = ["pyproject.toml", "README.md", "LICENSE", *PACKAGES]
     subprocess.run(["cp", "-r", *(ROOT / name for name in names), source], check=True)
-    subprocess.run([*PIP, "wheel", "--no-deps", "--no-build-isolation", "-w", built, source], check=True)
-    (file,) = built.iterdir()
+    subprocess.run(
+        [*UV, "build", "--wheel", "--no-build-isolation", "--python", sys.executable, "-o", built, source], check=True
+    )
+    (file,) = built.glob("*.whl")
     return file
 
 
@@ -34,7 +36,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The installed command, with the dependencies of the tests' environment."""
     target = tmp_path_factory.mktemp("installed")
-    subprocess.run([*PIP, "install", "--no-deps", "--no-index", "--target", target, wheel], check=True)
+    install = ["pip", "install", "--no-deps", "--no-index", "--python", sys.executable, "--target", target]
+    subprocess.run([*UV, *install, wheel], check=True)
     return target / "bin" / "model-registry"
 
 

@@ -17,7 +17,10 @@ from tests.served import ADMIN_PASSWORD, Served
 from tests.talk import administrator
 
 ARTIFACTS = Path(__file__).resolve().parents[3] / "artifacts" / "screenshots"
+# The shell has no windows, which take a third of the time; Debian's Chromium has the same engine.
+PROGRAMS = ("chromium-headless-shell", "chromium", "google-chrome")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+OPTIONS += ["--process-per-site"]  # starting a process for each page takes longer than drawing it
 WIDE: Any
 PHONE: Any
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -25,40 +28,68 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 STEADY = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
   .then(() => Promise.all(document.getAnimations().map((each) => each.finished))).then(() => null)"""
 HAS_AXE = "typeof axe === 'object'"
-# How far the page is wider than the window, and what axe finds: in the whole page, or the contrast of those elements
-# that the last check did not see because the window was wider or narrower.
-CHECK = """async (whole) => {
-  const last = window.shown;
-  const elements = [...document.body.querySelectorAll("*")].filter((each) => each.checkVisibility());
-  window.shown = new Set(elements);
-  const others = whole ? [] : elements.filter((each) => !last.has(each));
-  const options = { resultTypes: ["violations"], ...(whole ? {} : { runOnly: ["color-contrast"] }) };
-  const found = whole || others.length ? await axe.run(whole ? document : { include: others }, options) : null;
+# How far the page is wider than the window, and what axe finds: by every rule but contrast if `whole`, and the contrast
+# of elements with text that differ from all `known` ones in colours, size or in what they are within: it takes most
+# of axe's time, and most elements are alike. Returns the new ones too, unless axe could not tell (as under a dialog).
+CHECK = """async ([whole, known]) => {
+  const seen = new Set(known.split(" ")), keys = new Map(), fresh = new Map();
+  const LOOKS = ["color", "backgroundColor", "backgroundImage", "fontSize", "fontWeight", "opacity", "position",
+    "textShadow", "filter"];
+  const hash = (text) => {
+    let [high, low] = [0xdeadbeef, 0x41c6ce57];
+    for (let place = 0; place < text.length; place++) {
+      high = Math.imul(high ^ text.charCodeAt(place), 2654435761);
+      low = Math.imul(low ^ text.charCodeAt(place), 1597334677);
+    }
+    return ((high >>> 0) * 2097152 + (low >>> 11)).toString(36);
+  };
+  for (const element of document.querySelectorAll("html, body, body *")) {
+    const style = getComputedStyle(element);
+    const key = hash([keys.get(element.parentElement), element.localName, element.getAttribute("class"),
+      element.disabled, ...LOOKS.map((look) => style[look])].join());
+    keys.set(element, key);
+    const text = element.value || [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (text && !seen.has(key) && !fresh.has(key) && element.checkVisibility()) fresh.set(key, element);
+  }
+  const rules = { "color-contrast": { enabled: false } };
+  const options = { preload: false, selectors: false };
+  const { violations } = whole
+    ? await axe.run(document, { ...options, rules, resultTypes: ["violations"] })
+    : { violations: [] };
+  if (fresh.size) {
+    const contrast = { runOnly: ["color-contrast"], resultTypes: ["violations", "incomplete"], elementRef: true };
+    const found = await axe.run({ include: [...fresh.values()] }, { ...options, ...contrast });
+    violations.push(...found.violations);
+    for (const { element } of found.incomplete.flatMap(({ nodes }) => nodes)) fresh.delete(keys.get(element));
+  }
+  const bad = violations.map(({ id, help, nodes }) => [id, help, nodes.map(({ html }) => html)]);
   const { scrollWidth, clientWidth } = document.documentElement;
-  return [scrollWidth - clientWidth, found?.violations ?? []];
+  return [scrollWidth - clientWidth, bad, [...fresh.keys()]];
 }"""
 # Of each look: where, and whether axe checks the whole page. Only one thing changes from each to the next. The schemes
-# differ in colours only, so every rule is checked in both widths and every element's contrast in both schemes.
+# differ in colours only, so every rule is checked in both widths and contrast in both widths and both schemes.
 STATES: tuple[tuple[str, Any, Any, bool], ...] = (
     ("wide", WIDE, "light", True),
     ("phone", PHONE, "light", False),
     ("phone", PHONE, "dark", True),
     ("wide", WIDE, "dark", False),
 )
-# A whole page, compressed quickly rather than well.
+# `make screenshots` saves a picture of each look, and other runs of those that fail; compressed quickly, not well.
+PICTURES = "SCREENSHOTS" in os.environ
 PICTURE = {"format": "png", "captureBeyondViewport": True, "optimizeForSpeed": True}
 
 TENANT = "registry-default-tenant"
 Look = Callable[..., None]
 logins: dict[tuple[str, str], Any] = {}  # cookies of logins, by form and username
+known: set[str] = set()  # kinds of elements whose contrast is sufficient
 
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, for this folder only: while it runs, Django mistakes every call for one from a coroutine."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, PROGRAMS)), None)
     if path is None:
-        cannot_run("no Chromium on this machine: apt-get install chromium, or name it in CHROMIUM")
+        cannot_run("no Chromium on this machine: apt-get install chromium-headless-shell, or name it in CHROMIUM")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
         yield browser
@@ -140,43 +171,50 @@ def log_in(
     page.goto(then)
 
 
-def inspect(page: Page, engine: str, name: str) -> None:
-    """Save a screenshot of the window as it is; fail on any accessibility problem."""
-    (ARTIFACTS / engine).mkdir(parents=True, exist_ok=True)
+def check(page: Page, engine: str, name: str, *, whole: bool, foreign: frozenset[str] = frozenset()) -> None:
+    """Fail on any accessibility problem of the page as it is, and on horizontal overflow; save a picture if so.
+
+    `foreign` are axe's rules that a page of another project breaks, which we do not write.
+    """
     page.evaluate(STEADY)
-    page.screenshot(path=ARTIFACTS / engine / f"{name}.png")
-    page.evaluate(AXE_SCRIPT)
-    _, violations = page.evaluate(CHECK, True)
-    bad = [(each["id"], [node["html"] for node in each["nodes"]]) for each in violations]
+    if not page.evaluate(HAS_AXE):
+        page.evaluate(AXE_SCRIPT)
+    beyond, violations, fresh = page.evaluate(CHECK, [whole, " ".join(known)])
+    bad = [each for each in violations if each[0] not in foreign]
+    if bad or beyond > 0 or PICTURES:
+        save(page, ARTIFACTS / engine / f"{name}.png")
     assert not bad, f"{name}: {bad}"
+    assert beyond <= 0, f"{name} does not fit the window"
+    known.update(fresh)
+
+
+def save(page: Page, file: Path) -> None:
+    """Save a picture of the whole page."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    session = page.context.new_cdp_session(page)
+    file.write_bytes(b64decode(session.send("Page.captureScreenshot", PICTURE)["data"]))
+    session.detach()
+
+
+def inspect(page: Page, engine: str, name: str) -> None:
+    """Check the window as it is."""
+    check(page, engine, name, whole=True)
 
 
 @pytest.fixture
 def look(engine: str) -> Look:
-    """Return a check of a page: saves screenshots; fails on any accessibility problem and horizontal overflow.
-
-    `foreign` are axe's rules that a page of another project breaks, which we do not write.
-    """
+    """Return a check of a page in both widths and colour schemes."""
 
     def at(page: Page, name: str, foreign: frozenset[str] = frozenset()) -> None:
-        folder = ARTIFACTS / engine
-        folder.mkdir(parents=True, exist_ok=True)
-        session = page.context.new_cdp_session(page)
-        if not page.evaluate(HAS_AXE):
-            page.evaluate(AXE_SCRIPT)
+        shown = "light"
         for width, size, colours, whole in STATES:
-            page.set_viewport_size(size)
-            page.emulate_media(color_scheme=colours)
-            page.evaluate(STEADY)
-            picture = session.send("Page.captureScreenshot", PICTURE)["data"]
-            (folder / f"{name}-{width}-{colours}.png").write_bytes(b64decode(picture))
-            beyond, violations = page.evaluate(CHECK, whole)
-            found = [each for each in violations if each["id"] not in foreign]
-            bad = [(each["id"], each["help"], each["nodes"][0]["html"]) for each in found]
-            assert not bad, f"{name}, {width}, {colours}: {bad}"
-            assert beyond <= 0, f"{name} does not fit a {width} window"
+            if page.viewport_size != size:
+                page.set_viewport_size(size)
+            if shown != colours:
+                page.emulate_media(color_scheme=colours)
+                shown = colours
+            check(page, engine, f"{name}-{width}-{colours}", whole=whole, foreign=foreign)
         page.emulate_media(color_scheme="light")
         page.evaluate(STEADY)
-        session.detach()
 
     return at

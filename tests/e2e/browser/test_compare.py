@@ -59,7 +59,7 @@ def test_ticked_rows_are_compared_with_charts_and_the_url_keeps_the_view(
     expect(accuracy.locator("strong")).to_have_text("0.95")
     expect(matrix.get_by_role("row", name=re.compile("^loss")).locator("strong")).to_have_text("0.31")
     expect(matrix.get_by_role("row", name=re.compile("^seconds")).locator("strong")).to_have_count(0)
-    assert matrix.locator("tr.differs td.n").first.evaluate("cell => getComputedStyle(cell).textAlign") == "right"
+    expect(matrix.locator("tr.differs td.n").first).to_have_css("text-align", "right")
     expect(matrix.get_by_role("row", name="<b>note</b>")).to_contain_text("<script>x</script>")
     expect(page.locator("[data-chart=scatter] svg circle")).to_have_count(3)
     expect(page.locator("[data-chart=parallel] svg g[stroke-linejoin] path[stroke]")).to_have_count(3)

@@ -118,7 +118,15 @@ def test_an_invalid_duration_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["HTTP_PORT=0", "HTTP_PORT=x", "LOG=perhaps", "PROTOCOL=ftp", "JWT_EXPIRATIONTIME=soon", "WORKERS=0"]
+    [
+        "HTTP_PORT=0",
+        "HTTP_PORT=70000",
+        "HTTP_PORT=x",
+        "LOG=perhaps",
+        "PROTOCOL=ftp",
+        "JWT_EXPIRATIONTIME=soon",
+        "WORKERS=0",
+    ]
     + ["VERSION=v1/x", "DEFAULT_TENANT=a/b", "PUBLIC_URL=example.com", "MAX_UPLOAD_SIZE=-1", "MIN_PASSWORD_STRENGTH=9"],
 )
 def test_a_malformed_value_is_reported_in_one_line_that_does_not_contain_it(file: Path, line: str) -> None:
@@ -187,7 +195,7 @@ def test_processes_that_start_concurrently_agree_on_the_secrets(file: Path) -> N
         return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(start, range(8)))) == 1
+        assert len(set(pool.map(start, range(4)))) == 1
     assert list(file.parent.iterdir()) == [file]
 
 

@@ -84,7 +84,6 @@ def test_a_public_address_without_a_proxy_is_exposed(variables: dict[str, Any], 
     ("variables", "warned"),
     [
         ({"HOST": "0.0.0.0"}, True),
-        ({"HOST": "127.0.0.1"}, False),
         ({"HOST": "0.0.0.0", "PROTOCOL": "https"}, False),
     ],
 )

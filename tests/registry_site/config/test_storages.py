@@ -180,12 +180,12 @@ def test_malformed_azure_keys_are_refused_by_an_error_that_does_not_contain_them
     assert "hidden" not in str(caught.value).lower()
 
 
-@pytest.mark.parametrize("module", ["azure", "boto3", "google.cloud", "storages", "versions.objects"])
-def test_libraries_of_object_stores_are_not_loaded_for_the_file_store(module: str) -> None:
-    code = f"import django; django.setup(); import registry_site.urls, sys; print({module!r} in sys.modules)"
+def test_libraries_of_object_stores_are_not_loaded_for_the_file_store() -> None:
+    libraries = {"azure", "boto3", "google.cloud", "storages", "versions.objects"}
+    code = f"import django; django.setup(); import registry_site.urls, sys; print({libraries!r} & sys.modules.keys())"
     env = os.environ | {"DJANGO_SETTINGS_MODULE": "registry_site.settings"}
     told = subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert told.stdout == "False\n"
+    assert told.stdout == "set()\n"
 
 
 @pytest.mark.parametrize(

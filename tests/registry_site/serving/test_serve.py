@@ -57,25 +57,36 @@ def migrated(server: Server, variables: dict[str, str], tmp_path: Path) -> dict[
     return variables
 
 
-@pytest.fixture
-def fresh_served(server: Server, tmp_path: Path) -> Iterator[Served]:
-    """A registry for one test, served by two processes."""
-    with Served.on(server, tmp_path, WORKERS="2") as registry:
+@pytest.fixture(scope="module")
+def fresh_served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A registry for this file, served by two processes; a test leaves it running."""
+    with Served.on(server, tmp_path_factory.mktemp("fresh"), WORKERS="2") as registry:
         yield registry
 
 
-@pytest.mark.parametrize("ending", ["stop", "kill"])
-def test_everything_is_kept_after_a_stop_or_a_kill(fresh_served: Served, ending: str) -> None:
+@pytest.fixture(scope="module")
+def hurried(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A registry that waits for two seconds when it stops; a test leaves it running."""
+    with Served.on(server, tmp_path_factory.mktemp("hurried"), STOP_SECONDS="2") as registry:
+        yield registry
+
+
+def test_the_variables_create_a_superuser_and_everything_is_kept_after_a_stop_or_a_kill(fresh_served: Served) -> None:
+    assert _superuser_enters(fresh_served, SUPERUSER_PASSWORD)
     headers = login(fresh_served)
     url = f"{fresh_served.base_url}/v1/datasets"
     made = httpx.post(url, json={"name": "kept", "tags": ["t"]}, headers=headers).json()
     content = os.urandom(300_000)
     sent = httpx.post(f"{url}/{made['_id']}/versions", files={"file": ("a.bin", content)}, headers=headers)
     assert sent.status_code == 200, sent.text
-    getattr(fresh_served, ending)()
-    fresh_served.start()
-    assert httpx.get(f"{url}/{made['_id']}", headers=headers).json() == sent.json()
-    assert httpx.get(f"{url}/{made['_id']}/versions/a.bin", headers=headers).content == content
+    fresh_served.env["SUPERUSER_PASSWORD"] = "An0ther-one!"
+    for end in (fresh_served.stop, fresh_served.kill):
+        end()
+        fresh_served.start()
+        assert httpx.get(f"{url}/{made['_id']}", headers=headers).json() == sent.json()
+        assert httpx.get(f"{url}/{made['_id']}/versions/a.bin", headers=headers).content == content
+        assert _superuser_enters(fresh_served, SUPERUSER_PASSWORD)
+        assert not _superuser_enters(fresh_served, "An0ther-one!"), "the variables change no password"
 
 
 def test_a_stop_lets_running_requests_end_and_the_log_keeps_them(fresh_served: Served) -> None:
@@ -106,10 +117,10 @@ def test_a_stop_lets_running_requests_end_and_the_log_keeps_them(fresh_served: S
 
 
 @contextmanager
-def endless_upload(registry: Served) -> Iterator[str]:
+def endless_upload(registry: Served, name: str) -> Iterator[str]:
     """Send an upload that never ends, and yield the path of the versions it would belong to."""
     headers = login(registry)
-    made = httpx.post(f"{registry.base_url}/v1/datasets", json={"name": "stuck"}, headers=headers, timeout=30).json()
+    made = httpx.post(f"{registry.base_url}/v1/datasets", json={"name": name}, headers=headers, timeout=30).json()
     path = f"/v1/datasets/{made['_id']}/versions"
     head = f"PUT {path}/stuck.bin HTTP/1.1\r\nHost: x\r\nAuthorization: {headers['Authorization']}\r\n"
     with socket.create_connection(("127.0.0.1", registry.port)) as connection:
@@ -118,27 +129,25 @@ def endless_upload(registry: Served) -> Iterator[str]:
         yield path
 
 
-def test_an_endless_request_does_not_prevent_a_stop(server: Server, tmp_path: Path) -> None:
-    with Served.on(server, tmp_path, STOP_SECONDS="2") as registry:
-        with endless_upload(registry) as path:
-            registry.stop()  # waits for at most a minute
-        registry.start()
-        headers = login(registry)
-        assert httpx.get(f"{registry.base_url}{path}", headers=headers, timeout=30).json()["docs"] == []
-        logged = httpx.get(f"{registry.base_url}/v1/log", headers=headers, timeout=30).json()["docs"]
-        assert [entry["status"] for entry in logged if entry["url"] == "/v1/datasets"] == [200]
+def test_an_endless_request_does_not_prevent_a_stop(hurried: Served) -> None:
+    with endless_upload(hurried, "stopped") as path:
+        hurried.stop()  # waits for at most a minute
+    hurried.start()
+    headers = login(hurried)
+    assert httpx.get(f"{hurried.base_url}{path}", headers=headers, timeout=30).json()["docs"] == []
+    logged = httpx.get(f"{hurried.base_url}/v1/log", headers=headers, timeout=30).json()["docs"]
+    assert [entry["status"] for entry in logged if entry["url"] == "/v1/datasets"] == [200]
 
 
-def test_workers_end_when_only_the_main_process_is_killed(server: Server, tmp_path: Path) -> None:
-    with Served.on(server, tmp_path, STOP_SECONDS="2") as registry:
-        workers = children(registry)
-        with endless_upload(registry):
-            os.kill(registry.pid, signal.SIGKILL)
-            wait_until(lambda: not listens(registry.port), "somebody still listens", seconds=20)
-            wait_until(lambda: not any(map(runs, workers)), "workers outlive the main process", seconds=20)
-        registry.kill()
-        registry.start()
-        login(registry)
+def test_workers_end_when_only_the_main_process_is_killed(hurried: Served) -> None:
+    workers = children(hurried)
+    with endless_upload(hurried, "killed"):
+        os.kill(hurried.pid, signal.SIGKILL)
+        wait_until(lambda: not listens(hurried.port), "somebody still listens", seconds=20)
+        wait_until(lambda: not any(map(runs, workers)), "workers outlive the main process", seconds=20)
+    hurried.kill()
+    hurried.start()
+    login(hurried)
 
 
 def children(registry: Served) -> list[int]:
@@ -181,14 +190,14 @@ def test_a_killed_worker_is_replaced(fresh_served: Served) -> None:
         raise AssertionError("no new workers")
 
 
-def test_idle_connections_do_not_stop_others(served: Served) -> None:
+def test_idle_connections_do_not_stop_others(fresh_served: Served) -> None:
     request = b"GET /v1/version HTTP/1.1\r\nHost: x\r\n\r\n"
-    idle = [socket.create_connection(("127.0.0.1", served.port), 5) for _ in range(300)]
+    idle = [socket.create_connection(("127.0.0.1", fresh_served.port), 5) for _ in range(300)]
     try:
         for connection in idle:
             connection.sendall(request)
             assert connection.recv(12) == b"HTTP/1.1 200"
-        assert httpx.get(f"{served.base_url}/v1/version", timeout=5).status_code == 200
+        assert httpx.get(f"{fresh_served.base_url}/v1/version", timeout=5).status_code == 200
     finally:
         for connection in idle:
             connection.close()
@@ -263,8 +272,6 @@ def test_a_first_password_that_is_stored_nowhere_is_shown_once(migrated: dict[st
             "MIN_PASSWORD_STRENGTH": "4",
             "DEFAULT_TENANT": "no blanks",
         },
-        {"HTTP_PORT": "70000"},
-        {"DATABASE": "oracle://scott:tiger@host/x"},
         {"DATABASE": "postgres://scott:ti/ger@host/x"},
     ],
     ids=lambda malformed: min(malformed.items())[1],
@@ -275,7 +282,6 @@ def test_malformed_values_stop_the_start_with_one_line(variables: dict[str, str]
     lines = [line for line in result.stderr.splitlines() if not line.startswith("Wrote ")]
     assert len(lines) == 1, result.stderr
     assert malformed.keys() <= set(re.findall(r"\w+", lines[0]))
-    assert "tiger" not in lines[0]
     assert "ti/ger" not in lines[0]
 
 
@@ -314,15 +320,6 @@ def _superuser_enters(served: Served, password: str) -> bool:
         return browser.post("/admin/login/", data=form).status_code == 302
 
 
-def test_the_variables_create_a_superuser_and_never_change_the_password(fresh_served: Served) -> None:
-    assert _superuser_enters(fresh_served, SUPERUSER_PASSWORD)
-    fresh_served.stop()
-    fresh_served.env["SUPERUSER_PASSWORD"] = "An0ther-one!"
-    fresh_served.start()
-    assert _superuser_enters(fresh_served, SUPERUSER_PASSWORD)
-    assert not _superuser_enters(fresh_served, "An0ther-one!")
-
-
 def test_a_weak_superuser_password_is_refused_with_the_reason(migrated: dict[str, str]) -> None:
     done = manage("serve", "--prepare-only", env=migrated | {"SUPERUSER_PASSWORD": "weak"})
     assert done.returncode != 0
@@ -330,14 +327,14 @@ def test_a_weak_superuser_password_is_refused_with_the_reason(migrated: dict[str
     assert "Traceback" not in done.stderr
 
 
-def test_createsuperuser_asks_no_question_and_refuses_a_duplicate_name(migrated: dict[str, str]) -> None:
-    manage("serve", "--prepare-only", env=migrated)
-    env = migrated | {"DJANGO_SUPERUSER_PASSWORD": "Superuser1!"}
+def test_createsuperuser_asks_no_question_and_refuses_a_duplicate_name(
+    migrated: dict[str, str], tmp_path: Path
+) -> None:
     words = ("createsuperuser", "--noinput", "--username", "boss")
-    assert manage(*words, env=env).returncode == 0
-    again = manage(*words, env=env)
-    assert again.returncode != 0
-    assert "already taken" in again.stderr
+    registry = Served(migrated["DATABASE"], tmp_path, DJANGO_SUPERUSER_PASSWORD="Superuser1!")
+    (_, done), (_, again) = registry.manage_all(words, words)
+    assert done == ""
+    assert "already taken" in again
 
 
 def _open_to_others(folder: Path) -> list[str]:
