@@ -121,7 +121,6 @@ INDEPENDENT = {
     "tests/e2e/postman/": "tests/registry_site/api/test_openapi_examples.py sends the same requests on every engine",
     "tests/registry_site/api/test_about.py": "HTML and texts; the demo's services are tested on every engine",
     "tests/registry_site/dialects/test_mlflow_client.py::test_every": "answers; test_mlflow.py has the same filters",
-    "tests/registry_site/dialects/test_mlflow_client.py::test_mlflow_serves": "MLflow loads the model once more",
     "tests/registry_site/dialects/test_mlflow_languages.py": "numbers are read; test_mlflow.py sends the same requests",
     "tests/registry_site/pages/test_draft_pages.py": "the rows are read by dialects/test_mlflow.py",
     "tests/registry_site/dialects/test_mlmodel.py": "a file is read and shown",
