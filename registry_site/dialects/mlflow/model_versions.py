@@ -14,8 +14,9 @@ from catalog.query_fields import VERSION_FIELDS
 from catalog.services import delete_item_version, update_item, update_item_version
 from registry_site.dialects.mlflow.documents import STAGE, STAGES, files_url, version_answer, version_document
 from registry_site.dialects.mlflow.errors import MLflowError
-from registry_site.dialects.mlflow.filters import Condition, Grammar, conditions_of, keys_of, orders_of
+from registry_site.dialects.mlflow.filters import Condition, Grammar, conditions_of
 from registry_site.dialects.mlflow.names import find_model, find_version, names_for
+from registry_site.dialects.mlflow.orders import keys_of, orders_of
 from registry_site.dialects.mlflow.pages import Wanted, limited, page_of
 from registry_site.dialects.mlflow.registered_models import (
     MODELS,
@@ -38,6 +39,7 @@ VERSIONS = Grammar(
     numbers={"version_number": "number"},
     lists={"tags": "metadata"},
     pairs={"run_id": "source_run", "source_path": "source"},
+    listable=("run_id",),
 )
 FIELDS = VERSION_FIELDS | {"number": "number?"}
 ORDERS = {

@@ -21,8 +21,9 @@ from registry_site.dialects.mlflow.documents import (
     version_document,
 )
 from registry_site.dialects.mlflow.errors import EXISTS, MLflowError
-from registry_site.dialects.mlflow.filters import Grammar, conditions_of, keys_of, orders_of
+from registry_site.dialects.mlflow.filters import Grammar, conditions_of
 from registry_site.dialects.mlflow.names import find_model, find_version, models_named, names_for
+from registry_site.dialects.mlflow.orders import keys_of, orders_of
 from registry_site.dialects.mlflow.pages import Wanted, limited, page_of
 from registry_site.dialects.mlflow.views import DELETE, READ, WRITE, Arguments, DialectView
 from tenants.exceptions import Refused
@@ -33,7 +34,7 @@ from tenants.rows.texts import shown
 from tenants.rows.visibility import rows_for
 from versions.models import Version
 
-MODELS = Grammar(texts={"name": "name"}, numbers={}, lists={"tags": "metadata"})
+MODELS = Grammar(texts={"name": "name"}, numbers={}, lists={"tags": "metadata"}, listable=("name",))
 ORDERS = {
     "name": "name",
     "timestamp": "lastmod",

@@ -21,7 +21,7 @@ from versions.draft_models import RUN, Draft, Point
 
 STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
 NUMBERED = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
-NAME, USER = "mlflow.runName", "mlflow.user"
+NAME, CONTEXT = "mlflow.runName", "mlflow.data.context"
 NOT_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 NUMBER = re.compile(r"[+-]?\d{1,400}(\.\d{0,400})?([eE][+-]?\d{1,4})?", re.ASCII)
 PAGE_OF_SERIES = 25_000  # points
@@ -46,10 +46,20 @@ def run_document(view: Any, draft: Draft) -> dict[str, Any]:
     data = without_empty({"metrics": metrics, "params": params, "tags": tags})
     of_kind: dict[str, list[Any]] = {}
     for each in draft.inputs:
-        of_kind.setdefault(each["kind"], []).append(each["value"])
+        if "kind" in each:  # others are those of `dataset_pairs`
+            of_kind.setdefault(each["kind"], []).append(each["value"])
     inputs = without_empty({name: of_kind.get(name, []) for name in ("dataset_inputs", "model_inputs")})
     outputs = without_empty({"model_outputs": of_kind.get("model_outputs", [])})
     return {"info": without_empty(info), "data": data, "inputs": inputs, "outputs": outputs}
+
+
+def dataset_pairs(sent: Arguments) -> list[dict[str, str]]:
+    """Return what a data set is found by, as pairs."""
+    about = sent.part("dataset")
+    found = {name: about.text(name, "") for name in ("name", "digest")}
+    if (context := sent.pairs("tags").get(CONTEXT)) is not None:
+        found["context"] = context
+    return [{"name": f"dataset.{name}", "value": value} for name, value in found.items()]
 
 
 def points_in(sent: Sequence[Arguments]) -> list[drafts.Measured]:
@@ -194,16 +204,21 @@ class Runs(DialectView):
     def log_inputs(self, request: Request) -> Response:
         sent = self.sent
         names = {"dataset_inputs": "datasets", "model_inputs": "models"}
-        return self._linked({name: sent.objects(there) for name, there in names.items()})
+        pairs = [pair for each in sent.objects("datasets") for pair in dataset_pairs(each)]
+        return self._linked({name: sent.objects(there) for name, there in names.items()}, pairs)
 
     def log_outputs(self, request: Request) -> Response:
         return self._linked({"model_outputs": self.sent.objects("models")})
 
-    def _linked(self, sent: Mapping[str, list[Arguments]]) -> Response:
+    def _linked(self, sent: Mapping[str, list[Arguments]], pairs: Sequence[Mapping[str, str]] = ()) -> Response:
         new = [{"kind": kind, "value": dict(each.values)} for kind, some in sent.items() for each in some]
-        return self._changed(
-            lambda draft: setattr(draft, "inputs", [*draft.inputs, *(each for each in new if each not in draft.inputs)])
-        )
+
+        def apply(draft: Draft) -> None:
+            for each in (*new, *pairs):
+                if each not in draft.inputs:
+                    draft.inputs.append(dict(each))
+
+        return self._changed(apply)
 
     def history(self, request: Request) -> Response:
         """Return a page of the points of a metric, in the order of their steps."""

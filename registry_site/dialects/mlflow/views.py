@@ -126,6 +126,13 @@ class Arguments:
             raise MLflowError(f"A request has at most {most} {name}. Got {len(found)}.")
         return [Arguments(each) for each in found]
 
+    def part(self, name: str) -> "Arguments":
+        """Return an object, empty if there is none."""
+        value = self.values.get(name)
+        if not isinstance(value := {} if value is None else value, dict):
+            raise invalid(name, value)
+        return Arguments(value)
+
     def pairs(self, name: str, most: int = 1000) -> dict[str, str]:
         """Return a list of `{key, value}` as texts by key."""
         return {each.text("key"): each.text("value", "") for each in self.objects(name, most)}

@@ -395,6 +395,7 @@ FILTERS: dict[str, list[str]] = {
 BAD_FILTERS = (
     "name", "name =", "name = alpha", "name = 5", "owner = 'x'", "name > 'a'", "name = 'a' OR name = 'b'", "name = 'a",
     "params.x = 'y'", "tags.team = 1", "(name = 'a')", "name IN 'a'", "name IN ()", "what.x = 'y'", "name LIKE 1", ";",
+    "tags.team IN ('a')", "dataset.name = 'x'",
 )  # fmt: skip
 
 

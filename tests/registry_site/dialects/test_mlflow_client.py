@@ -10,10 +10,7 @@ import httpx
 import pytest
 
 from tests.engines import Server, free_port
-from tests.registry_site.dialects.mlflow_calls import answers, shape
 from tests.registry_site.dialects.mlflow_clients import Clients
-from tests.registry_site.dialects.test_mlflow import BAD_FILTERS, FILTERS, fill
-from tests.registry_site.operations.importing.mlflow_server import PASSWORD, USERNAME, MLflowServer
 from tests.served import Served, wait_until
 
 pytestmark = pytest.mark.timeout(900)  # importing MLflow takes long
@@ -190,65 +187,3 @@ def _listens(port: int) -> bool:
     with suppress(httpx.TransportError):
         return httpx.get(f"http://127.0.0.1:{port}/ping", timeout=5).status_code == 200
     return False
-
-
-@pytest.mark.promise("mlflow.filters")
-def test_every_filter_finds_what_mlflows_own_server_finds(registry: Any, mlflow: MLflowServer) -> None:
-    header = {"Authorization": f"Bearer {registry.tokens['grace']}"}
-    with (
-        httpx.Client(base_url=f"{registry.served.base_url}/api/2.0/mlflow/", headers=header, timeout=60) as ours,
-        httpx.Client(base_url=f"{mlflow.url}/api/2.0/mlflow/", auth=(USERNAME, PASSWORD), timeout=60) as theirs,
-    ):
-        for client in (ours, theirs):
-            fill(
-                lambda method, route, client=client, **sent: client.request(method, route, json=sent).raise_for_status()
-            )
-        for filter in (*FILTERS, *BAD_FILTERS):
-            found = []
-            for client in (ours, theirs):
-                response = client.get("registered-models/search", params={"filter": filter, "max_results": 1000})
-                models = response.json().get("registered_models", [])
-                names = [each["name"] for each in models if each["name"] in FILTERS[""]]
-                found.append((response.status_code, response.json().get("error_code"), names))
-            assert found[0] == found[1], filter
-
-
-ADDED = {"aliases", "model_id", "outputs", "tags"}  # fields that MLflow's own server leaves out of some answers
-
-
-@pytest.mark.promise("mlflow.answers")
-def test_every_route_answers_as_mlflows_own_server_does(registry: Any, mlflow: MLflowServer) -> None:
-    def sender(client: httpx.Client, store: bool) -> Any:
-        def send(method: str, route: str, sent: dict[str, Any]) -> tuple[int, Any]:
-            options: Any = {"params": sent} if method == "get" else {"json": sent}
-            response = client.request(method, route, **options)
-            answer = response.json()
-            if store and route == "logged-models" and response.is_success:  # a version has files here
-                client.put(f"{answer['model']['info']['artifact_uri']}/MLmodel", content=b"x").raise_for_status()
-            return response.status_code, answer
-
-        return send
-
-    header = {"Authorization": f"Bearer {registry.tokens['grace']}"}
-    with (
-        httpx.Client(base_url=f"{registry.served.base_url}/api/2.0/mlflow/", headers=header, timeout=60) as ours,
-        httpx.Client(base_url=f"{mlflow.url}/api/2.0/mlflow/", auth=(USERNAME, PASSWORD), timeout=60) as theirs,
-    ):
-        pairs = zip(answers(sender(ours, True)), answers(sender(theirs, False)), strict=True)
-        for (call, status, answer), (_, expected_status, expected) in pairs:
-            assert status == expected_status, (call, answer, expected)
-            if status == 200:
-                assert _lacking(shape(expected), shape(answer)) == [], call
-                assert set(_lacking(shape(answer), shape(expected))) <= ADDED, call
-            else:
-                assert answer["error_code"] == expected["error_code"], (call, answer, expected)
-
-
-def _lacking(expected: Any, found: Any) -> list[str]:
-    """Return the fields that are not there, or of another type."""
-    if isinstance(expected, list) and isinstance(found, list):
-        return _lacking(expected[0], found[0])
-    if not isinstance(expected, dict) or not isinstance(found, dict):
-        return [] if expected == found else [f"{expected} is {found}"]
-    gone = [name for name in expected if name not in found]
-    return gone + [each for name in expected if name in found for each in _lacking(expected[name], found[name])]

@@ -121,6 +121,12 @@ class MLflowServer:
         assert answer.is_success, answer.text
         return answer.json()
 
+    def send(self, method: str, route: str, sent: dict[str, Any]) -> tuple[int, Any]:
+        """Send arguments as the method has them; return the status and the answer."""
+        options: Any = {"params": sent} if method == "get" else {"json": sent}
+        response = self.client.request(method, f"/mlflow/{route}", **options)
+        return response.status_code, response.json()
+
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
