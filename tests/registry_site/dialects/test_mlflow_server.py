@@ -34,7 +34,7 @@ def test_mlflows_own_server_finds_what_the_registry_finds(mlflow: MLflowServer) 
         assert (status, found) == expected, filter
 
 
-@pytest.mark.promise("mlflow.answers")
+@pytest.mark.promise("mlflow.answers", "mlflow.filters")
 def test_every_route_answers_as_mlflows_own_server_does(client: Client) -> None:
     def send(method: str, route: str, sent: dict[str, Any]) -> tuple[int, Any]:
         response = client.send(method, route, **sent)
