@@ -127,11 +127,11 @@ class Experiments(DialectView):
         return self._changed(lambda row: setattr(row, "name", name))
 
     def set_tag(self, request: Request) -> Response:
-        key, value = self.sent.text("key"), self.sent.text("value", "")
+        key, value = self.sent.key(), self.sent.text("value", "")
         if self.sent.text("experiment_id") == DEFAULT_EXPERIMENT:
             return Response({})  # it has no row, and no tags
         return self._changed(lambda row: setattr(row, "tags", drafts.paired(drafts.values_of(row.tags), {key: value})))
 
     def delete_tag(self, request: Request) -> Response:
-        key = self.sent.text("key")
+        key = self.sent.key()
         return self._changed(lambda row: setattr(row, "tags", [pair for pair in row.tags if pair["name"] != key]))

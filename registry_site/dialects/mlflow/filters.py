@@ -1,5 +1,6 @@
 """MLflow's filter strings, such as `name LIKE 'churn%' AND tags.team = 'a'`, in our filter language."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,7 +104,10 @@ def _value(token: tuple[str, str], text: str) -> Any:
         return value[1:-1].replace("''", "'") if value[0] == "'" else value[1:-1]
     if kind != "number":
         raise _invalid(text)
-    return float(value) if any(each in value for each in ".eE") else int(value)
+    number = float(value)
+    if math.isinf(number):
+        raise _invalid(text)
+    return number if any(each in value for each in ".eE") or abs(number) >= 2**63 else int(value)
 
 
 def _invalid(text: str) -> MLflowError:

@@ -12,6 +12,7 @@ from catalog.changes import ListChange, Replacement
 from catalog.drafts import typed
 from catalog.models import Item
 from catalog.query_fields import ITEM_FIELDS
+from catalog.serializers import LONGEST_DESCRIPTION
 from catalog.services import create_item, delete_item, update_item
 from registry_site.dialects.mlflow.documents import (
     STAGES,
@@ -25,7 +26,7 @@ from registry_site.dialects.mlflow.filters import Grammar, conditions_of
 from registry_site.dialects.mlflow.names import find_model, find_version, models_named, names_for
 from registry_site.dialects.mlflow.orders import keys_of, orders_of
 from registry_site.dialects.mlflow.pages import Wanted, limited, page_of
-from registry_site.dialects.mlflow.views import DELETE, READ, WRITE, Arguments, DialectView
+from registry_site.dialects.mlflow.views import DELETE, LONGEST_NAME, READ, WRITE, Arguments, DialectView
 from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.rest.permissions import refuse_outside_scope
@@ -114,7 +115,10 @@ class RegisteredModels(DialectView):
         name, tags = self._new_name("name"), sent.pairs("tags")
         if any(item.owner_id == self.user.pk for item in models_named(self.user, name)):
             raise exists(name)
-        about: Any = {"description": sent.text("description", ""), "metadata": metadata_of(tags)}
+        about: Any = {
+            "description": sent.text("description", "", longest=LONGEST_DESCRIPTION),
+            "metadata": metadata_of(tags),
+        }
         with _taken(name):
             return self._answer(create_item(kind="model", by=self.user, name=name, **about))
 
@@ -125,7 +129,7 @@ class RegisteredModels(DialectView):
             return self._answer(update_item(item=item, by=self.user, changes={"name": name}))
 
     def _new_name(self, argument: str) -> str:
-        name = self.sent.text(argument)
+        name = self.sent.text(argument, longest=LONGEST_NAME)
         if "/" in name or ":" in name:
             raise MLflowError(f"Invalid model name: '{shown(name)}'. A name has no `/` and no `:`")
         refuse_outside_scope(self.request, self, name)
@@ -134,7 +138,11 @@ class RegisteredModels(DialectView):
     def update(self, request: Request) -> Response:
         item = find_model(self, self.sent.text("name"), changes=True)
         return self._answer(
-            update_item(item=item, by=self.user, changes={"description": self.sent.text("description", "")})
+            update_item(
+                item=item,
+                by=self.user,
+                changes={"description": self.sent.text("description", "", longest=LONGEST_DESCRIPTION)},
+            )
         )
 
     def destroy(self, request: Request) -> Response:
@@ -172,7 +180,7 @@ class RegisteredModels(DialectView):
         return self._tagged(self.sent, None)
 
     def _tagged(self, sent: Arguments, value: str | None) -> Response:
-        item, key = find_model(self, sent.text("name"), changes=True), sent.text("key")
+        item, key = find_model(self, sent.text("name"), changes=True), sent.key()
         if changes := tag_change(item, key, value):
             update_item(item=item, by=self.user, changes=changes)
         return Response({})

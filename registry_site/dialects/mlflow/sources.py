@@ -39,7 +39,7 @@ def source_of(view: Any, uri: str, run_id: str, model_id: str) -> Source | Versi
         raise refused(uri)
     try:
         return _source(view, uri)
-    except Refused:
+    except (Refused, ValueError):  # a ValueError is an address that cannot be read
         raise refused(uri) from None
     except MLflowError as error:
         raise error if error.code == "INVALID_PARAMETER_VALUE" else refused(uri) from None
