@@ -201,7 +201,7 @@ def test_values_that_no_database_stores_are_refused_on_each_engine(client: Clien
 
 
 @pytest.mark.promise("mlflow.clients", "mlflow.filters")
-def test_what_a_run_used_and_made_is_kept_without_what_no_client_sends(client: Client, churn: str) -> None:
+def test_a_run_keeps_its_inputs_and_outputs_in_the_fields_that_clients_send(client: Client, churn: str) -> None:
     deep: Any = {"$where": 2**63}
     for _ in range(4):
         deep = {"a.b": [deep]}
