@@ -49,6 +49,7 @@ class MLflowServer:
     def __init__(self, folder: Path) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         self.log, self.files = folder / "log", folder / "files"
+        self.kept = ""  # the name of a model that several tests import
         (folder / "authentication.ini").write_text(AUTHENTICATION.format(folder=folder))
         (folder / "tokens.py").write_text(TOKENS)
         words = ["server", "--app-name", "basic-auth", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
