@@ -15,6 +15,7 @@ from catalog.query_fields import ITEM_FIELDS
 from catalog.serializers import LONGEST_DESCRIPTION
 from catalog.services import create_item, delete_item, update_item
 from registry_site.dialects.mlflow.documents import (
+    STAGE,
     STAGES,
     model_documents,
     newest_of_stages,
@@ -166,11 +167,10 @@ class RegisteredModels(DialectView):
         """Return the newest version of each stage, or of the stages that are asked for."""
         sent = self.sent
         item, stages = find_model(self, sent.text("name")), [_stage(each) for each in sent.texts("stages")]
-        versions = Version.objects.of(item.tenant_id).filter(subject=item.pk).order_by("-timestamp", "-pk")
-        found = newest_of_stages(versions.iterator())
         name = names_for(self.user, [item])[item.pk]
-        wanted = [each for stage, each in found.items() if not stages or stage in stages]
-        documents = [version_document(self.request, item, each, name) for each in wanted]
+        found = filter(None, (_newest(item, stage) for stage in dict.fromkeys(stages or STAGES.values())))
+        newest = sorted(found, key=lambda version: (version.timestamp, version.pk), reverse=True)
+        documents = [version_document(self.request, item, each, name) for each in newest]
         return Response({"model_versions": documents} if documents else {})
 
     def set_tag(self, request: Request) -> Response:
@@ -210,6 +210,14 @@ class RegisteredModels(DialectView):
         if found is None:
             raise MLflowError(f"Latest version not found for model {shown(item.name)}.", "RESOURCE_DOES_NOT_EXIST")
         return Response(version_answer(self.request, item, found))
+
+
+def _newest(item: Item, stage: str) -> Version | None:
+    """Return the newest version of a stage. The database finds a stage, also one that no version of many has."""
+    versions = Version.objects.of(item.tenant_id).filter(subject=item.pk).order_by("-timestamp", "-pk")
+    if stage == STAGES["none"]:
+        return next((each for each in versions.iterator() if stage in newest_of_stages([each])), None)
+    return versions.filter(metadata__holds={"name": STAGE, "value": stage}).first()
 
 
 def _stage(text: str) -> str:
