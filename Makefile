@@ -35,7 +35,7 @@ superuser: $(VENV)/.run-stamp ## Create a superuser of the admin site
 test: prepare ## Run the tests on all engines, or on ENGINE=sqlite, postgres, mongodb
 	@$(BIN)/python -m tests.run $(ENGINE) -- $(PYTEST)
 
-prepare: compiled $(VENV)-mlflow/.stamp newman azurite tus charts vendor ## Install and compile what the tests need
+prepare: compiled $(VENV)-mlflow/.stamp $(VENV)-mlflow29/.stamp newman azurite tus charts vendor ## Install and compile what the tests need
 
 compiled: $(VENV)/.dev-stamp
 	@$(BIN)/python -c 'from tests.run import compile_once; compile_once()'
@@ -99,6 +99,8 @@ lock: $(VENV)/.dev-stamp ## Lock the dependencies of pyproject.toml
 		-c requirements.txt pyproject.toml -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 \
 		benchmarks/requirements-mlflow.in -o benchmarks/requirements-mlflow.txt
+	@$(BIN)/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 \
+		benchmarks/requirements-mlflow29.in -o benchmarks/requirements-mlflow29.txt
 
 bench: $(VENV)/.dev-stamp $(VENV)-mlflow/.stamp ## Benchmark the registry against MLflow and write docs/performance.md
 	@$(BIN)/uv pip install --quiet --python $(VENV)-mlflow/bin/python --constraint requirements.txt "psycopg[binary]"
@@ -119,7 +121,7 @@ trace: $(VENV)/.dev-stamp ## Count the files that four requests pass through
 	@$(BIN)/python -m benchmarks.trace
 
 clean: ## Remove the virtual environment and caches, never data
-	@rm -rf $(VENV) $(VENV)-mlflow .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-mlflow $(VENV)-mlflow29 .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -143,9 +145,9 @@ $(VENV)/.dev-stamp: requirements-dev.txt requirements.txt | $(BIN)/python
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
 	@touch $(VENV)/.run-stamp $@
 
-# MLflow, for the import tests, needs its own environment: its pinned versions conflict with ours.
-$(VENV)-mlflow/.stamp: benchmarks/requirements-mlflow.txt | $(VENV)/.dev-stamp
-	@echo "Installing an MLflow for the tests …"
-	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-mlflow
-	@$(BIN)/uv pip install --quiet --python $(VENV)-mlflow/bin/python --require-hashes -r benchmarks/requirements-mlflow.txt
+# Each MLflow of the tests, the newest and 2.9, needs its own environment: its pinned versions conflict with ours.
+$(VENV)-%/.stamp: benchmarks/requirements-%.txt | $(VENV)/.dev-stamp
+	@echo "Installing $* for the tests …"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-$*
+	@$(BIN)/uv pip install --quiet --python $(VENV)-$*/bin/python --require-hashes -r benchmarks/requirements-$*.txt
 	@touch $@

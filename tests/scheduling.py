@@ -11,7 +11,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 OF_MLFLOW = (
-    "tests/registry_site/dialects/test_mlflow_client.py",
+    "tests/registry_site/dialects/test_mlflow_server.py",
     "tests/registry_site/operations/importing/test_mlflow.py",
 )
 # They share object stores, a Chromium, or an MLflow.
@@ -32,6 +32,7 @@ FIRST = (
     "tests/e2e/test_durability.py",
     "tests/registry_site/operations/test_backup.py",
     "tests/versions/",
+    "tests/registry_site/dialects/test_mlflow_client.py",
     *OF_MLFLOW,
     "tests/e2e/test_benchmark.py",
     "tests/test_browsers.py",

@@ -9,6 +9,7 @@ DEPENDENT = {
     "tests/folksonomy/": "words are counted and rewritten by each engine's own statements",
     "tests/registry_site/dialects/test_mlflow.py": "filters, pages and drafts are rows of each engine",
     "tests/registry_site/dialects/test_mlflow_client.py": "MLflow's own client over each engine",
+    "tests/registry_site/dialects/test_mlflow_server.py": "answers are compared with recorded ones of MLflow's server",
     "tests/registry_site/dialects/test_mlflow_languages.py::test_runs_are": "engines compare times and lists",
     "tests/registry_site/operations/importing/test_interrupted.py": "a killed import relies on transactions",
     "tests/registry_site/pages/test_admin.py": "the admin site sends Django's own queries",
@@ -129,8 +130,7 @@ INDEPENDENT = {
     "tests/e2e/original/": "its requests are each tested on every engine",
     "tests/e2e/postman/": "tests/registry_site/api/test_openapi_examples.py sends the same requests on every engine",
     "tests/registry_site/api/test_about.py": "HTML and texts; the demo's services are tested on every engine",
-    "tests/registry_site/dialects/test_mlflow_client.py::test_every": "answers; test_mlflow.py has the same filters",
-    "tests/registry_site/dialects/test_mlflow_client.py::test_mlflow_serves": "MLflow loads the model once more",
+    "tests/registry_site/dialects/test_mlflow_server.py::test_mlflows_own_server": "MLflow's server is asked",
     "tests/registry_site/dialects/test_mlflow_languages.py": "numbers are read; test_mlflow.py sends the same requests",
     "tests/registry_site/pages/test_draft_pages.py": "the rows are read by dialects/test_mlflow.py",
     "tests/registry_site/dialects/test_mlmodel.py": "a file is read and shown",
@@ -267,5 +267,6 @@ NOT_ON = {
     "postgres": {
         "tests/e2e/browser/test_demo.py": "tests/tenants/rest/ sends its requests on each engine",
         "tests/registry_site/dialects/test_mlflow_client.py": "test_mlflow.py sends its requests on each engine",
+        "tests/registry_site/dialects/test_mlflow_server.py": "test_mlflow.py sends its requests on each engine",
     },
 }

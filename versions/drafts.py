@@ -138,8 +138,8 @@ def change(*, draft: Draft, apply: Callable[[Draft], object], points: Sequence[M
     with atomic():
         current = current_draft(draft)
         apply(current)
-        current.points += _add_points(current, points)
         _refuse_unfit(current, CHANGE)
+        current.points += _add_points(current, points)
         write_draft(current)
     return current
 

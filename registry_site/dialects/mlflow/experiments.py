@@ -9,7 +9,8 @@ from rest_framework.response import Response
 
 from registry_site.dialects.mlflow.documents import files_url, milliseconds, pairs
 from registry_site.dialects.mlflow.errors import EXISTS, MLflowError, missing
-from registry_site.dialects.mlflow.filters import Grammar, conditions_of, keys_of, orders_of
+from registry_site.dialects.mlflow.filters import Grammar, conditions_of
+from registry_site.dialects.mlflow.orders import keys_of, orders_of
 from registry_site.dialects.mlflow.pages import Wanted, limited, page_of
 from registry_site.dialects.mlflow.views import READ, WRITE, Arguments, DialectView
 from tenants.exceptions import Refused
@@ -21,7 +22,13 @@ from versions import drafts
 from versions.draft_models import DEFAULT_EXPERIMENT, Experiment
 
 TIMES = {"creation_time": "timestamp", "last_update_time": "lastmod"}
-EXPERIMENTS = Grammar(texts={"name": "name", "experiment_id": "_id"}, numbers={}, lists={"tags": "tags"}, times=TIMES)
+EXPERIMENTS = Grammar(
+    texts={"name": "name", "experiment_id": "_id"},
+    numbers={},
+    lists={"tags": "tags"},
+    times=TIMES,
+    listable=("experiment_id",),
+)
 FIELDS = {"_id": "text:pk", "name": "text", "tags": "pairs", "timestamp": "date", "lastmod": "date"}
 ORDERS = {"name": "name", "experiment_id": "pk"} | TIMES
 NEWEST = (Key("timestamp", True), Key("pk", True))
@@ -120,11 +127,11 @@ class Experiments(DialectView):
         return self._changed(lambda row: setattr(row, "name", name))
 
     def set_tag(self, request: Request) -> Response:
-        key, value = self.sent.text("key"), self.sent.text("value", "")
+        key, value = self.sent.key(), self.sent.text("value", "")
         if self.sent.text("experiment_id") == DEFAULT_EXPERIMENT:
             return Response({})  # it has no row, and no tags
         return self._changed(lambda row: setattr(row, "tags", drafts.paired(drafts.values_of(row.tags), {key: value})))
 
     def delete_tag(self, request: Request) -> Response:
-        key = self.sent.text("key")
+        key = self.sent.key()
         return self._changed(lambda row: setattr(row, "tags", [pair for pair in row.tags if pair["name"] != key]))

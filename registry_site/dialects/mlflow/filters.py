@@ -1,4 +1,4 @@
-"""MLflow's filter strings, such as `name LIKE 'churn%' AND tags.team = 'a'`, and its orders, in ours."""
+"""MLflow's filter strings, such as `name LIKE 'churn%' AND tags.team = 'a'`, in our filter language."""
 
 import math
 import re
@@ -9,12 +9,9 @@ from typing import Any
 from catalog.drafts import typed
 from registry_site.dialects.mlflow.documents import moment
 from registry_site.dialects.mlflow.errors import MLflowError
-from tenants.rest.querying.fields import Key
-from tenants.rows.fields import INT64
 from tenants.rows.texts import shown
 
 LONGEST, MOST = 10_000, 50  # characters and conditions of a filter
-LONGEST_NUMBER = 400  # characters
 TOKEN = re.compile(
     r"""\s*(?:(?P<text>'(?:[^']|'')*'|"[^"]*")|(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.])
     |(?P<name>(?:`[^`]+`|[\w-]+)(?:\.(?:`[^`]+`|"[^"]+"|[\w./-]*[\w/-]))?)|(?P<sign><=|>=|!=|=|<|>|\(|\)|,))""",
@@ -23,17 +20,20 @@ TOKEN = re.compile(
 ENTITIES = {
     "attribute": "", "attributes": "", "attr": "", "run": "", "tag": "tags", "tags": "tags", "param": "params",
     "params": "params", "parameter": "params", "parameters": "params", "metric": "metrics", "metrics": "metrics",
+    "dataset": "datasets", "datasets": "datasets",
 }  # fmt: skip
 SIGNS = {"=": "$eq", "!=": "$ne", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
 TEXT_OPERATORS = ("=", "!=", "LIKE", "ILIKE")
 LISTED = ("IN", "NOT IN")
 NULLS = ("IS NULL", "IS NOT NULL")  # the whole condition of a tag or a param
 PROMPT = "mlflow.prompt.is_prompt"  # nothing here is a prompt
+NOTHING: dict[str, Any] = {"$nor": [{}]}  # the filter that no row satisfies
+DATASET = ("name", "digest", "context")  # what a data set is found by
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition: `entity` is empty for an attribute, or `tags`, `params` or `metrics`."""
+    """A condition: `entity` is empty for an attribute, or `tags`, `params`, `metrics` or `datasets`."""
 
     entity: str
     key: str
@@ -104,10 +104,10 @@ def _value(token: tuple[str, str], text: str) -> Any:
         return value[1:-1].replace("''", "'") if value[0] == "'" else value[1:-1]
     if kind != "number":
         raise _invalid(text)
-    number = float(value) if any(each in value for each in ".eE") else int(value[:LONGEST_NUMBER])
-    if len(value) > LONGEST_NUMBER or (number not in INT64 if isinstance(number, int) else math.isinf(number)):
-        raise MLflowError(f"A number in a filter has at most 64 bits, not {shown(value)}")
-    return number
+    number = float(value)
+    if math.isinf(number):
+        raise _invalid(text)
+    return number if any(each in value for each in ".eE") or abs(number) >= 2**63 else int(value)
 
 
 def _invalid(text: str) -> MLflowError:
@@ -119,13 +119,18 @@ def _invalid(text: str) -> MLflowError:
 
 @dataclass(frozen=True)
 class Grammar:
-    """What can be filtered: texts, numbers and times by their names here, and the list of each kind of pair."""
+    """What can be filtered: texts, numbers and times by their names here, and the list of each kind of pair.
+
+    `constants` are texts that are the same in all rows; the `listable` attributes can be compared with a list.
+    """
 
     texts: Mapping[str, str]
     numbers: Mapping[str, str]
     lists: Mapping[str, str]
     pairs: Mapping[str, str] = field(default_factory=dict)
     times: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+    listable: Sequence[str] = ()
 
     def filter_of(self, conditions: Sequence[Condition]) -> dict[str, Any]:
         """Return the filter as our lists take it."""
@@ -134,10 +139,17 @@ class Grammar:
 
     def _part(self, condition: Condition) -> dict[str, Any]:
         key, value = condition.key, condition.value
+        if (
+            condition.operator in LISTED
+            and condition.entity != "datasets"
+            and (condition.entity or key not in self.listable)
+        ):
+            raise MLflowError(f"Only {[*self.listable]} and data sets are compared with a list of quoted string values")
         if condition.entity:
             if condition.entity not in self.lists:
                 raise MLflowError(f"Invalid entity type '{condition.entity}'")
-            return _of_pair(self.lists[condition.entity], condition)
+            of_list = _of_dataset if condition.entity == "datasets" else _of_pair
+            return of_list(self.lists[condition.entity], condition)
         if key in self.pairs:
             inner = _comparison(condition)
             return {"metadata": {"$elemMatch": {"name": self.pairs[key], "value": inner}}}
@@ -149,7 +161,9 @@ class Grammar:
             if key in self.times:
                 return _of_time(self.times[key], condition.operator, value)
             return {self.numbers[key]: {SIGNS[condition.operator]: value}}
-        valid = [*self.texts, *self.pairs, *self.numbers, *self.times]
+        if key in self.constants:
+            return {} if _holds(condition, self.constants[key]) else NOTHING
+        valid = [*self.texts, *self.constants, *self.pairs, *self.numbers, *self.times]
         raise MLflowError(f"Invalid attribute key '{shown(key)}' specified. Valid keys are '{valid}'")
 
 
@@ -166,6 +180,21 @@ def _comparison(condition: Condition) -> dict[str, Any]:
     if operator in ("LIKE", "ILIKE"):
         return {"$regex": like(value), "$options": "i" if operator == "ILIKE" else ""}
     return {SIGNS[operator]: value}
+
+
+def _holds(condition: Condition, text: str) -> bool:
+    """Return whether the comparison is true for the text."""
+    (operator, value), *_ = (comparison := _comparison(condition)).items()
+    if operator == "$regex":
+        return re.match(value, text, re.DOTALL | (re.IGNORECASE if comparison["$options"] else 0)) is not None
+    return bool((text in value if operator in ("$in", "$nin") else text == value) == (operator in ("$eq", "$in")))
+
+
+def _of_dataset(name: str, condition: Condition) -> dict[str, Any]:
+    """Return the comparison with any data set of a run; a run without one does not match."""
+    if condition.key not in DATASET:
+        raise MLflowError(f"Invalid dataset key '{shown(condition.key)}' specified. Valid keys are {DATASET}")
+    return {name: {"$elemMatch": {"name": f"dataset.{condition.key}", "value": _comparison(condition)}}}
 
 
 def _of_time(name: str, operator: str, value: int | float) -> dict[str, Any]:
@@ -190,7 +219,7 @@ def _of_pair(name: str, condition: Condition) -> dict[str, Any]:
         return there if condition.operator == "IS NOT NULL" else {"$nor": [there]}
     if condition.key == PROMPT:
         is_true = (condition.operator, condition.value) in (("!=", "true"), ("=", "false"))
-        return {} if is_true else {"$nor": [{}]}
+        return {} if is_true else NOTHING
     inner = _comparison(condition)
     if condition.operator in ("=", "!="):  # a number is stored as a number
         both = list({str(condition.value): 0, typed(condition.value): 0})
@@ -202,44 +231,3 @@ def like(pattern: str) -> str:
     """Return the regular expression of a LIKE pattern: `%` is any text, `_` one character."""
     parts = {"%": ".*", "_": "."}
     return "^" + "".join(parts.get(each) or re.escape(each) for each in pattern) + "$"
-
-
-# --- Orders ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Order:
-    """One element of `order_by`, such as `name DESC`."""
-
-    entity: str
-    key: str
-    descending: bool
-
-
-def orders_of(texts: Sequence[str]) -> list[Order]:
-    """Return the elements of `order_by`. Raises MLflowError."""
-    if len(texts) > 10:
-        raise MLflowError("order_by has at most 10 elements")
-    return [_order(text.strip()) for text in texts]
-
-
-def _order(text: str) -> Order:
-    match = re.fullmatch(r"(\S.{0,300}?)(?:\s+(ASC|DESC))?", text, re.IGNORECASE)
-    if match is None:
-        raise MLflowError(f"Invalid order_by clause '{shown(text)}'. Could not be parsed.")
-    first, dot, rest = match[1].partition(".")
-    entity, key = (ENTITIES.get(first, first), rest) if dot else ("", match[1])
-    return Order(entity, key.strip('`"'), (match[2] or "").upper() == "DESC")
-
-
-def keys_of(orders: Sequence[Order], columns: Mapping[str, str], default: Sequence[Key]) -> tuple[Key, ...]:
-    """Return the sort keys, with the default order behind. Raises MLflowError for an unknown attribute."""
-    keys: list[Key] = []
-    for order in orders:
-        if order.entity or order.key not in columns:
-            raise MLflowError(f"Invalid order_by key '{shown(order.key)}' specified. Valid keys are {list(columns)}")
-        keys.append(Key(columns[order.key], order.descending))
-    paths = [key.path for key in keys]
-    if len(set(paths)) < len(paths):
-        raise MLflowError("`order_by` contains duplicate fields")
-    return *keys, *(key for key in default if key.path not in paths)

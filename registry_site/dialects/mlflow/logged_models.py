@@ -28,6 +28,7 @@ LOGGED = Grammar(
     numbers={},
     lists={"tags": "tags", "params": "params", "metrics": "metrics"},
     times=TIMES,
+    listable=("name", "source_run_id", "model_id", "status"),
 )
 FIELDS = {"_id": "text:pk", "name": "text", "source": "text", "status": "text", "timestamp": "date", "lastmod": "date"}
 FIELDS |= dict.fromkeys(("tags", "params", "metrics"), "pairs")

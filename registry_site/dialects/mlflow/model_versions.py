@@ -14,8 +14,9 @@ from catalog.query_fields import VERSION_FIELDS
 from catalog.services import delete_item_version, update_item, update_item_version
 from registry_site.dialects.mlflow.documents import STAGE, STAGES, files_url, version_answer, version_document
 from registry_site.dialects.mlflow.errors import MLflowError
-from registry_site.dialects.mlflow.filters import Condition, Grammar, conditions_of, keys_of, orders_of
+from registry_site.dialects.mlflow.filters import Condition, Grammar, conditions_of
 from registry_site.dialects.mlflow.names import find_model, find_version, names_for
+from registry_site.dialects.mlflow.orders import keys_of, orders_of
 from registry_site.dialects.mlflow.pages import Wanted, limited, page_of
 from registry_site.dialects.mlflow.registered_models import (
     MODELS,
@@ -32,12 +33,14 @@ from tenants.rest.querying.parse import parse
 from tenants.rows.prepared import Rows
 from versions.models import Version
 from versions.sent import SentFiles
+from versions.upload import LONGEST_DESCRIPTION
 
 VERSIONS = Grammar(
     texts={},
     numbers={"version_number": "number"},
     lists={"tags": "metadata"},
     pairs={"run_id": "source_run", "source_path": "source"},
+    listable=("run_id",),
 )
 FIELDS = VERSION_FIELDS | {"number": "number?"}
 ORDERS = {
@@ -83,7 +86,7 @@ class ModelVersions(DialectView):
         link = sent.text("run_link", "")
         metadata = [*metadata_of(sent.pairs("tags")), {"name": "source", "value": uri}]
         metadata += [{"name": "run_link", "value": link}] if link else []
-        description = sent.text("description", "")
+        description = sent.text("description", "", longest=LONGEST_DESCRIPTION)
         if isinstance(source, Source):
             about: Any = {"path": source.path, "metadata": metadata, "description": description}
             return self._answer(item, publish(draft=source.draft, item=item, by=self.user, **about))
@@ -94,7 +97,7 @@ class ModelVersions(DialectView):
 
     def update(self, request: Request) -> Response:
         item, version = self._found(changes=True)
-        changes = {"description": self.sent.text("description", "")}
+        changes = {"description": self.sent.text("description", "", longest=LONGEST_DESCRIPTION)}
         return self._answer(item, update_item_version(item=item, version=version, by=self.user, changes=changes))
 
     def destroy(self, request: Request) -> Response:
@@ -119,7 +122,7 @@ class ModelVersions(DialectView):
 
     def _tagged(self, value: str | None) -> Response:
         item, version = self._found(changes=True)
-        if changes := tag_change(version, self.sent.text("key"), value):
+        if changes := tag_change(version, self.sent.key(), value):
             update_item_version(item=item, version=version, by=self.user, changes=changes)
         return Response({})
 

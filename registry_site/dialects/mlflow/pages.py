@@ -17,8 +17,10 @@ from tenants.rest.querying.compile import resolved
 from tenants.rest.querying.fields import Key, field_table
 from tenants.rest.querying.parse import parse
 from tenants.rest.querying.search import Search
+from tenants.rows.fields import INT64
 from tenants.rows.prepared import Rows
 
+TIMES = ("timestamp", "lastmod", "ended")
 LONGEST_TOKEN = 10_000
 
 
@@ -65,10 +67,10 @@ def position_in(token: str, keys: Sequence[Key]) -> tuple[Any, ...]:
 
 
 def _value(value: Any, key: Key) -> Any:
-    if key.path in ("timestamp", "lastmod", "ended"):
-        return datetime.fromtimestamp(int(value) / 1000, UTC)
-    if key.path == "number":
-        return int(value)
+    if key.path in (*TIMES, "number"):
+        if not isinstance(value, int) or value not in INT64:
+            raise ValueError(value)
+        return datetime.fromtimestamp(value / 1000, UTC) if key.path in TIMES else value
     if not isinstance(value, str) or "\0" in value:
         raise ValueError(value)
     return value

@@ -12,8 +12,10 @@ from catalog.changes import ListChange, Replacement
 from catalog.drafts import typed
 from catalog.models import Item
 from catalog.query_fields import ITEM_FIELDS
+from catalog.serializers import LONGEST_DESCRIPTION
 from catalog.services import create_item, delete_item, update_item
 from registry_site.dialects.mlflow.documents import (
+    STAGE,
     STAGES,
     model_documents,
     newest_of_stages,
@@ -21,10 +23,11 @@ from registry_site.dialects.mlflow.documents import (
     version_document,
 )
 from registry_site.dialects.mlflow.errors import EXISTS, MLflowError
-from registry_site.dialects.mlflow.filters import Grammar, conditions_of, keys_of, orders_of
+from registry_site.dialects.mlflow.filters import Grammar, conditions_of
 from registry_site.dialects.mlflow.names import find_model, find_version, models_named, names_for
+from registry_site.dialects.mlflow.orders import keys_of, orders_of
 from registry_site.dialects.mlflow.pages import Wanted, limited, page_of
-from registry_site.dialects.mlflow.views import DELETE, READ, WRITE, Arguments, DialectView
+from registry_site.dialects.mlflow.views import DELETE, LONGEST_NAME, READ, WRITE, Arguments, DialectView
 from tenants.exceptions import Refused
 from tenants.models import User
 from tenants.rest.permissions import refuse_outside_scope
@@ -33,7 +36,7 @@ from tenants.rows.texts import shown
 from tenants.rows.visibility import rows_for
 from versions.models import Version
 
-MODELS = Grammar(texts={"name": "name"}, numbers={}, lists={"tags": "metadata"})
+MODELS = Grammar(texts={"name": "name"}, numbers={}, lists={"tags": "metadata"}, listable=("name",))
 ORDERS = {
     "name": "name",
     "timestamp": "lastmod",
@@ -113,7 +116,10 @@ class RegisteredModels(DialectView):
         name, tags = self._new_name("name"), sent.pairs("tags")
         if any(item.owner_id == self.user.pk for item in models_named(self.user, name)):
             raise exists(name)
-        about: Any = {"description": sent.text("description", ""), "metadata": metadata_of(tags)}
+        about: Any = {
+            "description": sent.text("description", "", longest=LONGEST_DESCRIPTION),
+            "metadata": metadata_of(tags),
+        }
         with _taken(name):
             return self._answer(create_item(kind="model", by=self.user, name=name, **about))
 
@@ -124,7 +130,7 @@ class RegisteredModels(DialectView):
             return self._answer(update_item(item=item, by=self.user, changes={"name": name}))
 
     def _new_name(self, argument: str) -> str:
-        name = self.sent.text(argument)
+        name = self.sent.text(argument, longest=LONGEST_NAME)
         if "/" in name or ":" in name:
             raise MLflowError(f"Invalid model name: '{shown(name)}'. A name has no `/` and no `:`")
         refuse_outside_scope(self.request, self, name)
@@ -133,7 +139,11 @@ class RegisteredModels(DialectView):
     def update(self, request: Request) -> Response:
         item = find_model(self, self.sent.text("name"), changes=True)
         return self._answer(
-            update_item(item=item, by=self.user, changes={"description": self.sent.text("description", "")})
+            update_item(
+                item=item,
+                by=self.user,
+                changes={"description": self.sent.text("description", "", longest=LONGEST_DESCRIPTION)},
+            )
         )
 
     def destroy(self, request: Request) -> Response:
@@ -157,11 +167,10 @@ class RegisteredModels(DialectView):
         """Return the newest version of each stage, or of the stages that are asked for."""
         sent = self.sent
         item, stages = find_model(self, sent.text("name")), [_stage(each) for each in sent.texts("stages")]
-        versions = Version.objects.of(item.tenant_id).filter(subject=item.pk).order_by("-timestamp", "-pk")
-        found = newest_of_stages(versions.iterator())
         name = names_for(self.user, [item])[item.pk]
-        wanted = [each for stage, each in found.items() if not stages or stage in stages]
-        documents = [version_document(self.request, item, each, name) for each in wanted]
+        found = filter(None, (_newest(item, stage) for stage in dict.fromkeys(stages or STAGES.values())))
+        newest = sorted(found, key=lambda version: (version.timestamp, version.pk), reverse=True)
+        documents = [version_document(self.request, item, each, name) for each in newest]
         return Response({"model_versions": documents} if documents else {})
 
     def set_tag(self, request: Request) -> Response:
@@ -171,7 +180,7 @@ class RegisteredModels(DialectView):
         return self._tagged(self.sent, None)
 
     def _tagged(self, sent: Arguments, value: str | None) -> Response:
-        item, key = find_model(self, sent.text("name"), changes=True), sent.text("key")
+        item, key = find_model(self, sent.text("name"), changes=True), sent.key()
         if changes := tag_change(item, key, value):
             update_item(item=item, by=self.user, changes=changes)
         return Response({})
@@ -201,6 +210,14 @@ class RegisteredModels(DialectView):
         if found is None:
             raise MLflowError(f"Latest version not found for model {shown(item.name)}.", "RESOURCE_DOES_NOT_EXIST")
         return Response(version_answer(self.request, item, found))
+
+
+def _newest(item: Item, stage: str) -> Version | None:
+    """Return the newest version of a stage. The database finds a stage, also one that no version of many has."""
+    versions = Version.objects.of(item.tenant_id).filter(subject=item.pk).order_by("-timestamp", "-pk")
+    if stage == STAGES["none"]:
+        return next((each for each in versions.iterator() if stage in newest_of_stages([each])), None)
+    return versions.filter(metadata__holds={"name": STAGE, "value": stage}).first()
 
 
 def _stage(text: str) -> str:

@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from registry_site.dialects.mlflow.documents import files_url
 from registry_site.dialects.mlflow.errors import MLflowError
 from registry_site.dialects.mlflow.experiments import NEWEST, of_lifecycle
-from registry_site.dialects.mlflow.filters import Grammar, Order, conditions_of, keys_of, orders_of
+from registry_site.dialects.mlflow.filters import Condition, Grammar, conditions_of
+from registry_site.dialects.mlflow.orders import Order, keys_of, orders_of
 from registry_site.dialects.mlflow.pages import Wanted, limited, page_of
 from registry_site.dialects.mlflow.runs import NOT_NUMBERS, run_document
 from registry_site.dialects.mlflow.views import READ, DialectView
@@ -21,11 +24,12 @@ from versions.draft_models import RUN, Draft
 RUNS = Grammar(
     texts={"run_id": "_id", "run_name": "name", "status": "status", "Run name": "name"},
     numbers={},
-    lists={"tags": "tags", "params": "params", "metrics": "metrics"},
+    lists={"tags": "tags", "params": "params", "metrics": "metrics", "datasets": "inputs"},
     times={"start_time": "timestamp", "Created": "timestamp", "created": "timestamp", "end_time": "ended"},
+    listable=("run_id",),
 )
 FIELDS = {"_id": "text:pk", "name": "text", "status": "text", "timestamp": "date", "ended": "date?"}
-FIELDS |= dict.fromkeys(("tags", "params", "metrics"), "pairs")
+FIELDS |= dict.fromkeys(("tags", "params", "metrics", "inputs"), "pairs")
 ORDERS = {"start_time": "timestamp", "Created": "timestamp", "created": "timestamp", "run_id": "pk"}
 MOST_SORTED = 2000  # runs that are sorted by a value
 PAGE = 1000
@@ -41,7 +45,8 @@ class RunSearch(DialectView):
         """Return a page of the caller's runs."""
         sent = self.sent
         ids, orders = sent.texts("experiment_ids"), orders_of(sent.texts("order_by"))
-        filter = RUNS.filter_of(conditions_of(sent.text("filter", "")))
+        runs = replace(RUNS, constants={"user_id": self.user.username})
+        filter = runs.filter_of([self._by_id(each) for each in conditions_of(sent.text("filter", ""))])
         mine = Draft.objects.owned_by(self.user.tenant_id, self.user.pk).filter(kind=RUN, experiment__in=ids[:1000])
         rows = Rows.of(of_lifecycle(mine, sent.text("run_view_type", "")))
         limit, token = min(limited(sent, PAGE, 50_000), PAGE), sent.text("page_token", "")
@@ -55,6 +60,16 @@ class RunSearch(DialectView):
             found, following = page_of(rows, FIELDS, Wanted(filter, keys_of(orders, ORDERS, NEWEST), limit, token))
         answer = {"runs": [run_document(self, draft) for draft in found]} if found else {}
         return Response(answer | ({"next_page_token": following} if following else {}))
+
+    def _by_id(self, condition: Condition) -> Condition:
+        """Return a condition on the address of a run's files as one on the run's id, which the address contains."""
+        if condition.entity or condition.key != "artifact_uri":
+            return condition
+        if condition.operator not in ("=", "!=") or not isinstance(condition.value, str):
+            raise MLflowError("`artifact_uri` is compared by `=` and `!=` with a quoted string value")
+        start = files_url(self.request, "drafts/")
+        id = condition.value.removeprefix(start) if condition.value.startswith(start) else ""
+        return replace(condition, key="run_id", value=id)
 
 
 def _sorted_page(found: list[Draft], order: Order, limit: int, token: str) -> tuple[list[Draft], str]:

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from registry_site.dialects.mlflow.artifacts import listing
 from registry_site.dialects.mlflow.documents import files_url, milliseconds, moment, pairs, without_empty
 from registry_site.dialects.mlflow.errors import MLflowError, missing
+from registry_site.dialects.mlflow.inputs import inputs_in, linked, outputs_in
 from registry_site.dialects.mlflow.sources import logged_model
 from registry_site.dialects.mlflow.views import READ, WRITE, Arguments, DialectView
 from tenants.exceptions import Refused
@@ -21,7 +22,7 @@ from versions.draft_models import RUN, Draft, Point
 
 STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
 NUMBERED = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
-NAME, USER = "mlflow.runName", "mlflow.user"
+NAME = "mlflow.runName"
 NOT_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 NUMBER = re.compile(r"[+-]?\d{1,400}(\.\d{0,400})?([eE][+-]?\d{1,4})?", re.ASCII)
 PAGE_OF_SERIES = 25_000  # points
@@ -44,19 +45,14 @@ def run_document(view: Any, draft: Draft) -> dict[str, Any]:
     metrics = [{("key" if key == "name" else key): value for key, value in each.items()} for each in draft.metrics]
     params, tags = (pairs(drafts.values_of(each)) for each in (draft.params, draft.tags))
     data = without_empty({"metrics": metrics, "params": params, "tags": tags})
-    of_kind: dict[str, list[Any]] = {}
-    for each in draft.inputs:
-        of_kind.setdefault(each["kind"], []).append(each["value"])
-    inputs = without_empty({name: of_kind.get(name, []) for name in ("dataset_inputs", "model_inputs")})
-    outputs = without_empty({"model_outputs": of_kind.get("model_outputs", [])})
-    return {"info": without_empty(info), "data": data, "inputs": inputs, "outputs": outputs}
+    return {"info": without_empty(info), "data": data} | linked(draft)
 
 
 def points_in(sent: Sequence[Arguments]) -> list[drafts.Measured]:
     """Return the metrics of a request."""
     found = []
     for each in sent:
-        name, value = each.text("key"), _number(each.text("key"), each.values.get("value", 0.0))
+        name, value = each.key(), _number(each.key(), each.values.get("value", 0.0))
         time = each.integer("timestamp", milliseconds(now()))
         found.append(drafts.Measured(name, value, each.integer("step", 0), time))
     return found
@@ -161,13 +157,13 @@ class Runs(DialectView):
         return self._logged(draft, points=points)
 
     def log_param(self, request: Request) -> Response:
-        return self._logged(self._found(self.sent), params={self.sent.text("key"): self.sent.text("value", "")})
+        return self._logged(self._found(self.sent), params={self.sent.key(): self.sent.text("value", "")})
 
     def set_tag(self, request: Request) -> Response:
-        return self._logged(self._found(self.sent), tags={self.sent.text("key"): self.sent.text("value", "")})
+        return self._logged(self._found(self.sent), tags={self.sent.key(): self.sent.text("value", "")})
 
     def delete_tag(self, request: Request) -> Response:
-        key = self.sent.text("key")
+        key = self.sent.key()
         if key not in drafts.values_of(self._found(self.sent).tags):
             raise missing(f"No tag with name: {shown(key)} in run with id {self.sent.text('run_id', '')}")
         return self._changed(lambda draft: setattr(draft, "tags", [pair for pair in draft.tags if pair["name"] != key]))
@@ -192,18 +188,13 @@ class Runs(DialectView):
         return Response({})
 
     def log_inputs(self, request: Request) -> Response:
-        sent = self.sent
-        names = {"dataset_inputs": "datasets", "model_inputs": "models"}
-        return self._linked({name: sent.objects(there) for name, there in names.items()})
+        return self._linked(inputs_in(self.sent))
 
     def log_outputs(self, request: Request) -> Response:
-        return self._linked({"model_outputs": self.sent.objects("models")})
+        return self._linked(outputs_in(self.sent))
 
-    def _linked(self, sent: Mapping[str, list[Arguments]]) -> Response:
-        new = [{"kind": kind, "value": dict(each.values)} for kind, some in sent.items() for each in some]
-        return self._changed(
-            lambda draft: setattr(draft, "inputs", [*draft.inputs, *(each for each in new if each not in draft.inputs)])
-        )
+    def _linked(self, new: Sequence[dict[str, Any]]) -> Response:
+        return self._changed(lambda draft: draft.inputs.extend(each for each in new if each not in draft.inputs))
 
     def history(self, request: Request) -> Response:
         """Return a page of the points of a metric, in the order of their steps."""

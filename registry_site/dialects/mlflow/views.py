@@ -18,7 +18,7 @@ from tenants.rows.texts import shown
 
 READ, WRITE, DELETE = ("models:read",), ("models:write",), ("models:delete",)
 SEE = "See the API docs for more information about request parameters."
-LONGEST_TEXT = 1_000_000  # characters
+LONGEST_TEXT, LONGEST_NAME = 1_000_000, 255  # characters
 POWER = re.compile(r"-?\d{1,2}(\.\d{1,12})?[eE]\+?\d{1,2}", re.ASCII)  # R writes 100000 as 1e+05
 
 
@@ -77,7 +77,7 @@ class Arguments:
     def has(self, name: str) -> bool:
         return self.values.get(name) is not None
 
-    def text(self, name: str, default: str | None = None) -> str:
+    def text(self, name: str, default: str | None = None, *, longest: int = LONGEST_TEXT) -> str:
         """Return a text; without a default it is required."""
         value = self._one(name)
         if value is None or (value == "" and default is None):
@@ -86,11 +86,7 @@ class Arguments:
             raise MLflowError(f"Missing value for required parameter '{name}'. {SEE}")
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)  # protocol buffers read a number where a text is declared
-        if not isinstance(value, str):
-            raise invalid(name, value)
-        if len(value) > LONGEST_TEXT or "\0" in value or any("\ud800" <= each <= "\udfff" for each in value):
-            raise MLflowError(f"Invalid value for parameter '{name}': too long, or with characters that are no text")
-        return value
+        return checked(name, value, longest)
 
     def integer(self, name: str, default: int) -> int:
         value = self._one(name)
@@ -118,9 +114,7 @@ class Arguments:
         """Return a list of texts; a query repeats the name."""
         value = self.values.get(name)
         found = value if isinstance(value, list) else [] if value is None else [value]
-        if not all(isinstance(each, str) for each in found):
-            raise invalid(name, value)
-        return list(found)
+        return [checked(name, each) for each in found]
 
     def objects(self, name: str, most: int = 1000) -> "list[Arguments]":
         """Return a list of objects."""
@@ -132,9 +126,29 @@ class Arguments:
             raise MLflowError(f"A request has at most {most} {name}. Got {len(found)}.")
         return [Arguments(each) for each in found]
 
+    def part(self, name: str) -> "Arguments":
+        """Return an object, empty if there is none."""
+        value = self.values.get(name)
+        if not isinstance(value := {} if value is None else value, dict):
+            raise invalid(name, value)
+        return Arguments(value)
+
     def pairs(self, name: str, most: int = 1000) -> dict[str, str]:
         """Return a list of `{key, value}` as texts by key."""
-        return {each.text("key"): each.text("value", "") for each in self.objects(name, most)}
+        return {each.key(): each.text("value", "") for each in self.objects(name, most)}
+
+    def key(self) -> str:
+        """Return the name of a tag or param."""
+        return self.text("key", longest=LONGEST_NAME)
+
+
+def checked(name: str, value: Any, longest: int = LONGEST_TEXT) -> str:
+    """Return a text that a database can store. Raises MLflowError for anything else."""
+    if not isinstance(value, str):
+        raise invalid(name, value)
+    if len(value) > longest or "\0" in value or any("\ud800" <= each <= "\udfff" for each in value):
+        raise MLflowError(f"Invalid value for parameter '{name}': too long, or with characters that are no text")
+    return value
 
 
 def invalid(name: str, value: Any) -> MLflowError:

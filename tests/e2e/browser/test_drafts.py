@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browser.conftest import Look
@@ -11,8 +12,8 @@ from tests.served import Served
 from tests.talk import administrator
 
 
-def logged_run(served: Served, name: str) -> None:
-    """Log a run of the administrator as MLflow's clients do, with a course of a metric and a file."""
+def logged_run(served: Served, name: str) -> str:
+    """Log a run of the administrator as MLflow's clients do, with a course of a metric and a file; return its id."""
     with administrator(served) as client:
 
         def post(route: str, **sent: object) -> httpx.Response:
@@ -24,15 +25,18 @@ def logged_run(served: Served, name: str) -> None:
         post("runs/log-batch", run_id=id, metrics=points, params=[{"key": "depth", "value": "3"}])
         files = f"{served.base_url}/api/2.0/mlflow-artifacts/artifacts/drafts/{id}"
         client.put(f"{files}/model/MLmodel", content=b"flavors:\n  python_function: {}\n").raise_for_status()
+        return str(id)
 
 
+@pytest.mark.promise("drafts.pages", "mlflow.links")
 def test_a_run_is_found_pinned_promoted_and_thrown_away(page: Page, served: Served, look: Look) -> None:
     name, model = f"run-{uuid4().hex[:6]}", f"churn-{uuid4().hex[:6]}"
-    logged_run(served, name)
+    id = logged_run(served, name)
     log_in(page, then="/v1/drafts")
     expect(page.get_by_role("row", name=name)).to_contain_text("loss 0.05")
     look(page, "drafts")
-    page.get_by_role("link", name=name).click()
+    page.goto(f"/#/experiments/0/runs/{id}")  # as MLflow's clients print it
+    page.wait_for_url(f"**/v1/drafts/{id}")
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     page.get_by_text("Edit", exact=True).click()
     page.get_by_label("Pinned").check()
@@ -52,5 +56,8 @@ def test_a_run_is_found_pinned_promoted_and_thrown_away(page: Page, served: Serv
     expect(page.get_by_role("link", name=name)).to_have_count(0)
     page.goto(draft)
     expect(page.get_by_text("404", exact=True)).to_be_visible()
-    page.goto("/v1/models")
+    page.goto(f"/#/models/{model}/versions/1")
+    page.wait_for_url("**/v1/models/*/versions/1/info")
     expect(page.get_by_role("link", name=model)).to_be_visible()
+    page.goto("/#/experiments/0?workspace=acme")
+    page.wait_for_url("**/v1/drafts?filter=*")

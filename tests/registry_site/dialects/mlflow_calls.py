@@ -1,8 +1,14 @@
 """Requests of MLflow's clients, for a real `mlflow server` and the registry, and what of the answers to compare."""
 
+import json
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.registry_site.operations.importing.mlflow_server import MLflowServer
+
+FILE = Path(__file__).with_name("mlflow_answers.json")
 Send = Callable[[str, str, dict[str, Any]], tuple[int, Any]]  # (method, route, arguments) -> status, JSON
 
 
@@ -16,6 +22,60 @@ class Call(NamedTuple):
 
 
 TAGS = [{"key": "team", "value": "a"}, {"key": "score", "value": "0.5"}]
+DATASET = {"name": "iris", "digest": "d1", "source_type": "local", "source": "{}", "schema": "{}"}
+CONTEXT = [{"key": "mlflow.data.context", "value": "train"}]
+# Some find the run, some do not, and some are refused.
+RUN_FILTERS = (
+    "dataset.name = 'iris'",
+    "datasets.name = 'iris' AND dataset.context = 'train'",
+    "dataset.name = 'other'",
+    "dataset.name != 'iris'",
+    "dataset.digest != 'other'",
+    "dataset.digest LIKE 'd%'",
+    "dataset.context ILIKE 'TRAIN'",
+    "dataset.name IN ('iris', 'x')",
+    "dataset.name NOT IN ('iris', 'x')",
+    "dataset.name > 'a'",
+    "dataset.name = 1",
+    "dataset.other = 'x'",
+    "dataset.name IS NULL",
+    "user_id = 'owner'",
+    "attributes.user_id != 'owner'",
+    "user_id LIKE 'own%'",
+    "user_id LIKE 'OWN%'",
+    "user_id ILIKE 'OWN%'",
+    "user_id = 'other'",
+    "user_id > 'a'",
+    "user_id = 5",
+    "artifact_uri = '{uri}'",
+    "attributes.artifact_uri != '{uri}'",
+    "artifact_uri = 'other'",
+    "artifact_uri != 'other'",
+    "artifact_uri > 'a'",
+    "metrics.nan != 1",
+    "metrics.nan = 0",
+    "metrics.nan > -1",
+    "metrics.acc = 0.9",
+    "metrics.acc != 0.9",
+    "metrics.acc = 'x'",
+    "params.depth = '3'",
+    "params.depth != '3'",
+    "params.depth LIKE '3'",
+    "params.depth > '2'",
+    "status = 'RUNNING'",
+    "status != 'RUNNING'",
+    "run_name = 'x'",
+    "run_name LIKE '%'",
+    "run_id = '{run}'",
+    "run_id IN ('{run}', 'x')",
+    "run_id NOT IN ('{run}')",
+    "lifecycle = 'x'",
+    "tags.team = 'a'",
+    "tags.team = 'b'",
+    "tags.none != 'a'",
+    "tags.team IN ('a')",
+    "status IN ('RUNNING')",
+)
 STEPS = [
     Call("post", "experiments/create", {"name": "exp", "tags": TAGS}, {"exp": "experiment_id"}),
     Call("post", "experiments/create", {"name": "exp"}),
@@ -29,14 +89,15 @@ STEPS = [
     Call("post", "experiments/search", {"max_results": 10, "filter": "name = 'exp'"}),
     Call("post", "experiments/set-experiment-tag", {"experiment_id": "{exp}", "key": "k", "value": "v"}),
     Call("post", "experiments/update", {"experiment_id": "{exp}", "new_name": "exp2"}),
-    Call("post", "runs/create", {"experiment_id": "{exp}", "start_time": 1700000000000, "tags": TAGS},
-         {"run": "run.info.run_id"}),
+    Call("post", "runs/create", {"experiment_id": "{exp}", "start_time": 1700000000000, "tags": TAGS,
+         "user_id": "owner"}, {"run": "run.info.run_id", "uri": "run.info.artifact_uri"}),
     Call("post", "runs/create", {"experiment_id": "999999", "start_time": 1}),
     Call("post", "runs/log-parameter", {"run_id": "{run}", "key": "depth", "value": "3"}),
     Call("post", "runs/log-parameter", {"run_id": "{run}", "key": "depth", "value": "4"}),
     Call("post", "runs/log-metric", {"run_id": "{run}", "key": "acc", "value": 0.5, "timestamp": 1, "step": 1}),
     Call("post", "runs/log-metric", {"run_id": "{run}", "key": "acc", "value": 0.9, "timestamp": 2, "step": 2}),
     Call("post", "runs/log-metric", {"run_id": "{run}", "key": "acc", "value": "many", "timestamp": 2}),
+    Call("post", "runs/log-metric", {"run_id": "{run}", "key": "nan", "value": "NaN", "timestamp": 2}),
     Call("post", "runs/log-metric", {"run_id": "{run}", "key": "r", "value": "5e-1", "timestamp": "3", "step": "1e+5"}),
     Call("post", "runs/log-metric", {"run_id": "{run}", "key": "r", "value": "1", "timestamp": "3", "step": "1.5"}),
     Call("post", "runs/log-batch", {"run_id": "{run}", "params": [{"key": "p", "value": "x"}],
@@ -56,6 +117,9 @@ STEPS = [
     Call("post", "runs/search", {"experiment_ids": ["{exp}"], "filter": "start_time > 1700000000000"}),
     Call("post", "runs/search", {"experiment_ids": ["{exp}"], "filter": "params.p IS NOT NULL AND tags.q IS NULL"}),
     Call("post", "runs/search", {"experiment_ids": ["{exp}"], "filter": "start_time IS NULL"}),
+    Call("post", "runs/log-inputs", {"run_id": "{run}", "datasets": [{"dataset": DATASET, "tags": CONTEXT}]}),
+    Call("get", "runs/get", {"run_id": "{run}"}),
+    *(Call("post", "runs/search", {"experiment_ids": ["{exp}"], "filter": filter}) for filter in RUN_FILTERS),
     Call("post", "experiments/search", {"max_results": 10, "filter": "creation_time > 5 AND tags.team IS NOT NULL"}),
     Call("post", "runs/update", {"run_id": "{run}", "status": "FINISHED", "end_time": 1700000001000}),
     Call("post", "logged-models", {"experiment_id": "{exp}", "name": "m", "source_run_id": "{run}", "tags": TAGS,
@@ -161,3 +225,32 @@ def _merged(shapes: list[Any]) -> Any:
     if all(isinstance(each, dict) for each in shapes):
         return {key: value for each in shapes for key, value in each.items()}
     return shapes[0]
+
+
+# --- The answers of MLflow's own server, recorded ---------------------------------------------------------------------
+
+
+def recorded(call: Call, status: int, answer: Any) -> dict[str, Any]:
+    """Return what is recorded of an answer: its status, and its fields and types, or its code."""
+    about = shape(answer) if status == 200 else answer["error_code"]
+    return {"call": f"{call.method} {call.route}", "sent": call.sent, "status": status, "answer": about}
+
+
+def recorded_answers() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(FILE.read_text())
+    return found
+
+
+def main() -> None:
+    """Start a server, and write its answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = MLflowServer(Path(folder))
+        try:
+            lines = [json.dumps(recorded(*each)) for each in answers(server.send)]
+        finally:
+            server.stop()
+    FILE.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,9 @@
-"""What a user of MLflow does, with MLflow's own client; prints what it saw as JSON. It runs in MLflow's environment.
+"""What a user of MLflow does, with MLflow's own client. It runs in the environment of an old or a new MLflow.
 
-`python mlflow_client.py train` logs and registers a model. `use` runs in another process, which trained nothing: it
-loads the model, is refused as a stranger, and sends a large artifact in parts, again if the server dies meanwhile.
+Importing MLflow takes seconds, so one process imports it and forks another one for each line that it reads (see
+`mlflow_clients.py`). `train` logs and registers a model. `load` loads it in a process that trained nothing. `use` loads
+it, is refused as a stranger, and sends a large artifact in parts, again if the server dies meanwhile. `serve` is the
+command `mlflow models serve`.
 """
 
 import filecmp
@@ -17,6 +19,8 @@ import mlflow
 import numpy
 import requests
 from mlflow import MlflowClient
+from mlflow.models.cli import commands as mlflow_models
+from sklearn.linear_model import LogisticRegression
 
 FEATURES = numpy.array([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.9, 0.1]])
 LABELS = numpy.array([0, 1, 0, 1])
@@ -24,8 +28,6 @@ LABELS = numpy.array([0, 1, 0, 1])
 
 def train() -> dict[str, Any]:
     """Train with autolog, register, and use every part of the registry."""
-    from sklearn.linear_model import LogisticRegression
-
     mlflow.set_experiment("churn-trainings")
     mlflow.sklearn.autolog(log_models=False, silent=True)
     with mlflow.start_run() as run:
@@ -33,8 +35,10 @@ def train() -> dict[str, Any]:
         mlflow.log_metric("loss", 0.5, step=1)
         mlflow.log_metric("loss", 0.25, step=2)
         mlflow.log_text("text of a note", "notes/note.txt")
+        mlflow.log_table({"label": [0, 1]}, "table.json")
         about: dict[str, Any] = {"serialization_format": "cloudpickle", "pip_requirements": ["scikit-learn"]}
-        info = mlflow.sklearn.log_model(model, name="model", registered_model_name="churn", **about)
+        about["artifact_path" if mlflow.__version__.startswith("2.") else "name"] = "model"
+        info = mlflow.sklearn.log_model(model, registered_model_name="churn", **about)
     client, id = MlflowClient(), run.info.run_id
     client.set_registered_model_alias("churn", "production", "1")
     client.set_model_version_tag("churn", "1", "approved", "yes")
@@ -48,6 +52,8 @@ def train() -> dict[str, Any]:
         "status": logged.info.status,
         "history": [[point.step, point.value] for point in client.get_metric_history(id, "loss")],
         "note": mlflow.artifacts.load_text(f"runs:/{id}/notes/note.txt"),
+        "files": [each.path for each in client.list_artifacts(id)],
+        "table": mlflow.load_table("table.json", [id])[["label"]].to_dict("list"),
         "runs": [each.info.run_id for each in client.search_runs([run.info.experiment_id], "metrics.loss < 0.3")],
     }
     client.create_registered_model("copies")
@@ -157,12 +163,35 @@ def send() -> dict[str, Any]:
     return {"failures": failures, "listed": listed, "equal": filecmp.cmp(file, loaded, shallow=False)}
 
 
-def main() -> None:
+def serve() -> None:
+    """Run the command `mlflow models serve`, until it is killed."""
+    mlflow_models(["serve", *os.environ["WORDS"].split()])
+
+
+CALLS: dict[str, Callable[[], Any]] = {"train": train, "load": load, "use": use, "serve": serve}
+
+
+def obey(order: dict[str, Any]) -> None:
+    """Call what is ordered, and write what it returns."""
+    os.setsid()
+    os.dup2(2, 1)  # standard output has numbers alone
+    os.environ.update(order["environment"])
     url = os.environ["REGISTRY"]
     mlflow.set_registry_uri(url)
     mlflow.set_tracking_uri(url)
-    seen = {"train": train, "use": use}[sys.argv[1]]()
-    sys.stdout.write(f"\n{json.dumps(seen)}\n")
+    Path(order["file"]).write_text(json.dumps(CALLS[order["call"]]()))
+
+
+def main() -> None:
+    """Fork a process for each line; print its id, and its status when it has ended."""
+    for line in sys.stdin:
+        if not (pid := os.fork()):
+            obey(json.loads(line))
+            return
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n")
+        sys.stdout.flush()
 
 
 main()

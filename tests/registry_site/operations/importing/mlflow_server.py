@@ -49,6 +49,7 @@ class MLflowServer:
     def __init__(self, folder: Path) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         self.log, self.files = folder / "log", folder / "files"
+        self.kept = ""  # the name of a model that several tests import
         (folder / "authentication.ini").write_text(AUTHENTICATION.format(folder=folder))
         (folder / "tokens.py").write_text(TOKENS)
         words = ["server", "--app-name", "basic-auth", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
@@ -120,6 +121,12 @@ class MLflowServer:
         answer = self.client.post(f"/mlflow/{path}", json=body)
         assert answer.is_success, answer.text
         return answer.json()
+
+    def send(self, method: str, route: str, sent: dict[str, Any]) -> tuple[int, Any]:
+        """Send arguments as the method has them; return the status and the answer."""
+        options: Any = {"params": sent} if method == "get" else {"json": sent}
+        response = self.client.request(method, f"/mlflow/{route}", **options)
+        return response.status_code, response.json()
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -36,8 +36,20 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def registered(mlflow: MLflowServer) -> Iterator[str]:
-    """The name of a model with two versions; there are no others, and all models are gone afterwards."""
+def registered(mlflow: MLflowServer) -> str:
+    """The name of a model with two versions; there are no others. It is made once for tests that do not change it."""
+    mlflow.kept = mlflow.kept or _register(mlflow)
+    return mlflow.kept
+
+
+@pytest.fixture
+def changed(mlflow: MLflowServer, registered: str) -> Iterator[str]:
+    """The same for a test that adds to it."""
+    yield registered
+    mlflow.kept = ""
+
+
+def _register(mlflow: MLflowServer) -> str:
     mlflow.forget()
     name = f"churn-{uuid4().hex[:6]}"
     mlflow.model(
@@ -56,8 +68,7 @@ def registered(mlflow: MLflowServer) -> Iterator[str]:
     second, elsewhere = mlflow.run({"max_depth": "5"}, {"accuracy": 0.8}, {"model.onnx": b"onnx"})
     mlflow.version(name, elsewhere, second)
     mlflow.post("registered-models/alias", name=name, alias="champion", version="1")
-    yield name
-    mlflow.forget()
+    return name
 
 
 def bring(mlflow: MLflowServer, *words: str) -> Outcome:
@@ -125,42 +136,40 @@ def test_a_version_of_an_earlier_import_is_recognized_and_stays_a_zip(
     assert bring(mlflow).existing == {"model": 1, "version": 2, "alias": 1}
 
 
-def test_aliases_stay_as_they_are_here_and_need_their_version(
-    world: Any, mlflow: MLflowServer, registered: str
-) -> None:
-    mlflow.version(registered, "s3://bucket/model")
+def test_aliases_stay_as_they_are_here_and_need_their_version(world: Any, mlflow: MLflowServer, changed: str) -> None:
+    mlflow.version(changed, "s3://bucket/model")
     for alias, version in (("lost", "3"), ("42", "2")):
-        mlflow.post("registered-models/alias", name=registered, alias=alias, version=version)
+        mlflow.post("registered-models/alias", name=changed, alias=alias, version=version)
     outcome = bring(mlflow)
     assert outcome.imported["alias"] == 1
     assert outcome.line("left out", "alias 'lost'", "its version 3 was not imported")
     assert outcome.line("left out", "alias '42'", "An alias is not a number")
-    api, model = world.acme.admin.api, found(world, registered)
+    api, model = world.acme.admin.api, found(world, changed)
     ok(api.put(f"models/{model['_id']}/aliases/champion", json={"version": "2", "reason": "better"}))
     before = everything()
     assert bring(mlflow).existing["alias"] == 1
     assert everything() == before
-    assert found(world, registered)["aliases"] == {"champion": "2"}
+    assert found(world, changed)["aliases"] == {"champion": "2"}
 
 
 def test_paths_that_no_folder_can_have_are_changed_or_their_version_is_left_out(
-    world: Any, mlflow: MLflowServer, registered: str
+    world: Any, mlflow: MLflowServer, changed: str
 ) -> None:
     decomposed = "cafe\u0301.txt"
     for files in ({decomposed: b"1", "b": b"2"}, {"A.txt": b"1", "a.txt": b"2"}):
         id, place = mlflow.run({}, {}, files)
-        mlflow.version(registered, place, id)
+        mlflow.version(changed, place, id)
     outcome = bring(mlflow)
     assert outcome.line("changed", "version 3", "its path", "it is now")
     assert outcome.line("left out", "version 4", "Two paths differ in case alone")
-    model = found(world, registered)
+    model = found(world, changed)
     assert world.acme.admin.api.get(f"models/{model['_id']}/versions/3/files/caf\u00e9.txt").body() == b"1"
 
 
 def test_a_model_logged_without_a_run_is_imported_with_its_files_under_any_name(
-    world: Any, mlflow: MLflowServer, registered: str
+    world: Any, mlflow: MLflowServer, changed: str
 ) -> None:
-    name = f"""it's "new" {registered}"""
+    name = f"""it's "new" {changed}"""
     mlflow.model(name)
     logged = mlflow.logged_model({"MLmodel": b"flavors: {}"})
     mlflow.version(name, f"models:/{logged}", model_id=logged)
@@ -169,7 +178,7 @@ def test_a_model_logged_without_a_run_is_imported_with_its_files_under_any_name(
     assert body == b"flavors: {}"
 
 
-def test_running_it_again_imports_only_what_was_added_since(world: Any, mlflow: MLflowServer, registered: str) -> None:
+def test_running_it_again_imports_only_what_was_added_since(world: Any, mlflow: MLflowServer, changed: str) -> None:
     bring(mlflow)
     before = everything()
     again = bring(mlflow)
@@ -177,7 +186,7 @@ def test_running_it_again_imports_only_what_was_added_since(world: Any, mlflow: 
     assert again.imported == {}
     assert again.existing == {"model": 1, "version": 2, "alias": 1}
     id, place = mlflow.run({}, {}, {"MLmodel": b"third"})
-    mlflow.version(registered, place, id)
+    mlflow.version(changed, place, id)
     assert bring(mlflow).imported == {"version": 1}
 
 
@@ -198,42 +207,42 @@ def test_models_belong_to_the_user_whom_the_import_names(world: Any, mlflow: MLf
 
 
 def test_a_version_without_files_in_mlflow_is_omitted_and_reported(
-    world: Any, mlflow: MLflowServer, registered: str
+    world: Any, mlflow: MLflowServer, changed: str
 ) -> None:
     id, place = mlflow.run({}, {}, {})
-    mlflow.version(registered, place, id)
-    mlflow.version(registered, "s3://bucket/model")
+    mlflow.version(changed, place, id)
+    mlflow.version(changed, "s3://bucket/model")
     outcome = bring(mlflow)
-    assert outcome.line("left out", "version 3", registered)
+    assert outcome.line("left out", "version 3", changed)
     assert outcome.line("left out", "version 4", "s3://bucket/model")
-    assert {version["ordinal"] for version in found(world, registered)["versions"]} == {"1", "2"}
+    assert {version["ordinal"] for version in found(world, changed)["versions"]} == {"1", "2"}
 
 
 def test_a_version_with_unreadable_files_is_omitted_and_reported_and_the_rest_is_imported(
-    world: Any, mlflow: MLflowServer, registered: str
+    world: Any, mlflow: MLflowServer, changed: str
 ) -> None:
     places = [mlflow.run({}, {}, {"MLmodel": b"flavors: {}", "weights": b"1"}) for _ in range(3)]
     for id, place in places:
-        mlflow.version(registered, place, id)
+        mlflow.version(changed, place, id)
     (mlflow.folder(places[0][1]) / "dangling").symlink_to("nowhere")  # listing the files fails
     # listing the files works, opening one fails
     os.mknod(mlflow.folder(places[1][1]) / "socket", stat.S_IFSOCK | 0o600)
     outcome = bring(mlflow)
-    assert outcome.line("left out", "version 3", registered, "cannot be listed", "MLflow answered")
-    assert outcome.line("left out", "version 4", registered, "its file 'socket' cannot be read")
+    assert outcome.line("left out", "version 3", changed, "cannot be listed", "MLflow answered")
+    assert outcome.line("left out", "version 4", changed, "its file 'socket' cannot be read")
     assert outcome.imported == {"model": 1, "version": 3, "alias": 1}
-    assert {version["ordinal"] for version in found(world, registered)["versions"]} == {"1", "2", "5"}
+    assert {version["ordinal"] for version in found(world, changed)["versions"]} == {"1", "2", "5"}
     (mlflow.folder(places[0][1]) / "dangling").unlink()
     assert bring(mlflow).imported == {"version": 1}
 
 
 def test_several_pages_of_models_and_versions_are_imported(
-    world: Any, mlflow: MLflowServer, registered: str, monkeypatch: pytest.MonkeyPatch
+    world: Any, mlflow: MLflowServer, changed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mlflow.model(f"{registered}-too")
+    mlflow.model(f"{changed}-too")
     id, place = mlflow.run({}, {}, {"MLmodel": b"flavors: {}"})
     for _ in range(2):
-        mlflow.version(f"{registered}-too", place, id)
+        mlflow.version(f"{changed}-too", place, id)
     monkeypatch.setattr("registry_site.operations.importing.mlflow_client.PAGE_SIZE", 1)
     assert bring(mlflow).imported == {"model": 2, "version": 4, "alias": 1}
     assert bring(mlflow).existing == {"model": 2, "version": 4, "alias": 1}
