@@ -97,7 +97,7 @@ def test_few_modules_ask_which_engine_runs() -> None:
     assert [name for name in asking if not name.startswith(ENGINE_MODULES)] == []
 
 
-def test_what_opens_a_transaction_is_retried_after_a_conflict() -> None:
+def test_every_function_that_opens_a_transaction_is_retried_after_a_conflict() -> None:
     """Otherwise a concurrent writer is a crash, on MongoDB above all."""
     openers = {"atomic", "reference_guard", "removal_guard", "one_transaction"}
     elsewhere = {  # in `rows/`, which defines them, too

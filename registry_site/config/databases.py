@@ -31,8 +31,8 @@ PRAGMA temp_store=MEMORY;
 MONGODB_OPTIONS = {"w": "majority", "journal": "true", "serverSelectionTimeoutMS": "10000"}
 SAMPLED_ROWS = 1000  # of an index, whose statistics SQLite estimates from them
 EXTRA_CONNECTIONS = 3  # for work outside requests: the request log, mails, and the seals of events
-# Between its attempts to reach a lost PostgreSQL, the pool waits twice as long each time. After this time it starts
-# anew with the next request: otherwise the registry would fail for as long again as the outage was.
+# The pool waits twice as long before each attempt to reach a lost PostgreSQL. After this time it gives up, and the next
+# request starts with the first attempt. Otherwise the registry would fail for as long again as the outage was.
 RECONNECT_SECONDS = 5.0
 LOCK_NUMBER = 7_264_738_475  # this registry's key among PostgreSQL's advisory locks
 LEASE = timedelta(seconds=30)  # how long a lock outlives a dead holder, where the engine cannot detect its death

@@ -160,7 +160,7 @@ def test_any_input_gets_an_answer_in_mlflows_form_and_never_a_crash(client: Clie
 
 
 @pytest.mark.promise("mlflow.errors")
-def test_numbers_and_addresses_that_are_none_are_refused(client: Client) -> None:
+def test_malformed_numbers_and_addresses_are_refused(client: Client) -> None:
     client("post", "registered-models/create", name="churn")
     for method, route, arguments in (
         ("get", "registered-models/search", {"max_results": "--5"}),

@@ -118,7 +118,7 @@ def _abort_on_server(mongodb: Any) -> None:
     mongodb.connection.admin.command("killSessions", [{"id": mongodb.session.session_id["id"]}])
 
 
-def test_what_began_a_transaction_is_retried_and_not_a_part_of_it(mongodb: Any) -> None:
+def test_a_conflict_retries_the_whole_transaction_and_no_part_of_it(mongodb: Any) -> None:
     """On MongoDB a conflict ends the transaction: in it, no later attempt could succeed."""
     parts, wholes = [], []
 
