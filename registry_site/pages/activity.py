@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Q
 
 from tenants.models import Event, User
+from tenants.rest.querying.page import ordered_page
 
 NEWEST = 10  # events on the page of an item or a user
 SHOWN = 80  # characters of a value
@@ -92,6 +93,7 @@ def newest_of_user(user: User) -> Sequence[dict[str, Any]]:
 
 
 def _shown(condition: Q) -> Sequence[dict[str, Any]]:
-    events = Event.objects.filter(condition).order_by("-timestamp", "-id")[:NEWEST]
+    # MongoDB would sort all for a slice
+    events = ordered_page(Event.objects.filter(condition).order_by("-timestamp", "-pk"), 0, NEWEST)
     documents = [event.to_api() for event in events]
     return [document | {"sentence": sentence(document)} for document in documents]

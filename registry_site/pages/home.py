@@ -14,6 +14,7 @@ from catalog.models import KINDS, Item
 from registry_site.pages.activity import sentence
 from registry_site.pages.site import site_context
 from tenants.models import Event, User
+from tenants.rest.querying.page import ordered_page
 from tenants.rows.fields import iso
 
 SHOWN = 6  # items in a part of the page
@@ -48,7 +49,8 @@ def linked(items: QuerySet[Item]) -> Sequence[dict[str, Any]]:
 
 def _changes(items: QuerySet[Item], caller: User) -> Sequence[dict[str, Any]]:
     """Return the newest event of each readable item that changed lately."""
-    events = Event.objects.of(caller.tenant_id).filter(item_kind__in=KINDS).order_by("-timestamp", "-id")[:RECENT]
+    rows = Event.objects.of(caller.tenant_id).filter(item_kind__in=KINDS).order_by("-timestamp", "-pk")
+    events = ordered_page(rows, 0, RECENT)  # MongoDB would sort all for a slice
     newest: dict[str, Event] = {}
     for event in events:
         newest.setdefault(event.item_id or "", event)
