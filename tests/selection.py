@@ -49,7 +49,7 @@ NOT_IN_THEM = {
     "tests/catalog/aliases/test_aliases.py": (
         "test_a_body_that_is_no_move test_a_move_to_what test_an_ambiguous_name test_letters_digits"
     ),
-    # Python compares rules with a move; the other tests read, change and delete them, and lock proposals.
+    # Python compares rules with what is moved; the others read, change and delete rules, and lock proposals.
     "tests/catalog/aliases/test_protection.py": (
         "test_a_rejected_or_withdrawn test_a_second_name test_all_rules test_an_invalid_rule test_an_owner_does_not"
         " test_an_owner_neither test_the_rules_that_count test_those_whom"

@@ -21,8 +21,8 @@ from tests.remembered import remembered
 from versions.models import Version
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-MOVES, DATES = 1000, 50
-BY_SERVICE = 50  # of the moves; the others are rows such as it writes, for it takes a dozen queries for each
+MOVES, DATES = 1000, 100
+BY_SERVICE = 100  # of the moves; the others are rows such as it writes, for it takes a dozen queries for each
 ITEMS, VERSIONS = 4, 5
 ALIASES = ("production", "staging")
 
