@@ -30,7 +30,7 @@ def test_postgresql(scheme: str) -> None:
     database = parse(f"{scheme}://ann:p%40ss@db.example:6432/models?sslmode=require", Path())
     wanted = {"NAME": "models", "USER": "ann", "PASSWORD": "p@ss", "HOST": "db.example", "PORT": 6432}
     assert database.default.items() >= wanted.items()
-    pool = {"min_size": 0, "max_size": 35, "connection_class": PooledConnection}
+    pool = {"min_size": 0, "max_size": 35, "connection_class": PooledConnection, "reconnect_timeout": 5.0}
     assert database.default["OPTIONS"] == {"sslmode": "require", "pool": pool}
     assert parse(f"{scheme}://h/models", Path(), 7).default["OPTIONS"]["pool"]["max_size"] == 10
 

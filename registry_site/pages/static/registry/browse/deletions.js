@@ -1,4 +1,4 @@
-// Deletions need a confirmation.
+// Deletions need a confirmation. Their buttons are enabled here, so that no click before that is lost.
 import { attempt, leave, send } from "./api.js";
 
 const dialog = document.getElementById("confirm");
@@ -15,6 +15,7 @@ function confirmed(question, verb = "Delete") {
 
 export function wireDeletions() {
   for (const button of document.querySelectorAll("[data-delete]")) {
+    button.disabled = false;
     button.addEventListener("click", async () => {
       if (!(await confirmed(button.dataset.question, button.dataset.verb))) return;
       await attempt(document.querySelector("main > .refusal"), button, async () => {
