@@ -25,7 +25,7 @@ NOTHING_SELECTED = 5
 OUTCOMES = {0: "passed", NOTHING_SELECTED: "passed", NOT_RUN: "NOT RUN"}
 SLOWEST = 10
 CORES = len(os.sched_getaffinity(0))
-FIRST_WORKERS = CORES + 1  # for the first engine, which runs all tests; cores are idle while tests wait for servers
+FIRST_WORKERS = CORES + 2  # for the first engine, which runs all tests; cores idle while tests wait for servers
 # For each further engine, so that all end at about the same time: MongoDB's transactions are the slowest.
 MORE_WORKERS = {"sqlite": max(1, CORES // 2), "postgres": max(1, CORES // 2), "mongodb": CORES}
 PROGRESS = re.compile(r"^[.sFExX]+ *\[ *\d+%\]$")
