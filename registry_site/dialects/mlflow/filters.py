@@ -9,6 +9,7 @@ from typing import Any
 from catalog.drafts import typed
 from registry_site.dialects.mlflow.documents import moment
 from registry_site.dialects.mlflow.errors import MLflowError
+from tenants.rest.querying import patterns
 from tenants.rows.texts import shown
 
 LONGEST, MOST = 10_000, 50  # characters and conditions of a filter
@@ -185,8 +186,12 @@ def _comparison(condition: Condition) -> dict[str, Any]:
 def _holds(condition: Condition, text: str) -> bool:
     """Return whether the comparison is true for the text."""
     (operator, value), *_ = (comparison := _comparison(condition)).items()
-    if operator == "$regex":
-        return re.match(value, text, re.DOTALL | (re.IGNORECASE if comparison["$options"] else 0)) is not None
+    if operator == "$regex":  # by RE2, in linear time
+        try:
+            pattern = patterns.checked(value, comparison["$options"])
+        except patterns.BadPattern as error:
+            raise MLflowError(f"Invalid LIKE: {error}") from None
+        return patterns.search(pattern.text, pattern.insensitive, text)
     return bool((text in value if operator in ("$in", "$nin") else text == value) == (operator in ("$eq", "$in")))
 
 

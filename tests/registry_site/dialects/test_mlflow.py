@@ -181,6 +181,7 @@ REFUSED: list[tuple[str, str, dict[str, Any]]] = [
     ("post", "logged-models/search", {"experiment_ids": ["\ud800"]}),
     ("post", "runs/search", RUNS | {"filter": "metrics.m > 1e999"}),
     ("post", "runs/search", RUNS | {"filter": f"start_time = {10**400}"}),
+    ("post", "runs/search", RUNS | {"filter": f"user_id LIKE '{'%a' * 100}'"}),
     ("get", "model-versions/search", {"filter": "version_number > 1e999"}),
     ("post", "runs/search", RUNS | {"page_token": _token(None, "x")}),
     ("post", "runs/search", RUNS | {"page_token": _token(10**17, "x")}),

@@ -1,5 +1,5 @@
 // MLflow's clients print links to pages of MLflow: `/#/experiments/0/runs/<id>`, `/#/models/churn/versions/1`.
-// Each leads to what the registry has instead. Who is not logged in is asked there.
+// Each leads to what the registry has instead. That page asks for a login if there is none.
 const api = document.documentElement.dataset.api;
 const list = (route, filter) => `${api}/${route}?filter=${encodeURIComponent(JSON.stringify(filter))}`;
 
