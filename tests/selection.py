@@ -228,6 +228,9 @@ IN_THEM = {
     "tests/registry_site/operations/importing/test_measurify.py": (
         "test_an_existing_user test_everything_of test_running_it_again"
     ),
+    "tests/registry_site/operations/importing/test_mlflow.py": (
+        "test_a_registered_model_is test_a_version_is_imported test_aliases_stay test_running_it_again"
+    ),
     "tests/registry_site/pages/test_version_pages.py": "test_the_pages_of_a_large",
     "tests/registry_site/serving/test_serve.py": "test_a_database_that",
     "tests/tenants/identity/test_machine_tokens.py": (
@@ -268,5 +271,6 @@ NOT_ON = {
         "tests/e2e/browser/test_demo.py": "tests/tenants/rest/ sends its requests on each engine",
         "tests/registry_site/dialects/test_mlflow_client.py": "test_mlflow.py sends its requests on each engine",
         "tests/registry_site/dialects/test_mlflow_server.py": "test_mlflow.py sends its requests on each engine",
+        "tests/registry_site/operations/importing/test_mlflow.py": "the services that store models run on each",
     },
 }
