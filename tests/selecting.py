@@ -29,8 +29,12 @@ SLOW = (
     "tests/registry_site/config/test_secrets.py",
     "tests/registry_site/serving/test_serve.py",
     "tests/registry_site/config/test_storages.py",
+    "tests/registry_site/dialects/test_mlflow.py::test_a_route_is_closed",
+    "tests/registry_site/dialects/test_mlflow.py::test_any_input",
+    "tests/registry_site/dialects/test_mlflow_client.py",
     "tests/test_any_body.py",
     "tests/e2e/test_benchmark.py",
+    "tests/e2e/test_package.py",
     "tests/test_browsers.py::test_djangos_own_check",
     "tests/e2e/test_durability.py",
 )
