@@ -26,9 +26,8 @@ if __name__ == "__main__":  # this file is also run by its path, in a process of
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.in_process import ADMINISTRATOR, ROOT, registry_environment, request
-from benchmarks.ledger_writes import BYTES, GOAL, switch_events, writes
+from benchmarks.ledger_writes import BYTES, GOAL, parsed, switch_events, writes
 
-ENGINES = ("sqlite", "postgres", "mongodb")
 Times: TypeAlias = tuple[float, float]  # milliseconds of the process, and of the database server
 
 
@@ -50,12 +49,9 @@ Costs: TypeAlias = Mapping[str, Cost]  # by kind of write
 def main(arguments: Sequence[str]) -> int:
     """Print a table of results; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ledger", description=__doc__)
-    parser.add_argument("--engines", nargs="+", default=list(ENGINES))
-    parser.add_argument("--items", type=int, default=1000, help="items that exist before")
     parser.add_argument("--count", type=int, default=400, help="writes of each kind, half of them with events")
     parser.add_argument("--seal-every", type=int, default=40, help="events that the sealer seals at once")
-    parser.add_argument("--output", type=Path, help="folder of performance.md, whose section is written")
-    options = parser.parse_args(arguments)
+    options = parsed(parser, arguments)
     print(f"{'engine':10}{'write':16}{'without':>20}{'with':>20}{'sealing':>20}{'ratio':>8}")
     costs = {engine: measured(engine, options) for engine in options.engines}
     if options.output:

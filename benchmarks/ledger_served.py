@@ -25,12 +25,11 @@ import httpx
 
 from benchmarks.contenders import registry, running
 from benchmarks.in_process import ADMINISTRATOR
-from benchmarks.ledger_writes import BYTES, GOAL, Write, writes
+from benchmarks.ledger_writes import BYTES, GOAL, Write, parsed, writes
 from benchmarks.load import cpu_clock, processes
 from benchmarks.report import with_section
 from tests.engines import free_port
 
-ENGINES = ("sqlite", "postgres", "mongodb")
 SEAL_SECONDS = 1.0
 CREATED = json.dumps({"type": "model.created"})
 WITHOUT_EVENTS = [sys.executable, "-m", "benchmarks.without_events", "serve"]
@@ -57,12 +56,9 @@ class Cost(NamedTuple):
 def main(arguments: Sequence[str]) -> int:
     """Print a table of results; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ledger_served", description=__doc__)
-    parser.add_argument("--engines", nargs="+", default=list(ENGINES))
-    parser.add_argument("--items", type=int, default=1000, help="items that exist before")
     parser.add_argument("--turns", type=int, default=6, help="turns of each registry for each kind of write")
     parser.add_argument("--turn", type=int, default=100, help="writes in a turn")
-    parser.add_argument("--output", type=Path, help="folder of performance.md, whose section is written")
-    options = parser.parse_args(arguments)
+    options = parsed(parser, arguments)
     print(f"{'engine':10}{'write':16}{'CPU ms without':>16}{'with':>10}{'ratio':>8}{'1/s without':>14}{'with':>10}")
     costs = {engine: measured(engine, options) for engine in options.engines}
     if options.output:

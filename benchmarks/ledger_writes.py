@@ -1,14 +1,17 @@
-"""The kinds of writes whose events are measured, and the switch that turns events off, which only benchmarks have."""
+"""What the measures of the ledger share: the kinds of writes, options, and the switch that turns events off."""
 
+import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any, TypeAlias
 
 Send: TypeAlias = Callable[[str, str, Any], Any]  # method, path below /v1, body -> document of the answer
 Write: TypeAlias = tuple[str, Callable[[str], object], Sequence[str]]  # kind, function, its arguments
 
+ENGINES = ("sqlite", "postgres", "mongodb")
 GOAL = 0.10
 BYTES = "application/octet-stream"
 ITEM = {
@@ -22,6 +25,14 @@ WRITES = ("create", "change", "upload", "alias move", "delete version", "delete 
 FUNCTIONS = ("event", "record", "record_all", "changed", "created", "deleted")  # that only the ledger needs
 MODULES = ("tenants.ledger.recording", "catalog.history")
 numbers = count()
+
+
+def parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options of the command line: the parser's own, and those of all measures of the ledger."""
+    parser.add_argument("--engines", nargs="+", default=list(ENGINES))
+    parser.add_argument("--items", type=int, default=1000, help="items that exist before")
+    parser.add_argument("--output", type=Path, help="folder of performance.md, whose section is written")
+    return parser.parse_args(arguments)
 
 
 def writes(send: Send, amount: int) -> Iterator[Write]:

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from catalog.history import item_state, version_state
 from catalog.models import Item
-from catalog.representation import FIELDS, item_documents
+from catalog.representation import item_documents
 from tenants.ledger.changes import is_cut, undo_change
 from tenants.models import Chain, Event, User
 from tenants.rest.collections import CollectionViewSet
@@ -71,7 +71,7 @@ def _undo_in(state: dict[str, Any], changes: Mapping[str, Any]) -> None:
         state[field] = undo_change(state.get(field), change)
 
 
-def answer_past(view: CollectionViewSet, kind: str, at: datetime) -> Response:
+def answer_past(view: CollectionViewSet, kind: str, fields: Set[str], at: datetime) -> Response:
     """Answer the item that a view names as it was at a time; administrators read deleted items too.
 
     Raises what `view.get_object` raises, and Http404 if the item did not exist then, or if the ledger does not reach
@@ -91,7 +91,7 @@ def answer_past(view: CollectionViewSet, kind: str, at: datetime) -> Response:
         past = _past(tenant_id, kind, pk, at)
     if not past.exists:
         raise Http404(f"No such resource at {iso(at)}: {pk}")
-    document = _document(past, tenant_id, pk, user, set(filter(view.is_selected, FIELDS[kind])))
+    document = _document(past, tenant_id, pk, user, fields)
     return Response(view.selection.pick(document) if view.selection else document)
 
 

@@ -1,6 +1,6 @@
 """Routes on models, datasets and algorithms; `version_viewsets.py` has those on their versions."""
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Hashable, Sequence, Set
 from typing import Any, ClassVar
 
 from django.http import Http404, StreamingHttpResponse
@@ -53,10 +53,10 @@ class ItemRoutes(TellsReplaced, CollectionViewSet):
         return item
 
     @property
-    def selected_fields(self) -> Collection[str]:
+    def selected_fields(self) -> Set[str]:
         """The fields of the item's document that the caller selected."""
         fields, selection = FIELDS[self.kind], self.selection
-        return fields if selection is None else {name for name in fields if selection.includes(name)}
+        return fields.keys() if selection is None else {name for name in fields if selection.includes(name)}
 
     def answer(self, row: Item) -> Response:
         """Answer the item, cut to the fields that `select` names."""
@@ -112,7 +112,7 @@ class ItemViewSet(ItemRoutes):
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         """Get the item, or with `at` the item as it was at that time."""
         at = time_in(request)
-        return super().retrieve(request) if at is None else answer_past(self, self.kind, at)
+        return super().retrieve(request) if at is None else answer_past(self, self.kind, self.selected_fields, at)
 
     def update(self, request: Request, **kwargs: Any) -> Response:
         item = self.get_object()
