@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from catalog.aliases.protection import refuse_unprotecting
+from catalog.aliases.protection import refuse_protected_deletion, refuse_unprotecting
 from catalog.aliases.services import forget_aliases, refuse_aliased
 from catalog.changes import dataset_ids, unique, user_ids
 from catalog.checks import (
@@ -92,8 +92,8 @@ def update_item(*, item: Item, by: User, changes: Mapping[str, Any]) -> Item:
         item, before = read_again(item)
         words, changes = changed_in_words(item, changes, by, CHANGE)
         keep_name(item, before["name"])
-        if not set(before["tags"]) <= set(item.tags):
-            refuse_unprotecting(item, by, before=before["tags"])
+        if item.name != before["name"] or not set(before["tags"]) <= set(item.tags):
+            refuse_unprotecting(item, by, name=before["name"], tags=before["tags"])
         events = use_new(words, changes, by, CHANGE)
         done = write_item(item, before, (*CHANGEABLE, "readers"))
         change_values(item, before["metadata"])
@@ -230,7 +230,7 @@ def delete_item(*, item: Item, by: User) -> None:
     """
     with (removal_guard if item.kind == "dataset" else reference_guard)(item.tenant_id):
         item, before = read_again(item)
-        refuse_unprotecting(item, by)
+        refuse_protected_deletion(item, by)
         write_item(item, before)
         used = Item.objects.of(item.tenant_id).filter(datasets__holds=item.pk) if item.kind == "dataset" else None
         user = used.first() if used is not None else None

@@ -71,20 +71,30 @@ def refuse_unmet(rule: ProtectionRule, to: Version | None, error: str = CHANGE) 
         raise Refused(error, f"Version {to.ordinal} does not meet the rule {rule.name}: {rule.condition}")
 
 
-def refuse_unprotecting(item: Item, by: User, *, before: Iterable[str] | None = None) -> None:
-    """Raise Refused if a change of the item would get round a rule, which only administrators may do.
+def refuse_unprotecting(item: Item, by: User, *, name: str, tags: Iterable[str]) -> None:
+    """Raise Refused if a change of the item, which had that name and these tags, would get round a rule.
 
-    With `before`, the tags that the item had, the change is that of its tags; without, its deletion.
+    A rule that covers items by their tags does not cover a new item with the old name. Only administrators may do it.
     """
-    if by.is_admin:
-        return
-    for rule in ProtectionRule.objects.of(item.tenant_id).order_by("name"):
-        covered = covers(rule, item.kind, item.tags)
-        if before is not None and covers(rule, item.kind, before) and not covered:
+    for rule in _rules_against(by, item):
+        if not rule.tags or not covers(rule, item.kind, tags):
+            continue
+        if not covers(rule, item.kind, item.tags):
             raise refusal("PUT", f"The rule {rule.name} covers this {item.kind}: only administrators remove its tags")
+        if item.name != name:
+            raise refusal("PUT", f"The rule {rule.name} covers this {item.kind}: only administrators rename it")
+
+
+def refuse_protected_deletion(item: Item, by: User) -> None:
+    """Raise Refused if the deletion of the item would get round a rule, which only administrators may do."""
+    for rule in _rules_against(by, item):
         has_alias = any(fnmatchcase(alias, rule.pattern) for alias in item.aliased)
-        if before is None and covered and (rule.tags or has_alias):
+        if covers(rule, item.kind, item.tags) and (rule.tags or has_alias):
             raise refusal("DELETE", f"The rule {rule.name} covers this {item.kind}: only administrators delete it")
+
+
+def _rules_against(by: User, item: Item) -> Iterable[ProtectionRule]:
+    return () if by.is_admin else ProtectionRule.objects.of(item.tenant_id).order_by("name")
 
 
 def _restricted(rule: ProtectionRule, item: Item, what: str) -> Refused:

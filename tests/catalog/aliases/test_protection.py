@@ -236,6 +236,20 @@ def test_an_owner_neither_retags_nor_deletes_what_a_rule_covers(world: Any, item
 
 
 @pytest.mark.promise("protection.no-way-round")
+def test_an_owner_does_not_give_the_name_of_what_a_rule_covers_to_another_item(world: Any, item: str) -> None:
+    path = rule(world, roles=["admin"], tags=["regulated"])
+    owner, admin = world.acme.owner.api, world.acme.admin.api
+    name = ok(owner.get(item))["name"]
+    assert_error(owner.put(item, json={"name": "old"}), "restricted_access_modify", "rename")
+    both = {"name": "old", "tags": {"remove": ["regulated"]}}
+    assert_error(owner.put(item, json=both), "restricted_access_modify", "Release")
+    ok(owner.put(item, json={"name": name, "description": "The same name is no renaming."}))
+    ok(admin.put(item, json={"name": "old"}))
+    ok(admin.put(path, json={"tags": []}))
+    ok(owner.put(item, json={"name": name}))  # the rule covers new items as well, so nothing is got round
+
+
+@pytest.mark.promise("protection.no-way-round")
 def test_an_owner_does_not_delete_an_item_to_be_rid_of_its_protected_alias(world: Any, item: str) -> None:
     rule(world, roles=["admin"])
     owner, admin = world.acme.owner.api, world.acme.admin.api
