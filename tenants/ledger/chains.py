@@ -95,13 +95,20 @@ def find_faults(tenant_id: str, expected: Mapping[int, str] | None = None) -> It
     An alteration, a removal, an insertion and a change of order each break a link; the missing end of a chain shows in
     the chain's own row. Events that have a hash but no place in the chain are faults, too. `expected` are hashes by
     sequence that were kept elsewhere: they show that a chain was replaced by another. It works while the registry
-    serves.
+    serves: if old events are removed meanwhile, it begins again with those that are kept.
     """
-    known = dict(expected or {})
-    chain = Chain.objects.of(tenant_id).first()
-    if chain is None:
-        yield from [f"{tenant_id}: there is no chain"] * bool(known)
-        return
+    while chain := Chain.objects.of(tenant_id).first():
+        faults = list(_faults_of(chain, expected or {}))
+        if not faults or Chain.objects.of(tenant_id).filter(anchor=chain.anchor).exists():
+            yield from faults
+            return
+    if expected:
+        yield f"{tenant_id}: there is no chain"
+
+
+def _faults_of(chain: Chain, expected: Mapping[int, str]) -> Iterator[str]:
+    """Yield what is wrong with the sealed events of a chain as it was read."""
+    known, tenant_id = dict(expected), chain.tenant_id
     sequence, digest = chain.anchor, chain.anchor_hash
     sealed = Event.objects.of(tenant_id).filter(sequence__gt=sequence, sequence__lte=chain.sequence)
     for event in sealed.order_by("sequence").iterator(READ):
