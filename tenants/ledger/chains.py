@@ -6,11 +6,15 @@ API returns it, with its tenant but without `id` and `hash`, as JSON with sorted
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
 
 import orjson
 from django.db.models import Q, QuerySet
 
 from tenants.models import Chain, Event
+from tenants.models.ledger import event_to_api
 from tenants.rows.prepared import Prepared
 from tenants.rows.statements import Update, update_rows, update_where
 from tenants.rows.transactions import Conflict, atomic, retried
@@ -19,74 +23,86 @@ BATCH = 200  # events sealed in one transaction: on SQLite it holds up writers f
 READ = 1000  # events verified at a time
 
 
-def _unsealed(tenant_id: str) -> QuerySet[Event]:
-    return Event.objects.of(tenant_id).filter(hash="").order_by("id")[:BATCH]
+def _unsealed() -> QuerySet[Event]:
+    """Return the events without a seal in the order of their index, which no engine then mistakes for another one."""
+    return Event.objects.filter(hash="").order_by("hash", "tenant_id", "id")[:BATCH]
 
 
 # Compiling these takes longer than sealing the events of a second.
-waiting = Prepared(lambda: Event.objects.filter(hash="").order_by("tenant_id").values_list("tenant_id").distinct())
+waiting = Prepared(lambda: _unsealed().values_list("tenant_id"))
 unsealed = Prepared(_unsealed)
-chains = Prepared(Chain.objects.of)
+chains = Prepared(lambda tenants: Chain.objects.filter(pk__in=tenants))
 
 
-def hash_of(event: Event, before: str) -> str:
-    """Return the hash of an event that has its sequence, after the event with the hash `before`.
+def hash_of(event: Any, sequence: int, before: str) -> str:
+    """Return the hash of an event, or of a record of its columns, after the event with the hash `before`.
 
     It is empty if the event's changes are no JSON.
     """
     try:
-        document = event.to_api() | {"tenant": event.tenant_id}
+        document = event_to_api(event)
     except orjson.JSONDecodeError:
         return ""
+    document["tenant"], document["sequence"] = event.tenant_id, sequence
     del document["id"], document["hash"]
     return hashlib.sha256(before.encode() + b"\n" + orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def tenants_waiting() -> Sequence[str]:
-    """Return the tenants that have events without a seal."""
-    return [tenant_id for (tenant_id,) in waiting.run()]
+    """Return the tenants of the next BATCH events without a seal."""
+    return sorted({tenant_id for (tenant_id,) in waiting.run()})
 
 
 def seal_all(tenants: Sequence[str] | None = None) -> int:
-    """Seal all events of these tenants, by default of all, that are committed, in batches; return their number.
+    """Seal all events that are committed, in batches; return their number. `tenants` are those of the first batch.
 
     Several processes may call it at the same time: a chain grows only from the end that was read.
     """
-    count = 0
-    for tenant_id in tenants_waiting() if tenants is None else tenants:
-        sealed = BATCH
-        while sealed == BATCH:  # a smaller batch had all of them
-            sealed = _seal_batch(tenant_id)
-            count += sealed
+    count, sealed = 0, BATCH
+    while sealed == BATCH:  # a smaller batch had all of them
+        sealed = _seal_batch(tenants or tenants_waiting())
+        count, tenants = count + sealed, None
     return count
 
 
 @retried
-def _seal_batch(tenant_id: str) -> int:
-    """Seal the oldest events of a tenant. They are read in one snapshot, so none is missed that another one followed.
+def _seal_batch(tenants: Sequence[str]) -> int:
+    """Seal the next events of these tenants. They are read in one snapshot, so none is missed that another followed.
 
-    The chain is read before them: if another process seals meanwhile, the chain is no longer as it was read. Raises
+    The chains are read before them: if another process seals meanwhile, a chain is no longer as it was read. Raises
     Conflict then, or if the events are gone.
     """
-    with atomic():  # a prepared query finds nothing for the installation, whose id is empty
-        chain = chains.first(tenant_id) or Chain.objects.of(tenant_id).first()
-        events = unsealed(tenant_id) or list(_unsealed(tenant_id))
-        if not events:
-            return 0
-        if chain is None:
-            chain = Chain(tenant_id=tenant_id, since=events[0].timestamp)
-            chain.save(force_insert=True)
-        end, digest = chain.sequence, chain.hash
+    if not tenants:
+        return 0
+    with atomic():
+        known = {chain.tenant_id: chain for chain in chains(tenants)}
         updates: list[Update] = []
-        for sequence, event in enumerate(events, end + 1):
-            event.sequence = sequence
-            digest = hash_of(event, digest)
-            updates.append(({"_id": event.pk}, {"sequence": sequence, "hash": digest}))
-        found_by: dict[str, str | int | None] = {"_id": tenant_id, "sequence": end}
-        grown = update_where(Chain, found_by, {"sequence": end + len(events), "hash": digest})
-        if not grown or update_rows(Event, updates) != len(events):
-            raise Conflict(f"the chain of {tenant_id!r} was changed concurrently")
-    return len(events)
+        for tenant_id, events in groupby(unsealed.records(), key=attrgetter("tenant_id")):
+            if tenant_id in tenants:
+                updates += _links(known.get(tenant_id), list(events))
+        if update_rows(Event, updates) != len(updates):
+            raise Conflict("events were removed concurrently")
+    return len(updates)
+
+
+def _links(chain: Chain | None, events: Sequence[Any]) -> list[Update]:
+    """Add events of a tenant to its chain, which is made if it does not exist; return what seals them.
+
+    Raises Conflict if the chain is no longer as it was read.
+    """
+    tenant_id = events[0].tenant_id
+    if chain is None:
+        chain = Chain(tenant_id=tenant_id, since=events[0].timestamp)
+        chain.save(force_insert=True)
+    end, digest = chain.sequence, chain.hash
+    updates: list[Update] = []
+    for sequence, event in enumerate(events, end + 1):
+        digest = hash_of(event, sequence, digest)
+        updates.append(({"_id": event.id}, {"sequence": sequence, "hash": digest}))
+    found_by: dict[str, str | int | None] = {"_id": tenant_id, "sequence": end}
+    if not update_where(Chain, found_by, {"sequence": end + len(events), "hash": digest}):
+        raise Conflict(f"the chain of {tenant_id!r} was changed concurrently")
+    return updates
 
 
 def find_faults(tenant_id: str, expected: Mapping[int, str] | None = None) -> Iterator[str]:
@@ -115,7 +131,7 @@ def _faults_of(chain: Chain, expected: Mapping[int, str]) -> Iterator[str]:
         if event.sequence != sequence + 1:
             yield f"{tenant_id}: after event {sequence} comes {event.sequence}"
             return
-        if event.hash != hash_of(event, digest):
+        if event.hash != hash_of(event, event.sequence, digest):
             yield f"{tenant_id}: event {event.sequence} ({event.pk}) was altered, or the one before it"
             return
         sequence, digest = event.sequence, event.hash

@@ -78,6 +78,7 @@ class Sealer:
         tenants = tenants_waiting()
         return seal_all(tenants) if tenants and self.has_lease() else 0
 
+    @retried  # the first processes make its row at the same time
     def has_lease(self) -> bool:
         """Take the lease or extend it; return whether this process has it."""
         time = now()

@@ -1,6 +1,6 @@
 """The ledger: an event for every change, and for each tenant the chain that seals its events."""
 
-import os
+import random
 import threading
 import time
 from typing import Any
@@ -28,7 +28,7 @@ def event_id() -> str:
     with _clock_lock:
         _last_tick = max(time.time_ns() // 1000, _last_tick + 1)
         tick = _last_tick
-    return f"{tick:014x}{int.from_bytes(os.urandom(RANDOM_BITS // 8)):010x}"
+    return f"{tick:014x}{random.getrandbits(RANDOM_BITS):010x}"
 
 
 class Event(models.Model):
@@ -71,20 +71,25 @@ class Event(models.Model):
         return f"{self.type} {self.item_name}".strip()
 
     def to_api(self) -> dict[str, Any]:
-        item = {"_id": self.item_id, "kind": self.item_kind, "name": self.item_name, "revision": self.revision}
-        return {
-            "_id": self.pk,
-            "id": self.pk,
-            "sequence": self.sequence,
-            "type": self.type,
-            "actor": self.actor_id and {"_id": self.actor_id, "username": self.actor_name},
-            "item": item if self.item_id else None,
-            "version": self.version,
-            "changes": orjson.loads(self.changes),
-            "reason": self.reason,
-            "timestamp": iso(self.timestamp),
-            "hash": self.hash or None,
-        }
+        return event_to_api(self)
+
+
+def event_to_api(event: Any) -> dict[str, Any]:
+    """Return an event, or a record of its columns, as the API does."""
+    item = {"_id": event.item_id, "kind": event.item_kind, "name": event.item_name, "revision": event.revision}
+    return {
+        "_id": event.id,
+        "id": event.id,
+        "sequence": event.sequence,
+        "type": event.type,
+        "actor": event.actor_id and {"_id": event.actor_id, "username": event.actor_name},
+        "item": item if event.item_id else None,
+        "version": event.version,
+        "changes": orjson.loads(event.changes),
+        "reason": event.reason,
+        "timestamp": iso(event.timestamp),
+        "hash": event.hash or None,
+    }
 
 
 class Chain(models.Model):

@@ -246,3 +246,18 @@ def _seal_ten_of_which_six_are_old() -> None:
     Event.objects.update(sequence=None, hash="")
     Chain.objects.all().delete()
     seal_all()
+
+
+@pytest.mark.promise("events.sealed")
+def test_the_sealer_reads_only_events_without_a_seal(engine: str, db: None) -> None:
+    """Statistics from when no event had a seal, or more than 100 waiting ones, led to a scan of all events."""
+    _write(300)
+    if engine == "postgres":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE tenants_event")
+    seal_all()
+    _write(160)
+    for queryset in (chains._unsealed(), chains._unsealed().values_list("tenant_id")):
+        plan = queryset.explain()
+        assert "events_unsealed" in plan
+        assert "events_newest" not in plan
