@@ -10,7 +10,7 @@ from django.db.models import Model
 from django_mongodb_backend.query import wrap_database_errors
 from pymongo import UpdateOne
 
-from tenants.rows import postgresql, sqlite
+from tenants.rows import mongodb, postgresql, sqlite
 from tenants.rows.batches import batches
 
 Values: TypeAlias = Mapping[str, Any]  # as the engine stores them
@@ -46,15 +46,10 @@ def _insert_statement(table: str, columns: Sequence[str], count: int = 1) -> str
     return f'INSERT INTO "{table}" ({names}) VALUES {rows}'  # noqa: S608 - names of our columns
 
 
-@wrap_database_errors  # type: ignore[untyped-decorator]
 def _insert_on_mongodb(connection: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     adapted = connection.ops.adapt_datetimefield_value
     documents = [{name: adapted(v) if isinstance(v, datetime) else v for name, v in row.items()} for row in rows]
-    collection = connection.get_collection(table)
-    if len(documents) == 1 and not connection.queries_logged:  # `insert_many` takes twice the time; only it is logged
-        collection.insert_one(documents[0], session=connection.session)
-    else:
-        collection.insert_many(documents, session=connection.session)
+    mongodb.insert(connection, table, documents)
 
 
 def update_rows(model: type[Model], updates: Sequence[Update]) -> int:

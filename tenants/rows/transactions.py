@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import DatabaseError, OperationalError, connection, transaction
 from pymongo.errors import AutoReconnect, PyMongoError, ServerSelectionTimeoutError
 
-from tenants.rows import mongodb
+from tenants.rows import mongodb, postgresql
 from tenants.rows.hooks import hook
 
 P = ParamSpec("P")
@@ -25,7 +25,8 @@ RETRY_SECONDS = 100.0  # MongoDB ends the transaction of a killed process after 
 DUPLICATE_KEY_ATTEMPTS = 8  # the next attempt sees the other row, unless yet another writer commits first
 FIRST_PAUSE_SECONDS = 0.005  # before the second attempt; doubles up to MAX_BACKOFF times as much
 MAX_BACKOFF = 100
-CONFLICTS = {"40001", "40P01"}  # PostgreSQL's SQLSTATE for serialization failure and deadlock
+# PostgreSQL's SQLSTATE for serialization failure and deadlock, and for prepared statements that a pooler lost.
+CONFLICTS = {"40001", "40P01"} | postgresql.LOST_STATEMENT
 # Each driver's error codes for a duplicate key, as opposed to other constraints.
 SQLITE_DUPLICATE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 POSTGRESQL_DUPLICATE = "23505"
