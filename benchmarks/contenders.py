@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from tests import engines
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 300
 WORKERS = "2"
+SERVE = ("manage.py", "serve")
 
 
 @dataclass
@@ -106,9 +107,11 @@ REGISTRY = {
 
 
 @contextmanager
-def registry(engine: str, size: int, folder: Path, **variables: str) -> Iterator[Contender]:
+def registry(
+    engine: str, size: int, folder: Path, command: Sequence[str] = SERVE, **variables: str
+) -> Iterator[Contender]:
     """Yield this registry on a database engine that syncs writes to disk, as in production."""
-    name = "-".join(("registry", engine, *variables.values()))
+    name = "-".join(("registry", engine, *(Path(value).name for value in variables.values())))
     server = engines.start(engine, durable=True)
     try:
         server.create("benchmark")
@@ -117,10 +120,10 @@ def registry(engine: str, size: int, folder: Path, **variables: str) -> Iterator
         env = registry_environment(server.url_of("benchmark"), folder / name)
         env |= {"HTTP_PORT": str(port), "WORKERS": WORKERS} | variables
         log = folder / f"{name}.log"
-        for command in (["manage.py", "serve", "--prepare-only"], ["-m", "benchmarks.fill", str(size)]):
+        for step in ([*SERVE, "--prepare-only"], ["-m", "benchmarks.fill", str(size)]):
             with log.open("ab") as output:
-                subprocess.run([sys.executable, *command], cwd=ROOT, env=env, check=True, stdout=output, stderr=output)
-        with running([sys.executable, "manage.py", "serve"], log, env, f"{url}/healthz") as pid:
+                subprocess.run([sys.executable, *step], cwd=ROOT, env=env, check=True, stdout=output, stderr=output)
+        with running([sys.executable, *command], log, env, f"{url}/healthz") as pid:
             roots = [pid, *(process.pid for process in server.processes)]
             contender = _registry_contender(name, url, roots)
             contender.env = env
