@@ -87,6 +87,8 @@ def measured(engine: str, options: argparse.Namespace) -> Mapping[str, Cost]:
                 if kind in options.kinds:
                     costs[kind] = in_turns(client, (kind, function, arguments), options.turn)
                     tell(engine, kind, costs[kind])
+                    if costs.keys() >= set(options.kinds):
+                        break
                 else:
                     list(map(function, arguments))
             if "create" in costs and client.events() != options.turns * options.turn / 2:

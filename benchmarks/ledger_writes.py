@@ -21,7 +21,7 @@ ITEM = {
 }
 CHANGE = {"description": "Predicts which customers leave within a month.", "status": "production"}
 MOVE = {"version": "2", "reason": "It passed the review."}
-WRITES = ("create", "change", "upload", "alias move", "delete version", "delete item", "create tag")
+WRITES = ("create tag", "create", "change", "upload", "alias move", "delete version", "delete item")
 FUNCTIONS = ("event", "record", "record_all", "changed", "created", "deleted")  # that only the ledger needs
 MODULES = ("tenants.ledger.recording", "catalog.history")
 numbers = count()
@@ -43,6 +43,7 @@ def writes(send: Send, amount: int) -> Iterator[Write]:
     def upload(item: str) -> None:
         send("PUT", f"models/{item}/versions/model.onnx", os.urandom(1024))
 
+    yield "create tag", lambda name: send("POST", "tags", {"_id": name}), names
     yield "create", lambda name: items.append(send("POST", "models", ITEM | {"name": name})["_id"]), names
     yield "change", lambda item: send("PUT", f"models/{item}", CHANGE), items
     yield "upload", upload, items
@@ -52,7 +53,6 @@ def writes(send: Send, amount: int) -> Iterator[Write]:
     yield "alias move", lambda item: send("PUT", f"models/{item}/aliases/production", MOVE), items
     yield "delete version", lambda item: send("DELETE", f"models/{item}/versions/1", b""), items
     yield "delete item", lambda item: send("DELETE", f"models/{item}", b""), items
-    yield "create tag", lambda name: send("POST", "tags", {"_id": name}), names
 
 
 def switch_events(are_on: Callable[[], bool]) -> None:

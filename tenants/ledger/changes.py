@@ -41,7 +41,7 @@ def encode_changes(changes: Changes) -> str:
     stored = {
         field: [None, None] if field in SECRET_FIELDS else _difference(old, new)
         for field, (old, new) in changes.items()
-        if old is not new and (old is None or new is None or _dump(old) != _dump(new))
+        if _differ(old, new)
     }
     text = _dump(stored)
     if len(text) > MAX_BYTES:
@@ -69,6 +69,15 @@ def is_cut(value: Any) -> bool:
     if isinstance(value, dict):
         return "cut" in value or any(map(is_cut, value.values()))
     return isinstance(value, list) and any(map(is_cut, value))
+
+
+def _differ(old: Any, new: Any) -> bool:
+    """Return whether values differ as JSON, where 1 and 1.0 and true do."""
+    if old is new:
+        return False
+    if isinstance(old, str) and isinstance(new, str):
+        return old != new
+    return old is None or new is None or _dump(old) != _dump(new)
 
 
 def _dump(value: Any) -> bytes:
