@@ -72,7 +72,7 @@ def is_cut(value: Any) -> bool:
 
 
 def _differ(old: Any, new: Any) -> bool:
-    """Return whether values differ as JSON, where 1 and 1.0 and true do."""
+    """Return whether values differ as JSON, in which 1, 1.0 and true are three values."""
     if old is new:
         return False
     if isinstance(old, str) and isinstance(new, str):

@@ -54,9 +54,9 @@ def fetch(connection: Any, statement: str, parameters: Sequence[Any]) -> Sequenc
 def execute(connection: Any, statement: str, parameters: Sequence[Any]) -> int:
     """Execute a statement that writes rows; return how many.
 
-    The server gets the parameters apart from the statement, which takes three quarters of the time that Django takes,
-    and in a transaction the statement is prepared, which takes half of it (an event: 0.39, 0.28 and 0.21 ms of CPU
-    time of client and server).
+    The server gets the parameters apart from the statement, and in a transaction the statement is prepared. So an event
+    is inserted in 0.13 ms of CPU time of client and server, without preparing it in 0.18, and in 0.24 as Django does it,
+    with the parameters in the text.
     """
     if _may_prepare(connection, parameters):
         connection.validate_no_broken_transaction()
