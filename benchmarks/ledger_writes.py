@@ -12,7 +12,6 @@ Send: TypeAlias = Callable[[str, str, Any], Any]  # method, path below /v1, body
 Write: TypeAlias = tuple[str, Callable[[str], object], Sequence[str]]  # kind, function, its arguments
 
 ENGINES = ("sqlite", "postgres", "mongodb")
-GOAL = 0.10
 BYTES = "application/octet-stream"
 ITEM = {
     "description": "Predicts which customers leave.",

@@ -45,7 +45,7 @@ def prepared_names() -> set[str]:
         return {name for (name,) in cursor.fetchall()}
 
 
-def renames(pk: str, phone: str | int) -> int:
+def update_phone(pk: str, phone: str) -> int:
     """Return the number of rows that an update writes in a transaction that has begun."""
     with atomic():
         Tenant.objects.filter(pk=pk).exists()
@@ -60,8 +60,8 @@ def tenant(on_postgresql: None) -> str:
 
 def test_a_frequent_statement_is_prepared_once(tenant: str) -> None:
     before = prepared_names()
-    assert [renames(tenant, str(number)) for number in range(5)] == [1] * 5
-    assert renames("nobody", "5") == 0
+    assert [update_phone(tenant, str(number)) for number in range(5)] == [1] * 5
+    assert update_phone("nobody", "5") == 0
     assert len(prepared_names() - before) <= 1, "an earlier test may have prepared it"
     assert prepared_names()
     with atomic():
@@ -77,30 +77,30 @@ def test_a_frequent_statement_is_prepared_once(tenant: str) -> None:
 @pytest.mark.parametrize("value", ["a\0b", "\ud800"])
 def test_an_invalid_text_is_refused_and_not_cut(tenant: str, value: str) -> None:
     with pytest.raises((ValueError, DatabaseError)):
-        renames(tenant, value)
-    assert renames(tenant, "2") == 1
+        update_phone(tenant, value)
+    assert update_phone(tenant, "2") == 1
 
 
 def test_an_error_of_a_prepared_statement_is_one_of_django(tenant: str) -> None:
     with pytest.raises(DatabaseError, match="value too long"):
-        renames(tenant, "9" * 65)
+        update_phone(tenant, "9" * 65)
     with pytest.raises(OperationalError), atomic():
         Tenant.objects.filter(pk=tenant).exists()
         with connection.cursor() as cursor, pytest.raises(OperationalError):
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         update_where(Tenant, {"_id": tenant}, {"phone": "3"})
     connection.close()
-    assert renames(tenant, "4") == 1
+    assert update_phone(tenant, "4") == 1
 
 
 def test_a_pooler_that_loses_prepared_statements_costs_one_retry(tenant: str, caplog: Any) -> None:
-    renames(tenant, "1")
+    update_phone(tenant, "1")
     attempts = []
 
     @retried
     def write() -> int:
         attempts.append(1)
-        return renames(tenant, str(len(attempts)))
+        return update_phone(tenant, str(len(attempts)))
 
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
